@@ -1,0 +1,159 @@
+"""Diagnostics as data, and the collector that gathers many of them in one run."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from hetc.diagnostics.codes import CODES
+
+if TYPE_CHECKING:  # source.py imports this package: reading a file can fail
+    from hetc.source import Span
+
+EXIT_OK = 0
+EXIT_PROGRAM = 1
+EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
+
+# Past this many a reader fixes the first ones and runs again.
+MAX_SHOWN = 50
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Related:
+    """Another place that has to do with a diagnostic, e.g. where a name was first declared."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One thing to say. `label` stands at the caret, `notes` and `help` below the source line."""
+
+    severity: Severity
+    code: str
+    message: str
+    span: Span | None = None
+    label: str = ""
+    related: tuple[Related, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, f"{self.code} is not in hetc.diagnostics.CODES"
+
+    def __str__(self) -> str:
+        place = f"{self.span}: " if self.span else ""
+        return f"{place}{self.severity}[{self.code}]: {self.message}"
+
+
+class DiagnosticError(Exception):
+    """Ends a run with diagnostics instead of a traceback; `exit_code` is the process's."""
+
+    def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic], exit_code: int = EXIT_PROGRAM) -> None:
+        self.diagnostics = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
+        assert self.diagnostics, "an error without a diagnostic says nothing"
+        self.exit_code = exit_code
+        super().__init__("; ".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+
+class Diagnostics:
+    """Collects diagnostics; gives them back by position, each once, at most `limit` of them."""
+
+    def __init__(self, limit: int = MAX_SHOWN) -> None:
+        self.limit = limit
+        # A dict keeps insertion order and drops repeats, which inlining and loops bring.
+        self._found: dict[Diagnostic, None] = {}
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        self._found.setdefault(diagnostic)
+
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        for diagnostic in diagnostics:
+            self.add(diagnostic)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        *,
+        label: str = "",
+        related: Iterable[Related] = (),
+        notes: Iterable[str] = (),
+        help: str | None = None,
+    ) -> None:
+        self.add(Diagnostic("error", code, message, span, label, tuple(related), tuple(notes), help))
+
+    def warning(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        *,
+        label: str = "",
+        related: Iterable[Related] = (),
+        notes: Iterable[str] = (),
+        help: str | None = None,
+    ) -> None:
+        self.add(Diagnostic("warning", code, message, span, label, tuple(related), tuple(notes), help))
+
+    def note(self, code: str, message: str, span: Span | None = None, *, help: str | None = None) -> None:
+        self.add(Diagnostic("note", code, message, span, help=help))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(diagnostic.severity == "error" for diagnostic in self._found)
+
+    def __len__(self) -> int:
+        """How many were found, shown or not."""
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.sorted())
+
+    def sorted(self) -> tuple[Diagnostic, ...]:
+        """By file and position, those without a place last; a final note counts what the limit left out.
+
+        Past the limit errors are kept before warnings, so that a run that failed always shows why.
+        """
+        kept = list(self._found)
+        if len(kept) > self.limit:
+            kept = sorted(kept, key=lambda d: (d.severity != "error", _position(d)))[: self.limit]
+        kept.sort(key=_position)
+        left_out = len(self._found) - len(kept)
+        if left_out:
+            kept.append(Diagnostic("note", "HET000", f"and {left_out} more"))
+        return tuple(kept)
+
+    def raise_if_errors(self, exit_code: int = EXIT_PROGRAM) -> None:
+        if self.has_errors:
+            raise DiagnosticError(self.sorted(), exit_code)
+
+
+def suggest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that `name` is most likely a misspelling of, or None.
+
+    A name that differs only by case is preferred; very long names are not compared (quadratic time).
+    """
+    pool = sorted({candidate for candidate in candidates if candidate != name and len(candidate) <= 100})
+    if len(name) > 100:
+        return None
+    for candidate in pool:
+        if candidate.lower() == name.lower():
+            return candidate
+    # Two of three letters right is a likely slip in a short name (`kyes`), the usual 0.6 in a longer one.
+    matches = difflib.get_close_matches(name, pool, n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def _position(diagnostic: Diagnostic) -> tuple[bool, str, int, int]:
+    span = diagnostic.span
+    if span is None:
+        return (True, "", 0, 0)
+    return (False, span.file.name, span.start, span.end)
