@@ -1,0 +1,177 @@
+"""Rounding against ml_dtypes, numpy and torch, which did not write it, and at the corners by hand."""
+
+import subprocess
+import sys
+
+import ml_dtypes
+import numpy as np
+import pytest
+import torch
+
+from hetc.numerics import (
+    DTYPES,
+    UnknownDTypeError,
+    decode,
+    dtype_of,
+    encode,
+    from_bits,
+    round_to,
+    to_bits,
+    ulp,
+)
+
+FLOATS = ["f32", "f16", "bf16", "fp8", "fp8e5m2"]
+NARROW = ["f16", "bf16", "fp8", "fp8e5m2"]
+INTEGERS = ["i8", "u8", "i4", "i16", "i32", "i64"]
+
+
+def samples(dtype: str) -> np.ndarray:
+    """f32 values over the type's range and past it, with ties, subnormals and both zeros."""
+    rng = np.random.default_rng(7)
+    spec = DTYPES[dtype]
+    scale = 2.0 ** rng.uniform(spec.min_exponent - spec.mantissa_bits - 3, spec.min_exponent + 12, 4000)
+    wide = rng.standard_normal(4000) * min(spec.max_finite, 1e38)
+    step = spec.smallest_step
+    ties = (np.arange(-40, 40) + 0.5) * step
+    edge = np.array([0.0, -0.0, spec.max_finite, -spec.max_finite, step, -step, step / 2, step * 0.75])
+    with np.errstate(over="ignore"):
+        return np.concatenate([rng.standard_normal(4000) * scale, wide, ties, edge]).astype(np.float32)
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_round_to_agrees_with_ml_dtypes_inside_the_range(dtype):
+    spec = DTYPES[dtype]
+    x = samples(dtype)
+    with np.errstate(over="ignore"):
+        theirs = x.astype(spec.storage).astype(np.float64)
+    ours = round_to(x, dtype)
+    inside = np.abs(ours) < spec.max_finite
+    np.testing.assert_array_equal(ours[inside], theirs[inside])
+    assert inside.sum() > 4000
+    assert np.array_equal(np.signbit(ours[inside]), np.signbit(theirs[inside]))
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_every_bit_pattern_decodes_and_encodes_back(dtype):
+    spec = DTYPES[dtype]
+    codes = np.arange(2**spec.bits).astype(spec.bits_storage)
+    values = from_bits(codes, dtype)
+    np.testing.assert_array_equal(values, codes.view(spec.storage).astype(np.float64))
+    ordinary = np.isfinite(values)
+    np.testing.assert_array_equal(to_bits(values[ordinary], dtype), codes[ordinary])
+    np.testing.assert_array_equal(decode(encode(values[ordinary], dtype), dtype), values[ordinary])
+    assert np.isnan(from_bits(to_bits(np.nan, dtype).reshape(1), dtype)).all()
+
+
+def test_double_rounding_does_not_happen():
+    # Between two bf16 values, just above the tie: rounding to f32 first would land on the tie and go down.
+    x = 1.0 + 2.0**-8 + 2.0**-40
+    assert round_to(x, "bf16") == 1.0 + 2.0**-7
+    assert float(np.float32(x)) == 1.0 + 2.0**-8
+
+
+@pytest.mark.parametrize(
+    ("dtype", "x", "expected"),
+    [
+        ("f16", 65519.9, 65504.0),
+        ("f16", 65520.0, np.inf),
+        ("bf16", 3.4e38, np.inf),
+        ("bf16", -np.inf, -np.inf),
+        ("f32", 1e39, np.inf),
+        ("fp8", 465.0, 448.0),
+        ("fp8", -1e30, -448.0),
+        ("fp8", np.inf, 448.0),
+        ("fp8", np.nan, np.nan),
+        ("fp8", 2.0**-10, 0.0),  # a tie between 0 and the smallest value goes to even
+        ("fp8", 1.97, 2.0),
+        ("fp8e5m2", 1e6, 57344.0),
+        ("fp8e5m2", -np.inf, -57344.0),
+        ("i8", 2.5, 2.0),
+        ("i8", -3.5, -4.0),
+        ("i8", 200.0, 127.0),
+        ("i8", -np.inf, -128.0),
+        ("i8", np.nan, 0.0),
+        ("u8", -1.0, 0.0),
+        ("u8", 1e9, 255.0),
+        ("i4", 9.0, 7.0),
+        ("i4", -9.0, -8.0),
+        ("bool", -0.25, 1.0),
+    ],
+)
+def test_corners(dtype, x, expected):
+    np.testing.assert_array_equal(round_to(x, dtype), expected)
+
+
+def test_rounding_to_zero_is_for_integers():
+    np.testing.assert_array_equal(round_to([2.9, -2.9, 1e9], "i8", rounding="zero"), [2, -2, 127])
+    with pytest.raises(ValueError, match="nearest"):
+        round_to(1.0, "bf16", rounding="zero")
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_saturate_at_both_ends_in_storage(dtype):
+    spec = DTYPES[dtype]
+    low, high = int(spec.min_finite), 2 ** (spec.bits - (spec.kind == "int")) - 1
+    for x in (np.array([-1e30, 1e30, np.nan, -0.4]), np.array([-(2**63), 2**63 - 1, 0, 0])):
+        stored = encode(x, dtype)
+        assert stored.dtype == spec.storage
+        assert [int(v) for v in stored] == [low, high, 0, 0]
+
+
+def test_i64_integers_are_encoded_exactly():
+    x = np.array([2**62 + 1, -(2**62) - 1])
+    np.testing.assert_array_equal(encode(x, "i64"), x)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_ulp_is_the_distance_to_the_next_value(dtype):
+    spec = DTYPES[dtype]
+    x = round_to(np.abs(samples(dtype)), dtype)
+    x = x[x < spec.max_finite / 2]
+    code = encode(x, dtype).view(spec.bits_storage)
+    above = (code + np.ones(1, spec.bits_storage)).view(spec.storage).astype(np.float64)
+    np.testing.assert_array_equal(ulp(x, dtype), above - x)
+    assert ulp(1e300, dtype) == ulp(spec.max_finite, dtype)
+
+
+def test_ulp_of_integers_is_one():
+    np.testing.assert_array_equal(ulp([0.0, 100.0], "i8"), [1.0, 1.0])
+
+
+@pytest.mark.parametrize("dtype", sorted(DTYPES))
+def test_the_table_agrees_with_numpy_and_torch(dtype):
+    spec = DTYPES[dtype]
+    twin = getattr(torch, spec.torch_name)
+    assert spec.storage.itemsize * 8 == spec.storage_bits == twin.itemsize * 8
+    if spec.is_float:
+        limits = ml_dtypes.finfo(spec.storage)
+        assert (float(limits.max), float(limits.smallest_normal)) == (spec.max_finite, 2.0**spec.min_exponent)
+        assert torch.finfo(twin).max == spec.max_finite
+    elif spec.is_integer and spec.name != "i4":
+        assert float(np.iinfo(spec.storage).max) == spec.max_finite
+        assert float(torch.iinfo(twin).min) == spec.min_finite
+
+
+def test_a_wrong_name_lists_the_right_ones():
+    with pytest.raises(UnknownDTypeError, match="`float32`; expected one of f32, f16"):
+        dtype_of("float32")
+
+
+def test_decode_refuses_another_storage():
+    with pytest.raises(TypeError, match="bfloat16, got uint16"):
+        decode(np.zeros(2, np.uint16), "bf16")
+
+
+def test_imports_without_the_optional_packages():
+    script = (
+        "import sys\n"
+        "for name in ('torch', 'triton', 'ml_dtypes'): sys.modules[name] = None\n"
+        "import hetc.numerics as n\n"
+        "assert n.DTYPES['fp8'].max_finite == 448\n"
+        "assert n.to_bits([1.0, -2.0], 'bf16').tolist() == [0x3F80, 0xC000]\n"
+        "try: n.encode([1.0], 'bf16')\n"
+        "except n.MissingStorageError as error: assert 'ml_dtypes' in str(error)\n"
+        "else: raise SystemExit('no error')\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
