@@ -1,0 +1,5 @@
+"""The hls dialect."""
+
+from xdsl.ir import Dialect
+
+HLS = Dialect("hls", [], [])

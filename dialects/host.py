@@ -1,0 +1,5 @@
+"""The host dialect."""
+
+from xdsl.ir import Dialect
+
+HOST = Dialect("host", [], [])

@@ -1,0 +1,99 @@
+"""The mp dialect: a memory-processing pipeline as named-index statements over dense and sparse tensors.
+
+`structure` holds the frame (pipeline, dims, declarations, steps), `compute` the statements, `irregular` the
+operations that are not element by element, `types` the types.
+"""
+
+from xdsl.ir import Dialect
+
+from hetc.dialects.mp.compute import (
+    ComputeOp,
+    DimSizeOp,
+    ModOp,
+    RangedOp,
+    ReadOp,
+    ReadStoredOp,
+    ReduceOp,
+    RoundOp,
+    YieldOp,
+    index_block,
+    tensors_read,
+)
+from hetc.dialects.mp.irregular import AppendOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
+from hetc.dialects.mp.structure import (
+    CommitOp,
+    ConstantOp,
+    DeclareOp,
+    DimOp,
+    GetOp,
+    OutputOp,
+    PipelineOp,
+    StepOp,
+    dim_of,
+    enclosing_pipeline,
+)
+from hetc.dialects.mp.types import (
+    ELEMENT_TYPES,
+    DenseAttr,
+    DimAttr,
+    RangeAttr,
+    SparseAttr,
+    TensorType,
+    compute_type,
+    dtype_name,
+    extent,
+    extent_key,
+    storage_bits,
+)
+
+MP = Dialect(
+    "mp",
+    [
+        PipelineOp, DimOp, DeclareOp, StepOp, GetOp, ConstantOp, CommitOp, OutputOp,
+        ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, YieldOp,
+        TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp,
+    ],
+    [DimAttr, RangeAttr, DenseAttr, SparseAttr, TensorType],
+)  # fmt: skip
+
+__all__ = [
+    "ELEMENT_TYPES",
+    "MP",
+    "AppendOp",
+    "CommitOp",
+    "ComputeOp",
+    "ConstantOp",
+    "DeclareOp",
+    "DenseAttr",
+    "DimAttr",
+    "DimOp",
+    "DimSizeOp",
+    "GetOp",
+    "ModOp",
+    "OutputOp",
+    "PipelineOp",
+    "QuantizeOp",
+    "RangeAttr",
+    "RangedOp",
+    "ReadOp",
+    "ReadStoredOp",
+    "ReduceOp",
+    "RopeOp",
+    "RoundOp",
+    "SelectOp",
+    "SoftmaxOp",
+    "SparseAttr",
+    "StepOp",
+    "TensorType",
+    "TopkOp",
+    "YieldOp",
+    "compute_type",
+    "dim_of",
+    "dtype_name",
+    "enclosing_pipeline",
+    "extent",
+    "extent_key",
+    "index_block",
+    "storage_bits",
+    "tensors_read",
+]

@@ -1,0 +1,258 @@
+"""Types and attributes of the mp dialect.
+
+    #mp.dim<"T">                          a dim whose extent is known at run time
+    #mp.range<t in T per 0>               an index, its extent, and the position of the index that its dim is `per`
+    #mp.dense  #mp.sparse<N>              how a tensor is stored (sparse: compressed along its first dim)
+    !mp.tensor<[B, T, 128], bf16>         a name is a run-time dim
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from xdsl.dialects.builtin import (
+    I64,
+    AnyFloat,
+    ArrayAttr,
+    BFloat16Type,
+    Float8E4M3FNType,
+    Float8E5M2Type,
+    Float16Type,
+    Float32Type,
+    IndexType,
+    IntAttr,
+    IntegerAttr,
+    IntegerType,
+    NoneAttr,
+    Signedness,
+    StringAttr,
+    i1,
+    i32,
+    i64,
+)
+from xdsl.ir import Attribute, ParametrizedAttribute, TypeAttribute
+from xdsl.irdl import irdl_attr_definition
+from xdsl.parser import AttrParser
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
+
+
+@irdl_attr_definition
+class DimAttr(ParametrizedAttribute):
+    """A dim of the pipeline whose extent is known only at run time: `#mp.dim<"T">`."""
+
+    name = "mp.dim"
+    symbol: StringAttr
+
+    def __init__(self, symbol: str | StringAttr):
+        super().__init__(StringAttr(symbol) if isinstance(symbol, str) else symbol)
+
+
+Extent: TypeAlias = IntegerAttr[I64] | DimAttr
+
+
+def extent(value: int | str | Extent) -> Extent:
+    """An int is a constant extent, a str names a run-time dim."""
+    if isinstance(value, int):
+        return IntegerAttr(value, i64)
+    return DimAttr(value) if isinstance(value, str) else value
+
+
+def extent_key(value: Attribute) -> int | str:
+    """The inverse of `extent`: an int for a constant, the dim's name for a run-time dim."""
+    if isinstance(value, DimAttr):
+        return value.symbol.data
+    assert isinstance(value, IntegerAttr)
+    return value.value.data
+
+
+def _print_extent(printer: Printer, value: Attribute) -> None:
+    printer.print_string(str(extent_key(value)))
+
+
+def _parse_extent(parser: AttrParser) -> Extent:
+    number = parser.parse_optional_integer(allow_boolean=False, allow_negative=False)
+    return extent(parser.parse_identifier() if number is None else number)
+
+
+@irdl_attr_definition
+class RangeAttr(ParametrizedAttribute):
+    """An index and its extent. `per` is the position, among the indices of the same op, of the index that the
+    dim is per (`dim T per B`); in `mp.reduce` the per-index is an operand instead and `per` stays none."""
+
+    name = "mp.range"
+    index: StringAttr
+    extent: Attribute
+    per: Attribute
+
+    def __init__(self, index: str | StringAttr, size: int | str | Attribute, per: int | Attribute | None = None):
+        super().__init__(
+            StringAttr(index) if isinstance(index, str) else index,
+            extent(size) if isinstance(size, int | str) else size,
+            IntAttr(per) if isinstance(per, int) else (per or NoneAttr()),
+        )
+
+    @property
+    def per_position(self) -> int | None:
+        return self.per.data if isinstance(self.per, IntAttr) else None
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string(f"{self.index.data} in ")
+            _print_extent(printer, self.extent)
+            if self.per_position is not None:
+                printer.print_string(f" per {self.per_position}")
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            index = StringAttr(parser.parse_identifier())
+            parser.parse_characters("in")
+            size = _parse_extent(parser)
+            per = IntAttr(parser.parse_integer()) if parser.parse_optional_keyword("per") else NoneAttr()
+        return (index, size, per)
+
+    def verify(self) -> None:
+        if not isinstance(self.extent, IntegerAttr | DimAttr):
+            raise VerifyException(f"mp.range expects a constant or #mp.dim extent, got {self.extent}")
+        if isinstance(self.per, IntAttr) and not isinstance(self.extent, DimAttr):
+            raise VerifyException("mp.range: only a run-time dim can be per another index")
+
+
+@irdl_attr_definition
+class DenseAttr(ParametrizedAttribute):
+    """Stored as a row-major array."""
+
+    name = "mp.dense"
+
+
+@irdl_attr_definition
+class SparseAttr(ParametrizedAttribute):
+    """Compressed along the first dim: for each row its stored columns, ascending, and their values.
+    `stored_bound` is the largest number of stored entries."""
+
+    name = "mp.sparse"
+    stored_bound: IntAttr
+
+    def __init__(self, stored_bound: int | IntAttr):
+        super().__init__(IntAttr(stored_bound) if isinstance(stored_bound, int) else stored_bound)
+
+
+Storage: TypeAlias = DenseAttr | SparseAttr
+
+
+@irdl_attr_definition
+class TensorType(ParametrizedAttribute, TypeAttribute):
+    """A tensor value: extents (constants or run-time dims), element type, storage."""
+
+    name = "mp.tensor"
+    extents: ArrayAttr[Attribute]
+    element: Attribute
+    storage: Attribute
+
+    def __init__(
+        self,
+        extents: Sequence[int | str | Extent] | ArrayAttr[Attribute],
+        element: Attribute,
+        storage: Attribute | None = None,
+    ):
+        if not isinstance(extents, ArrayAttr):
+            extents = ArrayAttr([extent(value) for value in extents])
+        super().__init__(extents, element, storage or DenseAttr())
+
+    @property
+    def rank(self) -> int:
+        return len(self.extents)
+
+    @property
+    def shape(self) -> tuple[int | str, ...]:
+        """Extents as Python values: an int, or the name of a run-time dim."""
+        return tuple(extent_key(value) for value in self.extents)
+
+    @property
+    def is_sparse(self) -> bool:
+        return isinstance(self.storage, SparseAttr)
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_string("[")
+            printer.print_list(self.extents, lambda value: _print_extent(printer, value))
+            printer.print_string("], ")
+            printer.print_attribute(self.element)
+            if not isinstance(self.storage, DenseAttr):
+                printer.print_string(", ")
+                printer.print_attribute(self.storage)
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            extents = parser.parse_comma_separated_list(
+                parser.Delimiter.SQUARE, lambda: _parse_extent(parser), " of extents"
+            )
+            parser.parse_punctuation(",")
+            element = parser.parse_type()
+            storage = parser.parse_attribute() if parser.parse_optional_punctuation(",") else DenseAttr()
+        return (ArrayAttr(extents), element, storage)
+
+    def verify(self) -> None:
+        for value in self.extents:
+            if not isinstance(value, IntegerAttr | DimAttr):
+                raise VerifyException(f"mp.tensor expects constant or #mp.dim extents, got {value}")
+        if self.is_sparse and self.rank != 2:
+            raise VerifyException(f"a sparse mp.tensor has two dims, got {self.rank}")
+        compute_type(self.element)
+
+
+def compute_type(element: Attribute) -> Attribute:
+    """The type that an element has in a region: floats f32, integers i32 (64-bit ones i64), bool i1, index index."""
+    if isinstance(element, IndexType):
+        return element
+    if isinstance(element, AnyFloat) and storage_bits(element) <= 32:
+        return Float32Type()
+    if isinstance(element, IntegerType) and element.width.data in (1, 4, 8, 16, 32, 64):
+        width = element.width.data
+        return i1 if width == 1 else i64 if width == 64 else i32
+    raise VerifyException(f"mp.tensor: unsupported element type {element}")
+
+
+def storage_bits(element: Attribute) -> int:
+    """Bits of one stored element. An index is stored as a 32-bit integer, a bool as one byte."""
+    if isinstance(element, IndexType):
+        return 32
+    if isinstance(element, IntegerType):
+        return 8 if element.width.data == 1 else element.width.data
+    if isinstance(element, Float8E4M3FNType | Float8E5M2Type):
+        return 8
+    if isinstance(element, BFloat16Type | Float16Type):
+        return 16
+    if isinstance(element, Float32Type):
+        return 32
+    raise VerifyException(f"mp.tensor: unsupported element type {element}")
+
+
+_INTEGER_NAMES = {
+    (4, Signedness.SIGNED): "i4",
+    (8, Signedness.SIGNED): "i8",
+    (8, Signedness.UNSIGNED): "u8",
+    (16, Signedness.SIGNED): "i16",
+    (32, Signedness.SIGNLESS): "i32",
+    (64, Signedness.SIGNLESS): "i64",
+    (1, Signedness.SIGNLESS): "bool",
+}
+ELEMENT_TYPES: dict[str, Attribute] = {
+    "f32": Float32Type(),
+    "f16": Float16Type(),
+    "bf16": BFloat16Type(),
+    "fp8": Float8E4M3FNType(),
+    "fp8e5m2": Float8E5M2Type(),
+    "index": IndexType(),
+    **{name: IntegerType(width, signedness) for (width, signedness), name in _INTEGER_NAMES.items()},
+}
+"""The language's dtype names and their element types."""
+_DTYPE_NAMES = {element: name for name, element in ELEMENT_TYPES.items()}
+
+
+def dtype_name(element: Attribute) -> str:
+    """The language's name of an element type (`bf16`, `fp8`, `u8`, `index`, ...)."""
+    return _DTYPE_NAMES[element]

@@ -1,0 +1,5 @@
+"""The tile dialect."""
+
+from xdsl.ir import Dialect
+
+TILE = Dialect("tile", [], [])

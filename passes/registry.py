@@ -1,0 +1,38 @@
+"""Every pass by its flag. The name, the file and the class are spelt alike: `cut-kernels`, `cut_kernels.py`,
+`CutKernelsPass`; a test walks this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from xdsl.passes import ModulePass
+
+_FOLDERS: dict[str, tuple[str, ...]] = {
+    "normalize": ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax"),
+    "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers"),
+    "lower_hls": ("lower-hls",),
+    "lower_triton": ("lower-triton",),
+    "lower_host": ("lower-host",),
+}
+
+
+def module_of(flag: str) -> str:
+    """The module that defines the pass `flag`."""
+    folder = next(folder for folder, flags in _FOLDERS.items() if flag in flags)
+    return f"hetc.passes.{folder}.{flag.replace('-', '_')}"
+
+
+def class_of(flag: str) -> str:
+    """The class name of the pass `flag`."""
+    return "".join(word.capitalize() for word in flag.split("-")) + "Pass"
+
+
+def load(flag: str) -> type[ModulePass]:
+    """Import and return the pass class. Raises StopIteration for an unknown flag."""
+    return getattr(import_module(module_of(flag)), class_of(flag))
+
+
+def all_passes() -> dict[str, Callable[[], type[ModulePass]]]:
+    """Flag -> a function that imports the pass (as xDSL's registries want it)."""
+    return {flag: lambda flag=flag: load(flag) for flags in _FOLDERS.values() for flag in flags}  # type: ignore[misc]
