@@ -1,0 +1,5 @@
+"""The fpga dialect."""
+
+from xdsl.ir import Dialect
+
+FPGA = Dialect("fpga", [], [])

@@ -1,5 +1,0 @@
-"""The hls dialect."""
-
-from xdsl.ir import Dialect
-
-HLS = Dialect("hls", [], [])
