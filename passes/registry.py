@@ -11,9 +11,9 @@ from xdsl.passes import ModulePass
 _FOLDERS: dict[str, tuple[str, ...]] = {
     "normalize": ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax"),
     "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers"),
-    "lower_hls": ("lower-hls",),
-    "lower_triton": ("lower-triton",),
-    "lower_host": ("lower-host",),
+    "lower_hls": ("lower-to-hls",),
+    "lower_triton": ("lower-to-triton",),
+    "lower_host": ("lower-to-host",),
 }
 
 
