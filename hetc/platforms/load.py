@@ -1,0 +1,162 @@
+"""Finds and reads platform files."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
+from hetc.platforms.device import Device, Gpu, Processor
+from hetc.platforms.figure import spread_sources
+from hetc.platforms.fpga import Fpga
+from hetc.platforms.platform import Platform
+from hetc.source import SourceFile, read_source
+
+DEFAULT_PLATFORM = "mi210+u55c"
+
+_FOLDER = Path(__file__).parent
+_DEVICE_FOLDER = _FOLDER / "devices"
+
+# A kind without a model of its own is described as a processor: memory, clock, peaks.
+_MODELS: dict[str, type[Device]] = {"gpu": Gpu, "fpga": Fpga}
+
+
+def list_platforms() -> tuple[str, ...]:
+    """Names of the platforms that come with the package; the default first, the others by name."""
+    names = sorted(path.stem for path in _FOLDER.glob("*.toml"))
+    return (DEFAULT_PLATFORM, *(name for name in names if name != DEFAULT_PLATFORM))
+
+
+def list_devices() -> tuple[str, ...]:
+    """Names of the devices that platform files may refer to."""
+    return tuple(sorted(path.stem for path in _DEVICE_FOLDER.glob("*.toml")))
+
+
+def load_platform(name_or_path: str | Path = DEFAULT_PLATFORM) -> Platform:
+    """A platform by name, or from a TOML file: whatever ends in `.toml` or holds a `/` is a path.
+
+    Raises DiagnosticError (exit 2): no such platform or file, no TOML, or a wrong, missing or unknown key,
+    each named by its path in the file.
+    """
+    name = str(name_or_path)
+    if isinstance(name_or_path, Path) or name.endswith(".toml") or "/" in name:
+        path = Path(name_or_path)
+    elif name in list_platforms():
+        path = _FOLDER / f"{name}.toml"
+    else:
+        guess = suggest(name, list_platforms())
+        valid = "valid platforms: " + ", ".join(list_platforms())
+        help = f"did you mean `{guess}`?" if guess else "or give the path of a platform file"
+        _fail(Diagnostic("error", "HET420", f"no platform is called `{name}`", notes=(valid,), help=help))
+    source = read_source(path)
+    data = _parse_toml(source)
+    data.setdefault("name", path.stem)
+    devices = data.get("devices")
+    if isinstance(devices, dict):
+        data["devices"] = {key: _device(source, key, value) for key, value in devices.items()}
+    platform = _validate(Platform, spread_sources(data), source, "")
+    assert isinstance(platform, Platform)
+    _check_peer_links(platform, source)
+    return platform
+
+
+def _device(source: SourceFile, key: str, value: object) -> Device:
+    """A device from its entry: a name, or a table that describes one or changes the figures of its `base`."""
+    where = f"devices.{key}"
+    if isinstance(value, str):
+        value = {"base": value}
+    if not isinstance(value, dict):
+        _refuse(source, where, f"expected a device's name or a table; found {value!r}")
+    data = spread_sources(dict(value))
+    assert isinstance(data, dict)
+    base = data.pop("base", None)
+    if base is not None:
+        if base not in list_devices():
+            guess = suggest(str(base), list_devices())
+            valid = "known devices: " + ", ".join(list_devices())
+            help = f"did you mean `{guess}`?" if guess else None
+            _refuse(source, where, f"no device is called `{base}`", notes=(valid,), help=help)
+        base_source = read_source(_DEVICE_FOLDER / f"{base}.toml")
+        base_data = spread_sources(_parse_toml(base_source))
+        assert isinstance(base_data, dict)
+        data = _merge(base_data, data)
+    data.setdefault("name", key)
+    kind = data.get("kind")
+    model = _MODELS.get(kind, Processor) if isinstance(kind, str) else Processor
+    device = _validate(model, data, source, where)
+    assert isinstance(device, Device)
+    return device
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` laid over it, table by table; a figure is replaced whole, with its source."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and "value" not in value:
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _parse_toml(source: SourceFile) -> dict[str, Any]:
+    try:
+        return tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        message, place = str(error), re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
+        if place:
+            start = source.offset_of(int(place[1]), int(place[2]))
+            message, span = message[: place.start()], source.span(start)
+        else:
+            span = source.span(len(source.text), len(source.text))
+        _fail(Diagnostic("error", "HET421", f"not valid TOML: {message[:1].lower()}{message[1:]}", span))
+
+
+def _validate(model: type[Any], data: object, source: SourceFile, where: str) -> object:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        found = []
+        for item in error.errors(include_url=False):
+            path = where
+            for part in item["loc"]:
+                path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+            message, help = item["msg"], None
+            if item["type"] == "missing":
+                message = "this key is missing"
+            elif item["type"] == "extra_forbidden":
+                message = "unknown key"
+                guess = suggest(str(item["loc"][-1]), model.model_fields)
+                help = f"did you mean `{guess}`?" if guess else None
+            found.append(_wrong_key(source, path, message, help=help))
+        _fail(*found)
+
+
+def _check_peer_links(platform: Platform, source: SourceFile) -> None:
+    for index, peer in enumerate(platform.peer_links):
+        for end in ("from_device", "to_device"):
+            name = getattr(peer, end)
+            if name not in platform.devices:
+                valid = "devices of this platform: " + ", ".join(platform.devices)
+                _refuse(source, f"peer_links[{index}].{end}", f"no device is called `{name}`", notes=(valid,))
+
+
+def _wrong_key(
+    source: SourceFile, path: str, message: str, *, notes: tuple[str, ...] = (), help: str | None = None
+) -> Diagnostic:
+    return Diagnostic("error", "HET422", f"{source.name}: {path}: {message}", notes=notes, help=help)
+
+
+def _refuse(
+    source: SourceFile, path: str, message: str, *, notes: tuple[str, ...] = (), help: str | None = None
+) -> NoReturn:
+    _fail(_wrong_key(source, path, message, notes=notes, help=help))
+
+
+def _fail(*diagnostics: Diagnostic) -> NoReturn:
+    raise DiagnosticError(diagnostics, EXIT_USAGE) from None
