@@ -1,0 +1,143 @@
+"""Builds an emitted HLS C++ kernel for this machine and runs it on numpy arrays.
+
+The emitted text is compiled as it stands. Streams are bounded and processes are fibres, so that a FIFO
+too shallow ends the run with `CsimDeadlock` naming it. Nothing here says anything about cycles.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hetc.runtime.csim_errors import CsimBuildError, CsimError
+from hetc.runtime.csim_kernel import CsimKernel, CsimReport
+from hetc.runtime.csim_toolchain import (
+    COMPILE_FLAGS,
+    LINK_FLAGS,
+    ap_types_include,
+    compiler_version,
+    find_compiler,
+    include_directory,
+)
+
+__all__ = ["CsimKernel", "CsimReport", "build", "build_many"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_LIBRARY = "kernel.so"
+_WARNINGS = "warnings.txt"
+
+
+def build(
+    files: Mapping[str, str], top: str, *, defines: Iterable[str] = (), optimise: str = "-O2"
+) -> CsimKernel:
+    """Compiles the kernel `top` out of `files` (path in the project -> text).
+
+    `top` is defined in `top`.cpp, or in the only .cpp file; testbenches (`*_tb.cpp`) are left out.
+    `defines` are macros, `NAME` or `NAME=VALUE`. The library is cached by its content.
+    Raises CsimBuildError with the compiler's text, CompilerMissingError, HeadersMissingError.
+    """
+    return build_many(files, [top], defines=defines, optimise=optimise)[top]
+
+
+def build_many(
+    files: Mapping[str, str], tops: Iterable[str], *, defines: Iterable[str] = (), optimise: str = "-O2"
+) -> dict[str, CsimKernel]:
+    """Compiles several kernels into one library, which costs the compiler's start only once."""
+    names = list(tops)
+    sources = dict(files)
+    for name in names:
+        if not _IDENTIFIER.match(name):
+            raise CsimError(f"'{name}' is not the name of a C++ function")
+    for path in sources:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise CsimError(f"the file '{path}' lies outside the project")
+    units = _translation_units(sources, names)
+    compiler = find_compiler()
+    flags = [*COMPILE_FLAGS, optimise, *(f"-D{define}" for define in defines)]
+    folder = _cache_folder() / _content_key(sources, units, compiler, flags)
+    if os.environ.get("HETC_ALWAYS_COMPILE") or not (folder / _LIBRARY).is_file():
+        _compile(folder, {**sources, **units}, list(units), compiler, flags)
+    warnings = (folder / _WARNINGS).read_text()
+    return {name: CsimKernel(folder / _LIBRARY, name, warnings) for name in names}
+
+
+def _translation_units(sources: Mapping[str, str], tops: list[str]) -> dict[str, str]:
+    """One unit for each source file: the file itself, and after it an entry for each top it defines."""
+    paths = [path for path in sources if path.endswith((".cpp", ".cc")) and not path.endswith("_tb.cpp")]
+    if not paths:
+        raise CsimError("the project has no .cpp file to simulate")
+    entries: dict[str, list[str]] = {path: [] for path in paths}
+    for top in tops:
+        named = [path for path in paths if Path(path).stem == top]
+        if len(named) != 1 and len(paths) != 1:
+            raise CsimError(
+                f"which file defines '{top}'? Expected {top}.cpp among {', '.join(sorted(paths))}"
+            )
+        entries[named[0] if named else paths[0]].append(top)
+    units = {}
+    for number, path in enumerate(paths):
+        lines = [f'#include "{path}"', '#include "hetc_csim_entry.h"']
+        lines += [f"HETC_CSIM_ENTRY({top})" for top in entries[path]]
+        if number == 0:
+            lines.append("HETC_CSIM_LIBRARY()")
+        units[f"hetc_csim_unit_{number}.cpp"] = "\n".join(lines) + "\n"
+    return units
+
+
+def _cache_folder() -> Path:
+    root = os.environ.get("HETC_CACHE_DIR")
+    return (Path(root) if root else Path.home() / ".cache" / "hetc") / "csim"
+
+
+def _content_key(
+    sources: Mapping[str, str], units: Mapping[str, str], compiler: list[str], flags: list[str]
+) -> str:
+    """A name for all that decides the library: texts, our headers, ap_int's, flags, compiler."""
+    own = {path.name: path.read_text() for path in sorted(include_directory().glob("*.h"))}
+    ap_types = ap_types_include()
+    parts = {
+        "sources": sorted({**sources, **units}.items()),
+        "headers": sorted(own.items()),
+        "ap_types": [str(ap_types), (ap_types / "etc" / "ap_private.h").stat().st_size],
+        "command": [*compiler, *flags, *LINK_FLAGS],
+        "compiler": compiler_version(tuple(compiler)),
+    }
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _compile(
+    folder: Path, files: Mapping[str, str], units: list[str], compiler: list[str], flags: list[str]
+) -> None:
+    """Builds aside and renames, so that the cache never holds half a library."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
+    try:
+        for path, text in files.items():
+            target = aside / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        search = ["-I.", f"-I{include_directory()}", "-isystem", str(ap_types_include())]
+        prelude = ["-include", "hetc_csim_prelude.h"]
+        command = [*compiler, *flags, *search, *prelude, *units, *LINK_FLAGS, "-o", _LIBRARY]
+        answer = subprocess.run(command, cwd=aside, capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise CsimBuildError("the C++ compiler refused the kernel", answer.stderr)
+        (aside / _WARNINGS).write_text(answer.stderr)
+        _publish(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _publish(aside: Path, folder: Path) -> None:
+    try:
+        aside.rename(folder)
+    except OSError:
+        # Somebody built the same meanwhile, or a rebuild was asked for: the library comes last.
+        folder.mkdir(exist_ok=True)
+        for name in (_WARNINGS, _LIBRARY):
+            os.replace(aside / name, folder / name)

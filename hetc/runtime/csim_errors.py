@@ -1,0 +1,46 @@
+"""What can go wrong in C simulation, one type each."""
+
+from dataclasses import dataclass
+
+
+class CsimError(Exception):
+    """A simulated kernel, or building it, failed; the message says where and why."""
+
+
+class CompilerMissingError(CsimError):
+    """No C++ compiler was found."""
+
+
+class HeadersMissingError(CsimError):
+    """The ap_int headers that the hls4ml wheel carries were not found."""
+
+
+class CsimBuildError(CsimError):
+    """The C++ compiler refused the kernel; `compiler_text` is what it said."""
+
+    def __init__(self, message: str, compiler_text: str) -> None:
+        super().__init__(f"{message}\n{compiler_text}")
+        self.compiler_text = compiler_text
+
+
+class CsimArgumentError(CsimError):
+    """An argument does not fit the kernel's signature."""
+
+
+@dataclass(frozen=True)
+class BlockedProcess:
+    """A process that waits for ever: what it wants to do (`read`, `write`, `poll`) on which FIFO."""
+
+    process: str
+    action: str
+    fifo: str
+    depth: int
+    occupancy: int
+
+
+class CsimDeadlock(CsimError):
+    """No dataflow process can go on; `blocked` lists each that waits on a FIFO."""
+
+    def __init__(self, message: str, blocked: tuple[BlockedProcess, ...]) -> None:
+        super().__init__(message)
+        self.blocked = blocked

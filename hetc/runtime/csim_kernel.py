@@ -1,0 +1,146 @@
+"""A compiled C-simulation kernel: checks its arguments, calls it, and reads back what happened."""
+
+import ctypes
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hetc.runtime.csim_errors import BlockedProcess, CsimArgumentError, CsimDeadlock, CsimError
+
+_SUCCEEDED, _DEADLOCKED = 0, 1
+
+# A scalar of the C interface -> how it lies in its 8-byte slot.
+_SCALAR_FORMATS = {
+    "i8": "b", "u8": "B", "i16": "h", "u16": "H", "i32": "i", "u32": "I", "i64": "q", "u64": "Q",
+    "f32": "f", "f64": "d", "b8": "?",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CsimReport:
+    """What each FIFO did in one run: most elements held, its depth, and elements ever written.
+
+    FIFOs of one name (one declared in a function that ran twice) are told apart as `name#2`.
+    """
+
+    high_water: dict[str, int] = field(default_factory=dict)
+    fifo_depth: dict[str, int] = field(default_factory=dict)
+    words: dict[str, int] = field(default_factory=dict)
+
+
+class CsimKernel:
+    """One kernel of a compiled library.
+
+    `signature` has one entry an argument, as the compiler sees it: `p64` a pointer to 64-byte elements
+    that the kernel may write, `c64` one that it only reads, `i32`, `u64`, `f32` a number.
+    `warnings` is what the C++ compiler said while it built the library ("" if nothing).
+    """
+
+    def __init__(self, library: Path, top: str, warnings: str = "") -> None:
+        self.library = library
+        self.top = top
+        self.warnings = warnings
+        self._dll = ctypes.CDLL(str(library))
+        self._call = getattr(self._dll, f"hetc_csim_call_{top}")
+        self._call.argtypes = [ctypes.POINTER(ctypes.c_uint64)]
+        self._call.restype = ctypes.c_int
+        text = self._text(f"hetc_csim_signature_{top}")
+        self.signature: tuple[str, ...] = tuple(text.split(",")) if text else ()
+
+    def run(self, *arguments: object, signature: Sequence[str] | None = None) -> CsimReport:
+        """Calls the kernel; arrays are passed where they lie and written in place.
+
+        A pointer takes a C-contiguous numpy array of a whole number of elements, writable where the
+        kernel may write; a number takes an int, a float or a numpy scalar in range. `signature`
+        (`ptr`, `i32`, ...) is what the caller believes, compared with the kernel's own.
+        Raises CsimArgumentError, CsimDeadlock, CsimError.
+        """
+        if signature is not None:
+            self._compare(signature)
+        if len(arguments) != len(self.signature):
+            raise CsimArgumentError(
+                f"kernel '{self.top}' takes {len(self.signature)} arguments, {len(arguments)} given"
+            )
+        packed = b"".join(
+            self._slot(number, kind, value)
+            for number, (kind, value) in enumerate(zip(self.signature, arguments, strict=True))
+        )
+        slots = (ctypes.c_uint64 * max(1, len(arguments))).from_buffer_copy(packed or bytes(8))
+        outcome = self._call(slots)
+        if outcome == _DEADLOCKED:
+            raise CsimDeadlock(self._error(), self._blocked())
+        if outcome != _SUCCEEDED:
+            raise CsimError(self._error())
+        return self._report()
+
+    def _compare(self, believed: Sequence[str]) -> None:
+        own = ["ptr" if kind[0] in "pc" else kind for kind in self.signature]
+        if list(believed) != own:
+            raise CsimArgumentError(
+                f"kernel '{self.top}' takes ({', '.join(own)}), the caller expects ({', '.join(believed)})"
+            )
+
+    def _slot(self, number: int, kind: str, value: object) -> bytes:
+        place = f"argument {number} of kernel '{self.top}'"
+        if kind in _SCALAR_FORMATS:
+            return _scalar_slot(place, kind, value)
+        if not isinstance(value, np.ndarray):
+            raise CsimArgumentError(
+                f"{place} is a pointer: expected a numpy array, got {type(value).__name__}"
+            )
+        element_bytes = int(kind[1:])
+        if not value.flags.c_contiguous:
+            raise CsimArgumentError(f"{place}: the array is not contiguous")
+        if kind[0] == "p" and not value.flags.writeable:
+            raise CsimArgumentError(f"{place}: the kernel may write it, and the array is read-only")
+        if value.nbytes % element_bytes:
+            raise CsimArgumentError(
+                f"{place}: {value.nbytes} bytes are not a whole number of {element_bytes}-byte elements"
+            )
+        if value.ctypes.data % min(element_bytes & -element_bytes, 8):
+            raise CsimArgumentError(f"{place}: the array is not aligned for {element_bytes}-byte elements")
+        return struct.pack("P", value.ctypes.data)
+
+    def _text(self, function: str) -> str:
+        call = getattr(self._dll, function)
+        call.restype = ctypes.c_char_p
+        return call().decode()
+
+    def _error(self) -> str:
+        return f"kernel '{self.top}': {self._text('hetc_csim_last_error')}"
+
+    def _blocked(self) -> tuple[BlockedProcess, ...]:
+        rows = (line.split("\t") for line in self._text("hetc_csim_blocked").splitlines())
+        return tuple(
+            BlockedProcess(process, action, fifo, int(depth), int(occupancy))
+            for process, action, fifo, depth, occupancy in rows
+        )
+
+    def _report(self) -> CsimReport:
+        report = CsimReport()
+        for line in self._text("hetc_csim_report").splitlines():
+            given, depth, high_water, words = line.split("\t")
+            name, same = given, 1
+            while name in report.fifo_depth:
+                same += 1
+                name = f"{given}#{same}"
+            report.fifo_depth[name] = int(depth)
+            report.high_water[name] = int(high_water)
+            report.words[name] = int(words)
+        return report
+
+
+def _scalar_slot(place: str, kind: str, value: object) -> bytes:
+    if kind[0] == "f":
+        if not isinstance(value, int | float | np.floating | np.integer):
+            raise CsimArgumentError(f"{place} is {kind}: expected a number, got {type(value).__name__}")
+    elif not isinstance(value, int | np.integer | np.bool_):
+        raise CsimArgumentError(f"{place} is {kind}: expected an integer, got {type(value).__name__}")
+    plain = float(value) if kind[0] == "f" else int(value)
+    try:
+        return struct.pack(f"<{_SCALAR_FORMATS[kind]}", plain).ljust(8, b"\0")
+    except (struct.error, OverflowError) as reason:
+        raise CsimArgumentError(f"{place}: {value!r} does not fit {kind}") from reason

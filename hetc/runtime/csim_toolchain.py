@@ -1,0 +1,86 @@
+"""Finds what C simulation needs on this machine: a C++ compiler and the ap_int headers."""
+
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from hetc.runtime.csim_errors import CompilerMissingError, HeadersMissingError
+
+# Headers that a generated project carries itself, since synthesis reads them too.
+PROJECT_HEADERS = ("hetc_hls.h", "hetc_float.h")
+
+COMPILE_FLAGS = (
+    "-std=c++17",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unknown-pragmas",
+    "-Wno-uninitialized",
+    "-Wno-maybe-uninitialized",
+    "-Wno-unused-function",
+    # The same bits on every machine: no fused multiply-add where the kernel wrote two operations.
+    "-ffp-contract=off",
+    # glibc's fortified longjmp refuses to change stacks (some distributions turn it on by default).
+    "-U_FORTIFY_SOURCE",
+    "-fPIC",
+    # Two kernel libraries in one process share nothing, not even an inline variable.
+    "-fno-gnu-unique",
+)
+LINK_FLAGS = ("-shared", "-Wl,-Bsymbolic")
+
+
+def include_directory() -> Path:
+    """The folder of our own headers: the streams, the mathematics and what projects carry."""
+    return Path(__file__).parent / "include"
+
+
+def project_headers() -> dict[str, str]:
+    """The text of each header that a generated project carries, by file name."""
+    return {name: (include_directory() / name).read_text() for name in PROJECT_HEADERS}
+
+
+def find_compiler() -> list[str]:
+    """The C++ compiler's command, from `CXX` or the path.
+
+    Raises CompilerMissingError where there is none.
+    """
+    named = os.environ.get("CXX")
+    if named:
+        command = shlex.split(named)
+        if shutil.which(command[0]) is None:
+            raise CompilerMissingError(f"the C++ compiler that CXX names, '{command[0]}', is not on the path")
+        return command
+    for name in ("g++", "clang++", "c++"):
+        found = shutil.which(name)
+        if found:
+            return [found]
+    raise CompilerMissingError(
+        "C simulation needs a C++17 compiler and none was found on the path (g++, clang++, c++). "
+        "Install one (Debian, Ubuntu: apt-get install g++; Fedora: dnf install gcc-c++) or name it in CXX"
+    )
+
+
+@cache
+def compiler_version(command: tuple[str, ...]) -> str:
+    """What the compiler says of itself; part of the cache key."""
+    answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    return answer.stdout + answer.stderr
+
+
+def ap_types_include() -> Path:
+    """The folder with ap_int.h in the installed hls4ml wheel, found without importing hls4ml.
+
+    Raises HeadersMissingError where the wheel is absent or has another layout.
+    """
+    advice = "pip install 'hetc[run]', or pip install --no-deps hls4ml==1.3.0"
+    spec = importlib.util.find_spec("hls4ml")
+    if spec is None or not spec.submodule_search_locations:
+        raise HeadersMissingError(f"C simulation needs the ap_int headers of the hls4ml wheel: {advice}")
+    for root in spec.submodule_search_locations:
+        folder = Path(root) / "templates" / "vivado" / "ap_types"
+        if (folder / "ap_int.h").is_file():
+            return folder
+    raise HeadersMissingError(f"the installed hls4ml carries no templates/vivado/ap_types/ap_int.h: {advice}")
