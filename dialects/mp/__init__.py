@@ -9,6 +9,7 @@ from xdsl.ir import Dialect
 from hetc.dialects.mp.compute import (
     ComputeOp,
     DimSizeOp,
+    GuardOp,
     ModOp,
     RangedOp,
     ReadOp,
@@ -50,7 +51,7 @@ MP = Dialect(
     "mp",
     [
         PipelineOp, DimOp, DeclareOp, StepOp, GetOp, ConstantOp, CommitOp, OutputOp,
-        ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, YieldOp,
+        ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp, YieldOp,
         TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp,
     ],
     [DimAttr, RangeAttr, DenseAttr, SparseAttr, TensorType],
@@ -69,6 +70,7 @@ __all__ = [
     "DimOp",
     "DimSizeOp",
     "GetOp",
+    "GuardOp",
     "ModOp",
     "OutputOp",
     "PipelineOp",

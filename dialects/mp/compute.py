@@ -7,6 +7,7 @@
     mp.dim_size     the extent of a run-time dim, as a value
     mp.round        rounding to a narrower element type and back
     mp.mod          floor modulo of integers and indices
+    mp.guard        a value that is absent where a condition is false
     mp.yield        the end of a region: a value, and the condition under which it is present
 
 The rest of a region is upstream `arith` and `math` on f32, i32, i64, i1 and index.
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import ArrayAttr, IndexType, StringAttr, SymbolNameConstraint, i1
+from xdsl.dialects.builtin import ArrayAttr, IndexType, StringAttr, i1
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import (
     AnyAttr,
@@ -27,7 +28,6 @@ from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
     opt_operand_def,
-    opt_prop_def,
     prop_def,
     region_def,
     result_def,
@@ -84,10 +84,14 @@ class RangedOp(IRDLOperation):
         """Block arguments, extents and `per` positions agree."""
         arguments = self.body.block.args
         if len(arguments) != len(self.ranges):
-            raise VerifyException(f"{self.name}: {len(self.ranges)} ranges but {len(arguments)} block arguments")
+            raise VerifyException(
+                f"{self.name}: {len(self.ranges)} ranges but {len(arguments)} block arguments"
+            )
         for position, (argument, item) in enumerate(zip(arguments, self.ranges, strict=True)):
             if argument.type != IndexType():
-                raise VerifyException(f"{self.name}: index {item.index.data} is of type {argument.type}, not index")
+                raise VerifyException(
+                    f"{self.name}: index {item.index.data} is of type {argument.type}, not index"
+                )
             if isinstance(item.extent, DimAttr):
                 _verify_per(self, item, dim_of(self, item.extent).per, position)
         if not isinstance(self.body.block.last_op, YieldOp):
@@ -98,12 +102,18 @@ def _verify_per(op: RangedOp, item: RangeAttr, per: StringAttr | None, position:
     chosen = item.per_position
     if per is None:
         if chosen is not None:
-            raise VerifyException(f"{op.name}: {item.index.data} is per an index, but its dim is not per a dim")
+            raise VerifyException(
+                f"{op.name}: {item.index.data} is per an index, but its dim is not per a dim"
+            )
         return
     if chosen is None or not 0 <= chosen < len(op.ranges) or chosen == position:
-        raise VerifyException(f"{op.name}: {item.index.data} must name the position of its index over {per.data}")
+        raise VerifyException(
+            f"{op.name}: {item.index.data} must name the position of its index over {per.data}"
+        )
     if extent_key(op.index_ranges[chosen].extent) != per.data:
-        raise VerifyException(f"{op.name}: {item.index.data} is per {per.data}, but index {chosen} is not over it")
+        raise VerifyException(
+            f"{op.name}: {item.index.data} is per {per.data}, but index {chosen} is not over it"
+        )
 
 
 def index_block(ranges: Sequence[RangeAttr]) -> Block:
@@ -161,7 +171,9 @@ class _ReadBase(IRDLOperation):
         if len(self.indices) != type_.rank:
             raise VerifyException(f"{self.name}: expected {type_.rank} indices, got {len(self.indices)}")
         if self.results[0].type != compute_type(type_.element):
-            raise VerifyException(f"{self.name}: expected {compute_type(type_.element)}, got {self.results[0].type}")
+            raise VerifyException(
+                f"{self.name}: expected {compute_type(type_.element)}, got {self.results[0].type}"
+            )
 
 
 @irdl_op_definition
@@ -171,7 +183,9 @@ class ReadOp(_ReadBase):
 
     name = "mp.read"
     result = result_def(Attribute)
-    assembly_format = "$tensor `[` $indices `]` (`if` $present^)? attr-dict `:` type($tensor) `->` type($result)"
+    assembly_format = (
+        "$tensor `[` $indices `]` (`if` $present^)? attr-dict `:` type($tensor) `->` type($result)"
+    )
 
 
 @irdl_op_definition
@@ -233,7 +247,9 @@ class ReduceOp(IRDLOperation):
         item = self.range
         per = dim_of(self, item.extent).per if isinstance(item.extent, DimAttr) else None
         if (per is None) != (self.per is None):
-            raise VerifyException(f"mp.reduce: {item.index.data} needs a per operand exactly when its dim is per a dim")
+            raise VerifyException(
+                f"mp.reduce: {item.index.data} needs a per operand exactly when its dim is per a dim"
+            )
         if not isinstance(self.body.block.last_op, YieldOp):
             raise VerifyException("mp.reduce: the region must end in mp.yield")
         self._verify_type()
@@ -304,6 +320,23 @@ class ModOp(IRDLOperation):
 
     def __init__(self, lhs: SSAValue, rhs: SSAValue):
         super().__init__(operands=[lhs, rhs], result_types=[lhs.type])
+
+
+@irdl_op_definition
+class GuardOp(IRDLOperation):
+    """`%g = mp.guard %v if %c : f32`: `where(c, v)`: the value, absent where the condition is false. The pass
+    explicit-presence removes it."""
+
+    name = "mp.guard"
+    T: ClassVar = VarConstraint("T", AnyAttr())
+    value = operand_def(T)
+    condition = operand_def(i1)
+    result = result_def(T)
+    traits = traits_def(Pure())
+    assembly_format = "$value `if` $condition attr-dict `:` type($result)"
+
+    def __init__(self, value: SSAValue, condition: SSAValue):
+        super().__init__(operands=[value, condition], result_types=[value.type])
 
 
 def tensors_read(op: Operation) -> list[SSAValue]:

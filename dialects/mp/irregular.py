@@ -1,11 +1,11 @@
 """The irregular operations: few, each with a contract that every backend keeps.
 
-    mp.topk      the K best of an index, as a set with a deterministic tie rule
-    mp.select    the indices where a condition holds, up to a capacity
-    mp.softmax   normalisation over one index
-    mp.rope      rotary position embedding along one axis
-    mp.quantize  a tensor as narrow values and their scales
-    mp.append    a memory with this step's rows written
+mp.topk      the K best of an index, as a set with a deterministic tie rule
+mp.select    the indices where a condition holds, up to a capacity
+mp.softmax   normalisation over one index
+mp.rope      rotary position embedding along one axis
+mp.quantize  a tensor as narrow values and their scales
+mp.append    a memory with this step's rows written
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Region, SSAValue
 from xdsl.irdl import (
-    irdl_op_definition,
     IRDLOperation,
+    irdl_op_definition,
     operand_def,
     opt_prop_def,
     prop_def,
@@ -133,7 +133,9 @@ class SoftmaxOp(RangedOp):
     def verify_(self) -> None:
         self.verify_ranges()
         if not 0 <= self.axis.value.data < len(self.ranges):
-            raise VerifyException(f"mp.softmax: axis {self.axis.value.data} is not one of {len(self.ranges)} ranges")
+            raise VerifyException(
+                f"mp.softmax: axis {self.axis.value.data} is not one of {len(self.ranges)} ranges"
+            )
 
 
 @irdl_op_definition
@@ -151,7 +153,9 @@ class RopeOp(RangedOp):
     layout = prop_def(StringAttr)
     frequencies = prop_def(ArrayAttr[FloatAttr])
     result = result_def(TensorType)
-    assembly_format = "$x $axis $dims $layout $frequencies $ranges $body attr-dict `:` type($x) `->` type($result)"
+    assembly_format = (
+        "$x $axis $dims $layout $frequencies $ranges $body attr-dict `:` type($x) `->` type($result)"
+    )
 
     def __init__(
         self,
@@ -203,9 +207,7 @@ class QuantizeOp(IRDLOperation):
     floor = prop_def(FloatAttr)
     values = result_def(TensorType)
     scale = result_def(TensorType)
-    assembly_format = (
-        "$x $axis (`block` $block^)? $scale_kind $floor attr-dict `:` type($x) `->` type($values) `,` type($scale)"
-    )
+    assembly_format = "$x $axis (`block` $block^)? $scale_kind $floor attr-dict `:` type($x) `->` type($values) `,` type($scale)"
 
     def __init__(
         self, x: SSAValue, axis: int, block: int | None, scale_kind: str, floor: float,
@@ -240,7 +242,9 @@ class AppendOp(IRDLOperation):
     rows = operand_def(TensorType)
     along = prop_def(StringAttr)
     result = result_def(TensorType)
-    assembly_format = "$memory `,` $rows `along` $along attr-dict `:` type($memory) `,` type($rows) `->` type($result)"
+    assembly_format = (
+        "$memory `,` $rows `along` $along attr-dict `:` type($memory) `,` type($rows) `->` type($result)"
+    )
 
     def __init__(self, memory: SSAValue, rows: SSAValue, along: str):
         super().__init__(

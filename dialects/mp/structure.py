@@ -1,13 +1,13 @@
 """The frame of a pipeline: what is declared, and the steps that use it.
 
-    mp.pipeline   a symbol table of dims, declarations and steps
-    mp.dim        a dim: constant, bounded at run time, or derived from others
-    mp.declare    an input, a weight or a memory
-    mp.step       one callable step; its ops are statements in program order
-    mp.get        the value of a declared tensor at the start of the step
-    mp.constant   a table known at compile time
-    mp.commit     the memory's new value, made visible when the step completes
-    mp.output     a value handed to the caller
+mp.pipeline   a symbol table of dims, declarations and steps
+mp.dim        a dim: constant, bounded at run time, or derived from others
+mp.declare    an input, a weight or a memory
+mp.step       one callable step; its ops are statements in program order
+mp.get        the value of a declared tensor at the start of the step
+mp.constant   a table known at compile time
+mp.commit     the memory's new value, made visible when the step completes
+mp.output     a value handed to the caller
 """
 
 from __future__ import annotations
@@ -138,7 +138,12 @@ class DeclareOp(IRDLOperation):
 
     def __init__(self, sym_name: str, role: str, type: TensorType, init: Attribute | None = None):
         super().__init__(
-            properties={"sym_name": StringAttr(sym_name), "role": StringAttr(role), "type": type, "init": init}
+            properties={
+                "sym_name": StringAttr(sym_name),
+                "role": StringAttr(role),
+                "type": type,
+                "init": init,
+            }
         )
 
     def verify_(self) -> None:

@@ -1,9 +1,9 @@
 """Types and attributes of the mp dialect.
 
-    #mp.dim<"T">                          a dim whose extent is known at run time
-    #mp.range<t in T per 0>               an index, its extent, and the position of the index that its dim is `per`
-    #mp.dense  #mp.sparse<N>              how a tensor is stored (sparse: compressed along its first dim)
-    !mp.tensor<[B, T, 128], bf16>         a name is a run-time dim
+#mp.dim<"T">                          a dim whose extent is known at run time
+#mp.range<t in T per 0>               an index, its extent, and the position of the index that its dim is `per`
+#mp.dense  #mp.sparse<N>              how a tensor is stored (sparse: compressed along its first dim)
+!mp.tensor<[B, T, 128], bf16>         a name is a run-time dim
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class RangeAttr(ParametrizedAttribute):
     extent: Attribute
     per: Attribute
 
-    def __init__(self, index: str | StringAttr, size: int | str | Attribute, per: int | Attribute | None = None):
+    def __init__(
+        self, index: str | StringAttr, size: int | str | Attribute, per: int | Attribute | None = None
+    ):
         super().__init__(
             StringAttr(index) if isinstance(index, str) else index,
             extent(size) if isinstance(size, int | str) else size,
