@@ -64,9 +64,7 @@ class ArgumentAttr(ParametrizedAttribute):
 
     def verify(self) -> None:
         if self.role.data not in ARGUMENT_ROLES:
-            raise VerifyException(
-                f"task.argument: role is one of {', '.join(ARGUMENT_ROLES)}, got {self.role.data}"
-            )
+            raise VerifyException(f"task.argument: role is one of {', '.join(ARGUMENT_ROLES)}, got {self.role.data}")
 
 
 @irdl_op_definition

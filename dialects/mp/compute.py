@@ -84,14 +84,10 @@ class RangedOp(IRDLOperation):
         """Block arguments, extents and `per` positions agree."""
         arguments = self.body.block.args
         if len(arguments) != len(self.ranges):
-            raise VerifyException(
-                f"{self.name}: {len(self.ranges)} ranges but {len(arguments)} block arguments"
-            )
+            raise VerifyException(f"{self.name}: {len(self.ranges)} ranges but {len(arguments)} block arguments")
         for position, (argument, item) in enumerate(zip(arguments, self.ranges, strict=True)):
             if argument.type != IndexType():
-                raise VerifyException(
-                    f"{self.name}: index {item.index.data} is of type {argument.type}, not index"
-                )
+                raise VerifyException(f"{self.name}: index {item.index.data} is of type {argument.type}, not index")
             if isinstance(item.extent, DimAttr):
                 _verify_per(self, item, dim_of(self, item.extent).per, position)
         if not isinstance(self.body.block.last_op, YieldOp):
@@ -102,18 +98,12 @@ def _verify_per(op: RangedOp, item: RangeAttr, per: StringAttr | None, position:
     chosen = item.per_position
     if per is None:
         if chosen is not None:
-            raise VerifyException(
-                f"{op.name}: {item.index.data} is per an index, but its dim is not per a dim"
-            )
+            raise VerifyException(f"{op.name}: {item.index.data} is per an index, but its dim is not per a dim")
         return
     if chosen is None or not 0 <= chosen < len(op.ranges) or chosen == position:
-        raise VerifyException(
-            f"{op.name}: {item.index.data} must name the position of its index over {per.data}"
-        )
+        raise VerifyException(f"{op.name}: {item.index.data} must name the position of its index over {per.data}")
     if extent_key(op.index_ranges[chosen].extent) != per.data:
-        raise VerifyException(
-            f"{op.name}: {item.index.data} is per {per.data}, but index {chosen} is not over it"
-        )
+        raise VerifyException(f"{op.name}: {item.index.data} is per {per.data}, but index {chosen} is not over it")
 
 
 def index_block(ranges: Sequence[RangeAttr]) -> Block:
@@ -171,9 +161,7 @@ class _ReadBase(IRDLOperation):
         if len(self.indices) != type_.rank:
             raise VerifyException(f"{self.name}: expected {type_.rank} indices, got {len(self.indices)}")
         if self.results[0].type != compute_type(type_.element):
-            raise VerifyException(
-                f"{self.name}: expected {compute_type(type_.element)}, got {self.results[0].type}"
-            )
+            raise VerifyException(f"{self.name}: expected {compute_type(type_.element)}, got {self.results[0].type}")
 
 
 @irdl_op_definition
@@ -183,9 +171,7 @@ class ReadOp(_ReadBase):
 
     name = "mp.read"
     result = result_def(Attribute)
-    assembly_format = (
-        "$tensor `[` $indices `]` (`if` $present^)? attr-dict `:` type($tensor) `->` type($result)"
-    )
+    assembly_format = "$tensor `[` $indices `]` (`if` $present^)? attr-dict `:` type($tensor) `->` type($result)"
 
 
 @irdl_op_definition
@@ -197,8 +183,7 @@ class ReadStoredOp(_ReadBase):
     result = result_def(Attribute)
     stored = result_def(i1)
     assembly_format = (
-        "$tensor `[` $indices `]` (`if` $present^)? attr-dict "
-        "`:` type($tensor) `->` type($result) `,` type($stored)"
+        "$tensor `[` $indices `]` (`if` $present^)? attr-dict `:` type($tensor) `->` type($result) `,` type($stored)"
     )
 
     @staticmethod
@@ -222,9 +207,7 @@ class ReduceOp(IRDLOperation):
     result = result_def(Attribute)
     assembly_format = "$kind $range (`per` $per^)? $body attr-dict `:` type($result)"
 
-    def __init__(
-        self, kind: str, range: RangeAttr, body: Region, type: Attribute, per: SSAValue | None = None
-    ):
+    def __init__(self, kind: str, range: RangeAttr, body: Region, type: Attribute, per: SSAValue | None = None):
         super().__init__(
             operands=[[per] if per is not None else []],
             properties={"kind": StringAttr(kind), "range": range},
@@ -247,9 +230,7 @@ class ReduceOp(IRDLOperation):
         item = self.range
         per = dim_of(self, item.extent).per if isinstance(item.extent, DimAttr) else None
         if (per is None) != (self.per is None):
-            raise VerifyException(
-                f"mp.reduce: {item.index.data} needs a per operand exactly when its dim is per a dim"
-            )
+            raise VerifyException(f"mp.reduce: {item.index.data} needs a per operand exactly when its dim is per a dim")
         if not isinstance(self.body.block.last_op, YieldOp):
             raise VerifyException("mp.reduce: the region must end in mp.yield")
         self._verify_type()
@@ -301,9 +282,7 @@ class RoundOp(IRDLOperation):
     assembly_format = "$value `to` $element attr-dict `:` type($value) `->` type($result)"
 
     def __init__(self, value: SSAValue, element: Attribute):
-        super().__init__(
-            operands=[value], properties={"element": element}, result_types=[compute_type(element)]
-        )
+        super().__init__(operands=[value], properties={"element": element}, result_types=[compute_type(element)])
 
 
 @irdl_op_definition

@@ -133,9 +133,7 @@ class SoftmaxOp(RangedOp):
     def verify_(self) -> None:
         self.verify_ranges()
         if not 0 <= self.axis.value.data < len(self.ranges):
-            raise VerifyException(
-                f"mp.softmax: axis {self.axis.value.data} is not one of {len(self.ranges)} ranges"
-            )
+            raise VerifyException(f"mp.softmax: axis {self.axis.value.data} is not one of {len(self.ranges)} ranges")
 
 
 @irdl_op_definition
@@ -153,9 +151,7 @@ class RopeOp(RangedOp):
     layout = prop_def(StringAttr)
     frequencies = prop_def(ArrayAttr[FloatAttr])
     result = result_def(TensorType)
-    assembly_format = (
-        "$x $axis $dims $layout $frequencies $ranges $body attr-dict `:` type($x) `->` type($result)"
-    )
+    assembly_format = "$x $axis $dims $layout $frequencies $ranges $body attr-dict `:` type($x) `->` type($result)"
 
     def __init__(
         self,
@@ -207,7 +203,9 @@ class QuantizeOp(IRDLOperation):
     floor = prop_def(FloatAttr)
     values = result_def(TensorType)
     scale = result_def(TensorType)
-    assembly_format = "$x $axis (`block` $block^)? $scale_kind $floor attr-dict `:` type($x) `->` type($values) `,` type($scale)"
+    assembly_format = (
+        "$x $axis (`block` $block^)? $scale_kind $floor attr-dict `:` type($x) `->` type($values) `,` type($scale)"
+    )
 
     def __init__(
         self, x: SSAValue, axis: int, block: int | None, scale_kind: str, floor: float,
@@ -242,11 +240,7 @@ class AppendOp(IRDLOperation):
     rows = operand_def(TensorType)
     along = prop_def(StringAttr)
     result = result_def(TensorType)
-    assembly_format = (
-        "$memory `,` $rows `along` $along attr-dict `:` type($memory) `,` type($rows) `->` type($result)"
-    )
+    assembly_format = "$memory `,` $rows `along` $along attr-dict `:` type($memory) `,` type($rows) `->` type($result)"
 
     def __init__(self, memory: SSAValue, rows: SSAValue, along: str):
-        super().__init__(
-            operands=[memory, rows], properties={"along": StringAttr(along)}, result_types=[memory.type]
-        )
+        super().__init__(operands=[memory, rows], properties={"along": StringAttr(along)}, result_types=[memory.type])

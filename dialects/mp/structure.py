@@ -84,7 +84,9 @@ class DimOp(IRDLOperation):
     derived = opt_prop_def(AffineMapAttr)
     of = opt_prop_def(ArrayAttr[StringAttr])
     traits = traits_def(SymbolOpInterface())
-    assembly_format = "$sym_name (`size` $size^)? (`bound` $bound^)? (`per` $per^)? (`derived` $derived^ `of` $of)? attr-dict"
+    assembly_format = (
+        "$sym_name (`size` $size^)? (`bound` $bound^)? (`per` $per^)? (`derived` $derived^ `of` $of)? attr-dict"
+    )
 
     def __init__(
         self,

@@ -86,9 +86,7 @@ class RangeAttr(ParametrizedAttribute):
     extent: Attribute
     per: Attribute
 
-    def __init__(
-        self, index: str | StringAttr, size: int | str | Attribute, per: int | Attribute | None = None
-    ):
+    def __init__(self, index: str | StringAttr, size: int | str | Attribute, per: int | Attribute | None = None):
         super().__init__(
             StringAttr(index) if isinstance(index, str) else index,
             extent(size) if isinstance(size, int | str) else size,

@@ -52,6 +52,7 @@ struct narrow {
 template <int EXPONENT, int MANTISSA, bool FINITE>
 inline float decode_bits(uint32_t code) {
 #pragma HLS INLINE
+  static_assert(EXPONENT < 8, "a subnormal of the format is a normal float");
   typedef narrow<EXPONENT, MANTISSA, FINITE> format;
   const uint32_t sign = (code & format::sign) ? 0x80000000u : 0u;
   const uint32_t magnitude = code & (format::sign - 1);
@@ -75,6 +76,7 @@ inline float decode_bits(uint32_t code) {
 // The same for a host, where a subtraction of two normal numbers is cheaper than a search.
 template <int EXPONENT, int MANTISSA, bool FINITE>
 inline float decode_fast(uint32_t code) {
+  static_assert(EXPONENT < 8, "a subnormal of the format is a normal float");
   typedef narrow<EXPONENT, MANTISSA, FINITE> format;
   const uint32_t magnitude = code & (format::sign - 1);
   const uint32_t first = uint32_t(127 + format::smallest) << 23;
