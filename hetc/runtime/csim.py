@@ -32,9 +32,7 @@ _LIBRARY = "kernel.so"
 _WARNINGS = "warnings.txt"
 
 
-def build(
-    files: Mapping[str, str], top: str, *, defines: Iterable[str] = (), optimise: str = "-O2"
-) -> CsimKernel:
+def build(files: Mapping[str, str], top: str, *, defines: Iterable[str] = (), optimise: str = "-O2") -> CsimKernel:
     """Compiles the kernel `top` out of `files` (path in the project -> text).
 
     `top` is defined in `top`.cpp, or in the only .cpp file; testbenches (`*_tb.cpp`) are left out.
@@ -75,9 +73,7 @@ def _translation_units(sources: Mapping[str, str], tops: list[str]) -> dict[str,
     for top in tops:
         named = [path for path in paths if Path(path).stem == top]
         if len(named) != 1 and len(paths) != 1:
-            raise CsimError(
-                f"which file defines '{top}'? Expected {top}.cpp among {', '.join(sorted(paths))}"
-            )
+            raise CsimError(f"which file defines '{top}'? Expected {top}.cpp among {', '.join(sorted(paths))}")
         entries[named[0] if named else paths[0]].append(top)
     units = {}
     for number, path in enumerate(paths):
@@ -94,9 +90,7 @@ def _cache_folder() -> Path:
     return (Path(root) if root else Path.home() / ".cache" / "hetc") / "csim"
 
 
-def _content_key(
-    sources: Mapping[str, str], units: Mapping[str, str], compiler: list[str], flags: list[str]
-) -> str:
+def _content_key(sources: Mapping[str, str], units: Mapping[str, str], compiler: list[str], flags: list[str]) -> str:
     """A name for all that decides the library: texts, our headers, ap_int's, flags, compiler."""
     own = {path.name: path.read_text() for path in sorted(include_directory().glob("*.h"))}
     ap_types = ap_types_include()
@@ -110,9 +104,7 @@ def _content_key(
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _compile(
-    folder: Path, files: Mapping[str, str], units: list[str], compiler: list[str], flags: list[str]
-) -> None:
+def _compile(folder: Path, files: Mapping[str, str], units: list[str], compiler: list[str], flags: list[str]) -> None:
     """Builds aside and renames, so that the cache never holds half a library."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
@@ -124,7 +116,8 @@ def _compile(
         search = ["-I.", f"-I{include_directory()}", "-isystem", str(ap_types_include())]
         prelude = ["-include", "hetc_csim_prelude.h"]
         command = [*compiler, *flags, *search, *prelude, *units, *LINK_FLAGS, "-o", _LIBRARY]
-        answer = subprocess.run(command, cwd=aside, capture_output=True, text=True, check=False)
+        plain = {**os.environ, "LC_ALL": "C"}  # messages in one language and one alphabet
+        answer = subprocess.run(command, cwd=aside, env=plain, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise CsimBuildError("the C++ compiler refused the kernel", answer.stderr)
         (aside / _WARNINGS).write_text(answer.stderr)
