@@ -86,7 +86,7 @@ class KernelOp(IRDLOperation):
     `mp.constant`, reading its block arguments. `stages` are the stages that its statements came from; `schedule`
     is what the scheduler chose for it, as the lowering applies it.
 
-    `%r = task.kernel @scan on "fpga" (%q, %keys) { ^bb0(%a: ..., %b: ...): ... task.return %v : ... } : (...) -> ...`"""
+    `%r = task.kernel @scan on "fpga" (%q) { ^bb0(%a: ...): ... task.return %v : ... } : (...) -> ...`"""
 
     name = "task.kernel"
     sym_name = prop_def(SymbolNameConstraint())
