@@ -23,4 +23,5 @@ CODES: dict[str, str] = {
     "HET422": "the platform file has a wrong, missing or unknown key",
     "HET423": "the platform has no device of the kind asked for",
     # HET5xx: the environment
+    "HET501": "a program, package or device that is needed is missing, or of an unsupported version",
 }
