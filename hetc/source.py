@@ -152,9 +152,7 @@ def read_source(path: str | Path) -> SourceFile:
     name = str(path)
     data = _read_bytes(Path(path), name)
     if len(data) > MAX_SOURCE_BYTES:
-        _refuse(
-            "HET003", f"`{name}` is larger than {MAX_SOURCE_BYTES >> 20} MiB, the limit for a source file"
-        )
+        _refuse("HET003", f"`{name}` is larger than {MAX_SOURCE_BYTES >> 20} MiB, the limit for a source file")
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         _refuse("HET002", f"`{name}` holds a NUL byte (line {line}): this is not a text file")

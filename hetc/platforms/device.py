@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from hetc.platforms.figure import Figure, Model
+from hetc.platforms.figure import Figure, Model, PositiveFigure
 
 # A dtype that a device does not compute in is computed in the next one here that it has. Each step holds
 # every value of the one before, so widening is exact.
@@ -33,7 +33,7 @@ class Link(Model):
     """One direction of a connection: its rate for large copies, and the time that small ones take."""
 
     title: str
-    bandwidth_bytes_per_s: Figure
+    bandwidth_bytes_per_s: PositiveFigure
     transfers: tuple[Transfer, ...] = Field(min_length=1)
 
     def transfer_us(self, size_bytes: float) -> float:
@@ -115,13 +115,13 @@ class Device(Model):
 class Processor(Device):
     """A device with a memory and a table of peaks: the model of every kind that has none of its own."""
 
-    memory_bytes: Figure
-    bandwidth_bytes_per_s: Figure
-    bandwidth_usable_fraction: Figure
-    clock_hz: Figure
-    compute_units: Figure
-    peak_flop_per_s: dict[str, Figure] = Field(min_length=1)
-    vector_flop_per_s: Figure
+    memory_bytes: PositiveFigure
+    bandwidth_bytes_per_s: PositiveFigure
+    bandwidth_usable_fraction: PositiveFigure
+    clock_hz: PositiveFigure
+    compute_units: PositiveFigure
+    peak_flop_per_s: dict[str, PositiveFigure] = Field(min_length=1)
+    vector_flop_per_s: PositiveFigure
 
     @property
     def capacity_bytes(self) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
@@ -37,7 +37,8 @@ class Figure(float):
         if not isinstance(data, dict):
             raise PydanticCustomError("figure", f"{wanted}; found {data!r}, which has no source")
         value, source = data.get("value"), data.get("source")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        # A TOML integer has no limit: past 1e300 it is a slip, and may not even convert to a float.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e300:
             raise PydanticCustomError("figure", f"{wanted}; `value` is not a number of zero or more")
         if not isinstance(source, str) or not source.strip():
             raise PydanticCustomError("figure", f"{wanted}; `source` is missing or empty")
@@ -53,6 +54,16 @@ class Figure(float):
                 lambda figure: {"value": float(figure), "source": figure.source}
             ),
         )
+
+
+def _positive(figure: Figure) -> Figure:
+    if figure <= 0:
+        raise PydanticCustomError("figure", "expected a figure above zero; found 0")
+    return figure
+
+
+# Of a rate or a count that estimates divide by.
+PositiveFigure = Annotated[Figure, AfterValidator(_positive)]
 
 
 class Model(BaseModel):

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from hetc.platforms.device import Device
-from hetc.platforms.figure import Figure, Model
+from hetc.platforms.figure import Figure, Model, PositiveFigure
 
 Resource = Literal["lut", "ff", "dsp", "bram36", "uram"]
 RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram36", "uram")
@@ -42,10 +42,10 @@ class Region(Model):
 class Memory(Model):
     """High-bandwidth memory as independent channels; a kernel argument lives in one."""
 
-    channels: Figure
-    channel_bytes: Figure
-    channel_bytes_per_s: Figure
-    usable_fraction: Figure
+    channels: PositiveFigure
+    channel_bytes: PositiveFigure
+    channel_bytes_per_s: PositiveFigure
+    usable_fraction: PositiveFigure
     region: str
 
 
@@ -53,14 +53,14 @@ class Ports(Model):
     """AXI masters of a kernel."""
 
     widths_bits: tuple[int, ...] = Field(min_length=1)
-    max_bundles: Figure
+    max_bundles: PositiveFigure
 
 
 class Clock(Model):
     """`asked_hz` goes to the tools; above a LUT use of `crowded_lut_fraction` estimates take `crowded_hz`."""
 
-    asked_hz: Figure
-    crowded_hz: Figure
+    asked_hz: PositiveFigure
+    crowded_hz: PositiveFigure
     crowded_lut_fraction: Figure
 
 
@@ -72,6 +72,12 @@ class Operator(Model):
     dsp: Figure
     latency_cycles: Figure
 
+    @model_validator(mode="after")
+    def _is_made_of_something(self) -> Operator:
+        if self.lut <= 0 and self.dsp <= 0:
+            raise ValueError("an operator takes LUTs or DSPs; both are 0")
+        return self
+
 
 class Fpga(Device):
     """An FPGA card. `operators` is keyed by dtype, then operation (`add mul fma madd exp ...`)."""
@@ -81,7 +87,7 @@ class Fpga(Device):
     flow: str = Field(description="xrt: Vitis kernels under XRT; aved: no XRT host")
     regions: tuple[Region, ...] = Field(min_length=1)
     region_wires: Figure
-    utilisation_ceiling: Figure
+    utilisation_ceiling: PositiveFigure
     clock: Clock
     memory: Memory
     ports: Ports

@@ -115,6 +115,8 @@ def _parse_toml(source: SourceFile) -> dict[str, Any]:
         else:
             span = source.span(len(source.text), len(source.text))
         _fail(Diagnostic("error", "HET421", f"not valid TOML: {message[:1].lower()}{message[1:]}", span))
+    except RecursionError:
+        _fail(Diagnostic("error", "HET421", f"`{source.name}`: tables or arrays are nested too deeply"))
 
 
 def _validate(model: type[Any], data: object, source: SourceFile, where: str) -> object:
@@ -126,7 +128,7 @@ def _validate(model: type[Any], data: object, source: SourceFile, where: str) ->
             path = where
             for part in item["loc"]:
                 path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-            message, help = item["msg"], None
+            message, help = item["msg"].removeprefix("Value error, "), None
             if item["type"] == "missing":
                 message = "this key is missing"
             elif item["type"] == "extra_forbidden":
