@@ -14,36 +14,71 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from hetc.runtime.csim_errors import CsimBuildError, CsimError
+from hetc.runtime.csim_errors import (
+    CompilerMissingError,
+    CsimArgumentError,
+    CsimBuildError,
+    CsimDeadlock,
+    CsimError,
+    HeadersMissingError,
+)
 from hetc.runtime.csim_kernel import CsimKernel, CsimReport
 from hetc.runtime.csim_toolchain import (
+    CHECK_FLAGS,
     COMPILE_FLAGS,
     LINK_FLAGS,
     ap_types_include,
     compiler_version,
     find_compiler,
     include_directory,
+    search_flags,
 )
 
-__all__ = ["CsimKernel", "CsimReport", "build", "build_many"]
+__all__ = [
+    "CompilerMissingError",
+    "CsimArgumentError",
+    "CsimBuildError",
+    "CsimDeadlock",
+    "CsimError",
+    "CsimKernel",
+    "CsimReport",
+    "HeadersMissingError",
+    "ap_types_include",
+    "build",
+    "build_many",
+    "find_compiler",
+]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LIBRARY = "kernel.so"
 _WARNINGS = "warnings.txt"
 
 
-def build(files: Mapping[str, str], top: str, *, defines: Iterable[str] = (), optimise: str = "-O2") -> CsimKernel:
+def build(
+    files: Mapping[str, str],
+    top: str,
+    *,
+    defines: Iterable[str] = (),
+    optimise: str = "-O2",
+    checked: bool = False,
+) -> CsimKernel:
     """Compiles the kernel `top` out of `files` (path in the project -> text).
 
     `top` is defined in `top`.cpp, or in the only .cpp file; testbenches (`*_tb.cpp`) are left out.
-    `defines` are macros, `NAME` or `NAME=VALUE`. The library is cached by its content.
+    `defines` are macros, `NAME` or `NAME=VALUE`. The library is cached by its content. With `checked`, an
+    index past a local array and a float out of an integer's range end the run (slower).
     Raises CsimBuildError with the compiler's text, CompilerMissingError, HeadersMissingError.
     """
-    return build_many(files, [top], defines=defines, optimise=optimise)[top]
+    return build_many(files, [top], defines=defines, optimise=optimise, checked=checked)[top]
 
 
 def build_many(
-    files: Mapping[str, str], tops: Iterable[str], *, defines: Iterable[str] = (), optimise: str = "-O2"
+    files: Mapping[str, str],
+    tops: Iterable[str],
+    *,
+    defines: Iterable[str] = (),
+    optimise: str = "-O2",
+    checked: bool = False,
 ) -> dict[str, CsimKernel]:
     """Compiles several kernels into one library, which costs the compiler's start only once."""
     names = list(tops)
@@ -56,7 +91,8 @@ def build_many(
             raise CsimError(f"the file '{path}' lies outside the project")
     units = _translation_units(sources, names)
     compiler = find_compiler()
-    flags = [*COMPILE_FLAGS, optimise, *(f"-D{define}" for define in defines)]
+    checks = CHECK_FLAGS if checked else ()
+    flags = [*COMPILE_FLAGS, optimise, *checks, *(f"-D{define}" for define in defines)]
     folder = _cache_folder() / _content_key(sources, units, compiler, flags)
     if os.environ.get("HETC_ALWAYS_COMPILE") or not (folder / _LIBRARY).is_file():
         _compile(folder, {**sources, **units}, list(units), compiler, flags)
@@ -113,9 +149,7 @@ def _compile(folder: Path, files: Mapping[str, str], units: list[str], compiler:
             target = aside / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
-        search = ["-I.", f"-I{include_directory()}", "-isystem", str(ap_types_include())]
-        prelude = ["-include", "hetc_csim_prelude.h"]
-        command = [*compiler, *flags, *search, *prelude, *units, *LINK_FLAGS, "-o", _LIBRARY]
+        command = [*compiler, *flags, "-I.", *search_flags(), *units, *LINK_FLAGS, "-o", _LIBRARY]
         plain = {**os.environ, "LC_ALL": "C"}  # messages in one language and one alphabet
         answer = subprocess.run(command, cwd=aside, env=plain, capture_output=True, text=True, check=False)
         if answer.returncode != 0:

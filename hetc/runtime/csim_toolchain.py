@@ -5,10 +5,11 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
-from hetc.runtime.csim_errors import CompilerMissingError, HeadersMissingError
+from hetc.runtime.csim_errors import CompilerMissingError, CsimError, HeadersMissingError
 
 # Headers that a generated project carries itself, since synthesis reads them too.
 PROJECT_HEADERS = ("hetc_hls.h", "hetc_float.h")
@@ -28,6 +29,12 @@ COMPILE_FLAGS = (
     "-fPIC",
     # Two kernel libraries in one process share nothing, not even an inline variable.
     "-fno-gnu-unique",
+)
+# A failed check traps, and the trap becomes an error of the run: the sanitizers' own runtime would print
+# and end the process.
+CHECK_FLAGS = (
+    "-fsanitize=bounds-strict,float-cast-overflow,integer-divide-by-zero,return",
+    "-fsanitize-undefined-trap-on-error",
 )
 LINK_FLAGS = ("-shared", "-Wl,-Bsymbolic")
 
@@ -84,3 +91,23 @@ def ap_types_include() -> Path:
         if (folder / "ap_int.h").is_file():
             return folder
     raise HeadersMissingError(f"the installed hls4ml carries no templates/vivado/ap_types/ap_int.h: {advice}")
+
+
+def search_flags() -> list[str]:
+    """Where the headers are: ours first, since the ap_int headers come with streams of their own."""
+    prelude = ["-include", "hetc_csim_prelude.h"]
+    return [f"-I{include_directory()}", "-isystem", str(ap_types_include()), *prelude]
+
+
+def main() -> int:
+    """Prints the compiler's flags, for the Makefile of a generated project."""
+    try:
+        print(shlex.join([*COMPILE_FLAGS, *search_flags()]))
+    except CsimError as reason:
+        print(reason, file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -86,6 +86,8 @@ class stack {
   stack& operator=(const stack&) = delete;
   char* low() const { return static_cast<char*>(base_) + page_; }
   size_t size() const { return size_ - 2 * page_; }
+  // A frame larger than a page may step over the guard page: a megabyte below counts as well.
+  bool guards(const char* where) const { return where < low() && where >= low() - (1 << 20); }
 
  private:
   void* base_;

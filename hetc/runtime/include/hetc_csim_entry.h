@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "hetc_csim_fault.h"
 #include "hls_stream.h"
 
 namespace hetc {
@@ -14,6 +15,7 @@ enum outcome { succeeded = 0, deadlocked = 1, failed = 2 };
 
 struct last_run {
   std::string error, report, blocked;
+  uint64_t fault_address = 0;
   static last_run& get() {
     static thread_local last_run instance;
     return instance;
@@ -100,27 +102,44 @@ inline void enter_outer() {
   setcontext(&call->back);
 }
 
-// The kernel runs on a stack of its own, large enough for on-chip arrays, and nothing that it throws
-// passes through the C interface.
-inline int guarded(const std::function<void()>& body) {
-  scheduler& all = scheduler::get();
-  last_run& last = last_run::get();
-  last = last_run();
+inline void enter_kernel(outer_call& call, const stack& memory) {
+  getcontext(&call.inside);
+  call.inside.uc_stack.ss_sp = memory.low();
+  call.inside.uc_stack.ss_size = memory.size();
+  call.inside.uc_link = nullptr;
+  outer() = &call;
+  makecontext(&call.inside, enter_outer, 0);
+  swapcontext(&call.back, &call.inside);
+}
+
+// What an earlier call left behind, a faulted one above all.
+inline void forget(scheduler& all) {
   all.fibres.clear();
   all.retired.clear();
   all.leftovers.clear();
   all.current = nullptr;
+  all.cancelling = false;
+}
+
+// The kernel runs on a stack of its own, large enough for on-chip arrays, and nothing that it throws
+// or traps on passes through the C interface.
+inline int guarded(const std::function<void()>& body) {
+  scheduler& all = scheduler::get();
+  last_run& last = last_run::get();
+  last = last_run();
+  forget(all);
   try {
-    stack memory(stack_bytes());
+    const stack memory(stack_bytes());
     outer_call call;
     call.body = &body;
-    getcontext(&call.inside);
-    call.inside.uc_stack.ss_sp = memory.low();
-    call.inside.uc_stack.ss_size = memory.size();
-    call.inside.uc_link = nullptr;
-    outer() = &call;
-    makecontext(&call.inside, enter_outer, 0);
-    swapcontext(&call.back, &call.inside);
+    fault_trap trap;
+    if (sigsetjmp(trap.where, 1) != 0) {
+      last.error = trap.describe(memory, last.fault_address);
+      forget(all);
+      all.live = nullptr;
+      return failed;
+    }
+    enter_kernel(call, memory);
     write_report(all, last);
     return call.result;
   } catch (const std::exception& reason) {
@@ -150,6 +169,7 @@ int call(void (*top)(A...), const uint64_t* slots) {
 #define HETC_CSIM_LIBRARY()                                                                                \
   HETC_CSIM_EXPORT const char* hetc_csim_last_error() { return hetc::sim::last_run::get().error.c_str(); } \
   HETC_CSIM_EXPORT const char* hetc_csim_report() { return hetc::sim::last_run::get().report.c_str(); }    \
+  HETC_CSIM_EXPORT uint64_t hetc_csim_fault_address() { return hetc::sim::last_run::get().fault_address; } \
   HETC_CSIM_EXPORT const char* hetc_csim_blocked() { return hetc::sim::last_run::get().blocked.c_str(); }
 
 #endif

@@ -1,5 +1,6 @@
 """Narrow floats, sortable keys and lanes in C simulation against ml_dtypes and numpy, bit for bit."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from hetc.runtime.csim import CsimKernel, build, build_many
 
 KERNELS = Path(__file__).parent / "csim_kernels"
-TOPS = ("decode_codes encode_floats ordered_keys nibbles saturate_nibbles lanes_of uses_byte_lanes sum_lanes").split()
+FORMATS_TEXT = (KERNELS / "formats.cpp").read_text()
+TOPS = re.findall(r'^extern "C" void (\w+)', FORMATS_TEXT, re.MULTILINE)
 # Number in formats.cpp, numpy type, bits, largest finite value where conversion saturates.
 FORMATS = {
     "bf16": (0, ml_dtypes.bfloat16, 16, None),
@@ -29,13 +31,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def fast(cache: None) -> dict[str, CsimKernel]:
-    return build_many({"formats.cpp": (KERNELS / "formats.cpp").read_text()}, TOPS)
+    return build_many({"formats.cpp": FORMATS_TEXT}, TOPS)
 
 
 @pytest.fixture(scope="module")
 def slow(cache: None) -> dict[str, CsimKernel]:
     # -O0: .range() is slow whatever the level, and this halves the compile.
-    files = {"formats.cpp": (KERNELS / "formats.cpp").read_text()}
+    files = {"formats.cpp": FORMATS_TEXT}
     return build_many(files, ["lanes_of", "uses_byte_lanes"], defines=["HETC_SLOW_LANES"], optimise="-O0")
 
 

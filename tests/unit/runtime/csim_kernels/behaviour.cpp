@@ -133,3 +133,26 @@ extern "C" void throughput(int* out, long long n) {
   }, last, out, int(n));
   HETC_DATAFLOW_END();
 }
+
+// Faults. Each is planted in a process, so that the report can name it.
+static void stray(hls::stream<int>& from, const int* data, int* out, int at) { out[from.read()] = data[at]; }
+extern "C" void stray_read(const int* data, int* out, int at) {
+  hls::stream<int, 2> link("link");
+  HETC_DATAFLOW_BEGIN();
+  HETC_PROCESS(produce, link, 1);
+  HETC_PROCESS(stray, link, data, out, at);
+  HETC_DATAFLOW_END();
+}
+extern "C" void stray_write(int* out, int at) { out[at] = 1; }
+extern "C" void divide(int* out, int by) { out[0] = 7 / by; }
+static int descend(int depth, int* out) {
+  volatile int frame[1024];
+  frame[0] = depth;
+  return depth == 0 ? out[0] : descend(depth - 1, out) + frame[0];
+}
+extern "C" void deep_stack(int* out, int depth) { out[0] = descend(depth, out); }
+extern "C" void local_index(int* out, int at) {
+  int local[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+  out[0] = local[at];
+}
+extern "C" void float_to_int(float value, int* out) { out[0] = int(value); }
