@@ -1,0 +1,282 @@
+"""Facts of one statement: work, traffic, access, sparsity, scans. Closed forms in the run-time dims; read only.
+
+An operation of `arith` or `math` on floats or data integers counts one, a combining step of a reduction one.
+Traffic counts each element that a statement touches once, however often its loops come back to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import IndexType, IntegerType, i1
+from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
+
+from hetc.dialects.locations import source_line
+from hetc.dialects.mp import (
+    AppendOp,
+    GetOp,
+    QuantizeOp,
+    RangedOp,
+    ReadOp,
+    ReadStoredOp,
+    ReduceOp,
+    RopeOp,
+    SelectOp,
+    SparseAttr,
+    StepOp,
+    TensorType,
+    TopkOp,
+    dtype_name,
+    enclosing_pipeline,
+    extent_key,
+    storage_bits,
+)
+from hetc.passes.analysis.access import access_kind, indices_used, is_indirect
+from hetc.passes.analysis.polynomial import Polynomial
+
+BURST_BYTES = 64
+"""What memory delivers at least for one address: 64 bytes on HBM2 (32-byte pseudo-channel bursts of two)."""
+
+
+COLUMN_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Elements of one tensor that a statement reads. `contiguous` elements in a row lie side by side."""
+
+    value: SSAValue
+    elements: Polynomial
+    element: Attribute
+    access: str
+    contiguous: int
+
+    @property
+    def dtype(self) -> str:
+        return dtype_name(self.element)
+
+    def bytes_moved(self, bits: int | None = None) -> Polynomial:
+        """Bytes at `bits` an element (default: as stored); a gather moves whole bursts, and a sparse element
+        brings its 32-bit column."""
+        width = (bits or storage_bits(self.element)) / 8
+        if self.access == "sparse":
+            return self.elements * (width + COLUMN_BYTES)
+        if self.access != "gather":
+            return self.elements * width
+        run_bytes = self.contiguous * width
+        bursts = -(-run_bytes // BURST_BYTES)
+        return self.elements * (bursts * BURST_BYTES / self.contiguous)
+
+
+@dataclass(frozen=True)
+class OpFacts:
+    """One statement. `irregular` names what a regular, dense loop nest would not do."""
+
+    op: Operation
+    stage: str
+    line: str
+    flop: Polynomial
+    reads: tuple[Traffic, ...]
+    scan: bool
+    irregular: tuple[str, ...]
+
+
+def live_dims(step: StepOp) -> frozenset[str]:
+    """Run-time dims along which a memory of the pipeline grows, and those derived from them."""
+    pipeline = enclosing_pipeline(step)
+    live = {name for other in pipeline.steps.values() for name in other.grows.data}
+    for name, dim in pipeline.dims.items():
+        if dim.of is not None and any(base.data in live for base in dim.of):
+            live.add(name)
+    return frozenset(live)
+
+
+def op_facts(op: Operation, live: frozenset[str]) -> OpFacts:
+    """Facts of one statement of a step (any op that carries a `stage`)."""
+    walker = _Walker(op)
+    stage = op.attributes.get("stage")
+    return OpFacts(
+        op=op,
+        stage="" if stage is None else stage.data,  # type: ignore[attr-defined]
+        line=source_line(op),
+        flop=walker.flop,
+        reads=tuple(walker.reads.values()),
+        scan=bool(walker.iterated & live),
+        irregular=tuple(sorted(walker.irregular)),
+    )
+
+
+def source_of(value: SSAValue) -> str:
+    """memory, weight, input or intermediate: where a value of a step comes from."""
+    owner = value.owner
+    while isinstance(owner, AppendOp):
+        owner = owner.memory.owner
+    if isinstance(owner, GetOp):
+        return enclosing_pipeline(owner).declarations[owner.declared.data].role.data
+    return "intermediate"
+
+
+class _Walker:
+    """Accumulates the facts of one statement while walking its regions with their trip counts."""
+
+    def __init__(self, op: Operation) -> None:
+        self.flop = Polynomial()
+        self.reads: dict[SSAValue, Traffic] = {}
+        self.iterated: set[int | str] = set()
+        self.irregular: set[str] = set()
+        self.trips: dict[BlockArgument, Polynomial] = {}
+        if isinstance(op, RangedOp):
+            self._ranged(op)
+        elif isinstance(op, QuantizeOp):
+            self._whole(op.x, 4)
+
+    def _ranged(self, op: RangedOp) -> None:
+        space = Polynomial.of(1)
+        for argument, item in zip(op.body.block.args, op.ranges, strict=True):
+            space = space * self._enter(argument, extent_key(item.extent))
+        if isinstance(op, TopkOp | SelectOp):
+            self.irregular.add("selection")
+            self.flop += space
+        if isinstance(op, RopeOp):
+            self._whole(op.x, 6)
+        self._block(op.body.block.ops, space)
+
+    def _whole(self, value: SSAValue, flop_per_element: int) -> None:
+        """A statement that reads all of one tensor."""
+        assert isinstance(value.type, TensorType)
+        elements = _product(value.type.shape)
+        self.iterated.update(value.type.shape)
+        self.flop += elements * flop_per_element
+        self.reads[value] = Traffic(value, elements, value.type.element, "affine", 1)
+
+    def _enter(self, argument: BlockArgument, size: int | str) -> Polynomial:
+        self.iterated.add(size)
+        self.trips[argument] = Polynomial.of(size)
+        return self.trips[argument]
+
+    def _block(self, ops: Iterable[Operation], space: Polynomial) -> None:
+        for op in ops:
+            if isinstance(op, ReduceOp):
+                self._reduce(op, space)
+            elif isinstance(op, ReadOp | ReadStoredOp):
+                self._read(op)
+            elif op.name.startswith(("arith.", "math.")) and _counts(op):
+                self.flop += space
+
+    def _reduce(self, op: ReduceOp, space: Polynomial) -> None:
+        argument = op.body.block.args[0]
+        trip = self._enter(argument, extent_key(op.range.extent))
+        inner = space * trip
+        for read in _stored_guards(op):
+            inner = self._sparse_space(read, inner)
+        self.flop += inner
+        self._block(op.body.block.ops, inner)
+
+    def _sparse_space(self, read: ReadStoredOp, space: Polynomial) -> Polynomial:
+        """Iterate over stored entries: the column's trip count becomes the mean number of entries of a row."""
+        column = read.indices[1]
+        if not isinstance(column, BlockArgument):
+            return space
+        rows, columns = _sparse_shape(read)
+        kept = Polynomial.of(_density(read) if isinstance(columns, int) else 1)
+        if isinstance(columns, int):
+            return space * kept
+        return _replace(space, columns, _stored_bound(read) / rows)
+
+    def _read(self, read: ReadOp | ReadStoredOp) -> None:
+        type_ = read.tensor.type
+        assert isinstance(type_, TensorType)
+        access = access_kind(read)
+        if access == "gather":
+            self.irregular.add("data-dependent")
+        elements = Polynomial.of(1)
+        for argument in self._touched(read):
+            elements = elements * self.trips[argument]
+        if isinstance(read, ReadStoredOp):
+            self.irregular.add("sparse")
+            column = read.indices[1]
+            if isinstance(column, BlockArgument) and not isinstance(_sparse_shape(read)[1], int):
+                elements = _replace(elements, str(_sparse_shape(read)[1]), _stored_bound(read) / _sparse_shape(read)[0])
+        traffic = Traffic(read.tensor, elements, type_.element, access, _contiguous(read, self.trips))
+        known = self.reads.get(read.tensor)
+        if known is None or _size(known.elements) < _size(elements):
+            self.reads[read.tensor] = traffic
+
+    @staticmethod
+    def _touched(read: ReadOp | ReadStoredOp) -> dict[BlockArgument, None]:
+        return {argument: None for index in read.indices for argument in indices_used(index)}
+
+
+def _counts(op: Operation) -> bool:
+    if op.name in ("arith.constant", "arith.index_cast", "arith.sitofp", "arith.select", "arith.extui"):
+        return False
+    type_ = op.operands[0].type
+    return not isinstance(type_, IndexType) and type_ != i1 and not (isinstance(type_, IntegerType) and type_ == i1)
+
+
+def _stored_guards(op: ReduceOp) -> Iterator[ReadStoredOp]:
+    """Sparse reads whose `stored` flag the reduction's condition implies (conjunctions are followed)."""
+    pending = [op.yielded.present] if op.yielded.present is not None else []
+    while pending:
+        value = pending.pop()
+        owner = value.owner
+        if isinstance(owner, ReadStoredOp) and value is owner.stored:
+            yield owner
+        elif isinstance(owner, Operation) and owner.name == "arith.andi":
+            pending.extend(owner.operands)
+
+
+def _sparse_shape(read: ReadStoredOp) -> tuple[int, int | str]:
+    type_ = read.tensor.type
+    assert isinstance(type_, TensorType)
+    rows, columns = type_.shape
+    return (rows if isinstance(rows, int) else 1), columns
+
+
+def _stored_bound(read: ReadStoredOp) -> float:
+    type_ = read.tensor.type
+    assert isinstance(type_, TensorType) and isinstance(type_.storage, SparseAttr)
+    return float(type_.storage.stored_bound.data)
+
+
+def _density(read: ReadStoredOp) -> float:
+    rows, columns = _sparse_shape(read)
+    assert isinstance(columns, int)
+    return min(1.0, _stored_bound(read) / (rows * columns))
+
+
+def _replace(space: Polynomial, dim: str, value: float) -> Polynomial:
+    """`space` with one factor `dim` of each term replaced by a number (terms without it stay)."""
+    total = Polynomial()
+    for names, coefficient in space.terms:
+        if dim in names:
+            position = names.index(dim)
+            total += Polynomial(((names[:position] + names[position + 1 :], coefficient * value),))
+        else:
+            total += Polynomial(((names, coefficient),))
+    return total
+
+
+def _product(shape: tuple[int | str, ...]) -> Polynomial:
+    total = Polynomial.of(1)
+    for size in shape:
+        total = total * size
+    return total
+
+
+def _contiguous(read: ReadOp | ReadStoredOp, trips: dict[BlockArgument, Polynomial]) -> int:
+    """Elements read side by side at one indirect place: trailing plain indices over whole constant extents."""
+    run = 1
+    for index in reversed(list(read.indices)):
+        if is_indirect(index):
+            break
+        for argument in indices_used(index):
+            trip = trips[argument]
+            if not trip.dims:
+                run *= max(1, int(trip.evaluate({})))
+    return run
+
+
+def _size(value: Polynomial) -> float:
+    return value.evaluate(dict.fromkeys(value.dims, 1e6))

@@ -1,0 +1,123 @@
+"""Facts of one stage of one step: its statements taken together, as placement looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xdsl.ir import Operation, SSAValue
+
+from hetc.dialects.mp import ConstantOp, GetOp, StepOp, TensorType, storage_bits
+from hetc.numerics import dtype_of
+from hetc.passes.analysis.facts import OpFacts, Traffic, live_dims, op_facts, source_of
+from hetc.passes.analysis.polynomial import Polynomial
+from hetc.platforms import Device
+
+
+@dataclass(frozen=True)
+class StageFacts:
+    """Work and traffic of one stage.
+
+    reads: what it takes from outside itself (memories, weights, inputs, values of other stages), each tensor once.
+    written: the values it hands on or appends. sources: where each read comes from.
+    """
+
+    stage: str
+    statements: tuple[OpFacts, ...]
+    flop: Polynomial
+    reads: tuple[Traffic, ...]
+    written: tuple[SSAValue, ...]
+
+    @property
+    def scan(self) -> bool:
+        return any(facts.scan for facts in self.statements)
+
+    @property
+    def irregular(self) -> tuple[str, ...]:
+        return tuple(sorted({kind for facts in self.statements for kind in facts.irregular}))
+
+    @property
+    def access(self) -> tuple[str, ...]:
+        return tuple(sorted({traffic.access for traffic in self.reads}))
+
+    def bytes_by_source(self, device: Device, dims: Mapping[str, int]) -> dict[str, float]:
+        """Bytes by memory, weight, input and intermediate, and `written`; elements at the device's compute dtype."""
+        totals = dict.fromkeys(("memory", "weight", "input", "intermediate", "written"), 0.0)
+        for traffic in self.reads:
+            bits = compute_bits(device, traffic.dtype)
+            totals[source_of(traffic.value)] += traffic.bytes_moved(bits).evaluate(dims)
+        for value in self.written:
+            assert isinstance(value.type, TensorType)
+            elements = Polynomial.of(1)
+            for size in value.type.shape:
+                elements = elements * size
+            totals["written"] += elements.evaluate(dims) * storage_bits(value.type.element) / 8
+        return totals
+
+    def intensity(self, device: Device, dims: Mapping[str, int]) -> float:
+        """FLOP per byte moved; infinite for a stage that moves nothing."""
+        moved = sum(self.bytes_by_source(device, dims).values())
+        return self.flop.evaluate(dims) / moved if moved else float("inf")
+
+    def dominant_dtype(self, device: Device, dims: Mapping[str, int]) -> str:
+        """The dtype (as computed on `device`) of the tensor that moves most: its ridge point is the one compared."""
+        floats = [traffic for traffic in self.reads if traffic.dtype != "index"]
+        if not floats:
+            return "f32"
+        largest = max(floats, key=lambda traffic: traffic.bytes_moved().evaluate(dims))
+        return compute_dtype(device, largest.dtype)
+
+
+def compute_dtype(device: Device, dtype: str) -> str:
+    """The dtype in which `device` computes values stored as `dtype`; index and bool count as i32."""
+    return device.compute_dtype("i32" if dtype in ("index", "bool") else dtype)
+
+
+def compute_bits(device: Device, dtype: str) -> int:
+    """Bits of one element at the device's compute dtype. Integers are data or positions: they stay as stored."""
+    if dtype in ("index", "bool"):
+        return 32 if dtype == "index" else 8
+    known = dtype_of(dtype)
+    return known.bits if known.kind != "float" else dtype_of(compute_dtype(device, dtype)).bits
+
+
+def stage_facts(step: StepOp) -> tuple[StageFacts, ...]:
+    """The stages of a step in order of first appearance."""
+    live = live_dims(step)
+    groups: dict[str, list[OpFacts]] = {}
+    for op in step.body.block.ops:
+        if "stage" in op.attributes and not isinstance(op, GetOp):
+            facts = op_facts(op, live)
+            groups.setdefault(facts.stage, []).append(facts)
+    return tuple(_collect(stage, statements) for stage, statements in groups.items())
+
+
+def _collect(stage: str, statements: list[OpFacts]) -> StageFacts:
+    inside = {facts.op for facts in statements}
+    flop = Polynomial()
+    reads: dict[SSAValue, Traffic] = {}
+    for facts in statements:
+        flop += facts.flop
+        for traffic in facts.reads:
+            if traffic.value.owner in inside or isinstance(traffic.value.owner, ConstantOp):
+                continue
+            known = reads.get(traffic.value)
+            if known is None or len(known.elements.dims) < len(traffic.elements.dims):
+                reads[traffic.value] = traffic
+    written = [
+        result
+        for facts in statements
+        for result in facts.op.results
+        if any(_top_level(use.operation, facts.op) not in inside for use in result.uses)
+    ]
+    return StageFacts(stage, tuple(statements), flop, tuple(reads.values()), tuple(written))
+
+
+def _top_level(op: Operation, sibling: Operation) -> Operation:
+    """The ancestor of `op` that stands in the same block as `sibling`."""
+    current = op
+    while current.parent is not sibling.parent:
+        parent = current.parent_op()
+        assert parent is not None
+        current = parent
+    return current
