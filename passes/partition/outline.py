@@ -1,0 +1,157 @@
+"""Grouping a step's statements into kernels, and moving each group into a `task.kernel`."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from hetc.dialects.locations import copy_location
+from hetc.dialects.mp import AppendOp, ComputeOp, ConstantOp, SelectOp, StepOp, TensorType, TopkOp
+from hetc.dialects.task import KernelOp, ReturnOp
+
+STATEMENTS = (ComputeOp, TopkOp, SelectOp)
+"""The statements that kernels are made of."""
+
+
+def attribute(op: Operation, name: str) -> str:
+    """A string attribute of `op`, "" where it has none."""
+    value = op.attributes.get(name)
+    return value.data if isinstance(value, StringAttr) else ""
+
+
+def statements_of(step: StepOp) -> list[Operation]:
+    """The placed statements of a step, in program order."""
+    return [op for op in step.body.block.ops if isinstance(op, STATEMENTS)]
+
+
+def group_statements(step: StepOp, *, by_stage: bool = False) -> list[list[Operation]]:
+    """The kernels of a step as lists of statements.
+
+    A unit is a run of neighbouring statements on one device (and of one stage, where `by_stage`). Within a unit a
+    statement that needs a row appended from a result of the same unit belongs to a later kernel, since appends
+    stand between kernels."""
+    phase: dict[Operation, tuple[int, int]] = {}
+    groups: dict[tuple[int, int], list[Operation]] = {}
+    unit, previous = -1, None
+    for op in statements_of(step):
+        key = (attribute(op, "device"), attribute(op, "stage") if by_stage else "")
+        if key != previous:
+            unit, previous = unit + 1, key
+        place = (unit, max((_after(value, unit, phase) for value in captured_values([op])), default=0))
+        phase[op] = place
+        groups.setdefault(place, []).append(op)
+    return [groups[place] for place in sorted(groups)]
+
+
+def _after(value: SSAValue, unit: int, phase: dict[Operation, tuple[int, int]]) -> int:
+    """The earliest phase of `unit` at which `value` can be read."""
+    owner, appended = value.owner, False
+    pending = [owner]
+    earliest = 0
+    while pending:
+        current = pending.pop()
+        if isinstance(current, AppendOp):
+            appended = True
+            pending += [current.memory.owner, current.rows.owner]
+        elif isinstance(current, Operation) and current in phase and phase[current][0] == unit:
+            earliest = max(earliest, phase[current][1] + (1 if appended else 0))
+    return earliest
+
+
+def captured_values(ops: Sequence[Operation]) -> list[SSAValue]:
+    """Tensors that `ops` use from outside, each once, in order of use; constants are not among them."""
+    inside = {nested for op in ops for nested in op.walk()}
+    found: dict[SSAValue, None] = {}
+    for op in ops:
+        for nested in op.walk():
+            for operand in nested.operands:
+                owner = operand.owner
+                if isinstance(operand.type, TensorType) and owner not in inside and not isinstance(owner, ConstantOp):
+                    found[operand] = None
+    return list(found)
+
+
+def _constants(ops: Sequence[Operation]) -> list[ConstantOp]:
+    found: dict[ConstantOp, None] = {}
+    for op in ops:
+        for nested in op.walk():
+            for operand in nested.operands:
+                if isinstance(operand.owner, ConstantOp):
+                    found[operand.owner] = None
+    return list(found)
+
+
+def outline(ops: Sequence[Operation], name: str, device: str) -> KernelOp:
+    """Replace `ops` (statements of one step) by one `task.kernel` at the place of the first."""
+    arguments = captured_values(ops)
+    inside = set(ops)
+    results = [
+        result for op in ops for result in op.results if any(not _within(use.operation, inside) for use in result.uses)
+    ]
+    block = Block(arg_types=[value.type for value in arguments])
+    mapping: dict[SSAValue, SSAValue] = dict(zip(arguments, block.args, strict=True))
+    for value, argument in mapping.items():
+        argument.name_hint = value.name_hint
+    for source in (*_constants(ops), *ops):
+        block.add_op(source.clone(mapping))
+    end = ReturnOp([mapping[value] for value in results])
+    block.add_op(end)
+    stages = list(dict.fromkeys(attribute(op, "stage") for op in ops))
+    kernel = KernelOp(name, device, stages, arguments, Region(block), [value.type for value in results])
+    copy_location(ops[0], kernel)
+    parent = ops[0].parent
+    assert parent is not None
+    parent.insert_op_before(kernel, ops[0])
+    for value, output in zip(results, kernel.outputs, strict=True):
+        output.name_hint = value.name_hint
+        value.replace_all_uses_with(output)
+    for op in reversed(ops):
+        op.detach()
+        op.erase()
+    return kernel
+
+
+def _within(op: Operation, ops: set[Operation]) -> bool:
+    current: Operation | None = op
+    while current is not None:
+        if current in ops:
+            return True
+        current = current.parent_op()
+    return False
+
+
+def order_by_dependency(block: Block) -> None:
+    """Reorder the ops of a step so that every value is defined before it is used, else keeping their order."""
+    ops = list(block.ops)
+    position = {op: index for index, op in enumerate(ops)}
+    waiting = {op: len(_producers(op, position)) for op in ops}
+    users: dict[Operation, list[Operation]] = {}
+    for op in ops:
+        for producer in _producers(op, position):
+            users.setdefault(producer, []).append(op)
+    ready = [position[op] for op in ops if not waiting[op]]
+    heapq.heapify(ready)
+    ordered: list[Operation] = []
+    while ready:
+        op = ops[heapq.heappop(ready)]
+        ordered.append(op)
+        for user in users.get(op, ()):
+            waiting[user] -= 1
+            if not waiting[user]:
+                heapq.heappush(ready, position[user])
+    assert len(ordered) == len(ops), "a step's kernels depend on each other in a circle"
+    for op in ops:
+        op.detach()
+    block.add_ops(ordered)
+
+
+def _producers(op: Operation, siblings: Iterable[Operation]) -> set[Operation]:
+    producers = set()
+    for nested in op.walk():
+        for operand in nested.operands:
+            if isinstance(operand.owner, Operation) and operand.owner in siblings and operand.owner is not op:
+                producers.add(operand.owner)
+    return producers
