@@ -232,7 +232,7 @@ def _run_worker(folder: Path, timeout_s: float) -> str:
     environment["TRITON_CACHE_DIR"] = str(folder / "triton-cache")
     try:
         done = subprocess.run(
-            [sys.executable, "-P", str(_WORKER), str(folder)],
+            [sys.executable, "-P", "-W", "ignore", str(_WORKER), str(folder)],
             env=environment,
             cwd=folder,
             capture_output=True,

@@ -306,6 +306,43 @@ def test_broadcasting(name):
     assert_same(out, row[None, :] * column[:, None] + scalar + 0.5 + torch.zeros(8, dtype=row.dtype))
 
 
+@triton.jit
+def histogram_kernel(bins, weights, total, count, N: tl.constexpr):
+    lane = tl.arange(0, N)
+    bin = tl.load(bins + lane, mask=lane < count, other=0)
+    tl.atomic_add(total + bin, 1, mask=lane < count)
+    tl.atomic_add(weights + bin, tl.load(weights + 8 + lane), mask=lane < count)
+    tl.store(total + 8 + lane, 7)
+
+
+def test_atomics_and_stores_of_one_value():
+    bins = torch.tensor([0, 3, 3, 1, 3, 0, 0, 0], dtype=torch.int32)
+    total, weights = torch.zeros(16, dtype=torch.int32), torch.arange(16).float()
+    histogram_kernel[(1,)](bins, weights, total, 6, N=8)
+    assert total.tolist() == [2, 1, 0, 3, 0, 0, 0, 0] + [7] * 8
+    assert weights[:4].tolist() == [0 + 8 + 13, 1 + 11, 2, 3 + 9 + 10 + 12]
+
+
+@triton.jit
+def orderable_kernel(scores, keys, back, N: tl.constexpr):
+    lane = tl.arange(0, N)
+    bits = tl.load(scores + lane).to(tl.int32, bitcast=True)
+    order = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    key = (order.to(tl.int64) << 32) | (0xFFFFFFFF - lane.to(tl.int64))
+    best = tl.topk(key, N)
+    tl.store(keys + lane, (0xFFFFFFFF - (best & 0xFFFFFFFF)).to(tl.int32))
+    top = (best >> 32).to(tl.int32)
+    tl.store(back + lane, (top ^ ((top >> 31) & 0x7FFFFFFF)).to(tl.float32, bitcast=True))
+
+
+def test_packed_keys_order_scores_with_ties_by_index():
+    scores = torch.tensor([1.0, -2.0, 3.0, 3.0, -torch.inf, 0.5, 1.0, torch.inf])
+    indices, back = torch.empty(8, dtype=torch.int32), torch.empty(8)
+    orderable_kernel[(1,)](scores, indices, back, N=8)
+    assert indices.tolist() == [7, 2, 3, 0, 6, 5, 1, 4]
+    assert torch.equal(back, scores[indices.long()])
+
+
 def python(script: str, **environment: str) -> subprocess.CompletedProcess:
     clean = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     return subprocess.run(
