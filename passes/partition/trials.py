@@ -1,0 +1,86 @@
+"""What each stage would cost on each device kind: cut by stage, schedule, add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+
+from hetc.dialects.locations import source_line
+from hetc.dialects.mp import PipelineOp, StepOp
+from hetc.dialects.task import KernelOp
+from hetc.passes.partition.cut_kernels import CutKernelsPass
+from hetc.passes.partition.outline import statements_of
+from hetc.passes.partition.placement import Estimate
+from hetc.passes.schedule.model import Refused, Schedule
+from hetc.passes.schedule.registry import scheduled_kinds, scheduler_of
+from hetc.platforms import Platform
+
+Estimates = dict[tuple[str, str], dict[str, Estimate]]
+"""(step, stage) -> device kind -> estimate."""
+
+
+def estimate_stages(module: ModuleOp, platform: Platform, dims: Mapping[str, int]) -> Estimates:
+    """Every stage of every step on every kind of the platform, each stage on its own (neighbours not fused)."""
+    found: Estimates = {}
+    for kind in platform.kinds:
+        if kind in scheduled_kinds():
+            trial = module.clone()
+            _place_all(trial, kind)
+            CutKernelsPass(by_stage=True).apply(Context(), trial)
+            for step in _steps(trial):
+                _estimate(step, kind, platform, dims, found)
+        else:
+            for step in _steps(module):
+                for stage in stages_of(step):
+                    no_backend = Estimate(kind, refused=f"no backend compiles for device kind {kind}")
+                    found.setdefault((step.sym_name.data, stage), {})[kind] = no_backend
+    return found
+
+
+def stages_of(step: StepOp) -> list[str]:
+    """The stages that hold statements to place, in order of appearance."""
+    found: dict[str, None] = {}
+    for op in statements_of(step):
+        stage = op.attributes["stage"]
+        assert isinstance(stage, StringAttr)
+        found[stage.data] = None
+    return list(found)
+
+
+def _steps(module: ModuleOp) -> list[StepOp]:
+    return [step for op in module.body.block.ops if isinstance(op, PipelineOp) for step in op.steps.values()]
+
+
+def _place_all(module: ModuleOp, kind: str) -> None:
+    for step in _steps(module):
+        for op in statements_of(step):
+            op.attributes["device"] = StringAttr(kind)
+
+
+def _estimate(step: StepOp, kind: str, platform: Platform, dims: Mapping[str, int], found: Estimates) -> None:
+    device = platform.device_of_kind(kind)
+    scheduler = scheduler_of(kind)
+    for kernel in [op for op in step.body.block.ops if isinstance(op, KernelOp)]:
+        stage = kernel.stages.data[0].data
+        row = found.setdefault((step.sym_name.data, stage), {})
+        known = row.get(kind, Estimate(kind, 0.0, 0.0))
+        if known.refused:
+            continue
+        try:
+            row[kind] = _add(known, scheduler(kernel, device, dims))
+        except Refused as refused:
+            place = source_line(refused.op)
+            row[kind] = Estimate(kind, refused=f"{refused.reason}{f' ({place})' if place else ''}")
+
+
+def _add(known: Estimate, schedule: Schedule) -> Estimate:
+    assert known.time_us is not None and known.energy_mj is not None
+    longer = schedule.time_us >= known.time_us
+    return Estimate(
+        known.kind,
+        known.time_us + schedule.time_us,
+        known.energy_mj + schedule.energy_mj,
+        schedule.bound if longer or not known.bound else known.bound,
+    )
