@@ -10,7 +10,7 @@ from xdsl.passes import ModulePass
 
 _FOLDERS: dict[str, tuple[str, ...]] = {
     "normalize": ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax"),
-    "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers"),
+    "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers", "schedule-kernels"),
     "lower_hls": ("lower-to-hls",),
     "lower_triton": ("lower-to-triton",),
     "lower_host": ("lower-to-host",),

@@ -1,0 +1,111 @@
+"""The order in which a program moves through the compiler: one tuple of named stages, each with its passes and the
+ops that may stand in the module after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import VerifyException
+
+from hetc.dialects.locations import without_location
+from hetc.dialects.registry import new_context
+from hetc.passes.registry import load
+
+_FRAME = {"builtin.module", "mp.pipeline", "mp.dim", "mp.declare", "mp.step", "mp.get", "mp.commit", "mp.output"}
+_REGION = {
+    "mp.read", "mp.read_stored", "mp.reduce", "mp.dim_size", "mp.round", "mp.mod", "mp.yield",
+}  # fmt: skip
+_STATEMENTS = {"mp.compute", "mp.topk", "mp.select", "mp.constant", "mp.append"}
+_COMPOSITE = {"mp.softmax", "mp.rope", "mp.quantize"}
+_TASK = {"task.kernel", "task.return", "task.transfer"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A named point in the pipeline. `legal` are op names, or dialect prefixes ending in a dot, allowed after it."""
+
+    name: str
+    passes: tuple[str, ...]
+    legal: frozenset[str]
+
+
+def _legal(*groups: set[str]) -> frozenset[str]:
+    return frozenset({"arith.", "math."}.union(*groups))
+
+
+PIPELINE: tuple[Stage, ...] = (
+    Stage("mp", (), _legal(_FRAME, _REGION, _STATEMENTS, _COMPOSITE, {"mp.guard"})),
+    # Presence comes first: every later pass may then move, clone and expand reads without changing what is absent.
+    Stage("explicit", ("explicit-presence",), _legal(_FRAME, _REGION, _STATEMENTS, _COMPOSITE)),
+    Stage(
+        "expanded",
+        ("expand-rope", "expand-quantize", "expand-softmax"),
+        _legal(_FRAME, _REGION, _STATEMENTS),
+    ),
+    # Facts are taken on the expanded form, so that the work of composite ops counts as what it becomes.
+    Stage("assigned", ("assign-devices", "fuse-producers"), _legal(_FRAME, _REGION, _STATEMENTS)),
+    Stage(
+        "placed",
+        ("cut-kernels", "insert-transfers", "schedule-kernels"),
+        _legal(_FRAME, _REGION, _STATEMENTS, _TASK),
+    ),
+    # The device lowerings add their kernels beside the task kernels, which the host lowering still reads.
+    Stage("fpga", ("lower-to-hls",), _legal(_FRAME, _REGION, _STATEMENTS, _TASK, {"fpga.", "scf."})),
+    Stage("tile", ("lower-to-triton",), _legal(_FRAME, _REGION, _STATEMENTS, _TASK, {"fpga.", "tile.", "scf."})),
+    Stage(
+        "host",
+        ("lower-to-host",),
+        _legal(_FRAME, _REGION, _STATEMENTS, _TASK, {"fpga.", "tile.", "scf.", "host."}),
+    ),
+)
+
+STAGE_NAMES = tuple(stage.name for stage in PIPELINE)
+
+
+class StageError(Exception):
+    """A pass left what may not stand after its stage: a defect of the compiler, not of the program."""
+
+
+def run_stages(
+    module: ModuleOp,
+    until: str,
+    options: Mapping[str, Mapping[str, object]],
+    observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
+) -> None:
+    """Run `module` through the stages up to and including `until`, in place.
+
+    `options` gives a pass's dataclass fields by its flag. `observe(stage, module)` is called after each stage. Raises
+    StageError where a stage leaves an illegal op, an unverifiable module or an op without its location.
+    """
+    context = new_context()
+    for stage in PIPELINE:
+        for flag in stage.passes:
+            run_pass(load(flag)(**options.get(flag, {})), context, module)
+        check_stage(stage, module)
+        observe(stage.name, module)
+        if stage.name == until:
+            return
+    raise KeyError(until)
+
+
+def run_pass(pass_: ModulePass, context: Context, module: ModuleOp) -> None:
+    """Apply one pass."""
+    pass_.apply(context, module)
+
+
+def check_stage(stage: Stage, module: ModuleOp) -> None:
+    """Verify the module, that only legal ops are in it, and that none lost its location."""
+    try:
+        module.verify()
+    except VerifyException as error:
+        raise StageError(f"after stage {stage.name}: {error}") from error
+    for op in module.walk():
+        if op.name not in stage.legal and f"{op.name.split('.')[0]}." not in stage.legal:
+            raise StageError(f"after stage {stage.name}: {op.name} may not stand here")
+    lost = [op.name for op in without_location(module) if op.name != "builtin.module"]
+    if lost:
+        raise StageError(f"after stage {stage.name}: no location on {', '.join(sorted(set(lost)))}")
