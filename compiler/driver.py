@@ -1,0 +1,249 @@
+"""From a source file to a work directory: the one way through the compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from xdsl.dialects.builtin import FileLineColLoc, ModuleOp
+from xdsl.ir import Operation
+
+from hetc.compiler.frontend import compile_source
+from hetc.compiler.pipeline import run_stages
+from hetc.compiler.report import kernel_rows, memory_rows, pipeline_of, stage_rows, transfer_rows
+from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
+from hetc.dialects.task import KernelOp
+from hetc.passes.schedule.model import Refused
+from hetc.platforms import DEFAULT_PLATFORM, Platform, load_platform
+from hetc.source import SourceFile, Span
+
+BACKENDS = ("hls", "triton", "host")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything besides the source that decides what is compiled.
+
+    dims override the program's constants and bounds; estimate gives the extents that estimates are made at (each
+    run-time dim's bound otherwise); pins map a stage to a device kind.
+    """
+
+    platform: str = DEFAULT_PLATFORM
+    dims: Mapping[str, int] = field(default_factory=dict)
+    estimate: Mapping[str, int] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
+    policy: str = "intensity"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "platform": self.platform,
+            "policy": self.policy,
+            "dims": dict(self.dims),
+            "estimate": dict(self.estimate),
+            "pins": dict(self.pins),
+        }
+
+
+@dataclass
+class Compilation:
+    """A compiled pipeline: the module after the last stage, clones of it where others need them, and all text."""
+
+    source: SourceFile
+    options: Options
+    module: ModuleOp
+    snapshots: dict[str, ModuleOp]
+    report: dict[str, Any]
+    files: dict[str, str] = field(default_factory=dict)
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def placed(self) -> ModuleOp:
+        """The module after stage `placed`: kernels bound to devices, before they are lowered."""
+        return self.snapshots["placed"]
+
+
+def front_end(source: SourceFile, options: Options) -> ModuleOp:
+    """Parse and check a source file. Raises DiagnosticError with everything that is wrong."""
+    return compile_source(source, options.dims)
+
+
+def compile_source_file(
+    source: SourceFile,
+    options: Options,
+    until: str = "host",
+    observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
+) -> Compilation:
+    """Compile up to stage `until`; at `host` the backends print too. Raises DiagnosticError."""
+    platform = load_platform(options.platform)
+    module = front_end(source, options)
+    _check_pins(module, options, platform)
+    compilation = Compilation(source, options, module, {}, {})
+
+    def watch(name: str, current: ModuleOp) -> None:
+        if name == "assigned":
+            compilation.report.update(_report_head(compilation, current, platform))
+        if name == "placed":
+            compilation.snapshots[name] = current.clone()
+            compilation.report["kernels"] = kernel_rows(current)
+            compilation.report["transfers"] = transfer_rows(current, platform, options.estimate)
+        observe(name, current)
+
+    try:
+        run_stages(module, until, _pass_options(options), watch)
+    except Refused as refused:
+        raise DiagnosticError(refusal(refused, source)) from refused
+    if until == "host":
+        compilation.files = _emit(compilation)
+        compilation.manifest = _manifest(compilation, platform)
+    return compilation
+
+
+def refusal(refused: Refused, source: SourceFile) -> Diagnostic:
+    """What a scheduler or a lowering cannot do, as a diagnostic at the statement's line."""
+    kernel = refused.op if isinstance(refused.op, KernelOp) else None
+    where = f" on the {kernel.device.data}" if kernel is not None else ""
+    return Diagnostic("error", "HET303", f"cannot be compiled{where}: {refused.reason}", span_of(refused.op, source))
+
+
+def span_of(op: Operation, source: SourceFile) -> Span | None:
+    """The place in the source that `op` came from."""
+    location = op.location
+    if not isinstance(location, FileLineColLoc):
+        return None
+    start = source.offset_of(location.line.data, location.column.data)
+    return source.span(start, source.line_end(location.line.data))
+
+
+def _pass_options(options: Options) -> dict[str, dict[str, object]]:
+    dims = tuple(f"{name}={value}" for name, value in options.estimate.items())
+    pins = tuple(f"{stage}={kind}" for stage, kind in options.pins.items())
+    return {
+        "assign-devices": {"platform": options.platform, "dims": dims, "pins": pins},
+        "schedule-kernels": {"platform": options.platform, "dims": dims},
+    }
+
+
+def _check_pins(module: ModuleOp, options: Options, platform: Platform) -> None:
+    pipeline = pipeline_of(module)
+    stages = {
+        op.attributes["stage"].data  # type: ignore[attr-defined]
+        for step in pipeline.steps.values()
+        for op in step.body.block.ops
+        if "stage" in op.attributes
+    }
+    own = {stage: kind.data for step in pipeline.steps.values() for stage, kind in step.pins.data.items()}  # type: ignore[attr-defined]
+    for stage, kind in {**own, **options.pins}.items():
+        if stage not in stages:
+            guess = suggest(stage, stages)
+            raise _usage(
+                f"the pipeline has no stage {stage}",
+                f"did you mean {guess}?" if guess else f"it has {', '.join(sorted(stages))}",
+            )
+        if kind not in platform.kinds:
+            raise _usage(
+                f"stage {stage} is pinned to {kind}, but platform {platform.name} has no device of that kind",
+                f"it has {', '.join(platform.kinds)}",
+            )
+    run_time = {name for name, dim in pipeline.dims.items() if not dim.is_static}
+    for name in options.estimate:
+        if name not in pipeline.dims:
+            guess = suggest(name, run_time)
+            raise _usage(f"the pipeline has no dim {name}", f"did you mean {guess}?" if guess else "")
+
+
+def _usage(message: str, help: str) -> DiagnosticError:
+    return DiagnosticError(Diagnostic("error", "HET410", message, help=help or None), exit_code=2)
+
+
+def _report_head(compilation: Compilation, module: ModuleOp, platform: Platform) -> dict[str, Any]:
+    options = compilation.options
+    pipeline = pipeline_of(module)
+    return {
+        "pipeline": pipeline.sym_name.data,
+        "platform": platform.name,
+        "policy": options.policy,
+        "dims": {name: dim.largest for name, dim in pipeline.dims.items()},
+        "estimate": {name: dim.largest for name, dim in pipeline.dims.items() if not dim.is_static}
+        | dict(options.estimate),
+        "stages": stage_rows(module, platform, options.estimate),
+        "memories": memory_rows(module, options.estimate),
+    }
+
+
+def _emit(compilation: Compilation) -> dict[str, str]:
+    from importlib import import_module
+
+    files: dict[str, str] = {}
+    for name in BACKENDS:
+        backend = import_module(f"hetc.backends.{name}")
+        problems = backend.check(compilation.module)
+        if problems:
+            raise DiagnosticError(problems)
+        files.update(backend.emit(compilation.module))
+    return files
+
+
+def _manifest(compilation: Compilation, platform: Platform) -> dict[str, Any]:
+    report = compilation.report
+    stages: dict[str, Any] = {}
+    several = len({row["step"] for row in report["stages"]}) > 1
+    for row in report["stages"]:
+        kernels = [kernel["name"] for kernel in report["kernels"] if row["stage"] in kernel["stages"]]
+        name = f"{row['step']}.{row['stage']}" if several else row["stage"]
+        stages[name] = {"device": row["device"], "kernels": kernels, "reason": row["reason"]}
+    hashes = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in sorted(compilation.files.items())}
+    return {
+        "hetc": version("hetc"),
+        "pipeline": report["pipeline"],
+        "source": {
+            "name": Path(compilation.source.name).name,
+            "sha256": hashlib.sha256(compilation.source.text.encode()).hexdigest(),
+        },
+        "platform": platform.name,
+        "options": compilation.options.as_dict(),
+        "dims": report["dims"],
+        "stages": stages,
+        "memories": {row["name"]: {"home": row["home"]} for row in report["memories"]},
+        "files": hashes,
+    }
+
+
+def write_directory(compilation: Compilation, out: Path) -> None:
+    """Write the work directory whole or not at all: aside first, then renamed over what was there.
+
+    Only a directory that this compiler wrote (or an empty one) is replaced. Raises DiagnosticError otherwise.
+    """
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "manifest.json").exists())):
+        raise _usage(f"{out} exists and is not a work directory of hetc", "choose another -o, or remove it")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise _usage(f"{out} cannot be written: {error.strerror}", "") from error
+    try:
+        os.chmod(aside, 0o755)
+        texts = dict(compilation.files)
+        texts["manifest.json"] = json.dumps(compilation.manifest, indent=2, sort_keys=True) + "\n"
+        texts["report.json"] = json.dumps(compilation.report, indent=2, sort_keys=True) + "\n"
+        texts[f"source/{Path(compilation.source.name).name}"] = compilation.source.text
+        for path, text in texts.items():
+            target = aside / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        if out.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+            os.replace(out, old / "old")
+            os.replace(aside, out)
+            shutil.rmtree(old)
+        else:
+            os.replace(aside, out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,145 @@
+"""What `explain` prints and `report.json` holds: facts, decisions, estimates and transfers as plain data.
+
+Times and energies are estimates from the platform file's figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, ModuleOp, StringAttr
+from xdsl.ir import Attribute
+
+from hetc.dialects.locations import source_line
+from hetc.dialects.mp import PipelineOp, StepOp, TensorType, dtype_name, storage_bits
+from hetc.dialects.task import KernelOp, TransferOp
+from hetc.passes.analysis.polynomial import Polynomial
+from hetc.passes.analysis.stages import StageFacts, stage_facts
+from hetc.passes.partition.assign_devices import estimate_dims
+from hetc.passes.partition.placement import arithmetic_kind
+from hetc.platforms import Platform
+
+
+def pipeline_of(module: ModuleOp) -> PipelineOp:
+    """The one pipeline of a module."""
+    return next(op for op in module.body.block.ops if isinstance(op, PipelineOp))
+
+
+def stage_rows(module: ModuleOp, platform: Platform, estimate: Mapping[str, int]) -> list[dict[str, Any]]:
+    """One row a stage, from a module after stage `assigned`."""
+    pipeline = pipeline_of(module)
+    dims = estimate_dims(pipeline, estimate)
+    rows = []
+    for step in pipeline.steps.values():
+        decisions = {record["stage"]: record for record in plain(step.attributes["placement"])}
+        for facts in stage_facts(step):
+            rows.append(_stage_row(step, facts, decisions[facts.stage], platform, dims))
+    return rows
+
+
+def _stage_row(
+    step: StepOp, facts: StageFacts, decision: dict[str, Any], platform: Platform, dims: Mapping[str, int]
+) -> dict[str, Any]:
+    device = platform.device_of_kind(arithmetic_kind(platform))
+    assert device is not None
+    return {
+        "step": step.sym_name.data,
+        "stage": facts.stage,
+        "device": decision["device"],
+        "reason": decision["reason"],
+        "flop": facts.flop.evaluate(dims),
+        "flop_formula": str(facts.flop),
+        "bytes": facts.bytes_by_source(device, dims),
+        "intensity": decision["intensity"],
+        "ridge": decision["ridge"],
+        "access": list(facts.access),
+        "irregular": list(facts.irregular),
+        "scan": facts.scan,
+        "lines": sorted({statement.line for statement in facts.statements}, key=_line_number),
+        "estimates": decision["estimates"],
+    }
+
+
+def memory_rows(module: ModuleOp, estimate: Mapping[str, int]) -> list[dict[str, Any]]:
+    """One row a memory: its home and its bytes at the extents of the estimates."""
+    pipeline = pipeline_of(module)
+    dims = estimate_dims(pipeline, estimate)
+    rows = []
+    for name, declaration in pipeline.declarations.items():
+        if declaration.role.data == "memory":
+            home = declaration.attributes["home"]
+            size_bytes = _bytes(declaration.type, dims)
+            rows.append({"name": name, "home": plain(home), "dtype": dtype_name(declaration.type.element)})
+            rows[-1]["bytes"] = size_bytes
+    return rows
+
+
+def kernel_rows(placed: ModuleOp) -> list[dict[str, Any]]:
+    """One row a kernel with the schedule that its lowering applies."""
+    return [
+        {
+            "name": kernel.sym_name.data,
+            "device": kernel.device.data,
+            "stages": [stage.data for stage in kernel.stages],
+            "schedule": plain(kernel.schedule) if kernel.schedule is not None else None,
+        }
+        for kernel in placed.walk()
+        if isinstance(kernel, KernelOp)
+    ]
+
+
+def transfer_rows(placed: ModuleOp, platform: Platform, estimate: Mapping[str, int]) -> list[dict[str, Any]]:
+    """One row a transfer of a step: bytes, and time by the platform's links. Weights move once, not every step."""
+    pipeline = pipeline_of(placed)
+    dims = estimate_dims(pipeline, estimate)
+    names = {device.kind: name for name, device in reversed(platform.devices.items())} | {"host": "host"}
+    rows = []
+    for op in placed.walk():
+        if not isinstance(op, TransferOp):
+            continue
+        declared = getattr(op.value.owner, "declared", None)
+        role = pipeline.declarations[declared.data].role.data if declared is not None else "intermediate"
+        assert isinstance(op.value.type, TensorType)
+        size_bytes = _bytes(op.value.type, dims)
+        rows.append(
+            {
+                "value": declared.data if declared is not None else (op.value.name_hint or ""),
+                "role": role,
+                "from": op.source.data,
+                "to": op.target.data,
+                "bytes": size_bytes,
+                "time_us": platform.transfer_us(size_bytes, names[op.source.data], names[op.target.data]),
+                "once": role == "weight",
+                "line": source_line(op),
+            }
+        )
+    return rows
+
+
+def _bytes(type: TensorType, dims: Mapping[str, int]) -> float:
+    if type.is_sparse:
+        return type.storage.stored_bound.data * (storage_bits(type.element) / 8 + 4)  # type: ignore[attr-defined]
+    elements = Polynomial.of(1)
+    for size in type.shape:
+        elements = elements * size
+    return elements.evaluate(dims) * storage_bits(type.element) / 8
+
+
+def _line_number(line: str) -> tuple[int, str]:
+    number = line.rpartition(":")[2]
+    return (int(number) if number.isdigit() else 0, line)
+
+
+def plain(attribute: Attribute) -> Any:
+    """An attribute as JSON-able data."""
+    match attribute:
+        case StringAttr():
+            return attribute.data
+        case FloatAttr():
+            return attribute.value.data
+        case ArrayAttr():
+            return [plain(item) for item in attribute]
+        case DictionaryAttr():
+            return {name: plain(item) for name, item in attribute.data.items()}
+    return attribute.value.data  # type: ignore[attr-defined]
