@@ -2,8 +2,9 @@
 
 `TRITON_INTERPRET=1` runs a Triton kernel on the CPU, operation by operation, in numpy. As released it is
 silently wrong on bf16 and fp8: their arrays hold bit patterns, and dot, arithmetic, comparisons and reductions
-combine the patterns as integers; fp32 -> bf16 truncates and fp32 -> e4m3 mangles. `install` corrects that in
-place, checks the corrected interpreter on kernels of its own, and refuses to emulate where the check fails.
+combine the patterns as integers; fp32 -> bf16 truncates and fp32 -> e4m3 mangles; and `a and b` of two blocks
+is b. `install` corrects that in place, checks the corrected interpreter on kernels of its own, and refuses to
+emulate where the check fails.
 
     from hetc.runtime.triton_interpreter import install
     install()                # before `import triton`, or with TRITON_INTERPRET=1 in the environment
@@ -41,11 +42,20 @@ def install() -> None:
     _require_packages()
     _require_version()
     _require_interpreting()
-    from hetc.runtime import triton_interpreter_launch, triton_interpreter_ops, triton_interpreter_reduce
+    from hetc.runtime import (
+        triton_interpreter_launch,
+        triton_interpreter_ops,
+        triton_interpreter_reduce,
+        triton_interpreter_syntax,
+    )
 
-    triton_interpreter_ops.correct()
-    triton_interpreter_reduce.correct()
-    triton_interpreter_launch.correct()
+    for part in (
+        triton_interpreter_ops,
+        triton_interpreter_reduce,
+        triton_interpreter_syntax,
+        triton_interpreter_launch,
+    ):
+        part.correct()
     from hetc.runtime.triton_interpreter_check import self_test
 
     failures = self_test()

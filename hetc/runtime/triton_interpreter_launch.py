@@ -25,6 +25,8 @@ def _patch_language_for_good() -> None:
     both = types.FunctionType((lambda: None).__code__, {"tl": tl, "core": tl.core})
     interpreter._patch_lang(both)
     interpreter._patch_lang = lambda fn: interpreter._LangPatchScope()
+    # As released in 3.6 this fails with numpy 2.4, and with it every `range` up to a run-time value.
+    tl.core.tensor.__index__ = lambda self: int(self.handle.data.item())
 
 
 def _launch_quietly() -> None:
@@ -94,6 +96,22 @@ def _wrap_integers() -> None:
     builder.options = dataclasses.replace(builder.options, sanitize_overflow=False)
 
 
+def _contiguous(name: str) -> None:
+    """Give a memory operation whole arrays: before 3.9 it reads a broadcast one as if it were whole."""
+    released: Callable = getattr(interpreter.InterpreterBuilder, name)
+
+    def run(self: Any, *arguments: Any, **named: Any) -> Any:
+        return released(self, *(_whole(argument) for argument in arguments), **named)
+
+    setattr(interpreter.InterpreterBuilder, name, run)
+
+
+def _whole(argument: Any) -> Any:
+    if isinstance(argument, interpreter.TensorHandle) and not argument.data.flags.c_contiguous:
+        return interpreter.TensorHandle(np.ascontiguousarray(argument.data), argument.dtype)
+    return argument
+
+
 def _splat(_: Any, block: Any, scalar: interpreter.TensorHandle) -> interpreter.TensorHandle:
     """A scalar seen as a block, not copied into one."""
     return interpreter.TensorHandle(np.broadcast_to(scalar.data.reshape(()), block.shape), scalar.dtype.scalar)
@@ -103,6 +121,8 @@ def correct() -> None:
     """Put the changes above in place."""
     _wrap_integers()
     interpreter.InterpreterBuilder.create_splat = _splat
+    for operation in ("masked_load", "masked_store", "atomic_rmw", "atomic_cas"):
+        _contiguous(f"create_{operation}")
     _remember_block_types()
     _remember_tensor_shapes()
     _skip_needless_broadcasts()

@@ -343,6 +343,51 @@ def test_packed_keys_order_scores_with_ties_by_index():
     assert torch.equal(back, scores[indices.long()])
 
 
+@triton.jit
+def logic_kernel(x, out, limit, USE: tl.constexpr, N: tl.constexpr):
+    lane = tl.arange(0, N)
+    value = tl.load(x + lane)
+    both = (value > 0) and (lane < limit)
+    either = (value > 0) or (lane < limit) or (value == -1)
+    tl.store(out + lane, both.to(tl.int32))
+    tl.store(out + N + lane, either.to(tl.int32))
+    tl.store(out + 2 * N + lane, (not both).to(tl.int32))
+    if USE and limit > 2:
+        tl.store(out + lane, 5, mask=lane == 0)
+    if not USE or limit > 100:
+        tl.store(out + lane, 6, mask=lane == 1)
+
+
+def test_and_or_not_of_blocks():
+    x = torch.tensor([1, -1, 2, -2, 3, -3, 4, -1], dtype=torch.int32)
+    out = torch.empty(24, dtype=torch.int32)
+    logic_kernel[(1,)](x, out, 3, USE=True, N=8)
+    assert out[:8].tolist() == [5, 0, 1, 0, 0, 0, 0, 0]
+    assert out[8:16].tolist() == [1, 1, 1, 0, 1, 0, 1, 1]
+    assert out[16:].tolist() == [0, 1, 0, 1, 1, 1, 1, 1]
+    logic_kernel[(1,)](x, out, 3, USE=False, N=8)
+    assert out[:2].tolist() == [1, 6]
+
+
+@triton.jit
+def loop_kernel(x, out, count, N: tl.constexpr):
+    total = tl.zeros([N], tl.float32)
+    for start in range(tl.program_id(0) * N, count, tl.num_programs(0) * N):
+        lane = start + tl.arange(0, N)
+        total += tl.load(x + lane, mask=lane < count, other=0.0)
+    steps = tl.load(out)
+    while steps < 3:
+        steps += 1
+    tl.store(out + tl.program_id(0) + 1, tl.sum(total, 0) * steps)
+
+
+def test_loops_up_to_run_time_values():
+    x, out = torch.arange(50).float(), torch.zeros(3)
+    loop_kernel[(2,)](x, out, 50, N=8)
+    first = sum(i for i in range(50) if i // 8 % 2 == 0)
+    assert out.tolist() == [0, 3 * first, 3 * (49 * 25 - first)]
+
+
 def python(script: str, **environment: str) -> subprocess.CompletedProcess:
     clean = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     return subprocess.run(
