@@ -15,7 +15,7 @@ import triton.language as tl
 from numpy.typing import NDArray
 from triton.runtime.interpreter import ReduceOps, ScanOps, TensorHandle
 
-from hetc.runtime.triton_interpreter_ops import narrow, widen
+from hetc.runtime.triton_interpreter_values import narrow, widen
 
 
 def _tensor(data: NDArray, dtype: Any) -> tl.core.tensor:
