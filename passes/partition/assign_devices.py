@@ -9,7 +9,9 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
 
+from hetc.dialects.locations import source_line
 from hetc.dialects.mp import AppendOp, CommitOp, ConstantOp, GetOp, PipelineOp, StepOp
 from hetc.passes.analysis.facts import live_dims, op_facts
 from hetc.passes.analysis.stages import stage_facts
@@ -45,6 +47,7 @@ class AssignDevicesPass(ModulePass):
         platform = load_platform(self.platform)
         pins = dict(item.split("=", 1) for item in self.pins)
         for pipeline in [item for item in op.body.block.ops if isinstance(item, PipelineOp)]:
+            _check_stages(pipeline)
             given = {name: int(value) for name, value in (item.split("=", 1) for item in self.dims)}
             dims = estimate_dims(pipeline, given)
             estimates = estimate_stages(op, platform, dims)
@@ -53,6 +56,14 @@ class AssignDevicesPass(ModulePass):
                 decisions = _decide_step(step, platform, dims, estimates, {**own, **pins})
                 _write(step, decisions)
             _home_memories(pipeline, platform, dims)
+
+
+def _check_stages(pipeline: PipelineOp) -> None:
+    for step in pipeline.steps.values():
+        for op in statements_of(step):
+            if not attribute(op, "stage"):
+                place = source_line(op) or "an unknown place"
+                raise PassFailedException(f"assign-devices: {op.name} at {place} belongs to no stage")
 
 
 def _decide_step(

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, IntegerAttr, StringAttr
 from xdsl.ir import Attribute, Operation
+from xdsl.utils.exceptions import PassFailedException
 
 PlanValue = int | str | float | tuple[int, ...]
 
 
-class Refused(Exception):
+class Refused(PassFailedException):
     """A kernel that a device cannot run. `reason` completes the sentence "refused: ..."; `op` is where."""
 
     def __init__(self, reason: str, op: Operation):
