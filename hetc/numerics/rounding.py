@@ -36,9 +36,7 @@ def _round_float(x: FloatArray, dtype: DType) -> FloatArray:
     return np.where(finite, rounded, special)
 
 
-def round_to(
-    x: ArrayLike, dtype: DType | str, rounding: Literal["nearest", "zero"] = "nearest"
-) -> FloatArray:
+def round_to(x: ArrayLike, dtype: DType | str, rounding: Literal["nearest", "zero"] = "nearest") -> FloatArray:
     """The values of `dtype` nearest to x, ties to even, as float64 of x's shape.
 
     Floats: beyond the range f32, f16 and bf16 give infinities, both fp8 types their largest finite value

@@ -13,9 +13,7 @@ from hetc.numerics import DTYPES, f32_scale, pow2_scale, quantize, round_to, tol
 def test_pow2_scale_is_the_least_that_suffices(max_value):
     rng = np.random.default_rng(3)
     exact = max_value * 2.0 ** np.arange(-40, 40)  # where a rounded logarithm would err
-    amax = np.concatenate(
-        [exact, np.nextafter(exact, 0), np.nextafter(exact, np.inf), np.exp(rng.normal(0, 20, 500))]
-    )
+    amax = np.concatenate([exact, np.nextafter(exact, 0), np.nextafter(exact, np.inf), np.exp(rng.normal(0, 20, 500))])
     scale = pow2_scale(amax, max_value)
     for a, s in zip(amax, scale, strict=True):
         assert np.frexp(s)[0] == 0.5
@@ -37,9 +35,7 @@ def test_agrees_with_torch(dtype, torch_dtype, scale):
     x = torch.randn(5, 96, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     top = DTYPES[dtype].max_finite
     want_scale = x.abs().amax(-1) / top
-    want_scale = (
-        torch.exp2(torch.ceil(torch.log2(want_scale))) if scale == "pow2" else want_scale.float().double()
-    )
+    want_scale = torch.exp2(torch.ceil(torch.log2(want_scale))) if scale == "pow2" else want_scale.float().double()
     scaled = x / want_scale[:, None]
     scaled = torch.round(scaled).clamp(-top - 1, top) if dtype == "i8" else scaled.float().clamp(-top, top)
     values, scales = quantize(x.numpy(), -1, dtype, scale=scale)
