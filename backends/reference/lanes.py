@@ -1,0 +1,87 @@
+"""A value inside a region, for all index combinations at once.
+
+Every index is a numpy axis, named by its distance from the end: axis p is numpy's axis -p. The free indices of a
+statement take the last axes, each nested reduction one more in front, so that numpy's broadcasting aligns a
+value of an outer region with those of an inner one by itself.
+
+Presence is a conjunction of conditions, each kept apart with the axes that it mentions: a reduction over r
+consumes those that mention r and passes the others on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+BoolArray = NDArray[np.bool_]
+Axes = frozenset[int]
+Conditions = Mapping[Axes, BoolArray]
+NOWHERE: Axes = frozenset()
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """value: float64, int64 or bool, broadcastable over the axes in force.
+    axes: the axes that the value is an expression of (its array may still be of extent 1 there).
+    conditions: where it is present: everywhere if empty.
+    zero: where it is an unstored sparse zero (0 * x and 0 / x are 0 there), or None for nowhere.
+    magnitude: what its rounding errors are relative to (floats, when asked for; see `magnitude`).
+    span: (axis, start, stop) of an index that runs over start..stop-1 along its own axis.
+    """
+
+    value: np.ndarray
+    axes: Axes = NOWHERE
+    conditions: Conditions = field(default_factory=dict)
+    zero: BoolArray | None = None
+    magnitude: NDArray[np.float64] | None = None
+    span: tuple[int, int, int] | None = None
+
+    def present(self) -> BoolArray:
+        """Where it is present, broadcastable against the value."""
+        return conjunction(self.conditions.values())
+
+    def holds(self) -> BoolArray:
+        """Of a condition (bool): where it is present and true."""
+        return self.value & self.present()
+
+    def under(self, conditions: Conditions) -> Lanes:
+        """The value, present where these conditions hold too."""
+        return replace(self, conditions=merge([self.conditions, conditions]), span=None) if conditions else self
+
+
+def conjunction(masks: Iterable[BoolArray]) -> BoolArray:
+    """All of the masks (broadcast against each other); of none, True."""
+    result: BoolArray = np.True_  # type: ignore[assignment]
+    for mask in masks:
+        result = result & mask
+    return np.asarray(result)
+
+
+def condition(axes: Axes, mask: BoolArray) -> dict[Axes, BoolArray]:
+    """One condition; none where it holds everywhere."""
+    return {} if mask.all() else {axes: mask}
+
+
+def merge(several: Iterable[Conditions]) -> dict[Axes, BoolArray]:
+    """The conjunction of several sets of conditions, kept apart by the axes that they mention."""
+    merged: dict[Axes, BoolArray] = {}
+    for conditions in several:
+        for axes, mask in conditions.items():
+            merged[axes] = merged[axes] & mask if axes in merged else mask
+    return merged
+
+
+def implied_by(guard: Lanes, conditions: Conditions, when: bool = True) -> dict[Axes, BoolArray]:
+    """`conditions`, demanded only where the guard's value equals `when`."""
+    demanded = guard.value if when else ~guard.value
+    found: dict[Axes, BoolArray] = {}
+    for axes, mask in conditions.items():
+        found = merge([found, condition(axes | guard.axes, mask | ~demanded)])
+    return found
+
+
+def axes_of(lanes: Iterable[Lanes]) -> Axes:
+    return NOWHERE.union(*(item.axes for item in lanes))
