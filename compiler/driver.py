@@ -65,6 +65,11 @@ class Compilation:
     manifest: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def checked(self) -> ModuleOp:
+        """The module as the front end left it."""
+        return self.snapshots["mp"]
+
+    @property
     def placed(self) -> ModuleOp:
         """The module after stage `placed`: kernels bound to devices, before they are lowered."""
         return self.snapshots["placed"]
@@ -90,8 +95,9 @@ def compile_source_file(
     def watch(name: str, current: ModuleOp) -> None:
         if name == "assigned":
             compilation.report.update(_report_head(compilation, current, platform))
-        if name == "placed":
+        if name in ("mp", "placed"):
             compilation.snapshots[name] = current.clone()
+        if name == "placed":
             compilation.report["kernels"] = kernel_rows(current)
             compilation.report["transfers"] = transfer_rows(current, platform, options.estimate)
         observe(name, current)
