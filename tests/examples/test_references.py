@@ -1,0 +1,93 @@
+"""The references that the examples are compared with, compared themselves: with torch and with the bm25s package."""
+
+from __future__ import annotations
+
+import bm25s
+import numpy as np
+import pytest
+import torch
+from bm25s.tokenization import Tokenized
+
+from tests.examples import bm25_reference, dsa_reference
+
+VOCABULARY = 60
+
+
+def random_passages(seed: int, count: int) -> list[list[int]]:
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(1, 30, count)
+    return [(generator.zipf(1.3, length) % VOCABULARY).tolist() for length in lengths]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bm25_agrees_with_bm25s(seed: int) -> None:
+    passages = random_passages(seed, 80)
+    index = bm25_reference.Index(passages)
+    peer = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+    vocabulary = {str(token): token for token in range(VOCABULARY)}
+    peer.index(Tokenized(ids=passages, vocab=vocabulary), show_progress=False)
+    generator = np.random.default_rng(seed + 100)
+    for length in (1, 2, 7):
+        query = generator.integers(0, VOCABULARY, length)
+        known = np.array([token for token in query if index.frequency[int(token)]])
+        if len(known):
+            expected = peer.get_scores_from_ids(known)
+            np.testing.assert_allclose(index.scores(known.tolist()), expected, atol=1e-5)
+
+
+def test_bm25_without_passages_or_words() -> None:
+    assert bm25_reference.Index([]).scores([1, 2]) == []
+    assert bm25_reference.Index([[1], [2]]).scores([-1]) == [0.0, 0.0]
+    assert bm25_reference.best([0.5, 2.0, 0.5, 2.0], 3) == [1, 3, 0]
+
+
+def test_rounding_agrees_with_torch() -> None:
+    values = np.concatenate([np.random.default_rng(0).normal(size=4000) * 10.0 ** np.arange(-8, 0).repeat(500), [0.0]])
+    values = np.float32(np.concatenate([values, np.arange(-448, 449) / 16, np.arange(64) / 2**12]))
+    tensor = torch.from_numpy(values)
+    np.testing.assert_array_equal(dsa_reference.to_bf16(values), tensor.bfloat16().double().numpy())
+    np.testing.assert_array_equal(dsa_reference.to_fp8(values), tensor.to(torch.float8_e4m3fn).double().numpy())
+    assert dsa_reference.to_fp8(np.array([1e9, -465.0])).tolist() == [448.0, -448.0]
+
+
+def test_layer_norm_and_attention_agree_with_torch() -> None:
+    generator = np.random.default_rng(1)
+    x, gain, bias = generator.normal(size=(3, 16)), generator.normal(size=16), generator.normal(size=16)
+    expected = torch.nn.functional.layer_norm(*map(torch.from_numpy, (x,)), (16,), *map(torch.from_numpy, (gain, bias)))
+    np.testing.assert_allclose(dsa_reference.layer_norm(x, gain, bias, 1e-5), expected.numpy(), atol=1e-12)
+    query, rows = generator.normal(size=(4, 16)), generator.normal(size=(9, 16))
+    arguments = (torch.from_numpy(item)[None] for item in (query, rows, rows[:, :12].copy()))
+    expected = torch.nn.functional.scaled_dot_product_attention(*arguments, scale=0.3)[0]
+    actual = dsa_reference.softmax(query @ rows.T * 0.3) @ rows[:, :12]
+    np.testing.assert_allclose(actual, expected.numpy(), atol=1e-12)
+
+
+def test_rotation_keeps_distances_and_depends_on_distance_only() -> None:
+    generator = np.random.default_rng(2)
+    a, b = generator.normal(size=(2, 16))
+    turns = dsa_reference.rope_frequencies(8)
+    one = dsa_reference.rotate_half(a, 5, turns) @ dsa_reference.rotate_half(b, 2, turns)
+    other = dsa_reference.rotate_half(a, 105, turns) @ dsa_reference.rotate_half(b, 102, turns)
+    np.testing.assert_allclose(one, other, atol=1e-12)
+    matrix = dsa_reference.hadamard_rotation(16)
+    np.testing.assert_allclose((a @ matrix) @ (b @ matrix), a @ b, atol=1e-12)
+
+
+def test_scales_are_the_least_powers_of_two_that_hold() -> None:
+    largest = np.array([448.0, 448.0 * (1 + 2.0**-52), 224.0, 1e-4, 0.0, 7.0])
+    _, scale = dsa_reference.quantize(largest[:, None])
+    assert scale.tolist() == [1.0, 2.0, 0.5, 2.0**-22, 2.0**-22, 2.0**-6]
+
+
+def test_slow_pairs_are_stretched_and_fast_ones_kept() -> None:
+    plain = dsa_reference.rope_frequencies(64)
+    stretched = dsa_reference.yarn_frequencies(64, 10_000.0, 40.0, 4096)
+    assert stretched[0] == plain[0]
+    assert stretched[-1] == pytest.approx(plain[-1] / 40)
+    assert np.all(np.diff(stretched) < 0)
+
+
+def test_best_skips_what_is_not_a_score() -> None:
+    scores = np.array([1.0, np.nan, -np.inf, 3.0, 1.0, np.inf, 1.0])
+    assert dsa_reference.best(scores, 4).tolist() == [0, 3, 4, 5]
+    assert dsa_reference.best(scores[1:3], 4).tolist() == []
