@@ -30,6 +30,7 @@ class Grid:
     conditions: positions of indices -> where the value is present, of extent 1 along every other index.
     inside: which elements exist.
     guard: where the region's own `if` holds; None where it has none.
+    doubt: where an evaluation in f32 may decide the guard otherwise; None where nowhere.
     """
 
     value: np.ndarray
@@ -37,6 +38,7 @@ class Grid:
     inside: BoolArray
     guard: BoolArray | None
     magnitude: NDArray[np.float64] | None
+    doubt: BoolArray | None = None
     past_the_end: int = 0
 
     @property
@@ -114,6 +116,9 @@ def _place(grid: Grid, value: Lanes, guard: Lanes | None, spans: tuple[Span, ...
         grid.magnitude[block] = value.magnitude
     if grid.guard is not None and guard is not None:
         grid.guard[block] = guard.holds()
+        if guard.doubt is not None:
+            grid.doubt = np.zeros(grid.value.shape, np.bool_) if grid.doubt is None else grid.doubt
+            grid.doubt[block] = guard.doubt
     for axes, mask in value.conditions.items():
         positions = frozenset(rank - axis for axis in axes)
         if positions not in grid.conditions:

@@ -29,6 +29,7 @@ class Lanes:
     conditions: where it is present: everywhere if empty.
     zero: where it is an unstored sparse zero (0 * x and 0 / x are 0 there), or None for nowhere.
     magnitude: what its rounding errors are relative to (floats, when asked for; see `magnitude`).
+    doubt: of a condition, where an evaluation in f32 may decide otherwise, or None for nowhere (with magnitudes).
     span: (axis, start, stop) of an index that runs over start..stop-1 along its own axis.
     """
 
@@ -37,6 +38,7 @@ class Lanes:
     conditions: Conditions = field(default_factory=dict)
     zero: BoolArray | None = None
     magnitude: NDArray[np.float64] | None = None
+    doubt: BoolArray | None = None
     span: tuple[int, int, int] | None = None
 
     def present(self) -> BoolArray:
@@ -81,6 +83,17 @@ def implied_by(guard: Lanes, conditions: Conditions, when: bool = True) -> dict[
     for axes, mask in conditions.items():
         found = merge([found, condition(axes | guard.axes, mask | ~demanded)])
     return found
+
+
+def any_doubt(lanes: Iterable[Lanes]) -> BoolArray | None:
+    """Where at least one of the values is in doubt."""
+    found = [item.doubt for item in lanes if item.doubt is not None]
+    if not found:
+        return None
+    total = found[0]
+    for one in found[1:]:
+        total = total | one
+    return total
 
 
 def axes_of(lanes: Iterable[Lanes]) -> Axes:

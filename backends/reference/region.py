@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.arith import SelectOp as ArithSelectOp
-from xdsl.dialects.builtin import AnyFloat
+from xdsl.dialects.builtin import AnyFloat, i1
 from xdsl.ir import Block, Operation, SSAValue
 
 from hetc.backends.reference.arithmetic import FUNCTIONS
 from hetc.backends.reference.environment import Environment, OracleError, along
-from hetc.backends.reference.lanes import Lanes, axes_of, condition, implied_by, merge
+from hetc.backends.reference.lanes import Lanes, any_doubt, axes_of, condition, implied_by, merge
 from hetc.backends.reference.magnitude import magnitude
 from hetc.backends.reference.reads import ReadCounter, read, read_stored
 from hetc.backends.reference.tensors import SparseTensor, Tensor, stored, stored_magnitude
@@ -27,6 +27,7 @@ from hetc.dialects.mp import (
     YieldOp,
     extent_key,
 )
+from hetc.numerics.tolerance import tolerance
 
 # f(0) = 0: an unstored zero stays one.
 _KEEPS_ZERO = {
@@ -142,7 +143,10 @@ class RegionEvaluator:
             size = magnitude(op.name, value, values, sizes)
             if zero is not None:
                 size = np.where(zero, 0.0, size)
-        return Lanes(value, axes_of(operands), merge(item.conditions for item in operands), zero, size)
+        doubt = any_doubt(operands) if op.results[0].type == i1 else None
+        if op.name == "arith.cmpf" and operands[0].magnitude is not None and operands[1].magnitude is not None:
+            doubt = comparison_doubt(*operands)
+        return Lanes(value, axes_of(operands), merge(item.conditions for item in operands), zero, size, doubt)
 
 
 def select(guard: Lanes, chosen: Lanes, other: Lanes) -> Lanes:
@@ -161,7 +165,22 @@ def select(guard: Lanes, chosen: Lanes, other: Lanes) -> Lanes:
             nowhere if other.zero is None else other.zero,
         )
     value = np.where(guard.value, chosen.value, other.value)
-    return Lanes(value, axes_of((guard, chosen, other)), conditions, zero, size)
+    doubt = any_doubt((guard, chosen, other)) if value.dtype == np.bool_ else None
+    if size is not None and guard.doubt is not None:
+        # A condition in doubt may choose the other branch: as wrong as the branches differ.
+        apart = np.abs(chosen.value - other.value) / tolerance("f32").rtol
+        size = np.where(guard.doubt, np.maximum(size, np.where(np.isfinite(apart), apart, np.inf)), size)
+    return Lanes(value, axes_of((guard, chosen, other)), conditions, zero, size, doubt)
+
+
+def comparison_doubt(left: Lanes, right: Lanes) -> np.ndarray | None:
+    """Where two floats are closer than their tolerances, and not exact by being infinite."""
+    assert left.magnitude is not None and right.magnitude is not None
+    apart = np.abs(left.value - right.value)
+    doubt = apart <= tolerance("f32").rtol * (left.magnitude + right.magnitude)
+    # Equal values of magnitude 0 (and zeros against zeros) leave nothing to round.
+    doubt = doubt & (left.magnitude + right.magnitude > 0) & np.isfinite(apart)
+    return doubt if doubt.any() else None
 
 
 def _zero(name: str, operands: list[Lanes]) -> np.ndarray | None:

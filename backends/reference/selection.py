@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What `count` positions of the last axis were picked from, all of one shape.
+
+    scores: float64 or int64; candidates: present, and the condition holds; doubtful: where an evaluation in f32 may
+    decide the condition otherwise (None: nowhere); magnitude: what the scores' errors are relative to, or None.
+    order: any, score or index. is_threshold: a select, which takes every candidate that fits.
+    """
+
+    scores: np.ndarray
+    candidates: BoolArray
+    count: int
+    order: str
+    magnitude: NDArray[np.float64] | None = None
+    doubtful: BoolArray | None = None
+    is_threshold: bool = False
 
 
 def qualifying(scores: np.ndarray, candidates: BoolArray) -> BoolArray:

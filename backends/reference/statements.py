@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from xdsl.ir import SSAValue
 
 from hetc.backends.reference.environment import Environment, along
 from hetc.backends.reference.grid import Grid, evaluate
-from hetc.backends.reference.selection import best, qualifying
+from hetc.backends.reference.selection import Selection, best, qualifying
 from hetc.backends.reference.tensors import (
     DimConditions,
     SparseTensor,
@@ -69,10 +70,9 @@ def topk(op: TopkOp, environment: Environment, tensors: Tensors) -> tuple[Tensor
     unused = -np.inf if grid.value.dtype == np.float64 else np.iinfo(np.int64).min
     scores = _pick(grid.value, picked, unused)
     size = None if grid.magnitude is None else _pick(grid.magnitude, picked, 0.0)
-    return (
-        make_tensor(environment, indices_type, picked),
-        make_tensor(environment, scores_type, scores, magnitude=size),
-    )
+    selection = Selection(grid.value, grid.candidates, op.k.value.data, op.order.data, grid.magnitude, grid.doubt)
+    indices = replace(make_tensor(environment, indices_type, picked), selection=selection)
+    return indices, make_tensor(environment, scores_type, scores, magnitude=size)
 
 
 def _pick(values: np.ndarray, picked: np.ndarray, unused: float | int) -> np.ndarray:
@@ -90,10 +90,9 @@ def select(op: SelectOp, environment: Environment, tensors: Tensors) -> tuple[Te
     candidates = qualifying(grid.value, grid.candidates)
     picked = best(grid.value, candidates, capacity, "index")
     overflow = np.maximum(np.count_nonzero(candidates, axis=-1) - capacity, 0)
-    return (
-        make_tensor(environment, indices_type, picked),
-        make_tensor(environment, overflow_type, np.asarray(overflow, np.int64)),
-    )
+    selection = Selection(grid.value, candidates, capacity, "index", grid.magnitude, grid.doubt, is_threshold=True)
+    indices = replace(make_tensor(environment, indices_type, picked), selection=selection)
+    return indices, make_tensor(environment, overflow_type, np.asarray(overflow, np.int64))
 
 
 def softmax(op: SoftmaxOp, environment: Environment, tensors: Tensors) -> tuple[Tensor, ...]:

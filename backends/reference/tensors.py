@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerType
 from xdsl.ir import Attribute
 
 from hetc.backends.reference.environment import Environment, OracleError
+from hetc.backends.reference.selection import Selection
 from hetc.backends.reference.sparse import SparseMatrix
 from hetc.dialects.mp import TensorType, dtype_name
 from hetc.numerics import FP8, FP8E5M2, DType, dtype_of, round_to, ulp
@@ -32,6 +33,7 @@ class Tensor:
     inside: bool of the array's shape: which elements lie within the live extents.
     magnitude: float64 of the array's shape: what rounding errors are relative to; None where not computed.
     is_storage: a memory's whole array, spare capacity included.
+    selection: of the indices that topk or select picked: what they were picked from.
     """
 
     array: np.ndarray
@@ -40,6 +42,7 @@ class Tensor:
     conditions: DimConditions = field(default_factory=dict)
     magnitude: NDArray[np.float64] | None = None
     is_storage: bool = False
+    selection: Selection | None = None
 
     @property
     def present(self) -> BoolArray:
