@@ -1,0 +1,198 @@
+"""What several commands share: verbosity, the options that select what is compiled, and their parsing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
+
+if TYPE_CHECKING:  # the driver brings the whole compiler
+    from hetc.compiler.driver import Options
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+POLICIES = ("intensity",)
+_DIM = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>\S+)")
+_PIN = re.compile(r"(?P<stage>[A-Za-z_][\w.]*)=(?P<device>[A-Za-z_]\w*)")
+# `2**20`, `1_048_576` and `64k` are not told apart by eye from 65536 often enough: all of them are accepted.
+_SUFFIXES = {"k": 1 << 10, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+@dataclass
+class State:
+    """How much a run says: `verbose` counts -v, `quiet` leaves only errors and asked-for output."""
+
+    verbose: int = 0
+    quiet: bool = False
+
+
+def verbosity_options(function: Function) -> Function:
+    """`-v` and `-q`, before or after the command's name."""
+
+    def verbose(ctx: click.Context, _parameter: click.Parameter, count: int) -> None:
+        ctx.ensure_object(State).verbose += count
+
+    def quiet(ctx: click.Context, _parameter: click.Parameter, given: bool) -> None:
+        ctx.ensure_object(State).quiet |= given
+
+    for decorate in (
+        click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=quiet, help="Print errors only."),
+        click.option("-v", "--verbose", count=True, expose_value=False, callback=verbose, help="Say more."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def selection_options(function: Function) -> Function:
+    """The options that decide what is compiled; the command gets them as `selection: Selection`."""
+
+    def gather(**values: Any) -> Any:
+        chosen = {name: values.pop(name) for name in ("platform", "dims_file", "dims", "policy", "pins")}
+        return function(selection=Selection(**chosen), **values)
+
+    gather.__doc__, gather.__name__ = function.__doc__, function.__name__
+    # What the inner decorators (arguments, other options) have already attached.
+    gather.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    for decorate in (
+        click.option("--pin", "pins", metavar="STAGE=DEVICE", multiple=True, help="Place a stage yourself."),
+        click.option("--policy", default=None, metavar="NAME", help=f"Placement: {', '.join(POLICIES)}."),
+        click.option("-D", "dims", metavar="NAME=N", multiple=True, help="Override a constant dim or a bound."),
+        click.option("--dims", "dims_file", metavar="FILE.toml", help="[dims] overrides, [estimate] extents."),
+        click.option("-p", "--platform", default=None, metavar="NAME", help="A platform's name, or its file."),
+    ):
+        gather = decorate(gather)
+    return gather  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The selection options as the user spelled them."""
+
+    platform: str | None
+    dims_file: str | None
+    dims: tuple[str, ...]
+    policy: str | None
+    pins: tuple[str, ...]
+
+    @property
+    def given(self) -> list[str]:
+        """The options that were given, by their spelling."""
+        spelled = {
+            "--platform": self.platform,
+            "--dims": self.dims_file,
+            "-D": self.dims,
+            "--policy": self.policy,
+            "--pin": self.pins,
+        }
+        return [name for name, value in spelled.items() if value]
+
+    def refuse_for_directory(self, directory: str) -> None:
+        """Raises DiagnosticError (exit 2) where an option was given that a compiled directory cannot follow."""
+        if self.given:
+            message = f"`{directory}` is compiled already: {', '.join(self.given)} would change nothing"
+            raise usage("HET404", message, "give the .mp file instead")
+
+    def options(self) -> Options:
+        """As the driver's options. Raises DiagnosticError (exit 2) for what is malformed."""
+        from hetc.compiler.cli.dims_file import read_dims_file
+        from hetc.compiler.driver import Options
+        from hetc.platforms import DEFAULT_PLATFORM
+
+        if self.policy is not None and self.policy not in POLICIES:
+            raise unknown("policy", self.policy, POLICIES)
+        dims, estimate = read_dims_file(self.dims_file) if self.dims_file is not None else ({}, {})
+        # The command line goes before the file, as everywhere.
+        dims = {**dims, **dict(parse_dim(text) for text in self.dims)}
+        return Options(
+            platform=self.platform or DEFAULT_PLATFORM,
+            dims=dims,
+            estimate=estimate,
+            pins=dict(parse_pin(text) for text in self.pins),
+            policy=self.policy or POLICIES[0],
+        )
+
+
+def parse_dim(text: str) -> tuple[str, int]:
+    """`T=65536` (also `65_536`, `64k`, `2**16`) as name and extent. Raises DiagnosticError (exit 2)."""
+    found = _DIM.fullmatch(text.strip())
+    if found is None:
+        raise usage("HET404", f"-D takes NAME=EXTENT; found `{text}`", "write for example `-D T=65536`")
+    extent = parse_extent(found["value"])
+    if extent is None:
+        raise usage(
+            "HET404",
+            f"-D {found['name']}: expected a positive integer; found `{found['value']}`",
+            f"write for example `-D {found['name']}=65536`, `64k` or `2**16`",
+        )
+    return found["name"], extent
+
+
+def parse_extent(text: str) -> int | None:
+    """A positive integer in one of the accepted spellings, else None."""
+    power = re.fullmatch(r"(\d{1,10})\*\*(\d{1,2})", text)
+    suffixed = re.fullmatch(r"(\d[\d_]{0,20})([kKMG]?)", text)
+    if power:
+        value = int(power[1]) ** int(power[2])
+    elif suffixed:
+        try:
+            value = int(suffixed[1]) * _SUFFIXES.get(suffixed[2], 1)
+        except ValueError:  # `1__0`
+            return None
+    else:
+        return None
+    return value if value > 0 else None
+
+
+def parse_pin(text: str) -> tuple[str, str]:
+    """`relevancy=gpu` as stage and device kind. Raises DiagnosticError (exit 2)."""
+    found = _PIN.fullmatch(text.strip())
+    if found is None:
+        message = f"--pin takes STAGE=DEVICE; found `{text}`"
+        raise usage("HET404", message, "write for example `--pin relevancy=gpu`")
+    return found["stage"], found["device"]
+
+
+def usage(code: str, message: str, help: str | None = None) -> DiagnosticError:
+    """An error of the command line: exit code 2."""
+    return DiagnosticError(Diagnostic("error", code, message, help=help), EXIT_USAGE)
+
+
+def unknown(what: str, name: str, valid: Iterable[str]) -> DiagnosticError:
+    """The usage error for a name that is none of `valid`: they are listed, and the likely one is offered."""
+    valid = list(valid)
+    guess = suggest(name, valid)
+    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return DiagnosticError(
+        Diagnostic(
+            "error",
+            "HET404",
+            f"there is no {what} `{name}`",
+            notes=(f"valid {plural}: {', '.join(valid)}",),
+            help=f"did you mean `{guess}`?" if guess else None,
+        ),
+        EXIT_USAGE,
+    )
+
+
+def say(text: str, ctx: click.Context | None = None) -> None:
+    """A line about what is being done, on stderr; nothing with -q."""
+    state = (ctx or click.get_current_context()).ensure_object(State)
+    if not state.quiet:
+        print(text, file=sys.stderr)
+
+
+def state_of(ctx: click.Context) -> State:
+    """The run's verbosity."""
+    state = ctx.ensure_object(State)
+    assert isinstance(state, State)
+    return state
+
+
+file_argument = click.argument("file", metavar="FILE.mp")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

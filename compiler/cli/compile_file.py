@@ -1,0 +1,98 @@
+"""`hetc compile FILE.mp`: everything, into a work directory, or one form of the program to the terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hetc.compiler.cli.common import (
+    Selection,
+    file_argument,
+    say,
+    selection_options,
+    state_of,
+    usage,
+    verbosity_options,
+)
+from hetc.compiler.work_directory import WorkDirectory
+from hetc.source import read_source
+
+if TYPE_CHECKING:
+    from hetc.compiler.driver import Compilation
+
+
+@click.command("compile")
+@file_argument
+@click.option("-o", "--output", metavar="DIR", help="The work directory (default: out/NAME).")
+@selection_options
+@click.option("--emit", metavar="FORM", help="Print one form (ast, mp, placed, triton, ...) and write nothing.")
+@click.option("--check", "also_run", is_flag=True, help="Also run it under emulation, against the oracle.")
+@click.option("--force", is_flag=True, help="Overwrite a work directory whose files were edited.")
+@verbosity_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    file: str,
+    output: str | None,
+    selection: Selection,
+    emit: str | None,
+    also_run: bool,
+    force: bool,
+) -> int:
+    """Compile a pipeline into a work directory: kernels, host program, report."""
+    source = read_source(file)
+    options = selection.options()
+    if emit is not None:
+        from hetc.compiler.cli.emit import print_form
+
+        return print_form(source, options, emit)
+    from hetc.compiler.driver import compile_source_file, write_directory
+
+    out = Path(output) if output is not None else Path("out") / Path(file).stem
+    if not force:
+        refuse_edited(out)
+    compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
+    write_directory(compilation, out)
+    say(f"{file} -> {out}: {_summary(compilation)}")
+    if also_run:
+        from hetc.compiler.cli.run import run_and_report
+
+        return run_and_report(compilation, seed=0, check=True, as_json=False)
+    return 0
+
+
+def _stage_clock(ctx: click.Context) -> Callable[[str, object], None]:
+    """An observer that says with -v how long each stage of the compiler took."""
+    last = time.perf_counter()
+
+    def observe(name: str, _module: object) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        if state_of(ctx).verbose:
+            say(f"  {name:<10} {(now - last) * 1e3:8.1f} ms", ctx)
+        last = now
+
+    return observe
+
+
+def _summary(compilation: Compilation) -> str:
+    devices: dict[str, list[str]] = {}
+    for row in compilation.report["stages"]:
+        devices.setdefault(row["device"], []).append(row["stage"])
+    placed = "; ".join(f"{', '.join(dict.fromkeys(stages))} on {device}" for device, stages in devices.items())
+    return f"{len(compilation.report['kernels'])} kernels ({placed}), {len(compilation.files)} files"
+
+
+def refuse_edited(out: Path) -> None:
+    """Raises DiagnosticError (exit 2) where `out` holds files that were edited since they were generated."""
+    if not (out / "manifest.json").exists():
+        return
+    edited = WorkDirectory.open(out).edited_files()
+    if edited:
+        shown = ", ".join(edited[:3]) + (f" and {len(edited) - 3} more" if len(edited) > 3 else "")
+        message = f"{out} holds generated files that were edited or removed: {shown}"
+        raise usage("HET408", message, "--force overwrites them; or choose another -o")

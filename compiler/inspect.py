@@ -1,0 +1,140 @@
+"""Generated kernels of a work directory: their text beside the source lines they came from, and what they need."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hetc.compiler.table import Table, time_text
+from hetc.compiler.work_directory import WorkDirectory
+
+# `// scan.mp:31` and `# scan.mp:31`: how generated text names the line that it came from.
+_PLACE = re.compile(r"(?://|#).*?(?P<file>[\w.+-]+\.(?:mp|py)):(?P<line>\d+)")
+
+
+@dataclass(frozen=True)
+class GeneratedKernel:
+    """One kernel: its row of the report, and its text by path.
+
+    A GPU module holds several kernels: `texts` has only this one's functions, and `first_lines` says where each text
+    begins in its file. `schedule` is what was estimated (time, energy, resources, plan).
+    """
+
+    name: str
+    device: str
+    stages: tuple[str, ...]
+    schedule: Mapping[str, Any]
+    texts: Mapping[str, str]
+    first_lines: Mapping[str, int]
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, without the text: each file with its number of lines."""
+        return {
+            "name": self.name,
+            "device": self.device,
+            "stages": list(self.stages),
+            "schedule": dict(self.schedule),
+            "files": {path: len(text.splitlines()) for path, text in self.texts.items()},
+        }
+
+
+def kernels_of(directory: WorkDirectory) -> list[GeneratedKernel]:
+    """Every kernel that the report lists, with the text that was generated for it."""
+    found = []
+    for row in directory.report.get("kernels", []):
+        texts, first_lines = _texts(directory, row["name"])
+        found.append(
+            GeneratedKernel(
+                row["name"], row["device"], tuple(row["stages"]), row.get("schedule") or {}, texts, first_lines
+            )
+        )
+    return found
+
+
+def _texts(directory: WorkDirectory, kernel: str) -> tuple[dict[str, str], dict[str, int]]:
+    texts: dict[str, str] = {}
+    first_lines: dict[str, int] = {}
+    for path in directory.files:
+        if path.startswith(f"fpga/{kernel}/") and path.endswith(f"/{kernel}.cpp"):
+            texts[path], first_lines[path] = directory.text(path), 1
+        elif path.startswith("gpu/") and path.endswith(".py"):
+            lines = directory.text(path).splitlines()
+            for first, last in functions_of(lines, kernel):
+                # Launches of one kernel follow each other in the module; what stands between them is not theirs.
+                key = path if path not in texts else f"{path}:{first}"
+                texts[key], first_lines[key] = "\n".join(lines[first - 1 : last]), first
+    return texts, first_lines
+
+
+def functions_of(lines: list[str], kernel: str) -> list[tuple[int, int]]:
+    """First and last line of each function of a module that is a launch of `kernel`: `kernel` or `kernel_NUMBER`."""
+    found = []
+    for node in ast.parse("\n".join(lines)).body:
+        if isinstance(node, ast.FunctionDef) and re.fullmatch(rf"{re.escape(kernel)}(_\d+)?", node.name):
+            first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
+            found.append((first, node.end_lineno or first))
+    return found
+
+
+def annotate(text: str, sources: Mapping[str, list[str]], first_line: int = 1) -> str:
+    """`text` with line numbers; above each line that comes from another source line, that line (as `objdump -S`)."""
+    numbered = text.splitlines()
+    width = len(str(first_line + len(numbered)))
+    shown: list[str] = []
+    last = ""
+    for number, line in enumerate(numbered, first_line):
+        found = _PLACE.search(line)
+        place = f"{found['file']}:{found['line']}" if found else last
+        source = _source_line(sources, found["file"], int(found["line"])) if found else None
+        if source is not None and place != last:
+            shown += ["", f"{' ' * width} > {place}  {source.strip()}"]
+            last = place
+        shown.append(f"{number:>{width}} | {line}".rstrip())
+    return "\n".join(shown).lstrip("\n")
+
+
+def _source_line(sources: Mapping[str, list[str]], file: str, line: int) -> str | None:
+    lines = sources.get(file, [])
+    return lines[line - 1] if 0 < line <= len(lines) else None
+
+
+def summary(kernels: list[GeneratedKernel]) -> str:
+    """One row a kernel: where it runs, how much text, and the estimates of its schedule."""
+    table = Table("kernel", "device", "stages", "text", "time (est.)", "bound", "resources (est.)")
+    for kernel in kernels:
+        lines = sum(len(text.splitlines()) for text in kernel.texts.values())
+        resources = kernel.schedule.get("resources", {})
+        table.add(
+            kernel.name,
+            kernel.device,
+            ", ".join(kernel.stages),
+            f"{lines} lines",
+            time_text(kernel.schedule["time_us"]) if kernel.schedule else "-",
+            kernel.schedule.get("bound", "-"),
+            ", ".join(f"{name} {amount:,.4g}" for name, amount in resources.items()) or "-",
+        )
+    return str(table)
+
+
+def schedule_lines(kernel: GeneratedKernel) -> str:
+    """The schedule that the lowering applied, one entry a line; every figure is an estimate."""
+    schedule = kernel.schedule
+    if not schedule:
+        return "no schedule is recorded"
+    lines = [f"schedule on the {kernel.device} (estimates, not measurements):"]
+    lines.append(f"  time {time_text(schedule['time_us'])}, energy {schedule['energy_mj']:.3g} mJ, {schedule['bound']}")
+    for title, key in (("resources", "resources"), ("plan", "plan")):
+        entries = schedule.get(key, {})
+        if entries:
+            lines.append(f"  {title}: " + ", ".join(f"{name} {_plain(value)}" for name, value in entries.items()))
+    lines += [f"  note: {note}" for note in schedule.get("notes", ())]
+    return "\n".join(lines)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "x".join(str(item) for item in value)
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,97 @@
+"""The rendering of a report."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from hetc.compiler.explain import render_report, slower_than_best, totals
+
+REPORT: dict[str, Any] = {
+    "pipeline": "demo",
+    "platform": "mi210+u55c",
+    "policy": "intensity",
+    "dims": {"B": 4, "T": 65536},
+    "estimate": {"B": 4, "T": 65536},
+    "stages": [
+        {
+            "step": "demo", "stage": "prepare", "device": "gpu", "reason": "no scan",
+            "flop": 2e6, "flop_formula": "2*B", "bytes": {"memory": 0.0, "weight": 1e6}, "intensity": 2.0,
+            "ridge": 110.0, "access": ["affine"], "irregular": [], "scan": False,
+            "estimates": [
+                {"device": "gpu", "time_us": 10.0, "energy_mj": 1.0, "bound": "launch"},
+                {"device": "fpga", "refused": "a weight does not fit (demo.mp:7)"},
+            ],
+        },
+        {
+            "step": "demo", "stage": "relevancy", "device": "fpga", "reason": "scan, memory-bound",
+            "flop": 1e9, "flop_formula": "B*T", "bytes": {"memory": 8e6, "written": 2e6}, "intensity": 100.0,
+            "ridge": 110.0, "access": ["affine"], "irregular": ["selection"], "scan": True,
+            "estimates": [
+                {"device": "gpu", "time_us": 40.0, "energy_mj": 12.0, "bound": "memory"},
+                {"device": "fpga", "time_us": 80.0, "energy_mj": 3.0, "bound": "memory"},
+            ],
+        },
+    ],
+    "memories": [{"name": "keys", "home": "fpga", "dtype": "fp8", "bytes": 8e6}],
+    "kernels": [
+        {"name": "scan", "device": "fpga", "stages": ["relevancy"],
+         "schedule": {"time_us": 80.0, "energy_mj": 3.0, "bytes_moved": 1e7, "bound": "memory",
+                      "resources": {"dsp": 96, "uram": 8}}},
+    ],
+    "transfers": [
+        {"value": "q", "from": "gpu", "to": "fpga", "bytes": 32768.0, "time_us": 9.0, "once": False,
+         "line": "demo.mp:9"},
+        {"value": "Wk", "from": "host", "to": "gpu", "bytes": 1e6, "time_us": 50.0, "once": True, "line": "demo.mp:4"},
+    ],
+}  # fmt: skip
+
+
+def test_figures_are_called_estimates():
+    text = render_report(REPORT)
+    assert "estimates at B = 4, T = 65,536" in text
+    assert "nothing here was measured" in text
+
+
+def test_a_stage_shows_its_facts_and_each_device():
+    line = next(line for line in render_report(REPORT).splitlines() if line.startswith("relevancy "))
+    for part in ("fpga", "1 GFLOP", "10 MB", "100", "110", "yes", "selection", "40 us, 12 mJ", "80 us, 3 mJ"):
+        assert part in line
+
+
+def test_the_losing_alternative_is_told_even_where_it_is_faster():
+    text = render_report(REPORT)
+    assert "not gpu: estimated 40 us and 12 mJ (2x faster, in this estimate, 4x the energy" in text
+    assert "not fpga: it refuses the stage: a weight does not fit (demo.mp:7)" in text
+
+
+def test_kernels_transfers_and_memories_are_listed():
+    text = render_report(REPORT)
+    assert "dsp 96, uram 8" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["q", "gpu", "fpga", "32.8", "kB", "9", "us", "every", "call", "demo.mp:9"] in rows
+    assert ["Wk", "host", "gpu", "1", "MB", "50", "us", "once", "demo.mp:4"] in rows
+    assert ["keys", "fpga", "fp8", "8", "MB"] in rows
+
+
+def test_totals_count_every_transfer_of_a_call_and_no_upload():
+    placed, alone = totals(REPORT)
+    assert placed == pytest.approx(10 + 80 + 9)
+    assert alone == {"gpu": pytest.approx(50.0)}  # the fpga refuses a stage
+
+
+def test_a_placement_slower_than_one_device_is_said():
+    line = slower_than_best(REPORT)
+    assert line is not None
+    assert "99 us" in line
+    assert "50 us" in line
+    faster = copy.deepcopy(REPORT)
+    faster["stages"][1]["estimates"][1]["time_us"] = 30.0
+    assert slower_than_best(faster) is None
+
+
+def test_sections_without_rows_are_left_out():
+    short = {**REPORT, "transfers": [], "kernels": [], "memories": []}
+    assert "transfer" not in render_report(short).replace("transfers not counted", "")

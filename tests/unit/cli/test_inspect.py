@@ -1,0 +1,113 @@
+"""Reading a work directory: its kernels, the source beside their text, and what is damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from hetc.compiler.cli import app
+from hetc.compiler.cli.compile_file import refuse_edited
+from hetc.compiler.inspect import annotate, functions_of, kernels_of
+from hetc.compiler.work_directory import WorkDirectory
+from hetc.diagnostics import DiagnosticError
+
+SOURCE = "pipeline demo:\n    relevancy:\n        s[t] = sum[d](q[d] * k[t, d])\n"
+CPP = 'extern "C" void scan() {\n  float s = 0;  // demo.mp:3\n  s += 1;       // demo.mp:3\n}\n'
+PYTHON = "import triton\n\n@triton.jit\ndef read_0(x):\n    # demo.mp:3\n    pass\n\n@triton.jit\ndef reader_0(x):\n    pass\n"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    files = {"fpga/scan/scan.cpp": CPP, "fpga/scan/scan.h": "void scan();\n", "gpu/kernels.py": PYTHON}
+    schedule = {"kind": "fpga", "time_us": 4.0, "energy_mj": 0.5, "bound": "memory", "resources": {"dsp": 12}}
+    report = {
+        "kernels": [
+            {"name": "scan", "device": "fpga", "stages": ["relevancy"], "schedule": schedule},
+            {"name": "read", "device": "gpu", "stages": ["apply"], "schedule": None},
+        ]
+    }
+    manifest = {
+        "source": {"name": "demo.mp"},
+        "files": {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()},
+    }
+    texts = {
+        **files,
+        "source/demo.mp": SOURCE,
+        "manifest.json": json.dumps(manifest),
+        "report.json": json.dumps(report),
+    }
+    for path, text in texts.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    return tmp_path
+
+
+def test_a_kernel_has_its_own_text_only(directory):
+    scan, read = kernels_of(WorkDirectory.open(directory))
+    assert scan.texts == {"fpga/scan/scan.cpp": CPP}
+    assert list(read.texts) == ["gpu/kernels.py"]
+    assert "def read_0" in read.texts["gpu/kernels.py"]
+    assert "reader_0" not in read.texts["gpu/kernels.py"]
+    assert read.first_lines["gpu/kernels.py"] == 3
+
+
+def test_functions_are_found_with_their_decorators():
+    assert functions_of(PYTHON.splitlines(), "reader") == [(8, 10)]
+
+
+def test_the_source_line_stands_above_its_first_use():
+    shown = annotate(CPP, {"demo.mp": SOURCE.splitlines()}).splitlines()
+    at = shown.index("  > demo.mp:3  s[t] = sum[d](q[d] * k[t, d])")
+    assert "float s = 0" in shown[at + 1]
+    assert sum("> demo.mp:3" in line for line in shown) == 1
+
+
+def test_a_place_outside_the_source_adds_nothing():
+    assert annotate("x // demo.mp:99", {"demo.mp": ["a"]}) == "1 | x // demo.mp:99"
+
+
+def test_inspect_prints_one_kernel(directory, capsys):
+    assert app.run(["inspect", str(directory), "scan"]) == 0
+    out = capsys.readouterr().out
+    assert "estimates, not measurements" in out
+    assert "dsp 12" in out
+    assert "> demo.mp:3  s[t] = sum[d](q[d] * k[t, d])" in out
+
+
+def test_an_unknown_kernel_lists_the_kernels(directory, capsys):
+    assert app.run(["inspect", str(directory), "scam"]) == 2
+    assert "valid kernels: scan, read" in capsys.readouterr().err
+
+
+def test_json_names_files_and_estimates(directory, capsys):
+    assert app.run(["inspect", str(directory), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[0]["schedule"]["time_us"] == 4.0
+    assert rows[0]["files"] == {"fpga/scan/scan.cpp": 4}
+
+
+@pytest.mark.parametrize("damage", ["{", "[]"])
+def test_damaged_json_is_a_diagnostic(directory, capsys, damage):
+    (directory / "report.json").write_text(damage)
+    assert app.run(["inspect", str(directory)]) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_a_folder_that_hetc_did_not_write(tmp_path, capsys):
+    assert app.run(["inspect", str(tmp_path)]) == 2
+    assert "is no work directory" in capsys.readouterr().err
+
+
+def test_options_of_a_compilation_do_not_go_with_a_directory(directory, capsys):
+    assert app.run(["explain", str(directory), "-D", "T=4"]) == 2
+    assert "-D would change nothing" in capsys.readouterr().err
+
+
+def test_edited_files_are_not_overwritten_silently(directory):
+    refuse_edited(directory)
+    (directory / "gpu/kernels.py").write_text(PYTHON + "\n# tuned by hand\n")
+    with pytest.raises(DiagnosticError, match=r"gpu/kernels\.py"):
+        refuse_edited(directory)
