@@ -1,8 +1,8 @@
 """Proofs that an index lies within its extent.
 
-`Bounds.holds(e)` shows e >= 0 by replacing, one by one, what e is made of by its own bounds: an index runs from 0 to its
-extent less 1, a result of mp.topk from -1, x mod c from 0 to c - 1, and so on. It never claims what is not so; what
-it cannot show is tested at run time instead.
+`Bounds.holds(e)` shows e >= 0 by replacing, one by one, what e is made of by its own bounds: an index runs from 0 to
+its extent less 1, a result of mp.topk from -1, x mod c from 0 to c - 1, and so on. It never claims what is not so;
+what it cannot show is tested at run time instead.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from hetc.dialects.mp import (
     TopkOp,
     extent_key,
 )
+from hetc.passes.emission import constant_value, leaves
 from hetc.passes.normalize.linear import Atom, Extent, Linear, Quotient, extent_of, linear, number
-from hetc.passes.rebuild import constant_value, leaves
 
 DEPTH = 8
 """How many replacements a proof may take; the indices of a program need two or three."""

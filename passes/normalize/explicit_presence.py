@@ -28,11 +28,12 @@ from hetc.dialects.mp import (
     TopkOp,
     enclosing_pipeline,
 )
+from hetc.passes.emission import conjunction, constant, constant_value, emit, leaves, union
 from hetc.passes.normalize.bounds import Bounds
 from hetc.passes.normalize.predicates import Predicates, rope_partner
 from hetc.passes.normalize.region_presence import Conditions, RegionPresence, replace_yield
 from hetc.passes.normalize.rejection import rejected
-from hetc.passes.rebuild import Confinement, conjunction, constant, constant_value, emit, erase_unused, leaves, union
+from hetc.passes.rebuild import Confinement, erase_unused
 
 _WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, CommitOp, OutputOp)
 

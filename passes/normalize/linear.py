@@ -21,7 +21,7 @@ from xdsl.ir.affine import (
 )
 
 from hetc.dialects.mp import DimSizeOp, PipelineOp
-from hetc.passes.rebuild import constant_value, leaves
+from hetc.passes.emission import constant_value, leaves
 
 
 @dataclass(frozen=True)

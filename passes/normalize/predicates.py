@@ -20,17 +20,8 @@ from hetc.dialects.mp import (
     YieldOp,
     index_block,
 )
-from hetc.passes.rebuild import (
-    Confinement,
-    arguments_of,
-    clone_expression,
-    constant,
-    contains_reduction,
-    emit,
-    erase_unused,
-    index,
-    mentions,
-)
+from hetc.passes.emission import constant, emit, index
+from hetc.passes.rebuild import Confinement, arguments_of, clone_expression, contains_reduction, erase_unused, mentions
 
 Conditions = tuple[SSAValue, ...]
 
@@ -105,7 +96,9 @@ class Predicates:
         body.add_ops([placeholder, end])
         source = condition.owner
         assert isinstance(source, Operation)
-        mapping = {block.args[place]: body.args[number] for number, place in enumerate(positions)}
+        mapping: dict[SSAValue, SSAValue] = {
+            block.args[place]: body.args[number] for number, place in enumerate(positions)
+        }
         copy_location(source, end)
         end.operands[0] = clone_expression(condition, dict(mapping), end)
         Rewriter.erase_op(placeholder)

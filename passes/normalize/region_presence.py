@@ -23,26 +23,24 @@ from hetc.dialects.mp import (
     TensorType,
     YieldOp,
 )
-from hetc.passes.normalize.bounds import Bounds
-from hetc.passes.normalize.linear import Linear, extent_of
-from hetc.passes.normalize.rejection import rejected
-from hetc.passes.normalize.unstored import Unstored
-from hetc.passes.rebuild import (
-    Confinement,
+from hetc.passes.emission import (
     REGION_OPS,
     confined,
-    constant_value,
     conjunction,
     constant,
+    constant_value,
     emit,
-    hoist,
     index,
     leaves,
-    mentions,
     set_present,
     union,
     without,
 )
+from hetc.passes.normalize.bounds import Bounds
+from hetc.passes.normalize.linear import Linear, extent_of
+from hetc.passes.normalize.rejection import rejected
+from hetc.passes.normalize.unstored import Unstored
+from hetc.passes.rebuild import Confinement, hoist, mentions
 
 Conditions = tuple[SSAValue, ...]
 TensorConditions = Callable[[SSAValue, tuple[SSAValue, ...], Operation, Confinement], Conditions]
@@ -156,7 +154,7 @@ class RegionPresence:
             tests.append(emit(arith.CmpiOp(value, size, "slt"), op))
         if len(tests) == 2 and per is not None:
             # One condition an index: its halves must not part at a reduction over the row that the extent is per.
-            return (emit(arith.SelectOp(*tests, emit(constant(False, i1), op)), op),)
+            return (emit(arith.SelectOp(tests[0], tests[1], emit(constant(False, i1), op)), op),)
         return tuple(tests)
 
     def _per(self, op: DimSizeOp | ReduceOp, dim: int | str) -> Conditions:

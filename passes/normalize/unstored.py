@@ -15,7 +15,8 @@ from xdsl.dialects import arith, math
 from xdsl.ir import Operation, SSAValue
 
 from hetc.dialects.mp import ModOp, ReadStoredOp, ReduceOp, RoundOp
-from hetc.passes.rebuild import conjunction, constant, constant_value, emit, hoist, leaves, mentions
+from hetc.passes.emission import conjunction, constant, constant_value, emit, leaves
+from hetc.passes.rebuild import hoist, mentions
 
 Flags = frozenset[SSAValue]
 NONE: Flags = frozenset()
@@ -77,8 +78,7 @@ class Unstored:
         for flag in outer:
             hoist(flag, op)
         self._note(op, outer)
-        order = {nested: position for position, nested in enumerate(op.walk())}
-        return tuple(sorted(found - outer, key=lambda flag: order.get(flag.owner, -1)))  # type: ignore[call-overload]
+        return tuple(flag for flag in self.flags if flag in found - outer)
 
     def _note(self, op: Operation, flags: Flags) -> None:
         if flags:

@@ -1,0 +1,139 @@
+"""Emitting single ops into the regions of statements, without repeats, and conjunctions of conditions.
+
+Every op of a region is pure (reads have no effect), so an op may stand as far out as its operands allow. New ops take
+the location of the op that they are made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType, f32, i1
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+
+from hetc.dialects.locations import copy_location
+from hetc.dialects.mp import DimSizeOp, GuardOp, ModOp, ReadOp, ReadStoredOp, ReduceOp, RoundOp
+
+REGION_OPS: tuple[type[Operation], ...] = (
+    arith.ConstantOp, arith.AddfOp, arith.SubfOp, arith.MulfOp, arith.DivfOp, arith.NegfOp, arith.MaximumfOp,
+    arith.MinimumfOp, arith.CmpfOp, arith.CmpiOp, arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.FloorDivSIOp,
+    arith.MaxSIOp, arith.MinSIOp, arith.AndIOp, arith.OrIOp, arith.XOrIOp, arith.ShLIOp, arith.ShRUIOp,
+    arith.SelectOp, arith.SIToFPOp, arith.FPToSIOp, arith.IndexCastOp, arith.ExtSIOp, arith.TruncIOp, arith.ExtUIOp,
+    arith.BitcastOp,
+    math.ExpOp, math.LogOp, math.SqrtOp, math.RsqrtOp, math.AbsFOp, math.AbsIOp, math.TanhOp, math.SinOp, math.CosOp,
+    math.Atan2Op, math.ErfOp, math.FloorOp, math.CeilOp, math.RoundEvenOp, math.PowFOp,
+    ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp,
+)  # fmt: skip
+"""Every op that may stand in the region of a statement, its terminator aside."""
+
+
+def constant(value: bool | int | float, type: Attribute) -> arith.ConstantOp:
+    """A constant of a compute type: index, i1, i32, i64 or f32."""
+    if isinstance(type, IndexType | IntegerType):
+        return arith.ConstantOp(IntegerAttr(int(value), type))
+    assert type == f32, f"constants are f32, integers or indices, not {type}"
+    return arith.ConstantOp(FloatAttr(float(value), f32))
+
+
+def constant_value(value: SSAValue) -> int | float | None:
+    """The number that a constant holds (i1: 0 or 1), or None for any other value."""
+    owner = value.owner
+    if not isinstance(owner, arith.ConstantOp):
+        return None
+    if isinstance(owner.value, IntegerAttr):
+        held = int(owner.value.value.data)
+        return held & 1 if value.type == i1 else held
+    return float(owner.value.value.data) if isinstance(owner.value, FloatAttr) else None
+
+
+def block_of(value: SSAValue) -> Block:
+    """The block that defines `value`."""
+    owner = value.owner
+    block = owner if isinstance(owner, Block) else owner.parent
+    assert block is not None
+    return block
+
+
+def _outermost(op: Operation, before: Operation) -> Operation:
+    """The op before which `op` may stand as far out as its operands allow: `before` or a reduction around it."""
+    defined_in = {block_of(operand) for operand in op.operands}
+    anchor = before
+    while isinstance(parent := anchor.parent_op(), ReduceOp) and anchor.parent not in defined_in:
+        anchor = parent
+    return anchor
+
+
+def emit(op: Operation, before: Operation) -> SSAValue:
+    """The value of `op` (of one result, without regions), put before `before` or further out where its operands
+    allow it. An equal op that stands there already is used instead."""
+    anchor = _outermost(op, before)
+    block = anchor.parent
+    assert block is not None
+    for other in block.ops:
+        if other is anchor:
+            break
+        if _equal(op, other):
+            op.erase()
+            return other.results[0]
+    block.insert_op_before(copy_location(before, op), anchor)
+    return op.results[0]
+
+
+def _equal(op: Operation, other: Operation) -> bool:
+    return (
+        op.name == other.name
+        and not other.regions
+        and tuple(op.operands) == tuple(other.operands)
+        and op.properties == other.properties
+        and [result.type for result in op.results] == [result.type for result in other.results]
+    )
+
+
+def index(value: int, before: Operation) -> SSAValue:
+    """A constant index."""
+    return emit(constant(value, IndexType()), before)
+
+
+def leaves(condition: SSAValue | None) -> tuple[SSAValue, ...]:
+    """The conditions that `condition` is the conjunction of; none for None."""
+    if condition is None or constant_value(condition) == 1:
+        return ()
+    if isinstance(condition.owner, arith.AndIOp):
+        return union(leaves(condition.owner.lhs), leaves(condition.owner.rhs))
+    return (condition,)
+
+
+def union(*several: Iterable[SSAValue]) -> tuple[SSAValue, ...]:
+    """The values of all, each once, in order of first occurrence."""
+    return tuple(dict.fromkeys(value for values in several for value in values))
+
+
+def without(values: Iterable[SSAValue], removed: Iterable[SSAValue]) -> tuple[SSAValue, ...]:
+    """The values that are not among `removed`."""
+    gone = set(removed)
+    return tuple(value for value in values if value not in gone)
+
+
+def conjunction(conditions: Iterable[SSAValue], before: Operation) -> SSAValue | None:
+    """All of the conditions as one i1; None for none."""
+    result: SSAValue | None = None
+    for condition in conditions:
+        result = condition if result is None else emit(arith.AndIOp(result, condition), before)
+    return result
+
+
+def confined(value: SSAValue, bounds: tuple[SSAValue, ...], before: Operation) -> SSAValue:
+    """`value` where the bounds hold, else 0."""
+    condition = conjunction(bounds, before)
+    return value if condition is None else emit(arith.SelectOp(condition, value, index(0, before)), before)
+
+
+def set_present(op: ReadOp | ReadStoredOp, conditions: tuple[SSAValue, ...], before: Operation | None = None) -> None:
+    """Replace the condition of a read."""
+    condition = conjunction(conditions, before or op)
+    tensor, indices = op.tensor, tuple(op.indices)
+    op.operands = [tensor, *indices, *([] if condition is None else [condition])]
+    fresh = type(op)(tensor, indices, condition)
+    op.properties["operandSegmentSizes"] = fresh.properties["operandSegmentSizes"]
+    fresh.erase()
