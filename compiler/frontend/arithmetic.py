@@ -1,0 +1,248 @@
+"""Typed scalar operations of a region: arith and math ops chosen by the operands' types, with conversions.
+
+A value is an SSA value of type f32, i32, i64, i1 or index, or a Python number: a constant that takes the type of
+what it meets. Mixed operands meet in f32, else i64, else index, else i32.
+"""
+
+from __future__ import annotations
+
+import math as python_math
+from collections.abc import Callable
+from typing import TypeAlias
+
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, f32, i1, i32, i64
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from hetc.compiler.frontend.constants import Constant
+from hetc.dialects.mp import ModOp
+
+Value: TypeAlias = SSAValue | int | float
+
+index = IndexType()
+_ORDER: tuple[Attribute, ...] = (f32, i64, index, i32)
+_INTEGER_LIMIT = {i32: 2**31, i64: 2**63, index: 2**31}
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+_CMPF = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
+_CMPI = {"==": "eq", "!=": "ne", "<": "slt", "<=": "sle", ">": "sgt", ">=": "sge"}
+_FLOAT_OPS: dict[str, Callable[[SSAValue, SSAValue], Operation]] = {
+    "+": arith.AddfOp, "-": arith.SubfOp, "*": arith.MulfOp, "/": arith.DivfOp, "**": math.PowFOp,
+    "min": arith.MinimumfOp, "max": arith.MaximumfOp,
+}  # fmt: skip
+_INTEGER_OPS: dict[str, Callable[[SSAValue, SSAValue], Operation]] = {
+    "+": arith.AddiOp, "-": arith.SubiOp, "*": arith.MuliOp, "//": arith.FloorDivSIOp, "%": ModOp,
+    "min": arith.MinSIOp, "max": arith.MaxSIOp,
+}  # fmt: skip
+_FLOAT_FUNCTIONS: dict[str, Callable[[SSAValue], Operation]] = {
+    "exp": math.ExpOp, "log": math.LogOp, "sqrt": math.SqrtOp, "rsqrt": math.RsqrtOp, "tanh": math.TanhOp,
+    "sin": math.SinOp, "cos": math.CosOp, "erf": math.ErfOp,
+}  # fmt: skip
+_ROUNDINGS: dict[str, Callable[[SSAValue], Operation]] = {
+    "floor": math.FloorOp, "ceil": math.CeilOp, "round": math.RoundEvenOp,
+}  # fmt: skip
+UNARY_FUNCTIONS = (*_FLOAT_FUNCTIONS, *_ROUNDINGS, "abs", "relu", "sigmoid", "silu", "gelu", "sign")
+
+
+class TypeMismatch(Exception):
+    """The operands have no such operation; the message says what was expected and found."""
+
+
+def type_of(value: Value) -> Attribute:
+    """The type that a value has, or takes when it stands alone."""
+    if isinstance(value, SSAValue):
+        return value.type
+    return f32 if isinstance(value, float) else i32
+
+
+def widens(source: Attribute, target: Attribute) -> bool:
+    """Whether a value converts to `target` without being asked to. An index is stored as a 32-bit integer."""
+    order = (i1, i32, index, i64, f32)
+    return order.index(source) <= order.index(target) or (source == index and target == i32)
+
+
+def type_name(type_: Attribute) -> str:
+    return "bool" if type_ == i1 else str(type_)
+
+
+class Arithmetic:
+    """Builds scalar ops through `add`, which inserts an op with its location and gives its first result."""
+
+    def __init__(self, add: Callable[[Operation], SSAValue]):
+        self.add = add
+
+    def constant(self, value: Constant, type_: Attribute) -> SSAValue:
+        if type_ == f32:
+            return self.add(arith.ConstantOp(FloatAttr(float(value), f32)))
+        if isinstance(value, float) and not value.is_integer():
+            raise TypeMismatch(f"{value} is not an integer")
+        number = int(value)
+        limit = _INTEGER_LIMIT.get(type_, 2)
+        if not -limit <= number < limit:
+            raise TypeMismatch(f"{number} does not fit {type_name(type_)}")
+        return self.add(arith.ConstantOp(IntegerAttr(number, type_)))  # type: ignore[arg-type]
+
+    def materialize(self, value: Value) -> SSAValue:
+        return value if isinstance(value, SSAValue) else self.constant(value, type_of(value))
+
+    def convert(self, value: Value, type_: Attribute) -> SSAValue:
+        """The value as `type_`; f32 to an integer truncates, anything to i1 compares with zero."""
+        if not isinstance(value, SSAValue):
+            if isinstance(value, float) and type_ != f32:
+                value = python_math.trunc(value)
+            return self.constant(value, type_) if type_ != i1 else self.constant(int(value != 0), i1)
+        source = value.type
+        if source == type_:
+            return value
+        if type_ == i1:
+            return self.compare("!=", value, 0)
+        if source == i1:
+            return self.convert(self.add(arith.ExtUIOp(value, i32)), type_)
+        if type_ == f32:
+            if source == index:
+                value = self.add(arith.IndexCastOp(value, i32))
+            return self.add(arith.SIToFPOp(value, f32))
+        if source == f32:
+            return self.convert(self.add(arith.FPToSIOp(value, i64 if type_ == i64 else i32)), type_)
+        if index in (source, type_):
+            return self.add(arith.IndexCastOp(value, type_))  # type: ignore[arg-type]
+        return self.add(arith.ExtSIOp(value, i64) if type_ == i64 else arith.TruncIOp(value, i32))
+
+    def join(self, values: list[Value]) -> list[SSAValue]:
+        """The values in the one type in which they meet."""
+        types = [value.type for value in values if isinstance(value, SSAValue)]
+        if any(isinstance(value, float) for value in values):
+            types.append(f32)
+        meeting = next((type_ for type_ in _ORDER if type_ in types), i32)
+        return [self.convert(value, meeting) for value in values]
+
+    def as_float(self, value: Value) -> SSAValue:
+        return self.convert(value, f32)
+
+    def as_index(self, value: Value) -> SSAValue:
+        """An integer as an index. Raises TypeMismatch for a float or a condition."""
+        if type_of(value) in (f32, i1):
+            raise TypeMismatch(f"expected an integer or an index, found {type_name(type_of(value))}")
+        return self.convert(value, index)
+
+    def as_condition(self, value: Value) -> SSAValue:
+        if not isinstance(value, SSAValue) or value.type != i1:
+            raise TypeMismatch(f"expected a condition, found {type_name(type_of(value))}")
+        return value
+
+    def numeric(self, value: Value) -> Value:
+        """A condition as 0 or 1, anything else as it is."""
+        return self.convert(value, i32) if isinstance(value, SSAValue) and value.type == i1 else value
+
+    def binary(self, operator: str, left: Value, right: Value) -> SSAValue:
+        """`+ - * / // % ** min max`, never on two constants (those are folded)."""
+        if operator == "/":
+            return self.add(arith.DivfOp(self.as_float(left), self.as_float(right)))
+        if operator == "**":
+            return self.power(left, right)
+        a, b = self.join([self.numeric(left), self.numeric(right)])
+        if a.type != f32:
+            return self.add(_INTEGER_OPS[operator](a, b))
+        if operator in ("//", "%"):
+            quotient = self.add(math.FloorOp(self.add(arith.DivfOp(a, b))))
+            return quotient if operator == "//" else self.binary("-", a, self.binary("*", b, quotient))
+        return self.add(_FLOAT_OPS[operator](a, b))
+
+    def power(self, base: Value, exponent: Value) -> SSAValue:
+        base = self.numeric(base)
+        if isinstance(base, SSAValue) and not isinstance(exponent, SSAValue):
+            exact = self._constant_power(base, exponent)
+            if exact is not None:
+                return exact
+        if isinstance(base, int) and base == 2 and type_of(exponent) != f32:
+            return self._shift(self.as_index(self.numeric(exponent)))
+        if type_of(base) != f32 and type_of(exponent) != f32:
+            raise TypeMismatch("an integer power needs the base 2 or a small constant exponent")
+        return self.add(math.PowFOp(self.as_float(base), self.as_float(exponent)))
+
+    def _constant_power(self, base: SSAValue, exponent: Constant) -> SSAValue | None:
+        """A power by multiplication or a root, where that is exact or the nearest."""
+        if exponent == 0.5:
+            return self.add(math.SqrtOp(self.as_float(base)))
+        if exponent == -0.5:
+            return self.add(math.RsqrtOp(self.as_float(base)))
+        if isinstance(exponent, int) and 1 <= exponent <= 4:
+            result = base
+            for _ in range(exponent - 1):
+                result = self.binary("*", result, base)
+            return result
+        return None
+
+    def shift_one(self, exponent: Value) -> SSAValue:
+        """2**exponent as an i32, for an exponent that is known to lie in 0 .. 30."""
+        return self.add(arith.ShLIOp(self.constant(1, i32), self.convert(exponent, i32)))
+
+    def _shift(self, exponent: SSAValue) -> SSAValue:
+        """2**exponent as an i32: 0 outside 0 .. 30, where the power is no i32."""
+        amount = self.convert(exponent, i32)
+        shifted = self.shift_one(self.clamp(amount, 0, 30))
+        inside = self.both(self.compare(">=", amount, 0), self.compare("<", amount, 31))
+        return self.add(arith.SelectOp(inside, shifted, self.constant(0, i32)))
+
+    def clamp(self, value: SSAValue, low: int, high: int) -> SSAValue:
+        return self.binary("min", self.binary("max", value, low), high)
+
+    def compare(self, operator: str, left: Value, right: Value) -> SSAValue:
+        a, b = self.join([self.numeric(left), self.numeric(right)])
+        if a.type == f32:
+            return self.add(arith.CmpfOp(a, b, _CMPF[operator]))
+        return self.add(arith.CmpiOp(a, b, _CMPI[operator]))
+
+    def both(self, left: Value, right: Value) -> SSAValue:
+        return self.add(arith.AndIOp(self.as_condition(left), self.as_condition(right)))
+
+    def either(self, left: Value, right: Value) -> SSAValue:
+        return self.add(arith.OrIOp(self.as_condition(left), self.as_condition(right)))
+
+    def negate_condition(self, value: Value) -> SSAValue:
+        return self.add(arith.XOrIOp(self.as_condition(value), self.constant(1, i1)))
+
+    def negate(self, value: SSAValue) -> SSAValue:
+        number = self.numeric(value)
+        if type_of(number) == f32:
+            return self.add(arith.NegfOp(self.materialize(number)))
+        return self.binary("-", 0, number)
+
+    def choose(self, condition: Value, then: Value, otherwise: Value) -> SSAValue:
+        test = self.as_condition(condition)
+        if type_of(then) == i1 and type_of(otherwise) == i1:
+            a, b = self.materialize(then), self.materialize(otherwise)
+        else:
+            a, b = self.join([self.numeric(then), self.numeric(otherwise)])
+        return self.add(arith.SelectOp(test, a, b))
+
+    def function(self, name: str, value: Value) -> SSAValue:
+        """A function of one number (see UNARY_FUNCTIONS)."""
+        number = self.numeric(value)
+        if name in _ROUNDINGS:
+            integer = type_of(number) != f32
+            return self.materialize(number) if integer else self.add(_ROUNDINGS[name](self.as_float(number)))
+        if name == "relu":
+            return self.binary("max", number, 0)
+        if name == "abs":
+            plain = self.materialize(number)
+            return self.add(math.AbsFOp(plain)) if plain.type == f32 else self.binary("max", plain, self.negate(plain))
+        if name == "sign":
+            return self._sign(self.materialize(number))
+        x = self.as_float(number)
+        if name in _FLOAT_FUNCTIONS:
+            return self.add(_FLOAT_FUNCTIONS[name](x))
+        if name == "gelu":
+            erf = self.add(math.ErfOp(self.binary("*", x, 1 / python_math.sqrt(2))))
+            return self.binary("*", self.binary("*", x, 0.5), self.binary("+", erf, 1.0))
+        denominator = self.binary("+", self.add(math.ExpOp(self.negate(x))), 1.0)
+        assert name in ("sigmoid", "silu"), name
+        return self.binary("/", x if name == "silu" else 1.0, denominator)
+
+    def _sign(self, x: SSAValue) -> SSAValue:
+        """-1, 0 or 1; NaN stays NaN."""
+        negative = self.choose(self.compare("<", x, 0), -1, x)
+        return self.choose(self.compare(">", x, 0), 1, negative)
+
+    def atan2(self, y: Value, x: Value) -> SSAValue:
+        return self.add(math.Atan2Op(self.as_float(y), self.as_float(x)))

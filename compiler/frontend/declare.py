@@ -1,0 +1,139 @@
+"""Declared tensors, and how a step grows its memories."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import AnyFloat, IntegerType
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.dims import evaluate, evaluate_integer
+from hetc.compiler.frontend.emit_expression import DTYPES
+from hetc.compiler.frontend.environment import Declared, Environment, Refused
+from hetc.diagnostics import Related, suggest
+from hetc.dialects.mp import ELEMENT_TYPES, SparseAttr, TensorType
+
+
+def element_of(dtype: ast.Name, environment: Environment) -> str:
+    """The dtype's name, checked."""
+    if dtype.name not in DTYPES:
+        close = suggest(dtype.name, DTYPES)
+        help = f"did you mean `{close}`?" if close else f"dtypes are {', '.join(DTYPES)}"
+        raise environment.refuse("HET110", f"unknown dtype `{dtype.name}`", dtype.span, help=help)
+    return dtype.name
+
+
+def declare_tensors(pipeline: ast.Pipeline, environment: Environment) -> None:
+    """Fills `environment.declared`; a refused declaration makes its name broken."""
+    for item in pipeline.declarations:
+        try:
+            declared = _declare(pipeline, item, environment)
+        except Refused:
+            environment.broken.add(item.name)
+        else:
+            environment.declared[item.name] = declared
+
+
+def _declare(pipeline: ast.Pipeline, item: ast.Declaration, environment: Environment) -> Declared:
+    others = {name: found.span for name, found in (*environment.declared.items(), *environment.dims.items())}
+    others[pipeline.name] = pipeline.name_span
+    if item.name in others:
+        related = (Related(others[item.name], "first declared here"),)
+        raise environment.refuse("HET101", f"`{item.name}` is declared twice", item.name_span, related=related)
+    element = ELEMENT_TYPES[element_of(item.dtype, environment)]
+    extents: list[int | str] = []
+    for extent in item.extents:
+        key = _extent(item, extent, environment)
+        _check_per(item, extent, key, extents, environment)
+        extents.append(key)
+    storage = None
+    if item.sparse:
+        storage = SparseAttr(_stored_bound(item, environment))
+        if len(extents) != 2:
+            message = f"a sparse tensor has two dims, `{item.name}` has {len(extents)}"
+            raise environment.refuse("HET102", message, item.name_span)
+    elif item.stored_bound is not None:
+        raise environment.refuse("HET102", "only a sparse tensor has a bound on its stored entries", item.span)
+    type_ = TensorType(extents, element, storage)
+    return Declared(item.name, item.role, type_, item.name_span, _initial(item, type_, environment))
+
+
+def _extent(item: ast.Declaration, extent: ast.Expr, environment: Environment) -> int | str:
+    if isinstance(extent, ast.Name) and extent.name in environment.dims:
+        environment.used.add(extent.name)
+        return environment.dims[extent.name].key
+    return evaluate_integer(extent, environment, f"an extent of `{item.name}`", low=1)
+
+
+def _check_per(
+    item: ast.Declaration, extent: ast.Expr, key: int | str, before: list[int | str], environment: Environment
+) -> None:
+    """A dim with one length a row stands after the row; no run-time dim stands twice."""
+    dim = environment.dim_of_extent(key)
+    if dim is not None and dim.per is not None and dim.per not in before:
+        message = f"`{dim.name}` has one length for each row of `{dim.per}`, so `{dim.per}` must stand before it"
+        related = (Related(dim.span, "declared here"),)
+        raise environment.refuse("HET107", message, extent.span, related=related)
+
+
+def _stored_bound(item: ast.Declaration, environment: Environment) -> int:
+    if item.stored_bound is None:
+        message = f"the sparse tensor `{item.name}` needs a bound on its stored entries"
+        raise environment.refuse("HET102", message, item.span, help="write `stored <= 2e9` behind its extents")
+    return evaluate_integer(item.stored_bound, environment, "the bound on stored entries", low=1)
+
+
+def _initial(item: ast.Declaration, type_: TensorType, environment: Environment) -> int | float | None:
+    if item.initial is None:
+        return None
+    if item.role != "memory":
+        message = f"only a memory has an initial value, `{item.name}` is an {item.role}".replace(
+            "an weight", "a weight"
+        )
+        raise environment.refuse("HET201", message, item.initial.span)
+    names = [node for node, _ in ast.walk(item.initial) if isinstance(node, ast.Name)]
+    if any(node.name in environment.declared for node in names):
+        raise environment.refuse("HET301", "initial values from a tensor are not supported yet", item.initial.span)
+    value = evaluate(item.initial, environment, f"the initial value of `{item.name}`")
+    if item.sparse and value != 0:
+        raise environment.refuse("HET201", "a sparse memory begins empty", item.initial.span)
+    if isinstance(type_.element, AnyFloat):
+        return float(value)
+    if not isinstance(value, int):
+        raise environment.refuse("HET106", f"{value} is not an integer", item.initial.span)
+    assert isinstance(type_.element, IntegerType)
+    low, high = type_.element.value_range()
+    if not low <= value < high:
+        raise environment.refuse("HET106", f"{value} does not fit {item.dtype.name}", item.initial.span)
+    return value
+
+
+def declare_growth(pipeline: ast.Pipeline, environment: Environment) -> None:
+    """Fills `environment.growth`: how many rows the step appends along each growing dim."""
+    for growth in pipeline.grows:
+        try:
+            environment.growth[growth.dim.name] = _growth(growth, environment)
+        except Refused:
+            environment.broken.add(growth.dim.name)
+
+
+def _growth(growth: ast.Growth, environment: Environment) -> int | str:
+    name = growth.dim.name
+    dim = environment.dims.get(name)
+    environment.used.add(name)
+    if dim is None:
+        raise environment.unknown(name, growth.dim.span, "dim", environment.dims)
+    related = (Related(dim.span, "declared here"),)
+    if name in environment.growth:
+        raise environment.refuse("HET202", f"the growth of `{name}` is given twice", growth.span)
+    if dim.size is not None or dim.derived is not None:
+        kind = "a constant" if dim.size is not None else "derived from others"
+        message = f"`{name}` cannot grow: it is {kind}"
+        raise environment.refuse("HET202", message, growth.dim.span, related=related)
+    if isinstance(growth.by, ast.Name):
+        by = environment.dims.get(growth.by.name)
+        if by is not None and by.size is None:
+            environment.used.add(by.name)
+            if by.per is not None or by.name == name:
+                message = f"`{name}` cannot grow by `{by.name}`; expected a constant or a plain run-time dim"
+                raise environment.refuse("HET202", message, growth.by.span)
+            return by.name
+    return evaluate_integer(growth.by, environment, f"the growth of `{name}`", low=1)

@@ -1,0 +1,127 @@
+"""append: the rows that a step adds to its memories."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import IntegerType
+from xdsl.ir import SSAValue
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.emit_step import StepEmitter
+from hetc.compiler.frontend.environment import Declared
+from hetc.diagnostics import Related, suggest
+from hetc.dialects.mp import AppendOp, TensorType, compute_type
+
+
+class AppendEmitter:
+    """Emits appends and keeps which memories have had theirs."""
+
+    def __init__(self, step: StepEmitter):
+        self.step = step
+        self.environment = step.environment
+
+    def emit(self, call: ast.Call) -> None:
+        environment = self.environment
+        if len(call.arguments) != 2 or call.keywords or not isinstance(call.arguments[0], ast.Name):
+            message = "`append` takes a memory and the tensor with its new rows: `append(keys, k8)`"
+            raise environment.refuse("HET108", message, call.span)
+        memory, rows = call.arguments
+        declared = self._memory(memory)
+        before = environment.appended.get(declared.name)
+        if before is not None:
+            message = f"`{declared.name}` is appended to twice in one step"
+            raise environment.refuse("HET200", message, call.span, related=(Related(before, "the first time"),))
+        # An append that is refused for its rows is none that was forgotten.
+        environment.appended[declared.name] = call.span
+        along = self._along(declared, call)
+        if not isinstance(rows, ast.Name):
+            message = "the rows of an append are a whole tensor"
+            raise environment.refuse(
+                "HET108", message, rows.span, help="define them in a statement, then append the name"
+            )
+        environment.used.add(declared.name)
+        value = self._rows(declared, along, rows, call)
+        target = environment.tensors[declared.name]
+        assert target.value is not None
+        op = self.step.add(AppendOp(target.value, value, along), call.span, declared.name)
+        self.step.define(declared.name, declared.span, op.results[0])
+
+    def _memory(self, name: ast.Name) -> Declared:
+        environment = self.environment
+        declared = environment.declared.get(name.name)
+        if declared is not None and declared.role == "memory":
+            return declared
+        memories = [item.name for item in environment.declared.values() if item.role == "memory"]
+        if declared is not None or name.name in environment.tensors:
+            message = f"`{name.name}` is not a memory; only memories are appended to"
+            raise environment.refuse("HET201", message, name.span)
+        close = suggest(name.name, memories)
+        if name.name in environment.broken:
+            raise environment.unknown(name.name, name.span, "memory", memories)
+        help = f"did you mean `{close}`?" if close else None
+        raise environment.refuse("HET100", f"unknown memory `{name.name}`", name.span, help=help)
+
+    def _along(self, declared: Declared, call: ast.Call) -> str:
+        environment = self.environment
+        growing = [key for key in declared.type.shape if isinstance(key, str) and key in environment.growth]
+        if len(growing) == 1:
+            return growing[0]
+        message = f"no dim of `{declared.name}` grows" if not growing else f"several dims of `{declared.name}` grow"
+        related = (Related(declared.span, "declared here"),)
+        help = "the header says what grows: `pipeline p grows T by 1:`"
+        raise environment.refuse("HET201", message, call.span, related=related, help=help)
+
+    def _rows(self, declared: Declared, along: str, rows: ast.Name, call: ast.Call) -> SSAValue:
+        """The tensor of new rows, checked and in the memory's element type."""
+        environment = self.environment
+        tensor = environment.tensor(rows.name, rows.span)
+        growth = environment.growth[along]
+        if tensor.constant is not None or tensor.value is None:
+            raise environment.refuse("HET108", f"`{rows.name}` is a number, not a tensor of rows", rows.span)
+        type_ = tensor.type
+        memory = declared.type
+        place = memory.shape.index(along)
+        if memory.is_sparse:
+            self._check_sparse(declared, rows, type_, place, growth)
+            return tensor.value
+        whole = (*memory.shape[:place], growth, *memory.shape[place + 1 :])
+        single = (*memory.shape[:place], *memory.shape[place + 1 :])
+        allowed = (single, whole) if growth == 1 else (whole,)
+        if type_.shape not in allowed:
+            message = f"`{rows.name}` has the extents {_text(type_.shape)}, but rows of `{declared.name}` have {_text(allowed[0])}"
+            related = (Related(declared.span, "declared here"),)
+            raise environment.refuse("HET104", message, rows.span, related=related)
+        if type_.element == memory.element:
+            return tensor.value
+        self._check_element(declared, rows, type_)
+        # Later statements read the rows as they were defined, so the producer keeps its element type.
+        return self.step.copy(tensor.value, memory.element, rows.span)
+
+    def _check_element(self, declared: Declared, rows: ast.Name, type_: TensorType) -> None:
+        source, target = compute_type(type_.element), compute_type(declared.type.element)
+        if source != target:
+            message = f"rows of type {source} cannot be appended to `{declared.name}`, which holds {target}"
+            related = (Related(declared.span, "declared here"),)
+            raise self.environment.refuse(
+                "HET106", message, rows.span, related=related, help="cast them in a statement"
+            )
+
+    def _check_sparse(
+        self, declared: Declared, rows: ast.Name, type_: TensorType, place: int, growth: int | str
+    ) -> None:
+        environment = self.environment
+        related = (Related(declared.span, "declared here"),)
+        if place != 1:
+            message = f"the sparse memory `{declared.name}` grows along its second dim"
+            raise environment.refuse("HET201", message, rows.span, related=related)
+        fits = (type_.rank == 2 and type_.shape[0] == growth) or (type_.rank == 1 and growth == 1)
+        if not fits:
+            expected = f"[{growth}, length]" + (" or [length]" if growth == 1 else "")
+            message = f"`{rows.name}` has the extents {_text(type_.shape)}, but a column list has {expected}"
+            raise environment.refuse("HET104", message, rows.span, related=related)
+        if not isinstance(type_.element, IntegerType) or type_.element.width.data == 1:
+            message = f"columns of `{declared.name}` are lists of row numbers, integers"
+            raise environment.refuse("HET106", message, rows.span, related=related)
+
+
+def _text(shape: tuple[int | str, ...]) -> str:
+    return f"[{', '.join(map(str, shape))}]"

@@ -1,0 +1,311 @@
+"""Expressions to region ops: reads, reductions, arithmetic, each with the place that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xdsl.dialects.builtin import FileLineColLoc, IndexType, i32
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.arithmetic import (
+    COMPARISONS,
+    UNARY_FUNCTIONS,
+    Arithmetic,
+    TypeMismatch,
+    Value,
+    type_of,
+)
+from hetc.compiler.frontend.constants import NotFoldable, fold_binary, fold_function
+from hetc.compiler.frontend.environment import Environment, Refused
+from hetc.compiler.frontend.extents import INDEXED_FUNCTIONS, KEEPING, REDUCTIONS, SELECTING, IndexInfo
+from hetc.diagnostics import suggest
+from hetc.dialects.locations import file_location
+from hetc.dialects.mp import (
+    ELEMENT_TYPES,
+    DimSizeOp,
+    GuardOp,
+    RangeAttr,
+    ReadOp,
+    ReadStoredOp,
+    ReduceOp,
+    RoundOp,
+    YieldOp,
+    compute_type,
+    index_block,
+)
+from hetc.source import Span
+
+# What may be cast to: the declared dtypes, without the element type of index tensors.
+DTYPES = tuple(name for name in ELEMENT_TYPES if name != "index")
+FUNCTIONS = (*UNARY_FUNCTIONS, "min", "max", "where", "atan2", "pow", *DTYPES)
+UNSUPPORTED_FUNCTIONS = ("sort", "concat", "age", "clear")
+_CONDITION_REDUCTIONS = ("any", "all", "count")
+# Folding several indices into nested reductions would change these.
+_SINGLE_INDEX_REDUCTIONS = ("mean", "argmax", "argmin")
+_LARGEST_SHIFT = 30
+
+
+def location_of(span: Span) -> FileLineColLoc:
+    """The location attribute of a span: the file by its own name, without its folder."""
+    return file_location(span.file.name.replace("\\", "/").rsplit("/", 1)[-1], span.line, span.column)
+
+
+class ExpressionEmitter:
+    """Emits one statement's expression into a block. `infos` gives the extent of each index node."""
+
+    def __init__(self, environment: Environment, infos: Mapping[int, IndexInfo], span: Span):
+        self.environment = environment
+        self.infos = infos
+        self.span = span
+        self.block = Block()
+        self.indices: dict[str, tuple[IndexInfo, SSAValue]] = {}
+        self.arithmetic = Arithmetic(lambda op: self.add(op).results[0])
+
+    def add(self, op: Operation) -> Operation:
+        op.location = location_of(self.span)
+        self.block.add_op(op)
+        return op
+
+    def bind(self, infos: Sequence[IndexInfo], block: Block) -> None:
+        """Continues in `block`, whose arguments are the indices."""
+        self.block = block
+        for info, argument in zip(infos, block.args, strict=True):
+            self.indices[info.name] = (info, argument)
+
+    def finish(self, value: SSAValue, present: SSAValue | None = None) -> Region:
+        """Ends the block with mp.yield and gives its region."""
+        self.add(YieldOp(value, present))
+        return Region(self.block)
+
+    def emit(self, expr: ast.Expr) -> Value:
+        """The value of an expression. Raises Refused after a diagnostic."""
+        outer, self.span = self.span, expr.span
+        try:
+            return self._emit(expr)
+        except TypeMismatch as error:
+            raise self.environment.refuse("HET106", str(error), expr.span) from None
+        except NotFoldable as error:
+            raise self.environment.refuse("HET102", f"this has no value: {error}", expr.span) from None
+        finally:
+            self.span = outer
+
+    def emit_as(self, expr: ast.Expr, kind: str) -> SSAValue:
+        """An expression as an `index`, a `condition` or a `value`. Raises Refused where it is none."""
+        value = self.emit(expr)
+        outer, self.span = self.span, expr.span
+        try:
+            if kind == "index":
+                return self.arithmetic.as_index(value)
+            return self.arithmetic.as_condition(value) if kind == "condition" else self.arithmetic.materialize(value)
+        except TypeMismatch as error:
+            raise self.environment.refuse("HET106", str(error), expr.span) from None
+        finally:
+            self.span = outer
+
+    def _emit(self, expr: ast.Expr) -> Value:
+        match expr:
+            case ast.Number(value=value):
+                return value
+            case ast.Name():
+                return self._name(expr)
+            case ast.Access():
+                return self._access(expr)
+            case ast.Unary():
+                return self._unary(expr)
+            case ast.Binary():
+                return self._binary(expr)
+            case ast.Call(indices=()):
+                return self._call(expr)
+            case ast.Call():
+                return self._reduction(expr)
+        raise AssertionError(expr)
+
+    def _name(self, expr: ast.Name) -> Value:
+        if expr.name in self.indices:
+            return self.indices[expr.name][1]
+        dim = self.environment.dims.get(expr.name)
+        if dim is not None:
+            if dim.size is not None:
+                return dim.size
+            row = self._row(dim.name, dim.per, expr.span) if dim.per is not None else None
+            return self.add(DimSizeOp(dim.name, row)).results[0]
+        tensor = self.environment.tensor(expr.name, expr.span)
+        if tensor.constant is not None:
+            return tensor.constant
+        if tensor.type.rank:
+            message = f"`{expr.name}` is a tensor of extents {_shape(tensor.type.shape)}; it needs its indices here"
+            raise self.environment.refuse("HET105", message, expr.span)
+        return self._read(expr.name, [], expr.span)
+
+    def _row(self, dim: str, per: str, span: Span) -> SSAValue:
+        rows = [value for info, value in self.indices.values() if info.key == per]
+        if len(rows) == 1:
+            return rows[0]
+        found = "several are" if rows else "none is"
+        message = f"`{dim}` has one length for each row of `{per}`: an index over `{per}` is needed, {found} in scope"
+        raise self.environment.refuse("HET107", message, span, help=f"write `{dim}[b]` with an index b over `{per}`")
+
+    def _access(self, expr: ast.Access) -> Value:
+        if expr.name not in self.environment.tensors and expr.name in self.environment.dims:
+            (row,) = expr.indices
+            return self.add(DimSizeOp(expr.name, self.emit_as(row, "index"))).results[0]
+        return self._read(expr.name, [self.emit_as(item, "index") for item in expr.indices], expr.name_span)
+
+    def _read(self, name: str, indices: list[SSAValue], span: Span) -> SSAValue:
+        tensor = self.environment.tensor(name, span)
+        assert tensor.value is not None
+        operation = ReadStoredOp if tensor.type.is_sparse else ReadOp
+        return self.add(operation(tensor.value, indices)).results[0]
+
+    def _unary(self, expr: ast.Unary) -> Value:
+        value = self.emit(expr.operand)
+        if expr.operator == "not":
+            return self.arithmetic.negate_condition(value)
+        if not isinstance(value, SSAValue):
+            return -value if expr.operator == "-" else value
+        return self.arithmetic.negate(value) if expr.operator == "-" else value
+
+    def _binary(self, expr: ast.Binary) -> Value:
+        left = self.emit(expr.left)
+        if expr.operator == "**" and left == 2 and isinstance(left, int) and self._is_small_index(expr.right):
+            return self.arithmetic.shift_one(self.emit(expr.right))
+        right = self.emit(expr.right)
+        if expr.operator in ("and", "or"):
+            combine = self.arithmetic.both if expr.operator == "and" else self.arithmetic.either
+            return combine(left, right)
+        if expr.operator in COMPARISONS:
+            return self.arithmetic.compare(expr.operator, left, right)
+        if not isinstance(left, SSAValue) and not isinstance(right, SSAValue):
+            return fold_binary(expr.operator, left, right)
+        return self.arithmetic.binary(expr.operator, left, right)
+
+    def _is_small_index(self, expr: ast.Expr) -> bool:
+        """An index whose values are all in 0 .. 30, so that 2 ** index is one shift."""
+        if not isinstance(expr, ast.Name) or expr.name not in self.indices:
+            return False
+        key = self.indices[expr.name][0].key
+        return isinstance(key, int) and key <= _LARGEST_SHIFT + 1
+
+    def _call(self, expr: ast.Call) -> Value:
+        name = expr.function
+        if name not in FUNCTIONS:
+            raise self._unknown_function(expr)
+        if expr.keywords:
+            keyword = expr.keywords[0]
+            raise self.environment.refuse("HET108", f"`{name}` takes no argument `{keyword.name}`", keyword.span)
+        self._check_arity(expr)
+        if name == "where":
+            return self._where(expr)
+        values = [self.emit(argument) for argument in expr.arguments]
+        if name in DTYPES:
+            return self.cast(values[0], name)
+        known = [value for value in values if not isinstance(value, SSAValue)]
+        if len(known) == len(values):
+            folded = fold_function(name, known)
+            if folded is not None:
+                return folded
+        if name == "atan2":
+            return self.arithmetic.atan2(*values)
+        if name in ("min", "max", "pow"):
+            result = values[0]
+            for value in values[1:]:
+                result = self.arithmetic.binary("**" if name == "pow" else name, result, value)
+            return result
+        return self.arithmetic.function(name, values[0])
+
+    def _unknown_function(self, expr: ast.Call) -> Refused:
+        name = expr.function
+        if name in UNSUPPORTED_FUNCTIONS:
+            return self.environment.refuse("HET301", f"`{name}` is not supported yet", expr.name_span)
+        if name in INDEXED_FUNCTIONS:
+            message = f"`{name}` needs its index in brackets: `{name}[i](...)`"
+            return self.environment.refuse("HET108", message, expr.name_span)
+        if name in self.environment.tensors:
+            message = f"`{name}` is a tensor, not a function"
+            return self.environment.refuse("HET108", message, expr.name_span, help=f"write `{name}[...]`")
+        close = suggest(name, (*FUNCTIONS, *INDEXED_FUNCTIONS))
+        help = f"did you mean `{close}`?" if close else None
+        return self.environment.refuse("HET100", f"unknown function `{name}`", expr.name_span, help=help)
+
+    def _check_arity(self, expr: ast.Call) -> None:
+        name, count = expr.function, len(expr.arguments)
+        low, high = {"where": (2, 3), "min": (2, 8), "max": (2, 8), "atan2": (2, 2), "pow": (2, 2)}.get(name, (1, 1))
+        if not low <= count <= high:
+            expected = str(low) if low == high else f"{low} to {high}"
+            message = f"`{name}` takes {expected} argument{'s' if high > 1 else ''}, got {count}"
+            help = f"a reduction names its index: `{name}[i](...)`" if name in REDUCTIONS else None
+            raise self.environment.refuse("HET108", message, expr.span, help=help)
+
+    def _where(self, expr: ast.Call) -> Value:
+        condition = self.emit_as(expr.arguments[0], "condition")
+        values = [self.emit(argument) for argument in expr.arguments[1:]]
+        if len(values) == 1:
+            return self.add(GuardOp(self.arithmetic.materialize(values[0]), condition)).results[0]
+        return self.arithmetic.choose(condition, *values)
+
+    def cast(self, value: Value, dtype: str) -> SSAValue:
+        """The value rounded to a dtype, in its compute type."""
+        element = ELEMENT_TYPES[dtype]
+        type_ = compute_type(element)
+        converted = self.arithmetic.convert(value, type_)
+        return converted if element == type_ else self.add(RoundOp(converted, element)).results[0]
+
+    def _reduction(self, expr: ast.Call) -> Value:
+        name = expr.function
+        if name in SELECTING or name == "quantize":
+            message = f"`{name}` gives a tensor of its own: it stands alone on the right of `=`"
+            raise self.environment.refuse("HET108", message, expr.name_span)
+        if name in UNSUPPORTED_FUNCTIONS:
+            raise self.environment.refuse("HET301", f"`{name}` is not supported yet", expr.name_span)
+        if name not in REDUCTIONS:
+            close = suggest(name, INDEXED_FUNCTIONS)
+            help = f"did you mean `{close}`?" if close else None
+            raise self.environment.refuse("HET100", f"unknown reduction `{name}`", expr.name_span, help=help)
+        assert name not in KEEPING
+        if len(expr.arguments) != 1 or expr.keywords:
+            message = f"`{name}` takes one argument, got {len(expr.arguments) + len(expr.keywords)}"
+            raise self.environment.refuse("HET108", message, expr.span)
+        if name in _SINGLE_INDEX_REDUCTIONS and len(expr.indices) > 1:
+            message = f"`{name}` takes one index, got {len(expr.indices)}"
+            help = "divide a sum by the number of elements" if name == "mean" else None
+            raise self.environment.refuse("HET108", message, expr.span, help=help)
+        return self._nest(expr, list(expr.indices))
+
+    def _nest(self, expr: ast.Call, indices: list[ast.Index]) -> SSAValue:
+        """`sum[i, j](x)` as a sum over i of a sum over j."""
+        info = self.infos[id(indices[0])]
+        range_ = RangeAttr(info.name, info.key)
+        per = self.indices[info.per][1] if info.per is not None else None
+        outer_block, outer_indices = self.block, dict(self.indices)
+        self.bind([info], index_block([range_]))
+        kind = expr.function
+        if len(indices) > 1:
+            value = self._nest(expr, indices[1:])
+            kind = "sum" if kind == "count" else kind
+        else:
+            value = self._element(kind, expr.arguments[0])
+        region = self.finish(value)
+        self.block, self.indices = outer_block, outer_indices
+        op = ReduceOp(kind, range_, region, _reduced_type(kind, value.type), per)
+        return self.add(op).results[0]
+
+    def _element(self, kind: str, argument: ast.Expr) -> SSAValue:
+        if kind in _CONDITION_REDUCTIONS:
+            return self.emit_as(argument, "condition")
+        value = self.arithmetic.numeric(self.emit(argument))
+        if kind == "mean":
+            return self.arithmetic.as_float(value)
+        return (
+            self.arithmetic.convert(value, i32) if type_of(value) == IndexType() else self.arithmetic.materialize(value)
+        )
+
+
+def _reduced_type(kind: str, element: Attribute) -> Attribute:
+    if kind in ("argmax", "argmin"):
+        return IndexType()
+    return i32 if kind == "count" else element
+
+
+def _shape(shape: Sequence[int | str]) -> str:
+    return f"[{', '.join(map(str, shape))}]"

@@ -1,0 +1,133 @@
+"""Statements of the form `targets = value`: which op a value becomes, and what its targets must look like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.ir import SSAValue
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.emit_irregular import IrregularEmitter
+from hetc.compiler.frontend.emit_step import StepEmitter
+from hetc.compiler.frontend.environment import Refused, Tensor
+from hetc.compiler.frontend.extents import StatementExtents, constraints_of
+from hetc.compiler.frontend.hoist import Hoister
+from hetc.diagnostics import Related
+
+
+class StatementEmitter:
+    """Emits the statements of a step, one at a time, each whole or not at all."""
+
+    def __init__(self, step: StepEmitter):
+        self.step = step
+        self.environment = step.environment
+        self.irregular = IrregularEmitter(step)
+
+    def emit(self, statement: ast.Statement) -> None:
+        """After an error the statement's names are poisoned: later uses of them say nothing more."""
+        try:
+            if isinstance(statement, ast.Effect):
+                self.irregular.effect(statement)
+            else:
+                self._define(statement)
+        except Refused:
+            targets = statement.targets if isinstance(statement, ast.Define) else ()
+            for target in targets:
+                if target.name not in self.environment.declared:
+                    self.environment.tensors[target.name] = Tensor(target.name, target.name_span)
+
+    def _define(self, statement: ast.Define) -> None:
+        environment = self.environment
+        if statement.operator != "=":
+            message = f"`{statement.operator}` is not supported yet"
+            raise environment.refuse("HET301", message, statement.span, help="write `a[i] = a[i] + ...`")
+        for target in statement.targets:
+            self._check_target(target)
+        value = statement.value
+        function = value.function if isinstance(value, ast.Call) and value.indices else ""
+        if function in ("topk", "select", "quantize"):
+            assert isinstance(value, ast.Call)
+            self.irregular.define(function, statement.targets, value, statement.span)
+            return
+        if len(statement.targets) > 1:
+            message = f"{len(statement.targets)} names on the left, but one value on the right"
+            help = "only topk and quantize give two results"
+            raise environment.refuse("HET108", message, statement.span, help=help)
+        self._plain(statement.targets[0], value, statement)
+
+    def _check_target(self, target: ast.Target) -> None:
+        environment = self.environment
+        declared = environment.declared.get(target.name)
+        if declared is not None and declared.role != "memory":
+            article = "an" if declared.role == "input" else "a"
+            message = f"`{target.name}` is {article} {declared.role}; only memories are written"
+            related = (Related(declared.span, "declared here"),)
+            raise environment.refuse("HET101", message, target.name_span, related=related)
+        if target.name in environment.dims:
+            related = (Related(environment.dims[target.name].span, "declared here"),)
+            raise environment.refuse("HET101", f"`{target.name}` is a dim", target.name_span, related=related)
+        for index in target.indices:
+            if not isinstance(index, ast.Index):
+                if declared is not None:
+                    message = "updates of a memory at computed indices are not supported yet"
+                    raise environment.refuse("HET301", message, index.span)
+                message = "on the left stand plain indices: `d` or `d < 64`"
+                raise environment.refuse("HET108", message, index.span)
+
+    def _plain(self, target: ast.Target, value: ast.Expr, statement: ast.Define) -> None:
+        environment = self.environment
+        declared = environment.declared.get(target.name)
+        extents = StatementExtents(environment)
+        indices = [index for index in target.indices if isinstance(index, ast.Index)]
+        shape: Sequence[int | str] = declared.type.shape if declared is not None else ()
+        if declared is not None and len(indices) != len(shape):
+            message = f"the update of `{target.name}` needs {len(shape)} indices, got {len(indices)}"
+            related = (Related(declared.span, "declared here"),)
+            raise environment.refuse("HET105", message, target.span, related=related)
+        for position, index in enumerate(indices):
+            given = constraints_of(shape, index.span, f"`{target.name}`")[position : position + 1]
+            extents.open(index, given)
+        extents.visit(value)
+        infos = extents.close(len(indices))
+        if declared is not None:
+            self._check_update(target, tuple(info.key for info in infos))
+        elif not indices and self._named_constant(target, value):
+            return
+        hoister = Hoister(self.step, extents.infos)
+        is_whole = isinstance(value, ast.Call) and bool(value.indices) and value.function in ("softmax", "rope")
+        if is_whole and declared is None:
+            assert isinstance(value, ast.Call)
+            result, _ = hoister.tensor(value, infos, target.name)
+        else:
+            rewritten = hoister.rewrite(value, infos)
+            type_ = declared.type if declared is not None else None
+            result = self.step.compute(infos, extents.infos, rewritten, statement.span, target.name, type_)
+        self.step.define(target.name, target.name_span, result)
+
+    def _check_update(self, target: ast.Target, keys: tuple[int | str, ...]) -> None:
+        """An update writes a memory whole; one that grows is appended to."""
+        environment = self.environment
+        declared = environment.declared[target.name]
+        related = (Related(declared.span, "declared here"),)
+        if declared.type.is_sparse:
+            raise environment.refuse("HET301", "updates of a sparse memory are not supported yet", target.span)
+        if any(key in environment.growth for key in declared.type.shape):
+            message = f"`{target.name}` grows: it is written by `append`, updates of it are not supported yet"
+            raise environment.refuse("HET301", message, target.span, related=related)
+        if keys != declared.type.shape:
+            message = f"updates of a part of a memory are not supported yet; `{target.name}` is written whole"
+            raise environment.refuse("HET301", message, target.span, related=related)
+
+    def _named_constant(self, target: ast.Target, value: ast.Expr) -> bool:
+        """`k1 = 1.2`: a name for a number, no tensor."""
+        if any(
+            isinstance(node, ast.Access) or (isinstance(node, ast.Call) and node.indices) for node, _ in ast.walk(value)
+        ):
+            return False
+        emitter = self.step.region((), {}, value.span)[1]
+        constant = emitter.emit(value)
+        if isinstance(constant, SSAValue):
+            return False
+        self.environment.tensors[target.name] = Tensor(target.name, target.name_span, constant=constant)
+        self.environment.later.pop(target.name, None)
+        return True

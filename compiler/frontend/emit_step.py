@@ -1,0 +1,181 @@
+"""The step under construction: its block, its stage, and tensors defined by a region over named indices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.arithmetic import Value, type_name, widens
+from hetc.compiler.frontend.emit_expression import DTYPES, ExpressionEmitter, location_of
+from hetc.compiler.frontend.environment import Environment, Tensor
+from hetc.compiler.frontend.extents import IndexInfo
+from hetc.dialects.mp import (
+    ELEMENT_TYPES,
+    ComputeOp,
+    RangeAttr,
+    ReadOp,
+    TensorType,
+    compute_type,
+    dtype_name,
+    index_block,
+)
+from hetc.source import Span
+
+Infos = Mapping[int, IndexInfo]
+
+
+class StepEmitter:
+    """Appends statements to the step's block. `stage` is the stage that they belong to."""
+
+    def __init__(self, environment: Environment, block: Block):
+        self.environment = environment
+        self.block = block
+        self.stage = ""
+        self._fresh = 0
+
+    def add(self, op: Operation, span: Span, name: str | None = None) -> Operation:
+        """Inserts a statement at the end of the step, with its place and its stage."""
+        op.location = location_of(span)
+        if self.stage:
+            op.attributes["stage"] = StringAttr(self.stage)
+        if name is not None and not name.startswith("%"):
+            op.results[0].name_hint = name
+        self.block.add_op(op)
+        return op
+
+    def region(
+        self, infos: Sequence[IndexInfo], all_infos: Infos, span: Span
+    ) -> tuple[list[RangeAttr], ExpressionEmitter]:
+        """The ranges of an op over these indices, and an emitter into the block of its region."""
+        ranges = make_ranges(infos, self.environment)
+        emitter = ExpressionEmitter(self.environment, all_infos, span)
+        emitter.bind(infos, index_block(ranges))
+        return ranges, emitter
+
+    def compute(
+        self,
+        infos: Sequence[IndexInfo],
+        all_infos: Infos,
+        value: ast.Expr,
+        span: Span,
+        name: str,
+        type_: TensorType | None = None,
+    ) -> SSAValue:
+        """A tensor defined element by element; its element type is the value's, a cast's, or that of `type_`."""
+        ranges, emitter = self.region(infos, all_infos, span)
+        cast = _outermost_cast(value)
+        emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
+        emitter.span = value.span
+        if type_ is None:
+            element = ELEMENT_TYPES[cast] if cast is not None else emitter.arithmetic.materialize(emitted).type
+            type_ = TensorType([info.key for info in infos], element)
+        elif cast is not None:
+            emitted = emitter.cast(emitted, cast)
+        stored = self._stored(emitter, emitted, type_, cast is not None, value, name)
+        return self.add(ComputeOp(ranges, emitter.finish(stored), type_), span, name).results[0]
+
+    def _stored(
+        self, emitter: ExpressionEmitter, value: Value, type_: TensorType, is_cast: bool, expr: ast.Expr, name: str
+    ) -> SSAValue:
+        """The value in the compute type of the element; floats become integers only by a cast."""
+        expected = compute_type(type_.element)
+        plain = emitter.arithmetic.materialize(value)
+        if is_cast or widens(plain.type, expected):
+            return emitter.arithmetic.convert(plain, expected)
+        held = dtype_name(type_.element)
+        message = f"`{name}` holds {held}, but the value is {type_name(plain.type)}"
+        raise self.environment.refuse("HET106", message, expr.span, help=f"cast it: `{held}(...)`")
+
+    def temporary(self, kind: str, value: SSAValue, span: Span) -> str:
+        """A name for a tensor that the program does not name."""
+        self._fresh += 1
+        name = f"%{kind}.{self._fresh}"
+        self.environment.tensors[name] = Tensor(name, span, value)
+        return name
+
+    def copy(self, value: SSAValue, element: Attribute, span: Span) -> SSAValue:
+        """The tensor converted to another element type, by a statement of the same stage as its producer."""
+        type_ = value.type
+        assert isinstance(type_, TensorType)
+        infos = indices_of(type_.shape, self.environment, span)
+        ranges, emitter = self.region(infos, {}, span)
+        read = emitter.add(ReadOp(value, [emitter.indices[info.name][1] for info in infos])).results[0]
+        converted = emitter.arithmetic.convert(read, compute_type(element))
+        target = TensorType(type_.extents, element)
+        return self.add(ComputeOp(ranges, emitter.finish(converted), target), span, value.name_hint).results[0]
+
+    def retype(self, value: SSAValue, element: Attribute) -> SSAValue | None:
+        """Makes the statement that produces `value` store another element type, or gives None where it is no
+        statement, has other users, or computes in another type."""
+        producer = value.owner
+        if not isinstance(producer, ComputeOp) or value.first_use is not None:
+            return None
+        type_ = producer.result.type
+        assert isinstance(type_, TensorType)
+        if compute_type(type_.element) != compute_type(element):
+            return None
+        ranges, region = tuple(producer.ranges), producer.detach_region(producer.body)
+        replaced = ComputeOp(ranges, region, TensorType(type_.extents, element))
+        replaced.attributes.update(producer.attributes)
+        replaced.location = producer.location
+        replaced.results[0].name_hint = value.name_hint
+        self.block.insert_op_after(replaced, producer)
+        producer.detach()
+        producer.erase()
+        return replaced.results[0]
+
+    def define(self, name: str, span: Span, value: SSAValue) -> None:
+        """Makes `name` stand for `value` from here on."""
+        declared = self.environment.declared.get(name)
+        self.environment.tensors[name] = Tensor(name, span, value, declared=declared)
+        self.environment.later.pop(name, None)
+
+
+def _outermost_cast(value: ast.Expr) -> str | None:
+    if isinstance(value, ast.Call) and not value.indices and value.function in DTYPES and len(value.arguments) == 1:
+        return value.function
+    return None
+
+
+def make_ranges(infos: Sequence[IndexInfo], environment: Environment) -> list[RangeAttr]:
+    """Range attributes in order; a row index must stand before the index that depends on it."""
+    names = [info.name for info in infos]
+    ranges = []
+    for position, info in enumerate(infos):
+        if info.per is not None and info.per not in names[:position]:
+            message = f"`{info.name}` has one length for each `{info.per}`, which must stand before it"
+            raise environment.refuse("HET107", message, info.span)
+        ranges.append(RangeAttr(info.name, info.key, names.index(info.per) if info.per is not None else None))
+    return ranges
+
+
+def indices_of(shape: Iterable[int | str], environment: Environment, span: Span) -> list[IndexInfo]:
+    """Fresh indices over the extents of a tensor."""
+    infos: list[IndexInfo] = []
+    for position, key in enumerate(shape):
+        dim = environment.dim_of_extent(key)
+        rows = [info.name for info in infos if dim is not None and info.key == dim.per]
+        infos.append(IndexInfo(f"i{position}", key, rows[0] if rows else None, span))
+    return infos
+
+
+def free_indices(expr: ast.Expr, scope: Sequence[IndexInfo], environment: Environment) -> list[IndexInfo]:
+    """The indices in scope that an expression depends on, rows of their extents included, in the order of scope."""
+    by_name = {info.name: info for info in scope}
+    found: set[str] = set()
+    for node, _ in ast.walk(expr):
+        if not isinstance(node, ast.Name):
+            continue
+        if node.name in by_name:
+            found.add(node.name)
+        elif node.name in environment.dims and environment.dims[node.name].per is not None:
+            found.update(info.name for info in scope if info.key == environment.dims[node.name].per)
+    return with_rows(found, scope)
+
+
+def with_rows(names: set[str], scope: Sequence[IndexInfo]) -> list[IndexInfo]:
+    rows = {info.per for info in scope if info.name in names and info.per is not None}
+    return [info for info in scope if info.name in names | rows]

@@ -1,0 +1,269 @@
+"""The extents of a statement's indices.
+
+An index takes its extent from its bound (`v < V`), else from the dims that it indexes alone; those must agree.
+An index over a dim with one length a row (`dim T per B`) also needs the index of the row: the one that stands at
+the row's place in the same brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.dims import evaluate_integer
+from hetc.compiler.frontend.environment import Environment
+from hetc.diagnostics import Related
+from hetc.source import Span
+
+REDUCTIONS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
+# These keep their index, which must be in scope around them.
+KEEPING = ("softmax", "rope", "quantize")
+SELECTING = ("topk", "select")
+INDEXED_FUNCTIONS = (*REDUCTIONS, *KEEPING, *SELECTING)
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """An index with its extent, and the index of the row where the extent is per row."""
+
+    name: str
+    key: int | str
+    per: str | None
+    span: Span
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """The extent of one place where an index stands alone. `row` is the plain index at the row's place, if any."""
+
+    key: int | str
+    row: str | None
+    span: Span
+    what: str
+
+
+@dataclass
+class _Open:
+    """An index in scope whose extent is being collected. `key` is set once it is known."""
+
+    index: ast.Index
+    constraints: list[Constraint] = field(default_factory=list)
+    known: IndexInfo | None = None
+
+
+class StatementExtents:
+    """Collects the indices of one statement. `infos` maps the identity of each Index node to what was found."""
+
+    def __init__(self, environment: Environment):
+        self.environment = environment
+        self.scope: list[_Open] = []
+        self.infos: dict[int, IndexInfo] = {}
+
+    def open(self, index: ast.Index, constraints: Iterable[Constraint] = ()) -> None:
+        """Brings an index into scope."""
+        for other in self.scope:
+            if other.index.name == index.name:
+                related = (Related(other.index.span, "it is introduced here"),)
+                message = f"the index `{index.name}` is already in use here"
+                raise self.environment.refuse(
+                    "HET101", message, index.span, related=related, help="give the inner index another name"
+                )
+        self.scope.append(_Open(index, list(constraints)))
+        if index.bound is not None:
+            self.visit(index.bound, is_bound=True)
+
+    def close(self, count: int) -> list[IndexInfo]:
+        """Settles the last `count` indices, outer ones first, and takes them out of scope."""
+        chosen = self.scope[len(self.scope) - count :]
+        infos = [self._settle(item) for item in chosen]
+        for info in infos:
+            self._check_row(info)
+        del self.scope[len(self.scope) - count :]
+        return infos
+
+    def visit(self, expr: ast.Expr, is_bound: bool = False) -> None:
+        """Collects constraints from an expression, names checked on the way."""
+        match expr:
+            case ast.Name():
+                self._visit_name(expr, is_bound)
+            case ast.Access():
+                self._visit_access(expr)
+            case ast.Call(indices=indices) if indices:
+                self._visit_indexed_call(expr)
+            case _:
+                for child in ast.children(expr):
+                    self.visit(child, is_bound)
+
+    def _find(self, name: str) -> _Open | None:
+        return next((item for item in reversed(self.scope) if item.index.name == name), None)
+
+    def _visit_name(self, expr: ast.Name, is_bound: bool) -> None:
+        environment = self.environment
+        if self._find(expr.name) or expr.name in environment.dims or expr.name in environment.broken:
+            environment.used.add(expr.name)
+            return
+        if expr.name in environment.tensors:
+            environment.tensor(expr.name, expr.span)
+            return
+        candidates = [item.index.name for item in self.scope] + list(environment.dims) + list(environment.tensors)
+        kind = "dim" if is_bound else "name"
+        raise environment.unknown(expr.name, expr.span, kind, candidates)
+
+    def _visit_access(self, expr: ast.Access) -> None:
+        environment = self.environment
+        if expr.name not in environment.tensors and expr.name in environment.dims:
+            self._visit_dim_access(expr)
+            return
+        tensor = environment.tensor(expr.name, expr.name_span)
+        shape = () if tensor.constant is not None else tensor.type.shape
+        if len(shape) != len(expr.indices):
+            message = f"`{expr.name}` has {_count(len(shape), 'dim')}, but {_count(len(expr.indices), 'index')} here"
+            related = (Related(tensor.span, f"its extents are [{', '.join(map(str, shape))}]"),)
+            raise environment.refuse("HET105", message, expr.span, related=related)
+        for position, (key, item) in enumerate(zip(shape, expr.indices, strict=True)):
+            found = self._find(item.name) if isinstance(item, ast.Name) else None
+            if found is None:
+                self.visit(item)
+                continue
+            dim = environment.dim_of_extent(key)
+            row = self._row_index(dim.name, dim.per, shape, expr, found) if dim and dim.per else None
+            what = f"dim {position + 1} of `{expr.name}`"
+            found.constraints.append(Constraint(key, row, item.span, what))
+
+    def _row_index(
+        self, dim: str, per: str, shape: tuple[int | str, ...], expr: ast.Access, found: _Open
+    ) -> str | None:
+        """The plain index at the place of `per` in the brackets of `expr`."""
+        row = expr.indices[shape.index(per)]
+        if isinstance(row, ast.Name) and self._find(row.name) is not None:
+            return row.name
+        if found.index.bound is None:
+            message = f"`{dim}` has one length for each row of `{per}`, but this row is computed"
+            help = f"give `{found.index.name}` a bound where it is introduced"
+            raise self.environment.refuse("HET107", message, row.span, help=help)
+        return None
+
+    def _visit_dim_access(self, expr: ast.Access) -> None:
+        """`T[b]`: the length of one row."""
+        environment = self.environment
+        environment.used.add(expr.name)
+        dim = environment.dims[expr.name]
+        related = (Related(dim.span, "declared here"),)
+        if dim.per is None:
+            message = f"dim `{expr.name}` is one value, not one for each row"
+            raise environment.refuse("HET105", message, expr.span, related=related, help=f"write `{expr.name}`")
+        item = expr.indices[0]
+        found = self._find(item.name) if isinstance(item, ast.Name) else None
+        if len(expr.indices) != 1 or found is None:
+            message = f"`{expr.name}` takes one index, the index over `{dim.per}`"
+            raise environment.refuse("HET107", message, expr.span, related=related)
+        found.constraints.append(Constraint(dim.per, None, item.span, f"the row of `{expr.name}`"))
+
+    def _visit_indexed_call(self, expr: ast.Call) -> None:
+        if expr.function in KEEPING:
+            for index in expr.indices:
+                if self._find(index.name) is None:
+                    message = f"`{expr.function}` keeps its index, but `{index.name}` is not in scope here"
+                    help = f"put `{index.name}` on the left, or into a reduction around"
+                    raise self.environment.refuse("HET103", message, index.span, help=help)
+            for child in (*expr.arguments, *(item.value for item in expr.keywords if expr.function == "rope")):
+                if not (expr.function != "softmax" and isinstance(child, ast.Name)):
+                    self.visit(child)
+            return
+        if expr.function not in REDUCTIONS:
+            return  # refused where it is emitted
+        for index in expr.indices:
+            self.open(index)
+        for argument in expr.arguments:
+            self.visit(argument)
+        self.close(len(expr.indices))
+
+    def _settle(self, item: _Open) -> IndexInfo:
+        environment = self.environment
+        index = item.index
+        if index.bound is not None:
+            key = self._bound(index)
+            row = next((found.row for found in item.constraints if found.key == key and found.row), None)
+            self._check_bound(index, key, item.constraints)
+        elif item.constraints:
+            key, row = item.constraints[0].key, next((found.row for found in item.constraints if found.row), None)
+            self._check_agreement(index, item.constraints)
+        else:
+            message = f"the index `{index.name}` has no extent: it never indexes a dim alone"
+            raise environment.refuse("HET103", message, index.span, help=f"give it a bound: `{index.name} < 64`")
+        dim = environment.dim_of_extent(key)
+        if dim is not None and dim.per is not None and row is None:
+            row = self.row_in_scope(dim.name, dim.per, index.span, besides=index.name)
+        info = IndexInfo(index.name, key, row if dim is not None and dim.per else None, index.span)
+        self.infos[id(index)] = info
+        item.known = info
+        return info
+
+    def _bound(self, index: ast.Index) -> int | str:
+        environment = self.environment
+        assert index.bound is not None
+        if isinstance(index.bound, ast.Name):
+            dim = environment.dims.get(index.bound.name)
+            if dim is not None and dim.size is None:
+                environment.used.add(dim.name)
+                return dim.name
+        return evaluate_integer(index.bound, environment, f"the bound of `{index.name}`", low=1)
+
+    def _check_bound(self, index: ast.Index, key: int | str, constraints: list[Constraint]) -> None:
+        for found in constraints:
+            too_large = isinstance(found.key, int) and isinstance(key, int) and key > found.key
+            if too_large or (isinstance(found.key, str) and isinstance(key, str) and key != found.key):
+                message = f"the index `{index.name}` goes up to {key}, past {found.what}, whose extent is {found.key}"
+                related = (Related(found.span, f"here it indexes {found.what}"),)
+                raise self.environment.refuse("HET104", message, index.span, related=related)
+
+    def _check_agreement(self, index: ast.Index, constraints: list[Constraint]) -> None:
+        first = constraints[0]
+        for other in constraints[1:]:
+            if other.key != first.key:
+                message = f"the index `{index.name}` has the extent {first.key} and the extent {other.key}"
+                related = (Related(first.span, f"here it indexes {first.what}, of extent {first.key}"),)
+                keys = [key for key in (first.key, other.key) if isinstance(key, int)]
+                help = f"give it a bound where it is introduced: `{index.name} < {min(keys, default=first.key)}`"
+                raise self.environment.refuse(
+                    "HET104",
+                    message,
+                    other.span,
+                    label=f"{other.what}, of extent {other.key}",
+                    related=related,
+                    help=help,
+                )
+            if other.row != first.row and other.row is not None and first.row is not None:
+                message = f"the index `{index.name}` runs over the rows of both `{first.row}` and `{other.row}`"
+                related = (Related(first.span, f"here over those of `{first.row}`"),)
+                raise self.environment.refuse("HET104", message, other.span, related=related)
+
+    def row_in_scope(self, dim: str, per: str, span: Span, besides: str = "") -> str:
+        """The one index in scope over `per`. Raises Refused where there is none or more than one."""
+        over: list[str] = []
+        for item in self.scope:
+            keys = {item.known.key} if item.known else {found.key for found in item.constraints}
+            if isinstance(item.index.bound, ast.Name):
+                keys.add(item.index.bound.name)
+            if per in keys and item.index.name != besides:
+                over.append(item.index.name)
+        if len(over) == 1:
+            return over[0]
+        found = f"several are in scope: {', '.join(over)}" if over else "none is in scope"
+        message = f"`{dim}` has one length for each row of `{per}`, so an index over `{per}` is needed; {found}"
+        raise self.environment.refuse("HET107", message, span, help=f"write `{dim}[b]` with an index b over `{per}`")
+
+    def _check_row(self, info: IndexInfo) -> None:
+        if info.per is not None and self._find(info.per) is None:
+            message = f"the row index `{info.per}` of `{info.name}` is not in scope where `{info.name}` is introduced"
+            raise self.environment.refuse("HET107", message, info.span)
+
+
+def _count(number: int, noun: str) -> str:
+    plural = "indices" if noun == "index" else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def constraints_of(shape: Iterable[int | str], span: Span, what: str) -> list[Constraint]:
+    return [Constraint(key, None, span, f"dim {place + 1} of {what}") for place, key in enumerate(shape)]

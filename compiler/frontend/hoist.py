@@ -1,0 +1,146 @@
+"""softmax and rope inside an expression become statements of their own, over the indices that they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xdsl.dialects.builtin import f32
+from xdsl.ir import SSAValue
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.dims import evaluate, evaluate_integer
+from hetc.compiler.frontend.emit_step import Infos, StepEmitter, free_indices, with_rows
+from hetc.compiler.frontend.extents import REDUCTIONS, IndexInfo
+from hetc.dialects.mp import RopeOp, SoftmaxOp, TensorType
+
+ROPE_BASE = 10000.0
+LAYOUTS = ("half", "interleaved")
+
+
+class Hoister:
+    """Rewrites expressions of one statement; what it takes out is appended to the step before the statement."""
+
+    def __init__(self, step: StepEmitter, infos: Infos):
+        self.step = step
+        self.environment = step.environment
+        self.infos = infos
+
+    def rewrite(self, expr: ast.Expr, scope: Sequence[IndexInfo]) -> ast.Expr:
+        """`expr` with every softmax and rope replaced by a read of its result, inner ones first."""
+        match expr:
+            case ast.Access(indices=indices):
+                return replace(expr, indices=tuple(self.rewrite(item, scope) for item in indices))
+            case ast.Unary(operand=operand):
+                return replace(expr, operand=self.rewrite(operand, scope))
+            case ast.Binary(left=left, right=right):
+                return replace(expr, left=self.rewrite(left, scope), right=self.rewrite(right, scope))
+            case ast.Call():
+                return self._call(expr, scope)
+        return expr
+
+    def _call(self, expr: ast.Call, scope: Sequence[IndexInfo]) -> ast.Expr:
+        inner = scope
+        if expr.function in REDUCTIONS:
+            inner = [*scope, *(self.infos[id(index)] for index in expr.indices)]
+        if expr.indices and expr.function in ("softmax", "rope"):
+            hoisted, free = self.tensor(expr, scope)
+            name = self.step.temporary(expr.function, hoisted, expr.span)
+            return ast.Access(name, tuple(ast.Name(info.name, expr.span) for info in free), expr.name_span, expr.span)
+        arguments = tuple(self.rewrite(argument, inner) for argument in expr.arguments)
+        return replace(expr, arguments=arguments)
+
+    def tensor(
+        self, expr: ast.Call, scope: Sequence[IndexInfo], name: str | None = None
+    ) -> tuple[SSAValue, list[IndexInfo]]:
+        """A softmax or rope as a statement: its result and the indices of that. With a `name` it runs over all of
+        `scope`, in that order."""
+        if len(expr.indices) != 1 or expr.indices[0].bound is not None:
+            message = f"`{expr.function}` takes one index, without a bound"
+            raise self.environment.refuse("HET108", message, expr.span)
+        make = self._softmax if expr.function == "softmax" else self._rope
+        return make(expr, scope, name)
+
+    def _softmax(
+        self, expr: ast.Call, scope: Sequence[IndexInfo], name: str | None
+    ) -> tuple[SSAValue, list[IndexInfo]]:
+        if len(expr.arguments) != 1 or expr.keywords:
+            raise self.environment.refuse("HET108", "`softmax` takes one argument", expr.span)
+        argument = self.rewrite(expr.arguments[0], scope)
+        axis = expr.indices[0].name
+        free = list(scope) if name else self._free(axis, (argument,), scope)
+        ranges, emitter = self.step.region(free, self.infos, expr.span)
+        value = emitter.arithmetic.as_float(emitter.emit(argument))
+        position = [info.name for info in free].index(axis)
+        type_ = TensorType([info.key for info in free], f32)
+        op = SoftmaxOp(ranges, emitter.finish(value), position, type_)
+        return self.step.add(op, expr.span, name).results[0], free
+
+    def _free(self, axis: str, arguments: Sequence[ast.Expr], scope: Sequence[IndexInfo]) -> list[IndexInfo]:
+        names = {info.name for argument in arguments for info in free_indices(argument, scope, self.environment)}
+        return with_rows(names | {axis}, scope)
+
+    def _rope(self, expr: ast.Call, scope: Sequence[IndexInfo], name: str | None) -> tuple[SSAValue, list[IndexInfo]]:
+        options = self._rope_options(expr)
+        at = self.rewrite(options["at"], scope)
+        axis = expr.indices[0].name
+        position_free = free_indices(at, scope, self.environment)
+        if any(info.name == axis for info in position_free):
+            message = f"the position of `rope` cannot depend on its own index `{axis}`"
+            raise self.environment.refuse("HET108", message, at.span)
+        x = self.rewrite(expr.arguments[0], scope)
+        free = list(scope) if name else self._free(axis, (x, at), scope)
+        x_value = self.materialized(x, free)
+        position = [info.name for info in free].index(axis)
+        dims, layout = self._rope_shape(expr, options, free[position])
+        ranges, emitter = self.step.region(free, self.infos, expr.span)
+        region = emitter.finish(emitter.emit_as(at, "index"))
+        base = ROPE_BASE
+        if "base" in options:
+            base = float(evaluate(options["base"], self.environment, "the base of `rope`"))
+            if base <= 0:
+                raise self.environment.refuse("HET108", "the base of `rope` must be above 0", options["base"].span)
+        frequencies = [base ** (-2 * pair / dims) for pair in range(dims // 2)]
+        op = RopeOp(x_value, ranges, region, position, dims, layout, frequencies)
+        return self.step.add(op, expr.span, name).results[0], free
+
+    def _rope_options(self, expr: ast.Call) -> dict[str, ast.Expr]:
+        options = {keyword.name: keyword.value for keyword in expr.keywords}
+        if "scaling" in options:
+            raise self.environment.refuse("HET301", "`scaling` of `rope` is not supported yet", options["scaling"].span)
+        unknown = [item for item in expr.keywords if item.name not in ("at", "base", "dims", "layout")]
+        if unknown:
+            message = f"`rope` takes no argument `{unknown[0].name}`"
+            help = "its arguments are at, base, dims and layout"
+            raise self.environment.refuse("HET108", message, unknown[0].span, help=help)
+        if len(expr.arguments) != 1 or "at" not in options or "layout" not in options:
+            message = "`rope` takes one tensor, its position and its layout"
+            help = "write `rope[d](x[b, d], at=T[b]-1, layout=half)`"
+            raise self.environment.refuse("HET108", message, expr.span, help=help)
+        return options
+
+    def _rope_shape(self, expr: ast.Call, options: dict[str, ast.Expr], axis: IndexInfo) -> tuple[int, str]:
+        """How many channels are rotated, and the layout."""
+        if not isinstance(axis.key, int):
+            raise self.environment.refuse("HET108", f"`rope` needs a constant extent; {axis.key} is none", expr.span)
+        span = options["dims"].span if "dims" in options else expr.span
+        dims = evaluate_integer(options["dims"], self.environment, "`dims`", 2) if "dims" in options else axis.key
+        if dims % 2 or dims > axis.key:
+            message = f"`rope` rotates {dims} of {axis.key} channels; expected an even number of at most {axis.key}"
+            raise self.environment.refuse("HET108", message, span)
+        layout = options["layout"]
+        if not isinstance(layout, ast.Name) or layout.name not in LAYOUTS:
+            raise self.environment.refuse("HET108", "expected the layout `half` or `interleaved`", layout.span)
+        return dims, layout.name
+
+    def materialized(self, expr: ast.Expr, free: Sequence[IndexInfo]) -> SSAValue:
+        """A tensor of f32 over exactly the indices `free`: the one that `expr` reads as it is, else a new one."""
+        if isinstance(expr, ast.Access) and expr.name in self.environment.tensors:
+            tensor = self.environment.tensor(expr.name, expr.name_span)
+            names = tuple(item.name if isinstance(item, ast.Name) else "" for item in expr.indices)
+            if names == tuple(info.name for info in free) and tensor.value is not None:
+                whole = tensor.type.shape == tuple(info.key for info in free)
+                if whole and tensor.type.element == f32:
+                    return tensor.value
+        shape = TensorType([info.key for info in free], f32)
+        return self.step.compute(free, self.infos, expr, expr.span, "%argument", shape)

@@ -1,0 +1,102 @@
+"""Turns what the parser found and expected into a message for the writer of the program.
+
+Known slips are recognised by the text at the place (`&&`, `x.y`, a string); all else is said as found and expected.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lark import Token, UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
+
+from hetc.diagnostics import Diagnostics
+from hetc.source import SourceFile, Span
+
+# What each terminal is called in a message. An expression may begin with the terminals of _EXPRESSION.
+_SPELLING = {
+    "NAME": "a name", "NUMBER": "a number", "LE": "`<=`", "EQUAL": "`=`", "COLON": "`:`", "SEMICOLON": "`;`",
+    "COMMA": "`,`", "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "AT": "`@`", "PER": "`per`",
+    "STORED": "`stored`", "BY": "`by`", "GROWS": "`grows`", "DIM": "`dim`", "OUTPUT": "`output`",
+    "PIPELINE": "`pipeline`", "STAGE": "a stage", "ROLE": "`input`, `weight` or `memory`", "$END": "the end of the line",
+}  # fmt: skip
+_EXPRESSION = {"NAME", "NUMBER", "LPAR", "SIGN"}
+_OPERATORS = {"SIGN", "MULTIPLY", "POWER", "COMPARE", "AND", "OR", "AUGMENT"}
+_OPTIONAL = {"SEMICOLON", "STORAGE", "NOT"}
+
+# (text at the place, message, help)
+_SLIPS = (
+    (r"&&?", "`&` is not an operator", "write `and`"),
+    (r"\|\|?", "`|` is not an operator", "write `or`"),
+    (r"!(?!=)", "`!` is not an operator", "write `not`"),
+    (r"\^", "`^` is not an operator", "write `a ** b` for a power"),
+    (r"~", "`~` is not an operator", "write `not`"),
+    (r"<<|>>", "shifts are not operators", "write `a * 2**n` or `a // 2**n`"),
+    (r"\.\s*[A-Za-z_]", "names have no parts", "functions are called as `exp(x)`, not `x.exp()`"),
+    (r"[\"'`]", "strings are not values", "options are plain words: `layout=half`"),
+    (r"[{}]", "braces have no meaning here", None),
+    (r"\\", "a line is not continued by a backslash", "lines are joined inside brackets"),
+    (r"if\b", "there is no `a if c else b`", "write `where(c, a, b)`"),
+    (r"for\b", "there are no comprehensions", "write a reduction: `sum[i](x[i])`"),
+    (r"lambda\b", "there are no functions as values", None),
+    (r":=", "`:=` is not an operator", "define the value in a statement of its own"),
+)
+
+
+def report_syntax_error(error: UnexpectedInput, source: SourceFile, line: Span, diagnostics: Diagnostics) -> None:
+    """Adds one diagnostic for `error`, which the parser raised on the logical line `line`."""
+    place = _place(error, source, line)
+    rest = source.text[place.start : min(line.end, place.start + 40)]
+    for pattern, message, help in _SLIPS:
+        if re.match(pattern, rest):
+            diagnostics.error("HET012", message, place, help=help)
+            return
+    found = _found(error, place, line)
+    expected = _expected(error)
+    help = None
+    if rest.startswith("=") and not rest.startswith("==") and "COMPARE" in _accepts(error):
+        help = "`=` defines, `==` compares"
+    diagnostics.error("HET012", f"expected {expected}, found {found}", place, help=help)
+
+
+def _place(error: UnexpectedInput, source: SourceFile, line: Span) -> Span:
+    if isinstance(error, UnexpectedToken) and isinstance(error.token, Token) and error.token.type != "$END":
+        token = error.token
+        if token.start_pos is not None and token.end_pos is not None:
+            return Span(source, token.start_pos, token.end_pos)
+    if isinstance(error, UnexpectedCharacters) and error.pos_in_stream is not None:
+        return source.span(error.pos_in_stream)
+    return Span(source, line.end, line.end)
+
+
+def _found(error: UnexpectedInput, place: Span, line: Span) -> str:
+    if place.start >= line.end or isinstance(error, UnexpectedEOF):
+        return "the end of the line"
+    text = place.text
+    if not text.isprintable() or not text.isascii():
+        return f"the character {text[:1]!a}"
+    return f"`{text}`" if len(text) <= 40 else f"`{text[:40]}...`"
+
+
+def _accepts(error: UnexpectedInput) -> set[str]:
+    if isinstance(error, UnexpectedToken):
+        # What the automaton can go on with; `expected` also holds what only a reduction would refuse.
+        accepts = getattr(error, "accepts", None)
+        return set(accepts) if accepts else set(error.expected)
+    if isinstance(error, UnexpectedCharacters):
+        return set(error.allowed or ())
+    return set()
+
+
+def _expected(error: UnexpectedInput) -> str:
+    accepts = _accepts(error)
+    names: list[str] = []
+    if accepts >= _EXPRESSION:
+        names.append("an expression")
+        accepts -= _EXPRESSION
+    elif accepts >= _OPERATORS - {"AUGMENT", "AND", "OR"}:
+        names.append("an operator")
+    accepts -= _OPERATORS | _OPTIONAL
+    names += sorted(_SPELLING.get(name, f"`{name.lower()}`") for name in accepts)
+    if not names:
+        return "something else"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
