@@ -1,0 +1,139 @@
+"""Tensors on devices: dense buffers, possibly striped over memory channels, and the four parts of sparse ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.devices import Device
+from hetc.runtime.elements import host_dtype
+from hetc.runtime.regions import Extents, as_slice, row_axis, row_elements
+
+SPARSE_PARTS = ("row_start", "row_length", "column", "value")
+
+
+@dataclass(frozen=True)
+class Stripes:
+    """Row t along `axis` lies in channel t % channels at local row t // channels."""
+
+    channels: int
+    axis: int
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A dense tensor on a device, row-major with `shape` counting capacities.
+
+    `arrays` is the device's array, or one for each stripe. `memory` is the name of the memory whose rows lie here,
+    "" for a value that is not (or no longer) a memory's own buffer.
+    """
+
+    device: Device
+    extents: Extents
+    shape: tuple[int, ...]
+    element: str
+    arrays: tuple[Any, ...]
+    stripes: Stripes | None = None
+    memory: str = ""
+    name: str = ""
+
+    def stripe(self, number: int) -> Any:
+        """The array of one channel."""
+        return self.arrays[number]
+
+    @property
+    def array(self) -> Any:
+        """The array of a buffer that is not striped."""
+        assert self.stripes is None, f"{self.name} is striped"
+        return self.arrays[0]
+
+    @property
+    def row_elements(self) -> int:
+        return row_elements(self.extents)
+
+    def write_rows(self, rows: NDArray[np.int64], values: NDArray) -> None:
+        """Write host values [len(rows), row_elements]."""
+        for array, chosen, local in self._channels(rows):
+            self.device.write(array, as_slice(local), values if chosen is None else values[chosen])
+
+    def read_rows(self, rows: NDArray[np.int64], width: int | None = None) -> NDArray:
+        """These rows as a host array [len(rows), row_elements]; `width` counts rows of another size."""
+        if self.stripes is None:
+            return self.device.read(self.arrays[0], as_slice(rows), width or self.row_elements)
+        values = np.empty((len(rows), self.row_elements), host_dtype(self.element))
+        for array, chosen, local in self._channels(rows):
+            values[chosen] = self.device.read(array, as_slice(local), self.row_elements)
+        return values
+
+    def copy_rows(self, rows: NDArray[np.int64], source: Buffer, source_rows: NDArray[np.int64]) -> None:
+        """Copy rows of this buffer's row size from a buffer on this or another device."""
+        same = source.device is self.device and self.stripes is None and source.stripes is None
+        if same:
+            self.device.copy(
+                source.array, as_slice(source_rows), self.array, as_slice(rows), self.row_elements
+            )
+        elif len(rows):
+            self.write_rows(rows, source.read_rows(source_rows, self.row_elements))
+
+    def _channels(self, rows: NDArray[np.int64]) -> list[tuple[Any, NDArray[np.bool_] | None, NDArray[np.int64]]]:
+        """(array, which of `rows` it holds, their local numbers) for each channel that holds any."""
+        if self.stripes is None:
+            return [(self.arrays[0], None, rows)]
+        stripes = self.stripes
+        inner = prod(self.shape[stripes.axis + 1 : row_axis(self.extents) + 1])
+        extent = self.shape[stripes.axis]
+        position = rows // inner % extent
+        outer = rows // inner // extent
+        local = (outer * -(-extent // stripes.channels) + position // stripes.channels) * inner + rows % inner
+        found = []
+        for channel, array in enumerate(self.arrays):
+            chosen = position % stripes.channels == channel
+            if chosen.any():
+                found.append((array, chosen, local[chosen]))
+        return found
+
+
+def allocate(
+    device: Device,
+    extents: Extents,
+    shape: Sequence[int],
+    element: str,
+    stripes: Stripes | None = None,
+    fill: float = 0,
+    name: str = "",
+) -> Buffer:
+    """A new buffer; `shape` gives each extent's capacity."""
+    shape = tuple(int(item) for item in shape)
+    if stripes is None:
+        arrays = (device.allocate(prod(shape), element, fill),)
+    else:
+        local = list(shape)
+        local[stripes.axis] = -(-shape[stripes.axis] // stripes.channels)
+        arrays = tuple(device.allocate(prod(local), element, fill) for _ in range(stripes.channels))
+    return Buffer(device, extents, shape, element, arrays, stripes, name=name)
+
+
+@dataclass(eq=False)
+class SparseBuffer:
+    """The four parts of a sparse tensor on a device; the pool's capacity may differ from one call to the next."""
+
+    device: Device
+    extents: Extents
+    element: str
+    row_start: Any = None
+    row_length: Any = None
+    column: Any = None
+    value: Any = None
+    pool: int = 0
+    version: int = -1
+    memory: str = ""
+    name: str = ""
+    snapshot: Callable[[], Any] = field(default=lambda: None)
+
+    def part(self, name: str) -> Any:
+        return getattr(self, name)

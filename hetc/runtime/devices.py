@@ -1,0 +1,122 @@
+"""What the runtime asks of a device, and the registry of device kinds.
+
+A device holds flat arrays of elements and runs kernels on them. An array is addressed by rows of a given number
+of elements; what moves is always host arrays (see `elements`). A new kind of device is one subclass of `Device`
+and a line in `_OPENERS`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.elements import host_dtype
+from hetc.runtime.errors import DeviceError, DeviceMissingError
+from hetc.runtime.regions import Rows
+
+HOST = "host"
+EMULATION, HARDWARE, ANY = "emulation", "hardware", "any"
+
+
+class Device(ABC):
+    """One device. `kind` is what programs are placed on; `backend` says what really runs the kernels."""
+
+    kind: str
+    backend: str
+
+    @abstractmethod
+    def allocate(self, elements: int, element: str, fill: float = 0) -> Any:
+        """An array of so many elements, each `fill`."""
+
+    @abstractmethod
+    def write(self, array: Any, rows: Rows, values: NDArray) -> None:
+        """Write host values [rows, row elements] to these rows."""
+
+    @abstractmethod
+    def read(self, array: Any, rows: Rows, row_elements: int) -> NDArray:
+        """These rows as a host array [rows, row elements]; waits for what writes them."""
+
+    def copy(self, source: Any, source_rows: Rows, target: Any, target_rows: Rows, row_elements: int) -> None:
+        """Copy rows within the device."""
+        self.write(target, target_rows, self.read(source, source_rows, row_elements))
+
+    @abstractmethod
+    def load(self, directory: Path, kernels: Sequence[str]) -> None:
+        """Make the kernels of a work directory ready to launch."""
+
+    @abstractmethod
+    def launch(self, kernel: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+        """Start a kernel on this device's arrays and plain integers; it may still run on return."""
+
+    def wait(self) -> None:  # noqa: B027 - a device whose launches have ended on return has nothing to wait for
+        """Return when everything launched has completed. Raises DeviceError where something failed."""
+
+
+class HostDevice(Device):
+    """The host's memory; it runs no kernels."""
+
+    kind = HOST
+    backend = HOST
+
+    def allocate(self, elements: int, element: str, fill: float = 0) -> NDArray:
+        return filled(elements, element, fill)
+
+    def write(self, array: NDArray, rows: Rows, values: NDArray) -> None:
+        array.reshape(-1, values.shape[1])[rows] = values
+
+    def read(self, array: NDArray, rows: Rows, row_elements: int) -> NDArray:
+        return array.reshape(-1, row_elements)[rows]
+
+    def load(self, directory: Path, kernels: Sequence[str]) -> None:
+        if kernels:
+            raise DeviceError(f"the host runs no kernels, and {kernels[0]} is placed on it")
+
+    def launch(self, kernel: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+        raise DeviceError(f"the host runs no kernels, and {kernel} is placed on it")
+
+
+def filled(elements: int, element: str, fill: float) -> NDArray:
+    """A new host array, each element `fill`. Zeros are taken from untouched pages."""
+    if fill == 0:
+        return np.zeros(elements, host_dtype(element))
+    return np.full(elements, fill_bits(element, fill), host_dtype(element))
+
+
+def fill_bits(element: str, fill: float) -> Any:
+    """One host element holding the value `fill`."""
+    from hetc.numerics import to_bits
+    from hetc.runtime.elements import element_type
+
+    return to_bits(np.array([fill]), element_type(element)).view(host_dtype(element))[0]
+
+
+_OPENERS: dict[str, str] = {"gpu": "hetc.runtime.gpu", "fpga": "hetc.runtime.fpga", HOST: "hetc.runtime.devices"}
+
+
+def device_kinds() -> tuple[str, ...]:
+    """The kinds that this runtime can drive."""
+    return tuple(_OPENERS)
+
+
+def register_kind(kind: str, module: str) -> None:
+    """Let `module.open_device(mode, **options)` open devices of `kind`."""
+    _OPENERS[kind] = module
+
+
+def open_device(kind: str = HOST, mode: str = ANY, **options: Any) -> Device:
+    """Open a device of a kind.
+
+    mode: `hardware` (raises DeviceMissingError where there is none), `emulation`, or `any`: hardware where it
+    is present, else emulation. `Device.backend` says which one it is.
+    """
+    if kind == HOST:
+        return HostDevice()
+    if kind not in _OPENERS:
+        raise DeviceMissingError(f"no runtime for devices of kind '{kind}'; there is one for {', '.join(_OPENERS)}")
+    return import_module(_OPENERS[kind]).open_device(mode, **options)

@@ -1,0 +1,34 @@
+"""What can go wrong when a compiled pipeline runs, one type each.
+
+Every one leaves the state as it was: a step takes effect only when all of it has succeeded.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """A compiled pipeline cannot do what it was asked; the message names the step, tensor or device."""
+
+
+class InputError(PipelineError):
+    """A tensor handed in is missing, unknown, or of the wrong dtype, rank or extents."""
+
+
+class CapacityError(PipelineError):
+    """A dim would outgrow its bound or what the state was allocated with."""
+
+
+class StateError(PipelineError):
+    """A state is used in a way that it does not allow, e.g. with another pipeline's step."""
+
+
+class DeviceMissingError(PipelineError):
+    """The real device that was asked for is not in this machine, or its driver's Python module is not."""
+
+
+class DeviceError(PipelineError):
+    """A device did not complete what it was given."""
+
+
+class ProgramError(PipelineError):
+    """A work directory holds no program that this version can load."""

@@ -1,0 +1,159 @@
+"""A memory of a state: its buffer at home, the copies on other devices, and how much of each is valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.buffers import Buffer, SparseBuffer, Stripes, allocate
+from hetc.runtime.devices import Device
+from hetc.runtime.elements import INDEX, host_dtype
+from hetc.runtime.regions import as_slice, region_rows
+from hetc.runtime.sparse_memory import SparseMemory, Touched
+from hetc.runtime.specification import Pipeline, Tensor
+
+Moved = Callable[[str, str, str, int], None]
+"""Called with (tensor, from kind, to kind, bytes) for what moves between two devices."""
+
+
+@dataclass
+class Copy:
+    """A memory on another device: which version of it, and of how many rows along the growing dim."""
+
+    buffer: Buffer
+    version: int
+    valid: NDArray[np.int32]
+
+
+class DenseMemory:
+    """`valid` counts rows along `along`, the dim that the memory grows by ("" where it does not grow)."""
+
+    def __init__(
+        self, name: str, pipeline: Pipeline, devices: Mapping[str, Device], capacities: Mapping[str, int]
+    ) -> None:
+        self.name, self.spec = name, pipeline.tensors[name]
+        self.pers, self.devices, self.capacities = pipeline.pers, devices, capacities
+        growing = [dim for dim in self.spec.dims if dim in pipeline.growing]
+        self.along = growing[-1] if growing else ""
+        self.version = 0
+        self.copies: dict[str, Copy] = {}
+        self.buffer = self.new_buffer(self.spec.home, home_stripes(self.spec))
+        self.buffer.memory = name
+
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.capacities[item] if isinstance(item, str) else item for item in self.spec.extents)
+
+    def new_buffer(self, kind: str, stripes: Stripes | None) -> Buffer:
+        spec = self.spec
+        fill = -1 if spec.element == INDEX and spec.init == 0 else spec.init
+        return allocate(self.devices[kind], spec.extents, self.shape(), spec.element, stripes, fill, self.name)
+
+    def bounds(self, lengths: NDArray[np.int32] | None) -> dict[str, NDArray]:
+        """Upper bounds of a region: capacities, and `lengths` along the growing dim."""
+        high: dict[str, NDArray] = {}
+        for dim in self.spec.dims:
+            rows = self.capacities[self.pers[dim]] if dim in self.pers else 1
+            high[dim] = np.full(rows, self.capacities[dim], np.int32)
+        if lengths is not None and self.along:
+            high[self.along] = lengths
+        return high
+
+    def bring(
+        self, kind: str, source: Buffer, written: NDArray[np.int32], stripes: Stripes | None, moved: Moved
+    ) -> Buffer:
+        """This memory on device `kind`, moving only the rows below `written` that the copy there lacks."""
+        copy = self.copies.get(kind)
+        if copy is None or copy.buffer.stripes != stripes:
+            copy = Copy(self.new_buffer(kind, stripes), -1, np.zeros_like(written))
+            self.copies[kind] = copy
+        if copy.version != self.version:
+            copy.valid = np.zeros_like(written)
+        elif not self.along:
+            return copy.buffer
+        low = {self.along: copy.valid} if self.along else None
+        rows = region_rows(
+            self.spec.extents, self.shape(), self.pers, self.bounds(written), low, self.along or None
+        )
+        if len(rows):
+            copy.buffer.copy_rows(rows, source, rows)
+            row_bytes = source.row_elements * host_dtype(self.spec.element).itemsize
+            moved(self.name, source.device.kind, kind, len(rows) * row_bytes)
+        copy.version, copy.valid = self.version, np.maximum(copy.valid, written)
+        return copy.buffer
+
+    def forget_beyond(self, committed: NDArray[np.int32]) -> None:
+        """Rows past the committed ones may be written again."""
+        for copy in self.copies.values():
+            copy.valid = np.minimum(copy.valid, committed)
+
+    def changed(self) -> None:
+        """All contents are new: every copy is stale."""
+        self.version += 1
+
+
+class SparseHome:
+    """A sparse memory: maintained on the host, copied by touched parts to every device that reads it."""
+
+    def __init__(
+        self, name: str, pipeline: Pipeline, devices: Mapping[str, Device], capacities: Mapping[str, int]
+    ) -> None:
+        self.name, self.spec = name, pipeline.tensors[name]
+        self.devices = devices
+        rows = self.spec.extents[0]
+        count = capacities[rows] if isinstance(rows, str) else rows
+        assert self.spec.stored_bound is not None
+        self.along = str(self.spec.extents[1])
+        self.matrix = SparseMemory(count, self.spec.element, self.spec.stored_bound, name)
+        self.copies: dict[str, tuple[SparseBuffer, Touched]] = {}
+
+    def bring(self, kind: str, moved: Moved) -> SparseBuffer:
+        """The four parts on device `kind`, brought up to date."""
+        device = self.devices[kind]
+        if kind not in self.copies:
+            buffer = SparseBuffer(device, self.spec.extents, self.spec.element, memory=self.name, name=self.name)
+            buffer.row_start = device.allocate(self.matrix.rows, "i64")
+            buffer.row_length = device.allocate(self.matrix.rows, "i32")
+            self.copies[kind] = (buffer, self.matrix.watch())
+        buffer, touched = self.copies[kind]
+        matrix = self.matrix
+        if buffer.pool != matrix.pool or buffer.column is None:
+            buffer.column = device.allocate(max(matrix.pool, 1), "i32")
+            buffer.value = device.allocate(max(matrix.pool, 1), self.spec.element)
+            buffer.pool = matrix.pool
+            touched.everything = True
+        size = _upload_all(buffer, matrix) if touched.everything else _upload_rows(buffer, matrix, touched)
+        touched.clear()
+        if size:
+            moved(self.name, "host", kind, size)
+        return buffer
+
+
+def _upload_all(buffer: SparseBuffer, matrix: SparseMemory) -> int:
+    device, everything = buffer.device, slice(0, matrix.end)
+    device.write(buffer.row_start, slice(0, matrix.rows), matrix.row_start[:, None])
+    device.write(buffer.row_length, slice(0, matrix.rows), matrix.row_length[:, None])
+    device.write(buffer.column, everything, matrix.column[everything, None])
+    device.write(buffer.value, everything, matrix.value[everything, None])
+    return matrix.rows * 12 + matrix.end * (4 + matrix.value.itemsize)
+
+
+def _upload_rows(buffer: SparseBuffer, matrix: SparseMemory, touched: Touched) -> int:
+    if not touched.rows:
+        return 0
+    device = buffer.device
+    rows = np.unique(np.concatenate(touched.rows))
+    length = matrix.row_length[rows].astype(np.int64)
+    within = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
+    entries = np.sort(np.repeat(matrix.row_start[rows], length) + within)
+    device.write(buffer.row_start, as_slice(rows), matrix.row_start[rows, None])
+    device.write(buffer.row_length, as_slice(rows), matrix.row_length[rows, None])
+    device.write(buffer.column, as_slice(entries), matrix.column[entries, None])
+    device.write(buffer.value, as_slice(entries), matrix.value[entries, None])
+    return len(rows) * 12 + len(entries) * (4 + matrix.value.itemsize)
+
+
+def home_stripes(spec: Tensor) -> Stripes | None:
+    return Stripes(spec.stripes, spec.striped_axis) if spec.stripes > 1 else None

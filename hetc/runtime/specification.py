@@ -1,0 +1,125 @@
+"""What a generated host program says of its pipeline: dims, tensors, steps, kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.errors import CapacityError, InputError
+from hetc.runtime.regions import Extents
+
+
+@dataclass(frozen=True)
+class Dim:
+    """A run-time dim: its bound, the dim that it is per, or how it derives from others.
+
+    `derived` maps the lengths of the dims `of`, in order, to this one's; it is applied to whole arrays.
+    """
+
+    bound: int
+    per: str | None = None
+    of: tuple[str, ...] = ()
+    derived: Any = None
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A declared tensor. `home`: the device kind that keeps a memory (`host` for inputs and weights).
+
+    stored_bound: the most stored entries of a sparse memory, compressed along its first dim; None for a dense one.
+    init: what a memory's elements are before they are written. stripes: HBM channels of the home's buffer.
+    """
+
+    role: Literal["input", "weight", "memory"]
+    extents: Extents
+    element: str
+    home: str = "host"
+    stored_bound: int | None = None
+    init: float = 0
+    stripes: int = 1
+    striped_axis: int = -1
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        return tuple(item for item in self.extents if isinstance(item, str))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the rows that it appends along each growing dim (a number or a dim), what it takes and gives."""
+
+    grows: Mapping[str, int | str]
+    takes: tuple[str, ...]
+    gives: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A compiled pipeline. `devices` are the device kinds that it was placed on."""
+
+    name: str
+    source: str
+    dims: Mapping[str, Dim]
+    tensors: Mapping[str, Tensor]
+    steps: Mapping[str, Step]
+    devices: tuple[str, ...]
+    kernels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pers(self) -> dict[str, str]:
+        return {name: dim.per for name, dim in self.dims.items() if dim.per is not None}
+
+    @property
+    def memories(self) -> dict[str, Tensor]:
+        return {name: item for name, item in self.tensors.items() if item.role == "memory"}
+
+    @property
+    def growing(self) -> tuple[str, ...]:
+        """The dims that some step appends along."""
+        return tuple(dict.fromkeys(dim for step in self.steps.values() for dim in step.grows))
+
+    @property
+    def state_dims(self) -> tuple[str, ...]:
+        """The dims (derived ones aside) that a state is allocated by: those of memories and of growth."""
+        named = [dim for item in self.memories.values() for dim in item.dims]
+        plain: dict[str, None] = {}
+        for dim in [*named, *self.growing]:
+            for source in self.dims[dim].of or (dim,):
+                plain.update({source: None} | ({per: None} if (per := self.dims[source].per) else {}))
+        return tuple(name for name in self.dims if name in plain)
+
+    def capacities(self, given: Mapping[str, int], needed: Sequence[str]) -> dict[str, int]:
+        """Checked capacities of the dims `needed`. Raises InputError, CapacityError."""
+        unknown = [name for name in given if name not in self.dims]
+        if unknown:
+            raise InputError(f"pipeline '{self.name}' has no dim '{unknown[0]}'; it has {', '.join(self.dims)}")
+        missing = [name for name in needed if name not in given]
+        if missing:
+            raise InputError(f"the state of '{self.name}' needs a capacity for {', '.join(missing)}")
+        for name, value in given.items():
+            if not 0 < value <= self.dims[name].bound:
+                raise CapacityError(f"capacity {name}={value}: expected 1 to {self.dims[name].bound} (its bound)")
+        return {name: int(value) for name, value in given.items()}
+
+    def with_derived(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Lengths (or capacities) with those of derived dims added."""
+        complete = dict(values)
+        for name, dim in self.dims.items():
+            if dim.derived is not None and all(source in complete for source in dim.of):
+                complete[name] = dim.derived(*(complete[source] for source in dim.of))
+        return complete
+
+
+def length_array(value: object, rows: int | None, name: str) -> NDArray[np.int32]:
+    """A dim's lengths as int32: [1], or [rows] for a dim per another (one number stands for all rows)."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu" or array.ndim > 1 or (array.ndim == 1 and rows is None and array.size != 1):
+        expected = "an integer" if rows is None else f"an integer or {rows} integers"
+        raise InputError(f"dim {name}: expected {expected} as its length, got {array.dtype}{list(array.shape)}")
+    if rows is not None and array.ndim == 1 and array.size != rows:
+        raise InputError(f"dim {name}: expected {rows} lengths, got {array.size}")
+    return np.array(np.broadcast_to(array, (1 if rows is None else rows,)), dtype=np.int32)

@@ -1,0 +1,163 @@
+"""The state of a pipeline between calls: its memories and how long each growing dim is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.buffers import Buffer
+from hetc.runtime.devices import Device
+from hetc.runtime.elements import decoded, host_dtype, stored, to_host
+from hetc.runtime.errors import CapacityError, InputError, StateError
+from hetc.runtime.memory import DenseMemory, SparseHome
+from hetc.runtime.regions import box, region_rows
+from hetc.runtime.specification import Pipeline, length_array
+
+
+class State:
+    """Made by a program's `new_state`.
+
+    calls: completed calls by step. lengths: the committed length of each dim that memories have, int32 of one
+    element, or of one a row for a dim per another. A failed step changes none of it.
+    """
+
+    def __init__(self, pipeline: Pipeline, devices: Mapping[str, Device], given: Mapping[str, int]) -> None:
+        self.pipeline, self.devices = pipeline, devices
+        self.given = pipeline.capacities(given, pipeline.state_dims)
+        self.capacities: dict[str, int] = {
+            name: int(value) for name, value in pipeline.with_derived(self.given).items()
+        }
+        self.calls: dict[str, int] = {name: 0 for name in pipeline.steps}
+        self.lengths: dict[str, NDArray[np.int32]] = {}
+        for name in self.given:
+            start = 0 if name in pipeline.growing else self.given[name]
+            self.lengths[name] = length_array(start, self._rows(name), name)
+        self.dense: dict[str, DenseMemory] = {}
+        self.sparse: dict[str, SparseHome] = {}
+        for name, spec in pipeline.memories.items():
+            if spec.stored_bound is None:
+                self.dense[name] = DenseMemory(name, pipeline, devices, self.capacities)
+            else:
+                self.sparse[name] = SparseHome(name, pipeline, devices, self.capacities)
+        self.workspace: dict[tuple[str, str], Buffer] = {}
+        self.length_arrays: dict[tuple[str, str], tuple[Any, NDArray[np.int32]]] = {}
+        self.running = ""
+
+    def _rows(self, dim: str) -> int | None:
+        per = self.pipeline.dims[dim].per
+        return self.given[per] if per is not None else None
+
+    def set_lengths(self, **lengths: object) -> None:
+        """Set how long dims are, e.g. `T=12` or `T=[3, 9]` for a dim per a row. Raises InputError, CapacityError."""
+        self._idle()
+        checked = {}
+        for name, value in lengths.items():
+            if name not in self.lengths:
+                raise InputError(f"the state of '{self.pipeline.name}' has no dim '{name}'")
+            array = length_array(value, self._rows(name), name)
+            if array.size and (array.min() < 0 or array.max() > self.capacities[name]):
+                raise CapacityError(f"dim {name}: lengths {array.tolist()} lie outside of 0 to {self.capacities[name]}")
+            checked[name] = array
+        self.lengths.update(checked)
+        for memory in self.dense.values():
+            memory.changed()
+
+    def load(self, name: str, array: Any, lengths: object = None) -> None:
+        """Set a memory's contents: an array of the memory's extents, as long along the growing dim as its longest
+        row. `lengths` are that dim's lengths (default: the array's extent, for every row). A sparse memory takes a
+        dense array, or (row, column, value) arrays with `lengths`."""
+        self._idle()
+        spec = self._memory(name)
+        if name in self.sparse:
+            self._load_sparse(name, array, lengths)
+            return
+        memory = self.dense[name]
+        values = to_host(array, spec.element, name)
+        self._check_shape(name, values.shape)
+        if memory.along:
+            extent = values.shape[spec.extents.index(memory.along)]
+            self.set_lengths(**{memory.along: extent if lengths is None else lengths})
+        high = memory.bounds(self.lengths[memory.along] if memory.along else None)
+        for dim, size in zip(spec.extents, values.shape, strict=True):
+            if isinstance(dim, str):
+                high[dim] = np.minimum(high[dim], size)
+        target = region_rows(spec.extents, memory.shape(), self.pipeline.pers, high)
+        source = region_rows(spec.extents, values.shape, self.pipeline.pers, high)
+        memory.buffer.write_rows(target, values.reshape(-1, memory.buffer.row_elements)[source])
+        memory.changed()
+
+    def _load_sparse(self, name: str, given: Any, lengths: object) -> None:
+        home, spec = self.sparse[name], self.pipeline.tensors[name]
+        if isinstance(given, tuple):
+            if lengths is None:
+                raise InputError(f"memory '{name}': entries without `lengths`, the number of columns")
+            row, column, value = (np.asarray(item) for item in given)
+            values = to_host(value, spec.element, name)
+            columns: object = lengths
+        else:
+            dense = to_host(given, spec.element, name)
+            self._check_shape(name, dense.shape)
+            row, column = np.nonzero(dense)
+            values, columns = dense[row, column], dense.shape[1] if lengths is None else lengths
+        self.set_lengths(**{home.along: columns})
+        home.matrix.load(row, column, values)
+
+    def read(self, name: str, *, as_stored: bool = False) -> NDArray:
+        """A copy of a memory's live contents: float64 or integers, or in the element's own numpy dtype."""
+        spec = self._memory(name)
+        if name in self.sparse:
+            home = self.sparse[name]
+            values = home.matrix.to_dense(int(self.lengths[home.along][0]))
+        else:
+            memory = self.dense[name]
+            high = memory.bounds(self.lengths[memory.along] if memory.along else None)
+            values = live_values(memory.buffer, self.pipeline.pers, high)
+        return stored(values, spec.element) if as_stored else decoded(values, spec.element)
+
+    def bind(self, **tensors: Any) -> None:
+        """Adopting the caller's own tensors is not supported yet: memories are allocated by `new_state`."""
+        raise StateError(
+            f"state.bind({', '.join(tensors)}): adopting a caller's tensors is not supported; use state.load"
+        )
+
+    def clear(self, dim: str) -> None:
+        """Empty every memory along `dim`."""
+        self.set_lengths(**{dim: 0})
+        for home in self.sparse.values():
+            if home.along == dim:
+                none = np.zeros(0, np.int64)
+                home.matrix.load(none, none, none)
+
+    def _memory(self, name: str) -> Any:
+        if name not in self.pipeline.memories:
+            known = ", ".join(self.pipeline.memories) or "none"
+            raise InputError(f"pipeline '{self.pipeline.name}' has no memory '{name}'; it has {known}")
+        return self.pipeline.tensors[name]
+
+    def _check_shape(self, name: str, shape: tuple[int, ...]) -> None:
+        extents = self.pipeline.tensors[name].extents
+        fits = len(shape) == len(extents) and all(
+            size <= self.capacities[item] if isinstance(item, str) else size == item
+            for size, item in zip(shape, extents, strict=True)
+        )
+        if not fits:
+            wanted = ", ".join(f"{e} (up to {self.capacities[e]})" if isinstance(e, str) else str(e) for e in extents)
+            raise InputError(f"memory '{name}': expected [{wanted}], got {list(shape)}")
+
+    def _idle(self) -> None:
+        if self.running:
+            raise StateError(f"the state is in step '{self.running}'")
+
+
+def live_values(buffer: Buffer, pers: Mapping[str, str], high: Mapping[str, NDArray], absent: int = 0) -> NDArray:
+    """The elements below `high` as one host array, `absent` where a row is shorter than the longest."""
+    shape = box(buffer.extents, pers, high)
+    values = np.full(shape, absent, host_dtype(buffer.element))
+    rows = region_rows(buffer.extents, buffer.shape, pers, high)
+    target = region_rows(buffer.extents, shape, pers, high)
+    if values.size:
+        values.reshape(-1, buffer.row_elements)[target] = buffer.read_rows(rows)
+    return values

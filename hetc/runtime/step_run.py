@@ -1,0 +1,289 @@
+"""One call of a step: what a generated host program's methods are written with.
+
+Appended rows lie past the live prefix and new contents lie in buffers of their own until `finish`, so an exception
+anywhere leaves the state as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.buffers import Buffer, SparseBuffer, Stripes, allocate
+from hetc.runtime.devices import HOST
+from hetc.runtime.elements import absent_bits, host_dtype, to_torch
+from hetc.runtime.errors import StateError
+from hetc.runtime.regions import Extents, region_rows
+from hetc.runtime.specification import Pipeline
+from hetc.runtime.state import State, live_values
+from hetc.runtime.trace import KernelTrace, TransferTrace, captured, plain_lengths
+
+if TYPE_CHECKING:
+    from hetc.runtime.program import HostProgram
+
+Value = Buffer | SparseBuffer
+
+
+class StepRun:
+    """A call in progress; a context manager that undoes what an exception leaves half done."""
+
+    def __init__(
+        self,
+        program: HostProgram,
+        state: State,
+        step: str,
+        arrays: Mapping[str, NDArray],
+        before: dict[str, NDArray[np.int32]],
+        during: dict[str, NDArray[np.int32]],
+    ) -> None:
+        self.program, self.state, self.step = program, state, step
+        self.pipeline: Pipeline = program.PIPELINE
+        self.before, self.lengths = before, during
+        self.capacities = program.call_capacities(state, during)
+        self._arrays = arrays
+        self._written = {name: state.lengths[m.along] for name, m in state.dense.items() if m.along}
+        self._commits: dict[str, Buffer] = {}
+        self._undo: list[Callable[[], None]] = []
+        self._finished = False
+
+    def __enter__(self) -> StepRun:
+        if self.state.running:
+            raise StateError(f"the state is in step '{self.state.running}' already")
+        self.state.running = self.step
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.state.running = ""
+        if self._finished:
+            return
+        for undo in reversed(self._undo):
+            undo()
+        for memory in self.state.dense.values():
+            if memory.along:
+                memory.forget_beyond(self.state.lengths[memory.along])
+
+    # Where values come from.
+
+    def input(self, name: str) -> Buffer:
+        """A tensor that the caller handed in, in the host's memory."""
+        array = self._arrays[name]
+        spec = self.pipeline.tensors[name]
+        host = self.program.devices[HOST]
+        return Buffer(host, spec.extents, array.shape, spec.element, (array.reshape(-1),), name=name)
+
+    def memory(self, name: str) -> Value:
+        """A memory as it is when the step starts, at its home."""
+        if name in self.state.sparse:
+            return self.state.sparse[name].bring(self.pipeline.tensors[name].home, self._moved)
+        return self.state.dense[name].buffer
+
+    def constant(self, name: str, kind: str) -> Buffer:
+        """A table of the program on a device; uploaded once."""
+        return self.program.constant(name, kind)
+
+    def allocate(
+        self, name: str, kind: str, extents: Extents, element: str, stripes: Stripes | None = None
+    ) -> Buffer:
+        """The buffer of one value of this step, kept from call to call; its contents are whatever they were."""
+        shape = tuple(self.capacities[item] if isinstance(item, str) else item for item in extents)
+        key = (self.step, name)
+        found = self.state.workspace.get(key)
+        device = self.program.devices[kind]
+        if found is None or (found.shape, found.element, found.stripes) != (shape, element, stripes):
+            found = allocate(device, extents, shape, element, stripes, name=name)
+            self.state.workspace[key] = found
+        found.name, found.memory = name, ""
+        return found
+
+    # Numbers that kernels are passed.
+
+    def length(self, dim: str, kind: str) -> Any:
+        """The device's buffer of a dim's live lengths, rows appended by this step included."""
+        values = self.lengths[dim]
+        key = (dim, kind)
+        device = self.program.devices[kind]
+        known = self.state.length_arrays.get(key)
+        if known is None or known[1].size != values.size:
+            known = (device.allocate(values.size, "i32"), np.full_like(values, -1))
+        array, current = known
+        if not np.array_equal(current, values):
+            device.write(array, slice(0, values.size), values[:, None])
+        self.state.length_arrays[key] = (array, values.copy())
+        return array
+
+    def capacity(self, dim: str) -> int:
+        """What buffers are allocated with along a dim."""
+        return self.capacities[dim]
+
+    def programs(self, *sizes: tuple[int | str, int]) -> tuple[int]:
+        """A launch grid: the product over (extent or dim, tile) of the tiles that cover the capacity."""
+        count = 1
+        for extent, tile in sizes:
+            count *= -(-(self.capacities[extent] if isinstance(extent, str) else extent) // tile)
+        return (max(count, 1),)
+
+    # What is done with them.
+
+    def copy(self, value: Value, kind: str, name: str, stripes: Stripes | None = None) -> Value:
+        """The value on another device. Of a memory only the rows that the copy there lacks move; a weight moves
+        once as long as the caller hands in the same object."""
+        if isinstance(value, SparseBuffer):
+            return self.state.sparse[value.memory].bring(kind, self._moved)
+        if value.memory and kind != self.pipeline.tensors[value.memory].home:
+            memory = self.state.dense[value.memory]
+            written = self._written.get(value.memory, np.zeros(1, np.int32))
+            return memory.bring(kind, value, written, stripes, self._moved)
+        spec = self.pipeline.tensors.get(value.name)
+        if value.device.kind == HOST and spec is not None and spec.role == "weight" and not spec.dims:
+            return self.program.weights.on_device(value, kind, stripes, self._copy_whole, self.state)
+        target = self.allocate(name, kind, value.extents, value.element, stripes)
+        self._copy_whole(value, target)
+        return target
+
+    def _copy_whole(self, source: Buffer, target: Buffer) -> None:
+        pers = self.pipeline.pers
+        rows = region_rows(source.extents, target.shape, pers, self.lengths)
+        source_rows = region_rows(source.extents, source.shape, pers, self.lengths)
+        target.copy_rows(rows, source, source_rows)
+        size = len(rows) * source.row_elements * host_dtype(source.element).itemsize
+        self._moved(source.name, source.device.kind, target.device.kind, size)
+
+    @contextmanager
+    def kernel(self, name: str, kind: str, reads: Sequence[Value], writes: Sequence[Value]) -> Iterator[None]:
+        """Around the launches of one kernel: shows what it read and wrote to whoever traces the program."""
+        observe = self.program.on_kernel
+        if observe is None:
+            yield
+            return
+        inputs = tuple(captured(value, self.pipeline.pers, self.lengths) for value in reads)
+        yield
+        self.program.devices[kind].wait()
+        outputs = tuple(captured(value, self.pipeline.pers, self.lengths) for value in writes)
+        lengths = plain_lengths(self.pipeline.pers, self.lengths)
+        backend = self.program.devices[kind].backend
+        observe(KernelTrace(self.step, name, kind, backend, inputs, outputs, lengths))
+
+    def launch(self, kind: str, kernel: str, arguments: Sequence[Any], **options: Any) -> None:
+        """Start one kernel; its results may be read by anything that follows."""
+        self.program.devices[kind].launch(kernel, arguments, options)
+
+    def wait(self, kind: str) -> None:
+        """Return when everything launched on the device has completed."""
+        self.program.devices[kind].wait()
+
+    def append(self, value: Value, rows: Buffer, along: str) -> Value:
+        """The memory with the step's new rows written at the end of `along`, past the rows that are committed."""
+        if isinstance(value, SparseBuffer):
+            return self._append_columns(value, rows, along)
+        pers = self.pipeline.pers
+        low, high = {along: self.before[along]}, self.lengths
+        target = region_rows(value.extents, value.shape, pers, high, low, along)
+        position = value.extents.index(along)
+        growth = self.pipeline.steps[self.step].grows[along]
+        if len(rows.extents) == len(value.extents):
+            source = self._rows_with_growth(rows, value, along, growth)
+        else:
+            extents = value.extents[:position] + value.extents[position + 1 :]
+            source = region_rows(extents, rows.shape, pers, high)
+        self._write_appended(value, target, rows, source)
+        if value.memory:
+            self._written[value.memory] = self.lengths[along]
+        return value
+
+    def _rows_with_growth(self, rows: Buffer, value: Buffer, along: str, growth: int | str) -> NDArray[np.int64]:
+        """The appended rows of a buffer that has the growth in place of `along`, in the memory's order."""
+        name = growth if isinstance(growth, str) else "(appended)"
+        position = value.extents.index(along)
+        extents = (*value.extents[:position], name, *value.extents[position + 1 :])
+        pers = dict(self.pipeline.pers)
+        added = {name: self.lengths[along] - self.before[along]}
+        if along in pers:
+            pers[name] = pers[along]
+        return region_rows(extents, rows.shape, pers, {**self.lengths, **added})
+
+    @staticmethod
+    def _write_appended(memory: Buffer, target: NDArray[np.int64], rows: Buffer, source: NDArray[np.int64]) -> None:
+        """`source` counts rows of the memory's size, or where there are fewer, rows of the new rows' own size, which
+        then hold several of the memory's (an extent between the batch and `along`)."""
+        if len(source) == len(target):
+            memory.copy_rows(target, rows, source)
+        else:
+            memory.write_rows(target, rows.read_rows(source).reshape(-1, memory.row_elements))
+
+    def _append_columns(self, value: SparseBuffer, rows: Buffer, along: str) -> SparseBuffer:
+        home = self.state.sparse[value.memory]
+        numbers = live_values(rows, self.pipeline.pers, self.lengths, -1)
+        columns = numbers if numbers.ndim == 2 else numbers[None, :]
+        first = int(self.before[along][0])
+        added = int(self.lengths[along][0]) - first
+        undo = home.matrix.append(columns[:added], first)
+        self._undo.append(lambda: home.matrix.roll_back(undo))
+        return home.bring(self.pipeline.tensors[value.memory].home, self._moved)
+
+    def commit(self, name: str, value: Value) -> None:
+        """What the memory holds once the step has completed."""
+        if isinstance(value, Buffer):
+            self._commits[name] = value
+
+    def finish(self, **outputs: Value) -> dict[str, Any]:
+        """Read the outputs, then make the step's changes visible: nothing after the reading can fail."""
+        results = {name: self._output(value) for name, value in outputs.items()}
+        for device in self.program.devices.values():
+            device.wait()
+        replaced = {name: self._replacement(name, value) for name, value in self._commits.items()}
+        for name, buffer in replaced.items():
+            self._replace(name, buffer)
+        for dim in self.pipeline.steps[self.step].grows:
+            self.state.lengths[dim] = self.lengths[dim].copy()
+        for home in self.state.sparse.values():
+            if home.matrix.wasteful:
+                home.matrix.pack()
+        self.state.calls[self.step] += 1
+        self._finished = True
+        return results
+
+    def _output(self, value: Value) -> Any:
+        assert isinstance(value, Buffer), "a sparse tensor cannot be an output"
+        values = live_values(value, self.pipeline.pers, self.lengths, absent_bits(value.element))
+        return to_torch(values, value.element)
+
+    def _replacement(self, name: str, value: Buffer) -> Buffer:
+        """The buffer that becomes the memory's: the value's own where nothing else uses it, else a copy."""
+        memory = self.state.dense[name]
+        current = memory.buffer
+        if value is current:
+            return current
+        keys = [key for key, held in self.state.workspace.items() if held is value]
+        fits = (value.device, value.shape, value.stripes) == (current.device, current.shape, current.stripes)
+        if fits and keys and sum(held is value for held in self._commits.values()) == 1:
+            # The old buffer takes the value's place: the next call writes there.
+            self.state.workspace[keys[0]] = current
+            return value
+        shadow = memory.new_buffer(memory.spec.home, current.stripes)
+        rows = region_rows(value.extents, value.shape, self.pipeline.pers, self.lengths)
+        target = region_rows(value.extents, shadow.shape, self.pipeline.pers, self.lengths)
+        shadow.copy_rows(target, value, rows)
+        return shadow
+
+    def _replace(self, name: str, buffer: Buffer) -> None:
+        memory = self.state.dense[name]
+        if buffer is memory.buffer:
+            return
+        memory.buffer.memory = ""
+        buffer.memory = name
+        memory.buffer = buffer
+        memory.changed()
+
+    def _moved(self, tensor: str, source: str, target: str, bytes_moved: int) -> None:
+        if self.program.on_transfer is not None:
+            self.program.on_transfer(TransferTrace(tensor, source, target, bytes_moved))
+
+
+__all__ = ["StepRun", "Value"]
