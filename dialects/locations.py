@@ -34,7 +34,7 @@ def located(source: Operation, ops: Iterable[OperationT]) -> Sequence[OperationT
 
 
 def source_line(op: Operation) -> str:
-    """`dsa.mp:31` for an op that has a file location (the file's last path component), else ``""``."""
+    """`scan.mp:31` for an op that has a file location (the file's last path component), else ``""``."""
     location: Attribute = op.location
     if isinstance(location, FileLineColLoc):
         return f"{location.filename.data.rsplit('/', 1)[-1]}:{location.line.data}"

@@ -8,7 +8,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 
 def rejected(op: Operation, flag: str, message: str) -> PassFailedException:
-    """The error of the pass `flag` at `op`: `dsa.mp:3:5: explicit-presence: message`."""
+    """The error of the pass `flag` at `op`: `scan.mp:3:5: explicit-presence: message`."""
     place = op.location
     at = ""
     if isinstance(place, FileLineColLoc):
