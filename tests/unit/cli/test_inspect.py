@@ -16,7 +16,17 @@ from hetc.diagnostics import DiagnosticError
 
 SOURCE = "pipeline demo:\n    relevancy:\n        s[t] = sum[d](q[d] * k[t, d])\n"
 CPP = 'extern "C" void scan() {\n  float s = 0;  // demo.mp:3\n  s += 1;       // demo.mp:3\n}\n'
-PYTHON = "import triton\n\n@triton.jit\ndef read_0(x):\n    # demo.mp:3\n    pass\n\n@triton.jit\ndef reader_0(x):\n    pass\n"
+PYTHON = """import triton
+
+@triton.jit
+def read_0(x):
+    # demo.mp:3
+    pass
+
+@triton.jit
+def reader_0(x):
+    pass
+"""
 
 
 @pytest.fixture
