@@ -117,19 +117,17 @@ def _confine(copied: Operation, bounds: Confinement, before: Operation) -> None:
             op.operands[0] = bounds.row(op.per, before)
 
 
-def inline_region(block: Block, mapping: Mapping[SSAValue, SSAValue], before: Operation) -> dict[SSAValue, SSAValue]:
-    """Clone the ops of `block` (its terminator aside) before `before`, its arguments replaced as `mapping` says.
+def inline_region(source: Block, mapping: Mapping[SSAValue, SSAValue], target: Block) -> dict[SSAValue, SSAValue]:
+    """Clone the ops of `source`, its terminator aside, to the end of `target`, values replaced as `mapping` says.
     Returns the whole map from old to new values."""
     values = dict(mapping)
-    target = before.parent
-    assert target is not None
-    for op in block.ops:
-        if op is block.last_op:
+    for op in source.ops:
+        if op is source.last_op:
             break
         copied = op.clone(value_mapper=values)
-        for source, made in zip(op.walk(), copied.walk(), strict=True):
-            made.location = source.location
-        target.insert_op_before(copied, before)
+        for original, made in zip(op.walk(), copied.walk(), strict=True):
+            made.location = original.location
+        target.add_op(copied)
         values.update(zip(op.results, copied.results, strict=True))
     return values
 

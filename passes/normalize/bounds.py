@@ -99,7 +99,8 @@ class Bounds:
     def _replaced(self, atom: Atom, factor: int, rest: Linear) -> list[list[Linear]]:
         """Ways to show rest + factor * atom >= 0: lists of expressions that must all be >= 0."""
         if isinstance(atom, Quotient):
-            return [[_without_quotient(atom, factor, rest)]]
+            exact = [_without_quotient(atom, factor, rest)]
+            return [exact, [rest, atom.dividend]] if factor > 0 else [exact]
         if isinstance(atom, Extent):
             limit = self._least(atom) if factor > 0 else self._most(atom)
             return [] if limit is None else [[rest + factor * limit]]
