@@ -1,0 +1,63 @@
+"""The files of each kernel's project: sources, testbench, and what the vendor's tools are told."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+
+from hetc.backends.hls.function_printer import FunctionPrinter
+from hetc.backends.hls.kernel_printer import KernelPrinter
+from hetc.backends.hls.names import Names
+from hetc.dialects import fpga
+from hetc.dialects.locations import source_line
+from hetc.diagnostics import Diagnostic
+from hetc.writer import Writer
+
+HEADERS = ("hetc_hls.h", "hetc_float.h")  # of the runtime; projects carry them for synthesis
+
+
+def kernels(module: ModuleOp) -> list[fpga.KernelOp]:
+    """The FPGA kernels of a module."""
+    return [op for op in module.walk() if isinstance(op, fpga.KernelOp)]
+
+
+def check(module: ModuleOp) -> list[Diagnostic]:
+    """What this backend cannot print."""
+    printer = FunctionPrinter(Writer(), Names())
+    frame = (fpga.KernelOp, fpga.IsolatedOp, fpga.PortOp, fpga.ScalarOp, fpga.StreamOp, fpga.TableOp)
+    found = []
+    for kernel in kernels(module):
+        for op in kernel.walk():
+            if not isinstance(op, frame) and not printer.knows(op):
+                found.append(_unknown(kernel, op))
+    return found
+
+
+def _unknown(kernel: fpga.KernelOp, op: Operation) -> Diagnostic:
+    place = source_line(op)
+    where = f" ({place})" if place else ""
+    return Diagnostic("error", "HET330", f"HLS C++ has no form for {op.name} in kernel {kernel.sym_name.data}{where}")
+
+
+def emit(module: ModuleOp) -> dict[str, str]:
+    """Path -> text of every file, under fpga/KERNEL/. The same module gives the same bytes."""
+    out: dict[str, str] = {}
+    for kernel in kernels(module):
+        name = kernel.sym_name.data
+        printer = KernelPrinter(kernel)
+        folder = f"fpga/{name}"
+        out[f"{folder}/{name}.cpp"] = printer.source()
+        out[f"{folder}/{name}.h"] = printer.header()
+        for header, text in support_headers().items():
+            out[f"{folder}/{header}"] = text
+    return out
+
+
+def support_headers() -> dict[str, str]:
+    """What every project includes."""
+    runtime = files("hetc") / "runtime" / "include"
+    texts = {name: (runtime / name).read_text() for name in HEADERS}
+    texts["hetc_kernel.h"] = (files("hetc.backends.hls") / "templates" / "hetc_kernel.h").read_text()
+    return texts

@@ -1,5 +1,0 @@
-"""The fpga dialect."""
-
-from xdsl.ir import Dialect
-
-FPGA = Dialect("fpga", [], [])

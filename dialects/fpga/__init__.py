@@ -1,0 +1,91 @@
+"""The fpga dialect: kernels as processes, FIFOs, ports and on-chip memory, with every decision in attributes.
+
+`structure` holds the frame, `compute` what a process does, `types` the types. An HLS C++ backend only prints it.
+"""
+
+from xdsl.ir import Dialect
+
+from hetc.dialects.fpga.compute import (
+    ArrangeOp,
+    EntryOp,
+    LaneOp,
+    LanesOp,
+    LoadAtOp,
+    LoadOp,
+    LoopOp,
+    LowerBoundOp,
+    PushOp,
+    ReadOp,
+    StoreOp,
+    TakenOp,
+    WriteOp,
+    YieldOp,
+)
+from hetc.dialects.fpga.structure import (
+    ArrayOp,
+    DataflowOp,
+    IsolatedOp,
+    KernelOp,
+    PortOp,
+    ProcessOp,
+    QueueOp,
+    ScalarOp,
+    StreamOp,
+    TableOp,
+    stream_accesses,
+)
+from hetc.dialects.fpga.types import (
+    ArrayType,
+    PointerType,
+    QueueType,
+    StreamType,
+    WordType,
+    element_bits,
+    value_type,
+)
+
+FPGA = Dialect(
+    "fpga",
+    [
+        KernelOp, PortOp, ScalarOp, ProcessOp, DataflowOp, StreamOp, ArrayOp, TableOp, QueueOp,
+        LoopOp, LanesOp, YieldOp, LoadOp, LoadAtOp, StoreOp, LaneOp, ReadOp, WriteOp, LowerBoundOp,
+        PushOp, ArrangeOp, TakenOp, EntryOp,
+    ],
+    [WordType, PointerType, StreamType, ArrayType, QueueType],
+)  # fmt: skip
+
+__all__ = [
+    "FPGA",
+    "ArrangeOp",
+    "ArrayOp",
+    "ArrayType",
+    "DataflowOp",
+    "EntryOp",
+    "IsolatedOp",
+    "KernelOp",
+    "LaneOp",
+    "LanesOp",
+    "LoadAtOp",
+    "LoadOp",
+    "LoopOp",
+    "LowerBoundOp",
+    "PointerType",
+    "PortOp",
+    "ProcessOp",
+    "PushOp",
+    "QueueOp",
+    "QueueType",
+    "ReadOp",
+    "ScalarOp",
+    "StoreOp",
+    "StreamOp",
+    "StreamType",
+    "TableOp",
+    "TakenOp",
+    "WordType",
+    "WriteOp",
+    "YieldOp",
+    "element_bits",
+    "stream_accesses",
+    "value_type",
+]

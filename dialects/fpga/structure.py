@@ -1,0 +1,326 @@
+"""The frame of an FPGA kernel: arguments, processes, FIFOs, on-chip memory.
+
+fpga.kernel     one compute unit; the ops of its body run in order
+fpga.port       a pointer argument and the AXI master behind it
+fpga.scalar     an argument passed by value
+fpga.process    an isolated piece of work; between two of them nothing but streams in a dataflow
+fpga.dataflow   processes that run at the same time, joined by streams
+fpga.stream     a FIFO of a dataflow
+fpga.array      on-chip memory
+fpga.table      on-chip memory with constant contents
+fpga.queue      the best (score, index) pairs seen so far
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseIntOrFPElementsAttr,
+    IndexType,
+    IntegerAttr,
+    StringAttr,
+    SymbolNameConstraint,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    opt_prop_def,
+    prop_def,
+    region_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolOpInterface
+from xdsl.utils.exceptions import VerifyException
+
+from hetc.dialects.fpga.types import ArrayType, PointerType, QueueType, StreamType, element_bits
+from hetc.dialects.mp import TensorType
+from hetc.dialects.task import ArgumentAttr
+
+ARRAY_MEMORIES = ("bram", "uram", "register")
+PARTITIONS = ("none", "complete", "cyclic")
+
+
+@irdl_op_definition
+class KernelOp(IRDLOperation):
+    """One compute unit. Its ports and scalars come first, in the order of the host's argument list, which
+    `arguments` describes; `task` names the task.kernel that it implements; `scratch` are the buffers in device
+    memory that the host allocates for it.
+
+    `fpga.kernel @scan task "scan" arguments [...] scratch [] { ... }`"""
+
+    name = "fpga.kernel"
+    sym_name = prop_def(SymbolNameConstraint())
+    task = prop_def(StringAttr)
+    arguments = prop_def(ArrayAttr[ArgumentAttr])
+    scratch = prop_def(ArrayAttr[TensorType])
+    body = region_def("single_block")
+    traits = traits_def(SymbolOpInterface(), IsolatedFromAbove(), NoTerminator())
+    assembly_format = "$sym_name `task` $task `arguments` $arguments `scratch` $scratch $body attr-dict"
+
+    def __init__(
+        self,
+        sym_name: str,
+        task: str,
+        arguments: Sequence[ArgumentAttr],
+        scratch: Sequence[TensorType],
+        body: Region,
+    ):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(sym_name),
+                "task": StringAttr(task),
+                "arguments": ArrayAttr(arguments),
+                "scratch": ArrayAttr(scratch),
+            },
+            regions=[body],
+        )
+
+    @property
+    def interface(self) -> list[PortOp | ScalarOp]:
+        """The ports and scalars, in argument order."""
+        return [op for op in self.body.ops if isinstance(op, PortOp | ScalarOp)]
+
+    def verify_(self) -> None:
+        if len(self.interface) != len(self.arguments):
+            raise VerifyException(
+                f"fpga.kernel: {len(self.arguments)} arguments but {len(self.interface)} ports and scalars"
+            )
+        for op in self.interface:
+            by_value = op.argument.role.data == "capacity"
+            if by_value != isinstance(op, ScalarOp):
+                raise VerifyException(f"fpga.kernel: argument {op.sym_name.data} is passed the wrong way")
+        bundles = [op.bundle.data for op in self.interface if isinstance(op, PortOp)]
+        if len(set(bundles)) != len(bundles):
+            raise VerifyException("fpga.kernel: two ports share a bundle")
+
+
+class _InterfaceOp(IRDLOperation):
+    sym_name = prop_def(StringAttr)
+
+    @property
+    def argument(self) -> ArgumentAttr:
+        """The entry of the kernel's `arguments` that this op declares."""
+        kernel = self.parent_op()
+        assert isinstance(kernel, KernelOp)
+        position = next(number for number, op in enumerate(kernel.interface) if op is self)
+        return kernel.arguments.data[position]
+
+
+@irdl_op_definition
+class PortOp(_InterfaceOp):
+    """`%keys = fpga.port "keys" bundle "gmem0" bank 0 burst 64 outstanding 16 access "read" : !fpga.pointer<...>`:
+    an AXI master. Its width is the element's; `burst` counts elements; `bank` is the memory channel it is joined to,
+    or -1 where the tools may choose."""
+
+    name = "fpga.port"
+    bundle = prop_def(StringAttr)
+    bank = prop_def(IntegerAttr)
+    burst = prop_def(IntegerAttr)
+    outstanding = prop_def(IntegerAttr)
+    access = prop_def(StringAttr)
+    result = result_def(PointerType)
+    assembly_format = (
+        "$sym_name `bundle` $bundle `bank` $bank `burst` $burst `outstanding` $outstanding "
+        "`access` $access attr-dict `:` type($result)"
+    )
+
+    def __init__(
+        self, sym_name: str, bundle: str, type: PointerType, *, bank: int = -1, burst: int = 64,
+        outstanding: int = 16, access: str = "read",
+    ):  # fmt: skip
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(sym_name),
+                "bundle": StringAttr(bundle),
+                "bank": IntegerAttr(bank, 64),
+                "burst": IntegerAttr(burst, 64),
+                "outstanding": IntegerAttr(outstanding, 64),
+                "access": StringAttr(access),
+            },
+            result_types=[type],
+        )
+        self.result.name_hint = sym_name
+
+    @property
+    def width_bits(self) -> int:
+        return element_bits(self.result.type.element)
+
+    def verify_(self) -> None:
+        if self.access.data not in ("read", "write", "both"):
+            raise VerifyException(f"fpga.port: access is read, write or both, got {self.access.data}")
+        if self.width_bits > 512 or self.width_bits & (self.width_bits - 1):
+            raise VerifyException(f"fpga.port: a width of {self.width_bits} bits is not a power of two up to 512")
+
+
+@irdl_op_definition
+class ScalarOp(_InterfaceOp):
+    """`%cap_T = fpga.scalar "cap_T" : index`: a 32-bit integer passed by value."""
+
+    name = "fpga.scalar"
+    result = result_def(IndexType())
+    assembly_format = "$sym_name attr-dict `:` type($result)"
+
+    def __init__(self, sym_name: str):
+        super().__init__(properties={"sym_name": StringAttr(sym_name)}, result_types=[IndexType()])
+        self.result.name_hint = sym_name
+
+
+class IsolatedOp(IRDLOperation):
+    """A named region that sees its operands only."""
+
+    sym_name = prop_def(StringAttr)
+    operands_ = var_operand_def()
+    body = region_def("single_block")
+
+    def __init__(self, sym_name: str, operands: Sequence[SSAValue], body: Region):
+        super().__init__(operands=[operands], properties={"sym_name": StringAttr(sym_name)}, regions=[body])
+
+    @property
+    def block(self) -> Block:
+        return self.body.block
+
+    def verify_(self) -> None:
+        if [argument.type for argument in self.block.args] != [operand.type for operand in self.operands]:
+            raise VerifyException(f"{self.name}: operand types differ from the region's argument types")
+
+
+@irdl_op_definition
+class ProcessOp(IsolatedOp):
+    """`fpga.process "score" (%words, %scores) { ^bb0(...): ... } : types`: one function of the emitted kernel."""
+
+    name = "fpga.process"
+    traits = traits_def(IsolatedFromAbove(), NoTerminator())
+    assembly_format = "$sym_name `(` $operands_ `)` $body attr-dict `:` type($operands_)"
+
+
+@irdl_op_definition
+class DataflowOp(IsolatedOp):
+    """`fpga.dataflow "row" (%keys, %n) { ... } : types`: streams, then processes that run at the same time. Each
+    stream has one process that writes it and one that reads it."""
+
+    name = "fpga.dataflow"
+    traits = traits_def(IsolatedFromAbove(), NoTerminator())
+    assembly_format = "$sym_name `(` $operands_ `)` $body attr-dict `:` type($operands_)"
+
+    def verify_(self) -> None:
+        IsolatedOp.verify_(self)
+        for op in self.block.ops:
+            if isinstance(op, StreamOp):
+                self._verify_ends(op)
+            elif not isinstance(op, ProcessOp):
+                raise VerifyException(f"fpga.dataflow holds streams and processes only, got {op.name}")
+
+    def _verify_ends(self, stream: StreamOp) -> None:
+        ends = {"read": 0, "write": 0}
+        for use in stream.result.uses:
+            for access in stream_accesses(use.operation, use.index):
+                ends[access] += 1
+        for access, count in ends.items():
+            if count != 1:
+                raise VerifyException(
+                    f"fpga.dataflow: stream {stream.sym_name.data} has {count} processes that {access} it, expected 1"
+                )
+
+
+def stream_accesses(process: Operation, position: int) -> set[str]:
+    """Whether a process reads or writes the stream passed at `position` ("read", "write")."""
+    assert isinstance(process, ProcessOp)
+    return {"read" if use.operation.name == "fpga.read" else "write" for use in process.block.args[position].uses}
+
+
+@irdl_op_definition
+class StreamOp(IRDLOperation):
+    """`%words = fpga.stream "words" depth 32 : !fpga.stream<f32>`."""
+
+    name = "fpga.stream"
+    sym_name = prop_def(StringAttr)
+    depth = prop_def(IntegerAttr)
+    result = result_def(StreamType)
+    assembly_format = "$sym_name `depth` $depth attr-dict `:` type($result)"
+
+    def __init__(self, sym_name: str, depth: int, element: Attribute):
+        super().__init__(
+            properties={"sym_name": StringAttr(sym_name), "depth": IntegerAttr(depth, 64)},
+            result_types=[StreamType(element)],
+        )
+        self.result.name_hint = sym_name
+
+    def verify_(self) -> None:
+        if self.depth.value.data < 1:
+            raise VerifyException(f"fpga.stream: a FIFO holds at least one element, got depth {self.depth.value.data}")
+
+
+@irdl_op_definition
+class ArrayOp(IRDLOperation):
+    """`%row = fpga.array "row" in "register" partition "complete" : !fpga.array<[128], f32>`. `factor` is the number
+    of banks of a cyclic partition, along the last extent."""
+
+    name = "fpga.array"
+    sym_name = prop_def(StringAttr)
+    memory = prop_def(StringAttr)
+    partition = prop_def(StringAttr)
+    factor = opt_prop_def(IntegerAttr)
+    result = result_def(ArrayType)
+    assembly_format = "$sym_name `in` $memory `partition` $partition (`factor` $factor^)? attr-dict `:` type($result)"
+
+    def __init__(
+        self, sym_name: str, type: ArrayType, memory: str = "bram", partition: str = "none", factor: int | None = None
+    ):
+        super().__init__(
+            properties={
+                "sym_name": StringAttr(sym_name),
+                "memory": StringAttr(memory),
+                "partition": StringAttr(partition),
+                "factor": None if factor is None else IntegerAttr(factor, 64),
+            },
+            result_types=[type],
+        )
+        self.result.name_hint = sym_name
+
+    def verify_(self) -> None:
+        if self.memory.data not in ARRAY_MEMORIES:
+            raise VerifyException(f"fpga.array: memory is one of {', '.join(ARRAY_MEMORIES)}, got {self.memory.data}")
+        if self.partition.data not in PARTITIONS:
+            raise VerifyException(f"fpga.array: partition is one of {', '.join(PARTITIONS)}, got {self.partition.data}")
+        if (self.partition.data == "cyclic") != (self.factor is not None):
+            raise VerifyException("fpga.array: a cyclic partition needs a factor, and no other has one")
+
+
+@irdl_op_definition
+class TableOp(IRDLOperation):
+    """`%t = fpga.table "lut" dense<[1, 2]> : tensor<2xi64> -> !fpga.array<[2], i64>`: a read-only array."""
+
+    name = "fpga.table"
+    sym_name = prop_def(StringAttr)
+    value = prop_def(DenseIntOrFPElementsAttr)
+    result = result_def(ArrayType)
+    assembly_format = "$sym_name $value `->` type($result) attr-dict"
+
+    def __init__(self, sym_name: str, value: DenseIntOrFPElementsAttr, type: ArrayType):
+        super().__init__(properties={"sym_name": StringAttr(sym_name), "value": value}, result_types=[type])
+        self.result.name_hint = sym_name
+
+
+@irdl_op_definition
+class QueueOp(IRDLOperation):
+    """`%best = fpga.queue "best" : !fpga.queue<f32, 64, "register">`: empty where it is declared."""
+
+    name = "fpga.queue"
+    sym_name = prop_def(StringAttr)
+    result = result_def(QueueType)
+    assembly_format = "$sym_name attr-dict `:` type($result)"
+
+    def __init__(self, sym_name: str, type: QueueType):
+        super().__init__(properties={"sym_name": StringAttr(sym_name)}, result_types=[type])
+        self.result.name_hint = sym_name
+
+
+__all__ = [
+    "ArrayOp", "DataflowOp", "IsolatedOp", "KernelOp", "PortOp", "ProcessOp", "QueueOp", "ScalarOp", "StreamOp",
+    "TableOp", "stream_accesses",
+]  # fmt: skip

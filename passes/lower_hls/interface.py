@@ -1,0 +1,146 @@
+"""The argument list of a kernel: which buffers and numbers the host passes, in the conventional order.
+
+Operands (in parts), results, constants, scratch, lengths and capacities (in the order of the dims' declarations).
+Everything is declared first; `prune` drops what the kernel turned out not to use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from xdsl.dialects.builtin import IndexType, IntegerAttr, StringAttr, i64
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from hetc.dialects import fpga
+from hetc.dialects.locations import copy_location
+from hetc.dialects.mp import DimOp, TensorType, enclosing_pipeline
+from hetc.dialects.task import ArgumentAttr
+from hetc.dialects.task import KernelOp as TaskOp
+from hetc.passes.lower_hls.builder import Body
+from hetc.passes.lower_hls.memory import Memory, Sparse
+
+SPARSE_PARTS: tuple[tuple[str, Attribute | None], ...] = (
+    ("row_start", i64),
+    ("row_length", IndexType()),
+    ("column", IndexType()),
+    ("value", None),  # the tensor's own element
+)
+
+
+@dataclass
+class Interface:
+    """Declares the ports and scalars of one kernel at the top of `body`."""
+
+    task: TaskOp
+    body: Body
+    arguments: list[ArgumentAttr] = field(default_factory=list)
+    scratch: list[TensorType] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    lengths: dict[str, SSAValue] = field(default_factory=dict)
+    capacities: dict[str, SSAValue] = field(default_factory=dict)
+    declared: list[fpga.PortOp | fpga.ScalarOp] = field(default_factory=list)
+
+    @property
+    def dims(self) -> dict[str, DimOp]:
+        """The run-time dims of the pipeline by name, in the order of their declarations."""
+        return {name: op for name, op in enclosing_pipeline(self.task).dims.items() if not op.is_static}
+
+    def name(self, wanted: str) -> str:
+        """A name that no other argument has."""
+        chosen, number = wanted, 1
+        while chosen in self.names:
+            number += 1
+            chosen = f"{wanted}_{number}"
+        self.names.add(chosen)
+        return chosen
+
+    def port(self, wanted: str, argument: ArgumentAttr, element: Attribute) -> SSAValue:
+        name = self.name(wanted)
+        op = fpga.PortOp(name, f"gmem_{name}", fpga.PointerType(element))
+        return self._declare(op, argument)
+
+    def _declare(self, op: fpga.PortOp | fpga.ScalarOp, argument: ArgumentAttr) -> SSAValue:
+        copy_location(self.task, op)
+        self.body.add(op)
+        self.declared.append(op)
+        self.arguments.append(argument)
+        return op.result
+
+    def declare_dims(self) -> None:
+        """Lengths, then capacities, after every buffer."""
+        for name in self.dims:
+            self.lengths[name] = self.port(f"len_{name}", ArgumentAttr("length", 0, name), IndexType())
+        for name in self.dims:
+            scalar = fpga.ScalarOp(self.name(f"cap_{name}"))
+            self.capacities[name] = self._declare(scalar, ArgumentAttr("capacity", 0, name))
+
+    def dense(self, wanted: str, argument: ArgumentAttr, type: TensorType) -> Memory:
+        """One buffer. The map of capacities is filled in later, by `declare_dims`."""
+        pointer = self.port(wanted, argument, type.element)
+        return Memory(pointer, type.shape, self.capacities)
+
+    def sparse(self, wanted: str, number: int, type: TensorType) -> Sparse:
+        """The four buffers of a sparse operand."""
+        pointers = [
+            self.port(f"{wanted}_{part}", ArgumentAttr("operand", number, part), element or type.element)
+            for part, element in SPARSE_PARTS
+        ]
+        return Sparse(*pointers)
+
+    def striped(self, wanted: str, number: int, elements: Sequence[Attribute]) -> list[SSAValue]:
+        """One buffer a channel; `elements` gives each port's element or word."""
+        return [
+            self.port(f"{wanted}_{channel}", ArgumentAttr("operand", number, f"stripe:{channel}"), element)
+            for channel, element in enumerate(elements)
+        ]
+
+    def scratch_buffer(self, wanted: str, type: TensorType) -> Memory:
+        self.scratch.append(type)
+        return self.dense(wanted, ArgumentAttr("scratch", len(self.scratch) - 1), type)
+
+    def prune(self) -> None:
+        """Drop arguments without a use, set each port's access, and give ports their memory channels."""
+        kept = [(op, argument) for op, argument in zip(self.declared, self.arguments, strict=True) if _used(op)]
+        for op in self.declared:
+            if not _used(op):
+                op.detach()
+                op.erase()
+        self._drop_scratch([argument for _, argument in kept])
+        self.declared = [op for op, _ in kept]
+        for op in self.declared:
+            if isinstance(op, fpga.PortOp):
+                op.properties["access"] = StringAttr(_access(op.result))
+
+    def _drop_scratch(self, arguments: list[ArgumentAttr]) -> None:
+        used = [item.index.data for item in arguments if item.role.data == "scratch"]
+        self.scratch = [self.scratch[number] for number in used]
+        self.arguments = [
+            ArgumentAttr("scratch", used.index(item.index.data)) if item.role.data == "scratch" else item
+            for item in arguments
+        ]
+
+    def assign_banks(self, channels: int) -> None:
+        """Spread the ports over the memory's channels, a striped operand's stripe i on the i-th from where it
+        starts."""
+        ports = [op for op in self.declared if isinstance(op, fpga.PortOp)]
+        for number, op in enumerate(ports):
+            op.properties["bank"] = IntegerAttr(number % channels, 64)
+
+
+def _used(op: fpga.PortOp | fpga.ScalarOp) -> bool:
+    return any(True for _ in op.result.uses)
+
+
+def _access(pointer: SSAValue) -> str:
+    found = set(_accesses(pointer))
+    return "both" if len(found) > 1 else found.pop()
+
+
+def _accesses(pointer: SSAValue) -> Iterable[str]:
+    for use in pointer.uses:
+        op: Operation = use.operation
+        if isinstance(op, fpga.IsolatedOp):
+            yield from _accesses(op.block.args[use.index])
+        else:
+            yield "write" if isinstance(op, fpga.StoreOp) else "read"

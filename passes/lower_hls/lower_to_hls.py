@@ -1,0 +1,64 @@
+"""lower-to-hls: the kernels placed on an FPGA as processes, FIFOs, ports and on-chip memory.
+
+*Before*: presence is explicit; each unit on "fpga" is a `task.kernel` of mp.compute, mp.topk, mp.select and
+mp.constant; its `schedule`, if any, says what the kernel is to look like.
+*After*: the module holds one `fpga.kernel` for each of them, of the same name, after everything else; the task
+kernels stay for the host's lowering. Nothing is left to decide for the backend.
+
+    task.kernel @scan on "fpga" stages ["relevancy"] (%q, %keys) { ... mp.compute ... }
+becomes, besides,
+    fpga.kernel @scan task "scan" arguments [...] scratch [] { fpga.port ... fpga.process "compute_s" ... }
+"""
+
+from __future__ import annotations
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from hetc.dialects import fpga
+from hetc.dialects.locations import copy_location
+from hetc.dialects.mp import ConstantOp
+from hetc.dialects.task import KernelOp as TaskOp
+from hetc.passes.lower_hls.initiation import annotate_intervals
+from hetc.passes.lower_hls.kernel import KernelBuilder
+from hetc.passes.lower_hls.plan import FpgaPlan
+from hetc.passes.lower_hls.returns import lower_returns
+from hetc.passes.lower_hls.statements import lower_statement
+
+
+class LowerToHlsPass(ModulePass):
+    """Adds an fpga.kernel for every task.kernel on "fpga". Raises LoweringRefused for what it cannot express."""
+
+    name = "lower-to-hls"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        tasks = [item for item in op.walk() if isinstance(item, TaskOp) and item.device.data == "fpga"]
+        for task in tasks:
+            op.body.block.add_op(lower_kernel(task))
+
+
+def lower_kernel(task: TaskOp) -> fpga.KernelOp:
+    """The FPGA kernel of one task kernel."""
+    builder = KernelBuilder(task, FpgaPlan.of(task))
+    constants = [op for op in task.block.ops if isinstance(op, ConstantOp)]
+    statements = [op for op in task.block.ops if op is not task.returned and not isinstance(op, ConstantOp)]
+    builder.declare_operands({})
+    builder.declare_results()
+    for number, constant in enumerate(constants):
+        builder.declare_constant(constant, number)
+    builder.place_intermediates(_made_by(statements))
+    builder.interface.declare_dims()
+    for statement in statements:
+        lower_statement(builder, statement)
+    lower_returns(builder)
+    kernel = builder.finish()
+    for nested in kernel.walk():
+        copy_location(task, nested)
+    annotate_intervals(kernel)
+    return kernel
+
+
+def _made_by(statements: list[Operation]) -> list[SSAValue]:
+    return [result for statement in statements for result in statement.results]
