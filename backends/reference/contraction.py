@@ -22,8 +22,8 @@ def contract(left: Lanes, right: Lanes, axis: int, extent: int, mask: Mapping[Ax
     consumed = [one for axes, one in conditions if axis in axes and not one.all()]
     count = _count(consumed, axis, extent)
     factors = [left, right]
-    arrays = [_drop_unstored(item.value, item) for item in factors]
-    sizes = [None if item.magnitude is None else _drop_unstored(item.magnitude, item) for item in factors]
+    arrays = [item.value for item in factors]
+    sizes = [item.magnitude for item in factors]
     for one in consumed:
         place = next((k for k in (0, 1) if _fits(one, arrays[k])), None)
         if place is None:
@@ -40,10 +40,6 @@ def contract(left: Lanes, right: Lanes, axis: int, extent: int, mask: Mapping[Ax
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         return None
     return value, count, _matrix_product(first, second, axis, extent)
-
-
-def _drop_unstored(array: np.ndarray, lanes: Lanes) -> np.ndarray:
-    return array if lanes.zero is None else np.where(lanes.zero, 0.0, array)
 
 
 def _fits(one: BoolArray, array: np.ndarray) -> bool:

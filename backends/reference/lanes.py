@@ -27,7 +27,8 @@ class Lanes:
     """value: float64, int64 or bool, broadcastable over the axes in force.
     axes: the axes that the value is an expression of (its array may still be of extent 1 there).
     conditions: where it is present: everywhere if empty.
-    zero: where it is an unstored sparse zero (0 * x and 0 / x are 0 there), or None for nowhere.
+    unstored: where it is 0 because a sparse entry is not stored (0 * x and 0 / x are 0 there), apart by the axes
+        that the entry's position mentions.
     magnitude: what its rounding errors are relative to (floats, when asked for; see `magnitude`).
     doubt: of a condition, where an evaluation in f32 may decide otherwise, or None for nowhere (with magnitudes).
     span: (axis, start, stop) of an index that runs over start..stop-1 along its own axis.
@@ -36,7 +37,7 @@ class Lanes:
     value: np.ndarray
     axes: Axes = NOWHERE
     conditions: Conditions = field(default_factory=dict)
-    zero: BoolArray | None = None
+    unstored: Conditions = field(default_factory=dict)
     magnitude: NDArray[np.float64] | None = None
     doubt: BoolArray | None = None
     span: tuple[int, int, int] | None = None
@@ -83,6 +84,23 @@ def implied_by(guard: Lanes, conditions: Conditions, when: bool = True) -> dict[
     for axes, mask in conditions.items():
         found = merge([found, condition(axes | guard.axes, mask | ~demanded)])
     return found
+
+
+def either(several: Iterable[Conditions]) -> dict[Axes, BoolArray]:
+    """The union of several sets of masks, kept apart by axes."""
+    united: dict[Axes, BoolArray] = {}
+    for masks in several:
+        for axes, mask in masks.items():
+            united[axes] = united[axes] | mask if axes in united else mask
+    return united
+
+
+def where_any(masks: Conditions) -> BoolArray | None:
+    """Where at least one of the masks holds; None where there are none."""
+    total: BoolArray | None = None
+    for mask in masks.values():
+        total = mask if total is None else total | mask
+    return total
 
 
 def any_doubt(lanes: Iterable[Lanes]) -> BoolArray | None:

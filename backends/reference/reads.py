@@ -74,8 +74,8 @@ def read_stored(
     value = np.where(is_stored, value, 0).astype(kind)
     axes = axes_of([*indices, *([] if guard is None else [guard])])
     size = np.abs(value) if environment.magnitudes and isinstance(tensor.type.element, AnyFloat) else None
-    zero = None if environment.strict else ~is_stored
-    return Lanes(value, axes, conditions, zero, size), Lanes(is_stored, axes, conditions)
+    unstored = {} if environment.strict else {axes: ~is_stored}
+    return Lanes(value, axes, conditions, unstored, size), Lanes(is_stored, axes, conditions, unstored)
 
 
 def _bounds(

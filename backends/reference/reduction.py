@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from xdsl.dialects.arith import MulfOp
@@ -25,6 +25,7 @@ class Partial:
     count: np.ndarray
     position: np.ndarray | None = None
     magnitude: np.ndarray | None = None
+    unstored: dict[Axes, np.ndarray] = field(default_factory=dict)
 
 
 class Reduction:
@@ -62,10 +63,11 @@ class Reduction:
         frame = Frame(self.axis, self.frame.elements * max(stop - start, 1), (*self.frame.exists, inside))
         mask = {index.axes | length.axes: inside}
         product = self._sum_of_products()
-        if product is not None:
+        if product is not None:  # not with unstored entries: which of a sum's terms are matters to what uses it
             self.evaluator.body(self.op.body.block, frame, bindings, without=product)
             factors = bindings[product.lhs], bindings[product.rhs]
-            contracted = contract(*factors, self.axis, stop - start, mask)
+            plain = not (factors[0].unstored or factors[1].unstored)
+            contracted = contract(*factors, self.axis, stop - start, mask) if plain else None
             if contracted is not None:
                 value, count, size = contracted
                 axes = factors[0].axes | factors[1].axes
@@ -81,22 +83,34 @@ class Reduction:
         self, ended: YieldOp, bindings: dict[SSAValue, Lanes], mask: dict[Axes, np.ndarray], start: int, stop: int
     ) -> tuple[Lanes, Partial]:
         lanes = bindings[ended.value]
+        if ended.present is not None:
+            lanes = self._guarded(lanes, bindings[ended.present])
         taken = np.asarray(next(iter(mask.values())))
         for axes, one in lanes.conditions.items():
             if self.axis in axes:
                 taken = taken & one
-        if ended.present is not None:
-            guard = bindings[ended.present]
-            taken = taken & guard.holds()
-            lanes = replace(lanes, axes=lanes.axes | guard.axes)
         size = lanes.magnitude
         extent = stop - start
-        return lanes, self._reduce(
+        partial = self._reduce(
             _with_axis(lanes.value, self.axis, extent),
             _with_axis(taken, self.axis, extent),
             None if size is None else _with_axis(size, self.axis, extent),
             start,
         )
+        if self.kind in ("sum", "any", "count"):
+            partial.unstored = {
+                axes: np.all(_with_axis(mask, self.axis, extent), axis=0)
+                for axes, mask in lanes.unstored.items()
+                if self.axis not in axes
+            }
+        return lanes, partial
+
+    def _guarded(self, lanes: Lanes, guard: Lanes) -> Lanes:
+        """The lanes under the region's own `if`. In the explicit form it says which lanes are combined and no more;
+        before, it is a condition like any other, passed on if it does not mention this index."""
+        axes = guard.axes | {self.axis} if self.evaluator.environment.strict else guard.axes
+        conditions = merge([lanes.conditions, guard.conditions, {axes: guard.value}])
+        return replace(lanes, axes=lanes.axes | axes, conditions=conditions)
 
     def _sum_of_products(self) -> MulfOp | None:
         """The product that a sum is over, where nothing else uses it and its presence is that of its factors."""
@@ -143,12 +157,13 @@ class Reduction:
             later = (better & (first.value == first.value)) | nan_wins | (first.position < 0)
             position = np.where(later & (second.position >= 0), second.position, first.position)
             return Partial(np.where(later, second.value, first.value), count, position)
+        unstored = {axes: mask & second.unstored[axes] for axes, mask in first.unstored.items()}
         combiner = np.add if self.kind == "count" else _COMBINERS[self.kind]
         size = None
         if first.magnitude is not None and second.magnitude is not None:
             rule = {"sum": np.add, "mean": np.add, "prod": np.multiply}.get(self.kind, np.maximum)
             size = rule(first.magnitude, second.magnitude)
-        return Partial(combiner(first.value, second.value), count, magnitude=size)
+        return Partial(combiner(first.value, second.value), count, magnitude=size, unstored=unstored)
 
     def _neutral(self, dtype: np.dtype) -> float | int | bool:
         """What combining over nothing gives (of an argmax: the value that any other beats)."""
@@ -178,7 +193,8 @@ class Reduction:
             value = wrap(value, self.op.result.type) if value.dtype != np.bool_ else value
         elif self.evaluator.environment.magnitudes:
             size = np.zeros_like(value) if size is None else np.where(np.isfinite(size), size, np.inf)
-        return Lanes(value, axes, conditions, magnitude=size)
+        unstored = {key: mask & (value == 0) for key, mask in total.unstored.items()}
+        return Lanes(value, axes, conditions, unstored, size)
 
 
 _COMBINERS: dict[str, np.ufunc] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,17 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from hetc.backends.reference.arithmetic import FUNCTIONS
 from hetc.backends.reference.environment import Environment, OracleError, along
-from hetc.backends.reference.lanes import Lanes, any_doubt, axes_of, condition, implied_by, merge
+from hetc.backends.reference.lanes import (
+    Axes,
+    Lanes,
+    any_doubt,
+    axes_of,
+    condition,
+    either,
+    implied_by,
+    merge,
+    where_any,
+)
 from hetc.backends.reference.magnitude import magnitude
 from hetc.backends.reference.reads import ReadCounter, read, read_stored
 from hetc.backends.reference.tensors import SparseTensor, Tensor, stored, stored_magnitude
@@ -28,16 +38,6 @@ from hetc.dialects.mp import (
     extent_key,
 )
 from hetc.numerics.tolerance import tolerance
-
-# f(0) = 0: an unstored zero stays one.
-_KEEPS_ZERO = {
-    "arith.negf", "math.absf", "math.absi", "math.sqrt", "math.sin", "math.tanh", "math.erf", "math.floor",
-    "math.ceil", "math.roundeven", "arith.sitofp", "arith.fptosi", "arith.extsi", "arith.trunci", "arith.index_cast",
-}  # fmt: skip
-_ZERO_WHERE_BOTH = {
-    "arith.addf", "arith.subf", "arith.addi", "arith.subi", "arith.maximumf", "arith.minimumf", "arith.maxsi",
-    "arith.minsi",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class RegionEvaluator:
     def _round(self, op: RoundOp, x: Lanes) -> Lanes:
         value = stored(x.value, op.element)
         size = None if x.magnitude is None else stored_magnitude(x.magnitude, value, op.element)
-        return Lanes(value, x.axes, x.conditions, x.zero, size)
+        return Lanes(value, x.axes, x.conditions, remains_zero(value, [x]), size)
 
     def _scalar(self, op: Operation, operands: list[Lanes]) -> Lanes:
         function = FUNCTIONS.get(op.name)
@@ -134,8 +134,8 @@ class RegionEvaluator:
             raise OracleError(f"{op.name} is not an operation of a region")
         values = [item.value for item in operands]
         value = np.asarray(function(op, *values))
-        zero = _zero(op.name, operands)
-        if zero is not None and not self.environment.strict:
+        zero = _forced_zero(op.name, operands)
+        if zero is not None:
             value = np.where(zero, np.zeros((), value.dtype), value)
         size = None
         if self.environment.magnitudes and isinstance(op.results[0].type, AnyFloat):
@@ -143,10 +143,11 @@ class RegionEvaluator:
             size = magnitude(op.name, value, values, sizes)
             if zero is not None:
                 size = np.where(zero, 0.0, size)
+        conditions, unstored = merge(item.conditions for item in operands), remains_zero(value, operands)
         doubt = any_doubt(operands) if op.results[0].type == i1 else None
         if op.name == "arith.cmpf" and operands[0].magnitude is not None and operands[1].magnitude is not None:
             doubt = comparison_doubt(*operands)
-        return Lanes(value, axes_of(operands), merge(item.conditions for item in operands), zero, size, doubt)
+        return Lanes(value, axes_of(operands), conditions, unstored, size, doubt)
 
 
 def select(guard: Lanes, chosen: Lanes, other: Lanes) -> Lanes:
@@ -154,23 +155,17 @@ def select(guard: Lanes, chosen: Lanes, other: Lanes) -> Lanes:
     conditions = merge(
         [guard.conditions, implied_by(guard, chosen.conditions), implied_by(guard, other.conditions, when=False)]
     )
-    size = zero = None
+    size = None
     if chosen.magnitude is not None and other.magnitude is not None:
         size = np.where(guard.value, chosen.magnitude, other.magnitude)
-    if chosen.zero is not None or other.zero is not None:
-        nowhere = np.asarray(False)
-        zero = np.where(
-            guard.value,
-            nowhere if chosen.zero is None else chosen.zero,
-            nowhere if other.zero is None else other.zero,
-        )
     value = np.where(guard.value, chosen.value, other.value)
     doubt = any_doubt((guard, chosen, other)) if value.dtype == np.bool_ else None
     if size is not None and guard.doubt is not None:
         # A condition in doubt may choose the other branch: as wrong as the branches differ.
         apart = np.abs(chosen.value - other.value) / tolerance("f32").rtol
         size = np.where(guard.doubt, np.maximum(size, np.where(np.isfinite(apart), apart, np.inf)), size)
-    return Lanes(value, axes_of((guard, chosen, other)), conditions, zero, size, doubt)
+    unstored = remains_zero(value, (guard, chosen, other))
+    return Lanes(value, axes_of((guard, chosen, other)), conditions, unstored, size, doubt)
 
 
 def comparison_doubt(left: Lanes, right: Lanes) -> np.ndarray | None:
@@ -183,18 +178,14 @@ def comparison_doubt(left: Lanes, right: Lanes) -> np.ndarray | None:
     return doubt if doubt.any() else None
 
 
-def _zero(name: str, operands: list[Lanes]) -> np.ndarray | None:
-    """Where the result is an unstored sparse zero: x * 0 and 0 / x, sums of such zeros, functions with f(0) = 0."""
-    zeros = [item.zero for item in operands]
-    if all(item is None for item in zeros):
-        return None
+def _forced_zero(name: str, operands: list[Lanes]) -> np.ndarray | None:
+    """Where a product or quotient is 0 whatever its other operand is: an unstored factor or numerator."""
     if name in ("arith.mulf", "arith.muli"):
-        present = [item for item in zeros if item is not None]
-        return present[0] if len(present) == 1 else present[0] | present[1]
-    if name in ("arith.divf", "arith.floordivsi"):
-        return zeros[0]
-    if name in _KEEPS_ZERO:
-        return zeros[0]
-    if name in _ZERO_WHERE_BOTH and zeros[0] is not None and zeros[1] is not None:
-        return zeros[0] & zeros[1]
-    return None
+        return where_any(either(item.unstored for item in operands))
+    return where_any(operands[0].unstored) if name in ("arith.divf", "arith.floordivsi") else None
+
+
+def remains_zero(value: np.ndarray, operands: Iterable[Lanes]) -> dict[Axes, np.ndarray]:
+    """Where the result of these operands is 0 at an unstored entry."""
+    flags = either(item.unstored for item in operands)
+    return {axes: mask & (value == 0) for axes, mask in flags.items()} if flags else {}

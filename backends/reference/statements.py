@@ -139,15 +139,12 @@ def rope(op: RopeOp, environment: Environment, tensors: Tensors) -> tuple[Tensor
     size = None
     if environment.magnitudes:
         size = magnitude + np.where(along(rotated, axis, rank), np.take(magnitude, partner, axis), 0.0)
-    passes = along(~rotated, axis, rank)
     found = dict(conditions)
     for dims_of, mask in conditions.items():
         if axis in dims_of:
             found[dims_of] = found[dims_of] & np.take(mask, partner, axis)
     for dims_of, mask in _with_guard(positions).items():
-        key = dims_of | {axis}
-        demanded = mask | passes
-        found[key] = found[key] & demanded if key in found else demanded
+        found[dims_of] = found[dims_of] & mask if dims_of in found else mask
     return (make_tensor(environment, type_, turned, found, size),)
 
 

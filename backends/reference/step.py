@@ -91,12 +91,13 @@ def run_kernel(
     arguments: Sequence[Given | Tensor | SparseTensor],
     dims: Dims,
     *,
-    strict: bool = False,
+    strict: bool = True,
     magnitudes: bool = True,
     elements_at_once: int = 1 << 24,
 ) -> list[Tensor | SparseTensor]:
     """Execute one task.kernel on the arguments that it received: its results, each with `array` (float64, int64 or
-    bool of the live extents), `present` and `magnitude`. Arguments and dims as for `run_step`."""
+    bool of the live extents), `present` and `magnitude`. Arguments and dims as for `run_step`. Kernels are cut after
+    presence was made explicit, so that `strict` is the default."""
     if len(arguments) != len(kernel.block.args):
         raise OracleError(f"{kernel.sym_name.data} takes {len(kernel.block.args)} arguments, got {len(arguments)}")
     with np.errstate(all="ignore"):

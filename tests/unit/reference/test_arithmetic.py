@@ -77,7 +77,10 @@ def test_float_comparisons(predicate: str, function: Callable[[float, float], bo
 
 @pytest.mark.parametrize(
     ("predicate", "function"),
-    [("eq", int.__eq__), ("ne", int.__ne__), ("slt", int.__lt__), ("sle", int.__le__), ("sgt", int.__gt__), ("sge", int.__ge__)],
+    [
+        ("eq", int.__eq__), ("ne", int.__ne__), ("slt", int.__lt__),
+        ("sle", int.__le__), ("sgt", int.__gt__), ("sge", int.__ge__),
+    ],
 )  # fmt: skip
 def test_integer_comparisons(predicate: str, function: Callable[[int, int], bool]) -> None:
     a, b = (np.array(grid).ravel() for grid in np.meshgrid(I32, I32))
