@@ -118,17 +118,22 @@ def attention_scale(head_dims: int, context: int, factor: float = 40.0, original
 
 @dataclass
 class Layer:
-    """Weights and constants of one layer. wk [E, D], wq [R, H, D], ww [E, H]; gain, bias [D]."""
+    """Weights and constants of one layer.
+
+    wk [E, D], wq [R, H, D], ww [E, H]; gain, bias [D]; wuk [G, N, V] and wuv [G, V, N] expand a latent to keys and
+    values. rotation: the Hadamard matrix [D, D]. frequencies: of the indexer's RoPE. count: tokens attended to.
+    """
 
     wk: Array
     gain: Array
     bias: Array
     wq: Array
     ww: Array
+    wuk: Array
+    wuv: Array
     rotation: Array
     frequencies: Array
     count: int
-    latent: int
     score_scale: float
     epsilon: float = 1e-6
 
@@ -144,7 +149,7 @@ class Sequence:
 
 @dataclass
 class Token:
-    """What a step computed for one sequence: index scores [T], the picked positions, the output [G, V]."""
+    """What a step computed for one sequence: index scores [T], the picked positions, the output [G, N]."""
 
     scores: Array
     picked: NDArray[np.int64]
@@ -175,15 +180,26 @@ def index_scores(layer: Layer, memory: Sequence, x: Array, qr: Array) -> Array:
         return memory.scales * (np.maximum(products, 0) * weight).sum(-1)
 
 
-def attend(layer: Layer, memory: Sequence, picked: NDArray[np.int64], query: Array) -> Array:
-    """[G, V]: absorbed attention of query [G, C] over the picked latents, whose first `latent` channels are values."""
+def attend(layer: Layer, memory: Sequence, picked: NDArray[np.int64], plain: Array, rotary: Array) -> Array:
+    """[G, N]: latent attention over the picked tokens, head by head: keys and values are expanded, not absorbed.
+
+    plain [G, N] and rotary [G, P] are the query's parts without and with position; a latent's last P channels are
+    the token's rotary key."""
+    heads, _, latent = layer.wuk.shape
     rows = memory.latents[picked]
-    return softmax(query @ rows.T * layer.score_scale) @ rows[:, : layer.latent]
+    output = np.zeros((heads, layer.wuv.shape[2]))
+    for head in range(heads):
+        keys = np.concatenate([rows[:, :latent] @ layer.wuk[head].T, rows[:, latent:]], axis=1)
+        query = np.concatenate([plain[head], rotary[head]])
+        output[head] = softmax(keys @ query * layer.score_scale) @ (rows[:, :latent] @ layer.wuv[head])
+    return output
 
 
-def step(layer: Layer, memory: Sequence, x: Array, qr: Array, query: Array, latent: Array) -> tuple[Sequence, Token]:
-    """One decode step of one sequence: x [E], qr [R], query [G, C] (absorbed, rotated), latent [C]."""
+def step(
+    layer: Layer, memory: Sequence, x: Array, qr: Array, plain: Array, rotary: Array, latent: Array
+) -> tuple[Sequence, Token]:
+    """One decode step of one sequence: x [E], qr [R], plain [G, N], rotary [G, P], latent [V + P]."""
     memory = append_key(layer, memory, x, latent)
     scores = index_scores(layer, memory, x, qr)
     picked = best(scores, layer.count)
-    return memory, Token(scores, picked, attend(layer, memory, picked, query))
+    return memory, Token(scores, picked, attend(layer, memory, picked, plain, rotary))

@@ -1,0 +1,175 @@
+"""Two ways to execute a pipeline behind one interface: the oracle on the module, and the compiled program emulated.
+
+A test written against `Session` runs on both. Arrays are float64 or integers on both sides, already rounded to the
+declared types (see `rounded`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from hetc.backends.reference import SparseMatrix, StepResult, run_step
+from hetc.compiler.driver import Options, compile_source_file, front_end, write_directory
+from hetc.compiler.report import pipeline_of
+from hetc.dialects.mp import DimAttr, PipelineOp, dtype_name
+from hetc.numerics import dtype_of, encode, round_to
+from hetc.source import read_source
+
+Dims = Mapping[str, int]
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def rounded(values: np.ndarray, dtype: str) -> np.ndarray:
+    """The nearest values of a float type, as float64."""
+    return round_to(values, dtype)
+
+
+class Session(ABC):
+    """A state of one pipeline, and its step."""
+
+    lengths: dict[str, np.ndarray]
+
+    @abstractmethod
+    def load(self, name: str, array: np.ndarray) -> None:
+        """Set a memory: an array over capacities (dense) of which the first `lengths` rows are live."""
+
+    @abstractmethod
+    def call(self, **tensors: np.ndarray) -> dict[str, np.ndarray]:
+        """One step: its outputs over live extents, as float64, integers or bool."""
+
+    @abstractmethod
+    def memory(self, name: str) -> np.ndarray:
+        """A dense memory's contents; rows past the live ones are unspecified."""
+
+
+class OracleSession(Session):
+    """Executes the module of the front end, in float64."""
+
+    def __init__(self, module: ModuleOp, capacities: Dims, lengths: Mapping[str, Any]):
+        self.module = module
+        self.pipeline: PipelineOp = pipeline_of(module)
+        (self.step,) = self.pipeline.steps
+        self.capacities = dict(capacities)
+        self.lengths = {name: np.atleast_1d(np.asarray(value)) for name, value in lengths.items()}
+        self.memories: dict[str, Any] = {}
+        self.last: StepResult | None = None
+        for name, declaration in self.pipeline.declarations.items():
+            if declaration.role.data == "memory":
+                self.memories[name] = self._empty(declaration.type)
+
+    def _empty(self, type_: Any) -> Any:
+        shape = tuple(size if isinstance(size, int) else self.capacities[size] for size in type_.shape)
+        if type_.is_sparse:
+            none = np.zeros(0, np.int64)
+            return SparseMatrix(shape[0], shape[1], none, none, none)
+        return np.zeros(shape, np.float64 if _is_float(dtype_name(type_.element)) else np.int64)
+
+    def load(self, name: str, array: np.ndarray) -> None:
+        assert array.shape == self.memories[name].shape
+        self.memories[name] = array
+
+    def call(self, **tensors: np.ndarray) -> dict[str, np.ndarray]:
+        extents = {name: value for name, value in _extents(self.pipeline, tensors).items() if name not in self.lengths}
+        during: dict[str, int | np.ndarray] = dict(extents)
+        for name, size in self.pipeline.steps[self.step].grows.data.items():
+            rows = extents[size.symbol.data] if isinstance(size, DimAttr) else size.value.data
+            grown = self.lengths[name] + rows
+            during[name] = grown if self.pipeline.dims[name].per is not None else int(grown[0])
+        result = run_step(self.module, self.step, tensors, self.memories, during)
+        self.last = result
+        self.memories.update(result.memories)
+        self.lengths.update({name: np.atleast_1d(during[name]) for name in self.lengths if name in during})
+        return result.outputs
+
+    def value(self, name: str) -> np.ndarray:
+        """A named value of the last step, with NaN where a float is absent."""
+        assert self.last is not None
+        for value, tensor in self.last.values.items():
+            if value.name_hint == name:
+                array = np.asarray(tensor.array)
+                return np.where(tensor.present, array, np.nan) if array.dtype.kind == "f" else array
+        raise KeyError(name)
+
+    def memory(self, name: str) -> np.ndarray:
+        return np.asarray(self.memories[name])
+
+
+class ProgramSession(Session):
+    """Runs a compiled program: C simulation of the FPGA kernels, Triton's interpreter for the GPU's."""
+
+    def __init__(self, program: Any, capacities: Dims, lengths: Mapping[str, Any]):
+        self.program = program
+        self.specification = program.PIPELINE
+        (self.step,) = self.specification.steps
+        self.state = program.new_state(**capacities)
+        self.state.set_lengths(**lengths)
+
+    @property
+    def lengths(self) -> dict[str, np.ndarray]:  # type: ignore[override]
+        return self.state.lengths
+
+    def load(self, name: str, array: np.ndarray) -> None:
+        tensor = self.specification.tensors[name]
+        growing = [item for item in tensor.dims if item in self.specification.growing]
+        lengths = self.state.lengths[growing[0]].copy() if growing else None
+        self.state.load(name, _as_stored(array, tensor.element), lengths)
+
+    def call(self, **tensors: np.ndarray) -> dict[str, np.ndarray]:
+        given = {name: _as_stored(value, self.specification.tensors[name].element) for name, value in tensors.items()}
+        outputs = self.program.step(self.step)(self.state, **given)
+        return {name: _plain(value) for name, value in outputs.items()}
+
+    def memory(self, name: str) -> np.ndarray:
+        return self.state.read(name)
+
+
+def _is_float(element: str) -> bool:
+    return element != "index" and dtype_of(element).is_float
+
+
+def _as_stored(values: np.ndarray, element: str) -> np.ndarray:
+    return encode(values, "i32" if element == "index" else element)
+
+
+def _plain(value: Any) -> np.ndarray:
+    """An output (numpy or torch) as float64, int64 or bool."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = (value.float() if value.is_floating_point() else value).numpy()
+    array = np.asarray(value)
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64)
+    return array if array.dtype.kind == "b" else array.astype(np.float64)
+
+
+def _extents(pipeline: PipelineOp, tensors: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Run-time dims as the given tensors have them."""
+    found: dict[str, int] = {}
+    for name, array in tensors.items():
+        for key, size in zip(pipeline.declarations[name].type.shape, np.shape(array), strict=True):
+            if isinstance(key, str):
+                found[key] = size
+    return found
+
+
+@cache
+def module_of(path: str, dims: tuple[tuple[str, int], ...] = ()) -> ModuleOp:
+    """The front end's module of a file below the project's root."""
+    return front_end(read_source(ROOT / path), Options(dims=dict(dims)))
+
+
+def compile_to(
+    path: str, out: Path, dims: Dims | None = None, estimate: Dims | None = None, pins: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Compile a file below the project's root into `out`; gives the compiler's report."""
+    options = Options(dims=dims or {}, estimate=estimate or {}, pins=pins or {})
+    compilation = compile_source_file(read_source(ROOT / path), options)
+    write_directory(compilation, out)
+    return compilation.report

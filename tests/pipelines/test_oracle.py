@@ -1,0 +1,44 @@
+"""The front end and the oracle against the twins: what each pipeline means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hetc.diagnostics import DiagnosticError
+from tests.executors import OracleSession, module_of
+from tests.pipelines import drives
+
+LENGTHS = ([0], [1, 0, 40], [7, 8, 9], [63, 64, 65, 200])
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+@pytest.mark.parametrize("exact", [False, True])
+def test_pages(lengths: list[int], exact: bool) -> None:
+    capacity = max(lengths) + drives.STEPS
+    session = OracleSession(module_of("tests/pipelines/pages.mp"), {"B": len(lengths), "T": capacity}, {"T": lengths})
+    drives.drive_pages(session, np.random.default_rng(sum(lengths)), lengths, exact, capacity)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_decay(lengths: list[int]) -> None:
+    capacity = max(lengths) + drives.STEPS
+    session = OracleSession(module_of("tests/pipelines/decay.mp"), {"B": len(lengths), "T": capacity}, {"T": lengths})
+    drives.drive_decay(session, np.random.default_rng(sum(lengths)), lengths, capacity)
+
+
+@pytest.mark.parametrize(("live", "added", "tau"), [(0, 1, -9.0), (0, 64, 0.0), (100, 3, 2.0), (300, 5, 1e9)])
+@pytest.mark.parametrize("exact", [False, True])
+def test_codebook(live: int, added: int, tau: float, exact: bool) -> None:
+    module = module_of("tests/pipelines/codebook.mp")
+    session = OracleSession(module, {"N": live + drives.STEPS * added}, {"N": live})
+    drives.drive_codebook(session, np.random.default_rng(live + added), live, added, tau, exact)
+
+
+def test_a_ring_memory_is_refused_where_it_is_declared() -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        module_of("tests/pipelines/bank.mp")
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code, diagnostic.message) == ("HET301", "ring memories are not supported yet")
+    assert diagnostic.span is not None
+    assert (diagnostic.span.line, diagnostic.span.column, diagnostic.span.text) == (7, 18, "ring")
