@@ -21,7 +21,7 @@ Value: TypeAlias = SSAValue | int | float
 
 index = IndexType()
 _ORDER: tuple[Attribute, ...] = (f32, i64, index, i32)
-_INTEGER_LIMIT = {i32: 2**31, i64: 2**63, index: 2**31}
+_INTEGER_LIMIT: dict[Attribute, int] = {i32: 2**31, i64: 2**63, index: 2**31}
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _CMPF = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
@@ -80,7 +80,7 @@ class Arithmetic:
         limit = _INTEGER_LIMIT.get(type_, 2)
         if not -limit <= number < limit:
             raise TypeMismatch(f"{number} does not fit {type_name(type_)}")
-        return self.add(arith.ConstantOp(IntegerAttr(number, type_)))  # type: ignore[arg-type]
+        return self.add(arith.ConstantOp(IntegerAttr(number, type_)))  # type: ignore[call-overload]
 
     def materialize(self, value: Value) -> SSAValue:
         return value if isinstance(value, SSAValue) else self.constant(value, type_of(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from lark import Token, Tree
@@ -109,12 +110,8 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         if len(items) == 1 and isinstance(items[0], ast.Call):
             return ast.Effect(items[0], items[0].span)
         span = self._span(items[0], items[-1])
-        raise self._refuse(
-            "HET012",
-            "this expression does nothing",
-            span,
-            help="a statement is `name[indices] = value` or `append(...)`",
-        )
+        help = "a statement is `name[indices] = value` or `append(...)`"
+        raise self._refuse("HET012", "this expression does nothing", span, help=help)
 
     def define(self, parts: list[Part]) -> ast.Define:
         items, operator, value = parts
@@ -189,7 +186,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         name = self._name(head)
         keywords = _of(list(arguments), ast.Keyword)
         plain = tuple(item for item in arguments if not isinstance(item, ast.Keyword))
-        for before, after in zip(arguments, arguments[1:], strict=False):
+        for before, after in pairwise(arguments):
             if isinstance(before, ast.Keyword) and not isinstance(after, ast.Keyword):
                 raise self._refuse("HET012", "a plain argument after a named one", after.span)
         return ast.Call(name.name, indices, plain, keywords, name.span, self._span(head, close))
@@ -221,6 +218,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         last = first if last is None else last
         start = first.start_pos if isinstance(first, Token) else first.span.start
         end = last.end_pos if isinstance(last, Token) else last.span.end
+        assert start is not None and end is not None
         return Span(self.source, start, end)
 
     def _refuse(self, code: str, message: str, span: Span, help: str | None = None) -> DiagnosticError:

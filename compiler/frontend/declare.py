@@ -6,8 +6,8 @@ from xdsl.dialects.builtin import AnyFloat, IntegerType
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate, evaluate_integer
-from hetc.compiler.frontend.emit_expression import DTYPES
 from hetc.compiler.frontend.environment import Declared, Environment, Refused
+from hetc.compiler.frontend.functions import DTYPES
 from hetc.diagnostics import Related, suggest
 from hetc.dialects.mp import ELEMENT_TYPES, SparseAttr, TensorType
 
@@ -33,7 +33,8 @@ def declare_tensors(pipeline: ast.Pipeline, environment: Environment) -> None:
 
 
 def _declare(pipeline: ast.Pipeline, item: ast.Declaration, environment: Environment) -> Declared:
-    others = {name: found.span for name, found in (*environment.declared.items(), *environment.dims.items())}
+    others = {dim.name: dim.span for dim in environment.dims.values()}
+    others.update((before.name, before.span) for before in environment.declared.values())
     others[pipeline.name] = pipeline.name_span
     if item.name in others:
         related = (Related(others[item.name], "first declared here"),)
@@ -85,9 +86,7 @@ def _initial(item: ast.Declaration, type_: TensorType, environment: Environment)
     if item.initial is None:
         return None
     if item.role != "memory":
-        message = f"only a memory has an initial value, `{item.name}` is an {item.role}".replace(
-            "an weight", "a weight"
-        )
+        message = f"only a memory has an initial value, not the {item.role} `{item.name}`"
         raise environment.refuse("HET201", message, item.initial.span)
     names = [node for node, _ in ast.walk(item.initial) if isinstance(node, ast.Name)]
     if any(node.name in environment.declared for node in names):

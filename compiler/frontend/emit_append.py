@@ -21,10 +21,11 @@ class AppendEmitter:
 
     def emit(self, call: ast.Call) -> None:
         environment = self.environment
-        if len(call.arguments) != 2 or call.keywords or not isinstance(call.arguments[0], ast.Name):
+        memory = call.arguments[0] if len(call.arguments) == 2 and not call.keywords else None
+        if not isinstance(memory, ast.Name):
             message = "`append` takes a memory and the tensor with its new rows: `append(keys, k8)`"
             raise environment.refuse("HET108", message, call.span)
-        memory, rows = call.arguments
+        rows = call.arguments[1]
         declared = self._memory(memory)
         before = environment.appended.get(declared.name)
         if before is not None:
@@ -35,9 +36,8 @@ class AppendEmitter:
         along = self._along(declared, call)
         if not isinstance(rows, ast.Name):
             message = "the rows of an append are a whole tensor"
-            raise environment.refuse(
-                "HET108", message, rows.span, help="define them in a statement, then append the name"
-            )
+            help = "define them in a statement, then append the name"
+            raise environment.refuse("HET108", message, rows.span, help=help)
         environment.used.add(declared.name)
         value = self._rows(declared, along, rows, call)
         target = environment.tensors[declared.name]
@@ -87,7 +87,10 @@ class AppendEmitter:
         single = (*memory.shape[:place], *memory.shape[place + 1 :])
         allowed = (single, whole) if growth == 1 else (whole,)
         if type_.shape not in allowed:
-            message = f"`{rows.name}` has the extents {_text(type_.shape)}, but rows of `{declared.name}` have {_text(allowed[0])}"
+            expected = _text(allowed[0])
+            message = (
+                f"`{rows.name}` has the extents {_text(type_.shape)}, but `{declared.name}` takes rows of {expected}"
+            )
             related = (Related(declared.span, "declared here"),)
             raise environment.refuse("HET104", message, rows.span, related=related)
         if type_.element == memory.element:
@@ -101,9 +104,8 @@ class AppendEmitter:
         if source != target:
             message = f"rows of type {source} cannot be appended to `{declared.name}`, which holds {target}"
             related = (Related(declared.span, "declared here"),)
-            raise self.environment.refuse(
-                "HET106", message, rows.span, related=related, help="cast them in a statement"
-            )
+            help = "cast them in a statement"
+            raise self.environment.refuse("HET106", message, rows.span, related=related, help=help)
 
     def _check_sparse(
         self, declared: Declared, rows: ast.Name, type_: TensorType, place: int, growth: int | str

@@ -10,16 +10,15 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.arithmetic import (
     COMPARISONS,
-    UNARY_FUNCTIONS,
     Arithmetic,
     TypeMismatch,
     Value,
     type_of,
 )
 from hetc.compiler.frontend.constants import NotFoldable, fold_binary, fold_function
-from hetc.compiler.frontend.environment import Environment, Refused
-from hetc.compiler.frontend.extents import INDEXED_FUNCTIONS, KEEPING, REDUCTIONS, SELECTING, IndexInfo
-from hetc.diagnostics import suggest
+from hetc.compiler.frontend.environment import Environment
+from hetc.compiler.frontend.extents import IndexInfo
+from hetc.compiler.frontend.functions import DTYPES, check_call, check_reduction
 from hetc.dialects.locations import file_location
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
@@ -36,13 +35,7 @@ from hetc.dialects.mp import (
 )
 from hetc.source import Span
 
-# What may be cast to: the declared dtypes, without the element type of index tensors.
-DTYPES = tuple(name for name in ELEMENT_TYPES if name != "index")
-FUNCTIONS = (*UNARY_FUNCTIONS, "min", "max", "where", "atan2", "pow", *DTYPES)
-UNSUPPORTED_FUNCTIONS = ("sort", "concat", "age", "clear")
 _CONDITION_REDUCTIONS = ("any", "all", "count")
-# Folding several indices into nested reductions would change these.
-_SINGLE_INDEX_REDUCTIONS = ("mean", "argmax", "argmin")
 _LARGEST_SHIFT = 30
 
 
@@ -189,12 +182,7 @@ class ExpressionEmitter:
 
     def _call(self, expr: ast.Call) -> Value:
         name = expr.function
-        if name not in FUNCTIONS:
-            raise self._unknown_function(expr)
-        if expr.keywords:
-            keyword = expr.keywords[0]
-            raise self.environment.refuse("HET108", f"`{name}` takes no argument `{keyword.name}`", keyword.span)
-        self._check_arity(expr)
+        check_call(expr, self.environment)
         if name == "where":
             return self._where(expr)
         values = [self.emit(argument) for argument in expr.arguments]
@@ -214,29 +202,6 @@ class ExpressionEmitter:
             return result
         return self.arithmetic.function(name, values[0])
 
-    def _unknown_function(self, expr: ast.Call) -> Refused:
-        name = expr.function
-        if name in UNSUPPORTED_FUNCTIONS:
-            return self.environment.refuse("HET301", f"`{name}` is not supported yet", expr.name_span)
-        if name in INDEXED_FUNCTIONS:
-            message = f"`{name}` needs its index in brackets: `{name}[i](...)`"
-            return self.environment.refuse("HET108", message, expr.name_span)
-        if name in self.environment.tensors:
-            message = f"`{name}` is a tensor, not a function"
-            return self.environment.refuse("HET108", message, expr.name_span, help=f"write `{name}[...]`")
-        close = suggest(name, (*FUNCTIONS, *INDEXED_FUNCTIONS))
-        help = f"did you mean `{close}`?" if close else None
-        return self.environment.refuse("HET100", f"unknown function `{name}`", expr.name_span, help=help)
-
-    def _check_arity(self, expr: ast.Call) -> None:
-        name, count = expr.function, len(expr.arguments)
-        low, high = {"where": (2, 3), "min": (2, 8), "max": (2, 8), "atan2": (2, 2), "pow": (2, 2)}.get(name, (1, 1))
-        if not low <= count <= high:
-            expected = str(low) if low == high else f"{low} to {high}"
-            message = f"`{name}` takes {expected} argument{'s' if high > 1 else ''}, got {count}"
-            help = f"a reduction names its index: `{name}[i](...)`" if name in REDUCTIONS else None
-            raise self.environment.refuse("HET108", message, expr.span, help=help)
-
     def _where(self, expr: ast.Call) -> Value:
         condition = self.emit_as(expr.arguments[0], "condition")
         values = [self.emit(argument) for argument in expr.arguments[1:]]
@@ -252,24 +217,7 @@ class ExpressionEmitter:
         return converted if element == type_ else self.add(RoundOp(converted, element)).results[0]
 
     def _reduction(self, expr: ast.Call) -> Value:
-        name = expr.function
-        if name in SELECTING or name == "quantize":
-            message = f"`{name}` gives a tensor of its own: it stands alone on the right of `=`"
-            raise self.environment.refuse("HET108", message, expr.name_span)
-        if name in UNSUPPORTED_FUNCTIONS:
-            raise self.environment.refuse("HET301", f"`{name}` is not supported yet", expr.name_span)
-        if name not in REDUCTIONS:
-            close = suggest(name, INDEXED_FUNCTIONS)
-            help = f"did you mean `{close}`?" if close else None
-            raise self.environment.refuse("HET100", f"unknown reduction `{name}`", expr.name_span, help=help)
-        assert name not in KEEPING
-        if len(expr.arguments) != 1 or expr.keywords:
-            message = f"`{name}` takes one argument, got {len(expr.arguments) + len(expr.keywords)}"
-            raise self.environment.refuse("HET108", message, expr.span)
-        if name in _SINGLE_INDEX_REDUCTIONS and len(expr.indices) > 1:
-            message = f"`{name}` takes one index, got {len(expr.indices)}"
-            help = "divide a sum by the number of elements" if name == "mean" else None
-            raise self.environment.refuse("HET108", message, expr.span, help=help)
+        check_reduction(expr, self.environment)
         return self._nest(expr, list(expr.indices))
 
     def _nest(self, expr: ast.Call, indices: list[ast.Index]) -> SSAValue:

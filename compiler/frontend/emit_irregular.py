@@ -148,11 +148,8 @@ class IrregularEmitter:
         larger, smaller = comparison.left, comparison.right
         if comparison.operator in ("<", "<="):
             larger, smaller = smaller, larger
-        chosen = infos[-1].name
-        depends = [
-            any(info.name == chosen for info in free_indices(side, infos, self.environment))
-            for side in (larger, smaller)
-        ]
+        chosen = infos[-1]
+        depends = [chosen in free_indices(side, infos, self.environment) for side in (larger, smaller)]
         if depends == [True, False]:
             return emitter.arithmetic.as_float(emitter.emit(larger))
         if depends == [False, True]:

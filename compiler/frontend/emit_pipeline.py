@@ -25,6 +25,7 @@ from hetc.dialects.mp import (
     OutputOp,
     PipelineOp,
     StepOp,
+    TensorType,
     compute_type,
 )
 
@@ -133,18 +134,20 @@ def _output(output: ast.Output, step: StepEmitter) -> None:
         value = step.compute((), {}, ast.Number(tensor.constant, output.span), output.span, output.name)
     value = _converted(output, value, step)
     type_ = value.type
-    step.add(OutputOp(output.name, value, type_.element), output.span)  # type: ignore[attr-defined]
+    assert isinstance(type_, TensorType)
+    step.add(OutputOp(output.name, value, type_.element), output.span)
 
 
 def _converted(output: ast.Output, value: SSAValue, step: StepEmitter) -> SSAValue:
     environment = step.environment
-    type_ = environment.tensors[output.name].type if value is environment.tensors[output.name].value else value.type
-    if type_.is_sparse:  # type: ignore[union-attr]
+    type_ = value.type
+    assert isinstance(type_, TensorType)
+    if type_.is_sparse:
         raise environment.refuse("HET301", "a sparse tensor as an output is not supported yet", output.span)
     if output.dtype is None:
         return value
     element = ELEMENT_TYPES[element_of(output.dtype, environment)]
-    if type_.element == element:  # type: ignore[union-attr]
+    if type_.element == element:
         return value
     replaced = step.retype(value, element)
     if replaced is not None:
@@ -213,7 +216,7 @@ def _declare(declared: Declared) -> DeclareOp:
         if type_ == f32:
             initial = FloatAttr(float(declared.initial), f32)
         else:
-            initial = IntegerAttr(int(declared.initial), type_)  # type: ignore[arg-type]
+            initial = IntegerAttr(int(declared.initial), type_)  # type: ignore[call-overload]
     op = DeclareOp(declared.name, declared.role, declared.type, initial)
     op.location = location_of(declared.span)
     return op

@@ -120,10 +120,9 @@ class StatementEmitter:
 
     def _named_constant(self, target: ast.Target, value: ast.Expr) -> bool:
         """`k1 = 1.2`: a name for a number, no tensor."""
-        if any(
-            isinstance(node, ast.Access) or (isinstance(node, ast.Call) and node.indices) for node, _ in ast.walk(value)
-        ):
-            return False
+        for node, _ in ast.walk(value):
+            if isinstance(node, ast.Access) or (isinstance(node, ast.Call) and node.indices):
+                return False
         emitter = self.step.region((), {}, value.span)[1]
         constant = emitter.emit(value)
         if isinstance(constant, SSAValue):

@@ -9,9 +9,10 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.arithmetic import Value, type_name, widens
-from hetc.compiler.frontend.emit_expression import DTYPES, ExpressionEmitter, location_of
+from hetc.compiler.frontend.emit_expression import ExpressionEmitter, location_of
 from hetc.compiler.frontend.environment import Environment, Tensor
 from hetc.compiler.frontend.extents import IndexInfo
+from hetc.compiler.frontend.functions import DTYPES
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
     ComputeOp,

@@ -23,9 +23,9 @@ MAX_EXPRESSION_DEPTH = 60
 UNSUPPORTED = {
     "step": "several steps in a pipeline",
     "for": "loops over layers",
-    "repeat": "`repeat`",
-    "when": "`when` blocks",
-    "def": "`def` functions",
+    "repeat": "repeated statements",
+    "when": "conditional statements",
+    "def": "functions",
 }
 _FOREIGN = {"if": "where(c, a, b)", "while": None, "return": "output", "import": None, "class": None, "with": None}
 
@@ -115,17 +115,8 @@ class _FileParser:
         if header is None:
             return None
         name, grows = header
-        pipeline = ast.Pipeline(
-            name.name,
-            grows,
-            doc,
-            tuple(dims),
-            tuple(declarations),
-            tuple(stages),
-            tuple(outputs),
-            name.span,
-            self.source,
-        )
+        items = (tuple(dims), tuple(declarations), tuple(stages), tuple(outputs))
+        pipeline = ast.Pipeline(name.name, grows, doc, *items, name.span, self.source)
         check_depth(pipeline, self.diagnostics)
         return pipeline
 
@@ -153,18 +144,15 @@ class _FileParser:
         word = line.first_word
         span = Span(self.source, line.span.start, line.span.start + len(word)) if word else line.span
         if word in UNSUPPORTED:
-            self.diagnostics.error(
-                "HET301", f"{UNSUPPORTED[word]} are not supported yet".replace("` are", "` is"), span
-            )
+            self.diagnostics.error("HET301", f"`{word}` ({UNSUPPORTED[word]}) is not supported yet", span)
         elif word in _FOREIGN:
             spelling = _FOREIGN[word]
             help = f"write `{spelling}`" if spelling else None
             self._syntax(f"there is no `{word}` in this language", span, help)
         else:
             close = suggest(word, [*STAGES, *DECLARATION_WORDS])
-            help = (
-                f"did you mean `{close}`?" if close else "statements stand in a stage: `relevancy:` and indented lines"
-            )
+            where = "statements stand in a stage: `relevancy:` and indented lines"
+            help = f"did you mean `{close}`?" if close else where
             self._syntax("expected a declaration or a stage", span, help)
 
     def _no_block(self, line: Line) -> None:

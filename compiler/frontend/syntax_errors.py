@@ -17,7 +17,8 @@ _SPELLING = {
     "NAME": "a name", "NUMBER": "a number", "LE": "`<=`", "EQUAL": "`=`", "COLON": "`:`", "SEMICOLON": "`;`",
     "COMMA": "`,`", "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "AT": "`@`", "PER": "`per`",
     "STORED": "`stored`", "BY": "`by`", "GROWS": "`grows`", "DIM": "`dim`", "OUTPUT": "`output`",
-    "PIPELINE": "`pipeline`", "STAGE": "a stage", "ROLE": "`input`, `weight` or `memory`", "$END": "the end of the line",
+    "PIPELINE": "`pipeline`", "STAGE": "a stage", "ROLE": "`input`, `weight` or `memory`",
+    "$END": "the end of the line",
 }  # fmt: skip
 _EXPRESSION = {"NAME", "NUMBER", "LPAR", "SIGN"}
 _OPERATORS = {"SIGN", "MULTIPLY", "POWER", "COMPARE", "AND", "OR", "AUGMENT"}
