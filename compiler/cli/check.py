@@ -6,8 +6,16 @@ import json
 
 import click
 
-from hetc.compiler.cli.common import file_argument, say, unknown, verbosity_options
-from hetc.diagnostics import EXIT_OK, DiagnosticError, to_json
+from hetc.compiler.cli.common import (
+    dim_option,
+    dims_file_option,
+    file_argument,
+    read_extents,
+    say,
+    unknown,
+    verbosity_options,
+)
+from hetc.diagnostics import EXIT_OK, Diagnostic, DiagnosticError, print_diagnostics, to_json
 from hetc.source import read_source
 
 FORMATS = ("text", "json")
@@ -15,25 +23,33 @@ FORMATS = ("text", "json")
 
 @click.command("check")
 @file_argument
+@dims_file_option
+@dim_option
 @click.option("--format", "form", default="text", metavar="FORMAT", help="text, or json for editors.")
 @verbosity_options
-def command(file: str, form: str) -> int:
+def command(file: str, dims_file: str | None, dims: tuple[str, ...], form: str) -> int:
     """Check a pipeline: syntax, names, shapes, dtypes, memory."""
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
-    try:
-        source = read_source(file)
-        # After the file is read: what cannot be read needs no compiler.
-        from hetc.compiler.frontend import compile_source
-
-        compile_source(source, {})
-    except DiagnosticError as error:
-        if form != "json":
-            raise
-        print(json.dumps([to_json(diagnostic) for diagnostic in error.diagnostics], indent=2))
-        return error.exit_code
+    code, found = _check(file, dims_file, dims)
     if form == "json":
-        print("[]")
+        print(json.dumps([to_json(diagnostic) for diagnostic in found], indent=2))
     else:
-        say(f"{file}: ok")
-    return EXIT_OK
+        print_diagnostics(found)
+        if code == EXIT_OK:
+            say(f"{file}: ok")
+    return code
+
+
+def _check(file: str, dims_file: str | None, dims: tuple[str, ...]) -> tuple[int, tuple[Diagnostic, ...]]:
+    """The exit code, and everything that is to be said, warnings among it."""
+    try:
+        overrides, _ = read_extents(dims_file, dims)
+        source = read_source(file)
+        # Imported now: what cannot be read needs no compiler.
+        from hetc.compiler.frontend import compile_pipeline, parse
+
+        _, diagnostics = compile_pipeline(parse(source), overrides)
+    except DiagnosticError as error:
+        return error.exit_code, error.diagnostics
+    return EXIT_OK, tuple(diagnostics)

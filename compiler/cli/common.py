@@ -49,6 +49,14 @@ def verbosity_options(function: Function) -> Function:
     return function
 
 
+dim_option = click.option(
+    "-D", "dims", metavar="NAME=N", multiple=True, help="Override a constant dim or a bound; repeatable."
+)
+dims_file_option = click.option(
+    "--dims", "dims_file", metavar="FILE.toml", help="[dims] overrides, [estimate] extents."
+)
+
+
 def selection_options(function: Function) -> Function:
     """The options that decide what is compiled; the command gets them as `selection: Selection`."""
 
@@ -62,8 +70,8 @@ def selection_options(function: Function) -> Function:
     for decorate in (
         click.option("--pin", "pins", metavar="STAGE=DEVICE", multiple=True, help="Place a stage yourself."),
         click.option("--policy", default=None, metavar="NAME", help=f"Placement: {', '.join(POLICIES)}."),
-        click.option("-D", "dims", metavar="NAME=N", multiple=True, help="Override a constant dim or a bound."),
-        click.option("--dims", "dims_file", metavar="FILE.toml", help="[dims] overrides, [estimate] extents."),
+        dim_option,
+        dims_file_option,
         click.option("-p", "--platform", default=None, metavar="NAME", help="A platform's name, or its file."),
     ):
         gather = decorate(gather)
@@ -100,15 +108,12 @@ class Selection:
 
     def options(self) -> Options:
         """As the driver's options. Raises DiagnosticError (exit 2) for what is malformed."""
-        from hetc.compiler.cli.dims_file import read_dims_file
         from hetc.compiler.driver import Options
         from hetc.platforms import DEFAULT_PLATFORM
 
         if self.policy is not None and self.policy not in POLICIES:
             raise unknown("policy", self.policy, POLICIES)
-        dims, estimate = read_dims_file(self.dims_file) if self.dims_file is not None else ({}, {})
-        # The command line goes before the file, as everywhere.
-        dims = {**dims, **dict(parse_dim(text) for text in self.dims)}
+        dims, estimate = read_extents(self.dims_file, self.dims)
         return Options(
             platform=self.platform or DEFAULT_PLATFORM,
             dims=dims,
@@ -116,6 +121,15 @@ class Selection:
             pins=dict(parse_pin(text) for text in self.pins),
             policy=self.policy or POLICIES[0],
         )
+
+
+def read_extents(dims_file: str | None, dims: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Overrides and extents of estimates from --dims and -D. Raises DiagnosticError (exit 2)."""
+    from hetc.compiler.cli.dims_file import read_dims_file
+
+    overrides, estimate = read_dims_file(dims_file) if dims_file is not None else ({}, {})
+    # The command line goes before the file, as everywhere.
+    return {**overrides, **dict(parse_dim(text) for text in dims)}, estimate
 
 
 def parse_dim(text: str) -> tuple[str, int]:

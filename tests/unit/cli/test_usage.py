@@ -42,7 +42,7 @@ def test_an_unknown_option_lists_the_valid_ones(capsys):
     code, _, err = run(capsys, "check", "x.mp", "--fromat", "json")
     assert code == 2
     assert "`hetc check` has no option `--fromat`" in err
-    assert "valid options: --format" in err
+    assert "valid options: --dims, -D, --format" in err
     assert "did you mean `--format`?" in err
 
 
