@@ -1,0 +1,36 @@
+# Everything runs in the active Python environment. `make` alone lists the targets.
+PYTEST_ARGS ?=
+OUT ?= out/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check check-full test format bench-compile clean
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## install hetc here, editable, with what emulation and the tests need
+	.ci/setup
+
+demo:  ## compile a sparse attention step, explain its placement, run every kernel under emulation
+	hetc compile examples/dsa/dsa.mp --dims examples/dsa/small.toml -o $(OUT)
+	hetc explain examples/dsa/dsa.mp
+	hetc run $(OUT) --check
+
+check:  ## format, lint, types, import contract, quick tests
+	.ci/check $(PYTEST_ARGS)
+
+check-full:  ## the same with the long tests
+	.ci/check --full $(PYTEST_ARGS)
+
+test:  ## the quick tests alone
+	python -m pytest -q -m 'not full' $(PYTEST_ARGS)
+
+format:  ## format the code and fix what ruff can
+	ruff format .
+	ruff check --fix .
+
+bench-compile:  ## time and memory of compiling
+	python benchmarks/compile_time.py
+
+clean:  ## remove what was generated here
+	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
