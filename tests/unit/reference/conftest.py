@@ -1,4 +1,4 @@
-"""Lets the tests of this folder import their shared `modules.py`."""
+"""Lets the tests of this folder import their shared `reference_modules.py`."""
 
 import sys
 from pathlib import Path

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from modules import element_wise
+from reference_modules import element_wise
 
 from hetc.backends.reference import run_step
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from modules import module
+from reference_modules import module
 
 from hetc.backends.reference import OutOfBoundsError, run_step
 
