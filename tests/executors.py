@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from hetc.backends.reference import SparseMatrix, StepResult, run_step
 from hetc.compiler.driver import Options, compile_source_file, front_end, write_directory
+from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import pipeline_of
 from hetc.dialects.mp import DimAttr, PipelineOp, dtype_name
 from hetc.numerics import dtype_of, encode, round_to
@@ -50,10 +51,10 @@ class Session(ABC):
 
 
 class OracleSession(Session):
-    """Executes the module of the front end, in float64."""
+    """Executes a module in float64. strict: it is one after stage `explicit`, where reads are guarded."""
 
-    def __init__(self, module: ModuleOp, capacities: Dims, lengths: Mapping[str, Any]):
-        self.module = module
+    def __init__(self, module: ModuleOp, capacities: Dims, lengths: Mapping[str, Any], strict: bool = False):
+        self.module, self.strict = module, strict
         self.pipeline: PipelineOp = pipeline_of(module)
         (self.step,) = self.pipeline.steps
         self.capacities = dict(capacities)
@@ -82,7 +83,7 @@ class OracleSession(Session):
             rows = extents[size.symbol.data] if isinstance(size, DimAttr) else size.value.data
             grown = self.lengths[name] + rows
             during[name] = grown if self.pipeline.dims[name].per is not None else int(grown[0])
-        result = run_step(self.module, self.step, tensors, self.memories, during)
+        result = run_step(self.module, self.step, tensors, self.memories, during, strict=self.strict)
         self.last = result
         self.memories.update(result.memories)
         self.lengths.update({name: np.atleast_1d(during[name]) for name in self.lengths if name in during})
@@ -160,9 +161,11 @@ def _extents(pipeline: PipelineOp, tensors: Mapping[str, np.ndarray]) -> dict[st
 
 
 @cache
-def module_of(path: str, dims: tuple[tuple[str, int], ...] = ()) -> ModuleOp:
-    """The front end's module of a file below the project's root."""
-    return front_end(read_source(ROOT / path), Options(dims=dict(dims)))
+def module_of(path: str, dims: tuple[tuple[str, int], ...] = (), stage: str = "mp") -> ModuleOp:
+    """The module of a file below the project's root after a stage of the compiler; `mp` is the front end's."""
+    module = front_end(read_source(ROOT / path), Options(dims=dict(dims)))
+    run_stages(module, stage, {})
+    return module
 
 
 def compile_to(

@@ -12,16 +12,17 @@ PATH = "examples/bm25/bm25.mp"
 CALLS = ([0], [1], [0, 3], [64, 1, 65], [200, 0, 7, 100])
 
 
-def oracle(capacity: int, **dims: int) -> OracleSession:
-    module = module_of(PATH, tuple({**bm25_drive.DIMS, **dims}.items()))
-    return OracleSession(module, {"N": capacity}, {"N": 0})
+def oracle(capacity: int, stage: str = "mp") -> OracleSession:
+    module = module_of(PATH, tuple(bm25_drive.DIMS.items()), stage)
+    return OracleSession(module, {"N": capacity}, {"N": 0}, strict=stage != "mp")
 
 
 @pytest.mark.parametrize("calls", CALLS, ids=str)
 @pytest.mark.parametrize("rows", [1, 3])
-def test_meaning(calls: list[int], rows: int) -> None:
+@pytest.mark.parametrize("stage", ["mp", "expanded"])
+def test_meaning(calls: list[int], rows: int, stage: str) -> None:
     rng = np.random.default_rng([rows, *calls])
-    assert bm25_drive.drive(oracle(max(sum(calls), 1)), rng, calls, rows) == 0
+    assert bm25_drive.drive(oracle(max(sum(calls), 1), stage), rng, calls, rows) == 0
 
 
 def test_meaning_of_a_hundred_calls() -> None:

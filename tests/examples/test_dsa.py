@@ -12,17 +12,17 @@ PATH = "examples/dsa/dsa.mp"
 LENGTHS = ([0], [1], [63], [64], [65], [0, 1, 200], [63, 65, 31], [1000])
 
 
-def oracle(lengths: list[int], capacity: int, **dims: int) -> OracleSession:
-    module = module_of(PATH, tuple({**dsa_drive.DIMS, **dims}.items()))
-    return OracleSession(module, {"B": len(lengths), "T": capacity}, {"T": lengths})
+def oracle(lengths: list[int], capacity: int, stage: str = "mp", **dims: int) -> OracleSession:
+    module = module_of(PATH, tuple({**dsa_drive.DIMS, **dims}.items()), stage)
+    return OracleSession(module, {"B": len(lengths), "T": capacity}, {"T": lengths}, strict=stage != "mp")
 
 
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
-@pytest.mark.parametrize("seed", range(3))
-def test_meaning(lengths: list[int], seed: int) -> None:
+@pytest.mark.parametrize(("seed", "stage"), [(0, "mp"), (1, "mp"), (2, "expanded")])
+def test_meaning(lengths: list[int], seed: int, stage: str) -> None:
     rng = np.random.default_rng([seed, *lengths])
     case = dsa_drive.draw_case(rng, lengths)
-    session = oracle(lengths, max(lengths) + 2)
+    session = oracle(lengths, max(lengths) + 2, stage)
     dsa_drive.load(session, case, max(lengths) + 2)
     tally = dsa_drive.drive(session, case, rng, steps=2)
     assert tally == dsa_drive.Tally()  # both compute in float64
