@@ -1,0 +1,286 @@
+"""Draws random expressions of a wanted kind from what is in scope, keeping track of exactness."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from random import Random
+
+from random_programs.tree import (
+    Binary,
+    Const,
+    DimValue,
+    Expr,
+    Program,
+    Read,
+    Reduce,
+    Tensor,
+    Unary,
+    Var,
+    Where,
+)
+
+Scope = dict[str, tuple[str, str | None]]
+"""Indices in scope: the dim that each ranges over, and for a dim per another the index of its row."""
+
+_LARGEST_EXACT = 2.0**23
+_FUNCTIONS = ("tanh", "sigmoid", "sin", "cos", "relu", "abs", "silu", "floor")
+
+
+def is_exact(bound: float, step_bits: int) -> bool:
+    """Whether every multiple of 2^-step_bits up to bound is an f32, with a bit to spare."""
+    return bound * 2.0**step_bits < _LARGEST_EXACT
+
+
+class Expressions:
+    """Draws expressions over `program`'s tensors. `fresh(prefix)` gives unused names."""
+
+    def __init__(self, random: Random, program: Program, fresh: Callable[[str], str]) -> None:
+        self.random = random
+        self.program = program
+        self.fresh = fresh
+        self.avoid: frozenset[str] = frozenset()
+
+    def of_kind(
+        self, kind: str, scope: Scope, depth: int, *, exact: bool = False, avoid: frozenset[str] = frozenset()
+    ) -> Expr:
+        """An expression of kind f, i, x or b; with `exact` a float is exact (or the kind's leaf is a constant)."""
+        self.avoid = avoid
+        return self._draw(kind, scope, depth, exact)
+
+    def _draw(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
+        for _ in range(20):
+            drawn = {"f": self._float, "i": self._integer, "b": self._condition}[kind](scope, depth, exact)
+            if drawn is not None and (not exact or drawn.exact) and drawn.bound < 1e8:
+                return drawn
+        return self._constant(kind)
+
+    def _constant(self, kind: str) -> Expr:
+        if kind == "b":
+            return self._compare(self._constant("i"), self._constant("i"))
+        if kind == "f":
+            return Const("f", True, 2, 2, self.random.randint(-8, 8) / 4)
+        return Const(kind, True, 4, 0, self.random.randint(-4, 4))
+
+    # Floats
+
+    def _float(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        if depth <= 0:
+            return self._leaf("f", scope, exact)
+        choices = [self._reduce_float, self._binary_float, self._where, self._from_integer]
+        weights = [5, 5, 2, 1]
+        if not exact:
+            choices.append(self._function)
+            weights.append(2)
+        make = self.random.choices(choices, weights)[0]
+        return make(scope, depth - 1, exact)
+
+    def _leaf(self, kind: str, scope: Scope, exact: bool) -> Expr | None:
+        if self.random.random() < 0.1:
+            return self._constant(kind)
+        return self._read(kind, scope, exact) or self._constant(kind)
+
+    def _binary_float(self, scope: Scope, depth: int, exact: bool) -> Expr:
+        operator = self.random.choice(["+", "-", "*", "*", "min", "max"] + ([] if exact else ["/"]))
+        left, right = self._draw("f", scope, depth, exact), self._draw("f", scope, depth - 1, exact)
+        if operator == "/":
+            one = Const("f", True, 1, 0, 1.0)
+            size = Unary("f", right.exact, right.bound, right.step_bits, "abs", right)
+            right = Binary("f", False, right.bound + 1, 24, "+", size, one)
+            return Binary("f", False, left.bound, 24, "/", left, right)
+        if operator == "*":
+            bound, bits = left.bound * right.bound, left.step_bits + right.step_bits
+        elif operator in ("+", "-"):
+            bound, bits = left.bound + right.bound, max(left.step_bits, right.step_bits)
+        else:
+            bound, bits = max(left.bound, right.bound), max(left.step_bits, right.step_bits)
+        return Binary("f", left.exact and right.exact and is_exact(bound, bits), bound, bits, operator, left, right)
+
+    def _function(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        name = self.random.choice((*_FUNCTIONS, "exp", "sqrt", "rsqrt", "log"))
+        inner = self._draw("f", scope, depth, name == "floor")
+        if name == "floor" and not inner.exact:
+            return None
+        if name == "exp":
+            return Unary("f", False, math.exp(inner.bound), 24, name, inner) if inner.bound <= 8 else None
+        if name in ("sqrt", "rsqrt", "log"):
+            size = Unary("f", inner.exact, inner.bound, inner.step_bits, "abs", inner)
+            inner = Binary("f", False, inner.bound + 1, 24, "+", size, Const("f", True, 1, 0, 1.0))
+            return Unary("f", False, inner.bound, 24, name, inner)
+        kept = name in ("relu", "abs", "floor")
+        bound = inner.bound + 1 if kept or name == "silu" else 1
+        return Unary("f", inner.exact and kept, bound, inner.step_bits if kept else 24, name, inner)
+
+    def _from_integer(self, scope: Scope, depth: int, exact: bool) -> Expr:
+        inner = self._draw("i", scope, depth, True)
+        return Unary("f", is_exact(inner.bound, 0), inner.bound, 0, "f32", inner)
+
+    def _reduce_float(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        function = self.random.choice(["sum", "sum", "sum", "max", "min"] + ([] if exact else ["mean"]))
+        return self._reduce("f", function, "f", scope, depth, exact)
+
+    # Integers and conditions
+
+    def _integer(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        if depth <= 0:
+            leaf = self.random.choice(("read", "read", "index", "dim"))
+            if leaf == "index" and scope:
+                name = self.random.choice(list(scope))
+                return Var("x", True, 64, 0, name)
+            if leaf == "dim":
+                return self._dim_value(scope)
+            return self._leaf("i", scope, True)
+        choices = [self._binary_integer, self._reduce_integer, self._count, self._where_integer]
+        return self.random.choices(choices, [4, 3, 2, 1])[0](scope, depth - 1, True)
+
+    def _dim_value(self, scope: Scope) -> Expr:
+        names = list(self.program.dims.values())
+        dim = self.random.choice(names)
+        if dim.per is not None:
+            rows = [name for name, (over, _) in scope.items() if over == dim.per]
+            if not rows:
+                return Const("i", True, 4, 0, 3)
+            return DimValue("x", True, dim.bound, 0, dim.name, self.random.choice(rows))
+        return DimValue("x", True, dim.size or dim.bound, 0, dim.name, None)
+
+    def _binary_integer(self, scope: Scope, depth: int, exact: bool) -> Expr:
+        operator = self.random.choice(["+", "-", "*", "//", "%", "min", "max"])
+        left, right = self._draw("i", scope, depth, True), self._draw("i", scope, depth - 1, True)
+        if operator == "*":
+            bound = left.bound * right.bound
+        elif operator in ("+", "-"):
+            bound = left.bound + right.bound
+        else:
+            bound = max(left.bound, right.bound) + 1
+        return Binary("i", True, bound, 0, operator, left, right)
+
+    def _reduce_integer(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        return self._reduce("i", self.random.choice(["sum", "max", "min"]), "i", scope, depth, True)
+
+    def _count(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        return self._reduce("i", "count", "b", scope, depth, True)
+
+    def _where_integer(self, scope: Scope, depth: int, exact: bool) -> Expr:
+        return self._choose("i", scope, depth, True)
+
+    def _condition(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        if depth > 0 and self.random.random() < 0.3:
+            if self.random.random() < 0.4:
+                return Unary("b", True, 1, 0, "not ", self._draw("b", scope, depth - 1, True))
+            pair = (self._draw("b", scope, depth - 1, True), self._draw("b", scope, depth - 1, True))
+            return Binary("b", True, 1, 0, self.random.choice(("and", "or")), *pair)
+        if depth > 0 and self.random.random() < 0.15:
+            return self._reduce("b", self.random.choice(("any", "all")), "b", scope, depth - 1, True)
+        kind = self.random.choice("fi")
+        left = self._draw(kind, scope, depth - 1, True)
+        return self._compare(
+            left, self._constant(kind) if self.random.random() < 0.6 else self._draw(kind, scope, 0, True)
+        )
+
+    def _compare(self, left: Expr, right: Expr) -> Expr:
+        operator = self.random.choice(("<", "<=", ">", ">=", "==", "!="))
+        return Binary("b", True, 1, 0, operator, left, right)
+
+    # Shared
+
+    def _where(self, scope: Scope, depth: int, exact: bool) -> Expr:
+        return self._choose("f", scope, depth, exact)
+
+    def _choose(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
+        condition = self._draw("b", scope, depth, True)
+        value = self._draw(kind, scope, depth, exact)
+        if self.random.random() < 0.4:
+            return Where(kind, value.exact, value.bound, value.step_bits, condition, value, None)
+        other = self._draw(kind, scope, depth - 1, exact)
+        bound, bits = max(value.bound, other.bound), max(value.step_bits, other.step_bits)
+        both = value.exact and other.exact and (kind == "i" or is_exact(bound, bits))
+        return Where(kind, both, bound, bits, condition, value, other)
+
+    def _reduce(self, kind: str, function: str, inner: str, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        rows = [name for name, (dim, _) in scope.items() if dim == "B"]
+        dim = self.random.choice(["D", "E", "D", "E", "K"] + (["T", "T", "T"] if rows else []))
+        known = self.program.dims[dim]
+        row = self.random.choice(rows) if known.per else None
+        name = self.fresh(dim.lower())
+        body = self._draw(inner, {**scope, name: (dim, row)}, depth, exact)
+        alone = _stands_alone(body, name)
+        if known.per is not None and not alone:
+            return None
+        largest = known.size or known.bound
+        bound, bits = body.bound, body.step_bits
+        if function == "sum":
+            bound *= largest
+        elif function == "count":
+            bound = largest
+        elif (function in ("max", "min") and kind == "f") or function in ("max", "min"):
+            return self._clamped(function, name, dim, row, body, not alone)
+        if function in ("any", "all"):
+            bound = 1
+        keeps = function in ("sum", "count", "any", "all") and (kind != "f" or is_exact(bound, bits))
+        return Reduce(kind, body.exact and keeps, bound, bits, function, name, dim, row, body, not alone)
+
+    def _clamped(self, function: str, name: str, dim: str, row: str | None, body: Expr, spell: bool) -> Expr:
+        """max and min over nothing are infinite (integers: extreme): clamp, so that what follows stays bounded."""
+        reduced = Reduce(body.kind, body.exact, body.bound, body.step_bits, function, name, dim, row, body, spell)
+        clamp = "max" if function == "max" else "min"
+        limit = math.ceil(body.bound) + 1
+        value = -limit if function == "max" else limit
+        edge = Const(body.kind, True, limit, 0, float(value) if body.kind == "f" else value)
+        return Binary(body.kind, body.exact, limit, body.step_bits, clamp, reduced, edge)
+
+    def _read(self, kind: str, scope: Scope, exact: bool) -> Expr | None:
+        candidates = [
+            tensor
+            for tensor in self.program.tensors.values()
+            if tensor.kind == kind
+            and (tensor.exact or not exact)
+            and tensor.name not in self.avoid
+            and not tensor.name.startswith("best")  # its unused tail is infinite
+        ]
+        self.random.shuffle(candidates)
+        for tensor in candidates:
+            indices = self._indices(tensor, scope)
+            if indices is not None:
+                return Read(kind, tensor.exact, max(tensor.bound, 1), tensor.step_bits, tensor.name, indices)
+        return None
+
+    def _indices(self, tensor: Tensor, scope: Scope) -> tuple[Expr, ...] | None:
+        indices: list[Expr] = []
+        for dim in tensor.dims:
+            plain = [name for name, (over, _) in scope.items() if over == dim]
+            per = self.program.dims[dim].per
+            if per is not None:  # the row of a live dim is the index that stands at the rows' position
+                row = indices[tensor.dims.index(per)]
+                plain = [name for name in plain if isinstance(row, Var) and scope[name][1] == row.name]
+            if dim == "B" and not plain:
+                return None
+            if plain and (dim == "B" or self.random.random() < 0.8):
+                indices.append(Var("x", True, 64, 0, self.random.choice(plain)))
+            else:
+                indices.append(self._position(scope, plain))
+        return tuple(indices)
+
+    def _position(self, scope: Scope, plain: list[str]) -> Expr:
+        """An index that is not alone: shifted, scaled, picked or constant; it may fall outside."""
+        choice = self.random.random()
+        picks = [tensor for tensor in self.program.tensors.values() if tensor.kind == "x" and tensor.dims]
+        if picks and choice < 0.4:
+            tensor = self.random.choice(picks)
+            indices = [next((n for n, (over, _) in scope.items() if over == dim), None) for dim in tensor.dims]
+            if all(indices):
+                return Read("x", True, 64, 0, tensor.name, tuple(Var("x", True, 64, 0, n) for n in indices if n))
+        names = plain or list(scope)
+        if not names or choice > 0.9:
+            return Const("x", True, 4, 0, self.random.randint(0, 3))
+        index: Expr = Var("x", True, 64, 0, self.random.choice(names))
+        if self.random.random() < 0.3:
+            factor = Const("x", True, 3, 0, self.random.choice((2, 3)))
+            index = Binary("x", True, 128, 0, self.random.choice(("*", "//", "%")), index, factor)
+        shift = Const("x", True, 3, 0, self.random.randint(1, 3))
+        return Binary("x", True, 128, 0, self.random.choice("+-"), index, shift)
+
+
+def _stands_alone(expr: Expr, name: str) -> bool:
+    from random_programs.generate import indices_alone
+
+    return name in indices_alone(expr)

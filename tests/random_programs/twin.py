@@ -1,0 +1,230 @@
+"""Prints a random program as plain Python over lanes: the independent twin that the compiler is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from random_programs.presence import Chosen, Condition, Holds, InRange, conditions, mentioned
+from random_programs.tree import (
+    Append,
+    Binary,
+    Const,
+    Define,
+    Dim,
+    DimValue,
+    Expr,
+    Program,
+    Read,
+    Reduce,
+    Softmax,
+    Tensor,
+    Topk,
+    Unary,
+    Var,
+    Where,
+)
+
+_FLOAT_OPERATORS = {
+    "+": "add",
+    "-": "subtract",
+    "*": "multiply",
+    "/": "divide",
+    "min": "smaller",
+    "max": "larger",
+}
+_FLOAT_REDUCTIONS = {"sum": "total", "mean": "mean", "prod": "product", "max": "largest", "min": "smallest"}
+_INTEGER_REDUCTIONS = {"sum": "sum_of_integers", "max": "largest_integer", "min": "smallest_integer"}
+
+
+def print_twin(program: Program) -> str:
+    """The twin's source: `step(extents, tensors)` computes one call; it returns the outputs' lanes and appends the
+    new rows to the memories in `tensors`."""
+    return _Twin(program).source()
+
+
+class _Twin:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.positions = {tensor.name: _positions(tensor, program.dims) for tensor in program.tensors.values()}
+        self.absence: dict[str, tuple[tuple[str, ...], tuple[Condition, ...]]] = {}
+
+    def source(self) -> str:
+        lines = ["from random_programs.twin_runtime import *", "", "", "def step(extents, tensors):"]
+        lines += [f"    {tensor.name} = tensors[{tensor.name!r}]" for tensor in self.program.declared]
+        for statement in self.program.statements:
+            lines += [f"    {line}" for line in self._statement(statement)]
+        outputs = ", ".join(f"{name!r}: {name}" for name in self.program.outputs)
+        return "\n".join([*lines, f"    return {{{outputs}}}"]) + "\n"
+
+    def _statement(self, statement: object) -> list[str]:
+        match statement:
+            case Define():
+                self.absence[statement.tensor.name] = (statement.indices, self._conditions(statement.value))
+                body = [f"lane = {self.text(statement.value)}"]
+                body += ["if lane is not None:", f"    {statement.tensor.name}[{_tuple(statement.indices)}] = lane"]
+                return [f"{statement.tensor.name} = Values()", *self._loops(statement.indices, statement.tensor, body)]
+            case Softmax():
+                return self._softmax(statement)
+            case Topk():
+                return self._topk(statement)
+            case Append():
+                return self._append(statement)
+        raise TypeError(statement)
+
+    def _loops(self, names: tuple[str, ...], tensor: Tensor, body: list[str], skip: int = -1) -> list[str]:
+        lines, depth = [], 0
+        for position, (name, (dim, rows)) in enumerate(zip(names, self.positions[tensor.name], strict=False)):
+            if position != skip:
+                row = "" if rows is None else f", {names[rows]}"
+                lines.append(f"{'    ' * depth}for {name} in extents.span({dim!r}{row}):")
+                depth += 1
+        return lines + [f"{'    ' * depth}{line}" for line in body]
+
+    def _softmax(self, statement: Softmax) -> list[str]:
+        names, tensor = statement.indices, statement.tensor
+        self.absence[tensor.name] = (names, self._conditions(statement.value))
+        axis = names[statement.axis]
+        dim, rows = self.positions[tensor.name][statement.axis]
+        row = "" if rows is None else f", {names[rows]}"
+        lanes = f"{{{axis}: {self.text(statement.value)} for {axis} in extents.span({dim!r}{row})}}"
+        body = [f"for {axis}, lane in softmax({lanes}):", f"    {tensor.name}[{_tuple(names)}] = lane"]
+        return [f"{tensor.name} = Values()", *self._loops(names, tensor, body, skip=statement.axis)]
+
+    def _topk(self, statement: Topk) -> list[str]:
+        row = "" if statement.row is None else f", {statement.row}"
+        pairs = f"(({statement.index}, {self.text(statement.value)}) for {statement.index} in "
+        pairs += f"extents.span({statement.dim!r}{row}))"
+        places = _tuple((*statement.free, statement.slot))
+        score = "exact(score)" if statement.scores.kind == "f" else "score"
+        body = [
+            f"best = topk({pairs}, extents.of({statement.k!r}), {statement.order!r})",
+            f"for {statement.slot}, (index, score) in enumerate(best):",
+            f"    {statement.picked.name}[{places}] = index",
+            f"    {statement.scores.name}[{places}] = {score}",
+        ]
+        head = [f"{statement.picked.name} = Values()", f"{statement.scores.name} = Values()"]
+        return head + self._loops(statement.free, statement.picked, body)
+
+    def _append(self, statement: Append) -> list[str]:
+        """One row at the end of each batch row (or of the whole memory); absent elements are stored as 0."""
+        memory = self.program.tensors[statement.memory]
+        grown = next(dim for dim in memory.dims if dim in self.program.grows)
+        at = memory.dims.index(grown)
+        names = tuple(f"a{position}" for position in range(len(memory.dims)))
+        rows_names = tuple(name for position, name in enumerate(names) if position != at)
+        dim, rows = self.positions[memory.name][at]
+        row = "" if rows is None else f", {names[rows]}"
+        zero = "exact(0)" if memory.kind == "f" else "0"
+        body = [
+            f"{names[at]} = extents.of({dim!r}{row}) - 1",
+            f"lane = {statement.rows}.read({', '.join(rows_names)})",
+            f"{memory.name}[{_tuple(names)}] = store({memory.dtype!r}, {zero} if lane is None else lane)",
+        ]
+        return self._loops(names, memory, body, skip=at)
+
+    def _conditions(self, expr: Expr) -> tuple[Condition, ...]:
+        return conditions(expr, self.positions, self.absence)
+
+    def text(self, expr: Expr) -> str:
+        match expr:
+            case Const():
+                return f"exact({expr.value!r})" if expr.kind == "f" else repr(int(expr.value))
+            case Var():
+                return expr.name
+            case DimValue():
+                return f"extents.of({expr.dim!r}{f', {expr.row}' if expr.row else ''})"
+            case Read():
+                return self._read(expr)
+            case Unary():
+                return self._unary(expr)
+            case Binary():
+                return self._binary(expr)
+            case Where():
+                other = "None" if expr.otherwise is None else self.text(expr.otherwise)
+                chosen = f"({self.text(expr.value)} if c else {other})"
+                return f"(lambda c: None if c is None else {chosen})({self.text(expr.condition)})"
+            case Reduce():
+                return self._reduce(expr)
+        raise TypeError(expr)
+
+    def _read(self, expr: Read) -> str:
+        indices = [self.text(index) for index in expr.indices]
+        return f"{expr.tensor}.read({', '.join(indices)})"
+
+    def _unary(self, expr: Unary) -> str:
+        inner = self.text(expr.operand)
+        if expr.function == "-":
+            return f"negate({inner})" if expr.kind == "f" else f"lift(lambda v: wrap(-v), {inner})"
+        if expr.function == "not ":
+            return f"lift(lambda v: not v, {inner})"
+        if expr.function == "i32":
+            return f"lift(wrap, {inner})"
+        if expr.function == "f32":
+            return f"lift(exact, {inner})"
+        if expr.kind == "i":
+            return f"lift(abs, {inner})"
+        return f"function({expr.function!r}, {inner})"
+
+    def _binary(self, expr: Binary) -> str:
+        left, right = self.text(expr.left), self.text(expr.right)
+        if expr.kind == "f":
+            return f"{_FLOAT_OPERATORS[expr.operator]}({left}, {right})"
+        floats = expr.left.kind == "f"
+        a, b = ("a[0]", "b[0]") if floats else ("a", "b")
+        if expr.operator in ("min", "max"):
+            plain = f"{expr.operator}({a}, {b})"
+        elif expr.operator in ("//", "%"):
+            plain = f"({a} {expr.operator} {b} if {b} else 0)"
+        else:
+            plain = f"{a} {expr.operator} {b}"
+        if expr.kind == "i":
+            plain = f"wrap({plain})"
+        return f"lift(lambda a, b: {plain}, {left}, {right})"
+
+    def _reduce(self, expr: Reduce) -> str:
+        span = f"extents.span({expr.dim!r}{f', {expr.row}' if expr.row else ''})"
+        body = self.text(expr.body)
+        if expr.function in ("argmax", "argmin"):
+            best = expr.function[3:]
+            value = f"argument_of({best}, (({expr.index}, {body}) for {expr.index} in {span}))"
+        elif expr.function in ("any", "all"):
+            value = f"{expr.function}(present({body} for {expr.index} in {span}))"
+        elif expr.function == "count":
+            value = f"sum(present({body} for {expr.index} in {span}))"
+        else:
+            table = _FLOAT_REDUCTIONS if expr.kind == "f" else _INTEGER_REDUCTIONS
+            value = f"{table[expr.function]}({body} for {expr.index} in {span})"
+        passed_on = [item for item in self._conditions(expr.body) if expr.index not in mentioned(item)]
+        if not passed_on:
+            return value
+        return f"({value} if {' and '.join(map(self._condition, passed_on))} else None)"
+
+    def _condition(self, item: Condition) -> str:
+        match item:
+            case InRange():
+                row = "" if item.row is None else f", {self.text(item.row)}"
+                return f"in_range({self.text(item.index)}, extents.of({item.dim!r}{row}))"
+            case Holds():
+                return f"({self.text(item.condition)})"
+            case Chosen():
+                branch = [" and ".join(map(self._condition, part)) or "True" for part in (item.if_true, item.if_false)]
+                return f"(({branch[0]}) if ({self.text(item.condition)}) else ({branch[1]}))"
+
+
+def _positions(tensor: Tensor, dims: dict[str, Dim]) -> tuple[tuple[str, int | None], ...]:
+    def rows(dim: str) -> int | None:
+        per = dims[dim].per
+        return None if per is None else tensor.dims.index(per)
+
+    return tuple((dim, rows(dim)) for dim in tensor.dims)
+
+
+def _tuple(names: tuple[str, ...]) -> str:
+    return f"({', '.join(names)},)"
+
+
+def load_twin(source: str) -> Callable[..., dict[str, object]]:
+    """Execute a twin's source and return its `step`."""
+    namespace: dict[str, object] = {}
+    exec(compile(source, "<twin>", "exec"), namespace)
+    return namespace["step"]  # type: ignore[return-value]
