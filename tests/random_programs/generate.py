@@ -117,7 +117,7 @@ class _Generator:
 
     def _scope(self, dims: tuple[str, ...]) -> tuple[Scope, tuple[str, ...]]:
         names = tuple(self.fresh(dim.lower()) for dim in dims)
-        rows = {dim: name for dim, name in zip(dims, names, strict=True)}
+        rows = dict(zip(dims, names, strict=True))
         scope = {name: (dim, rows.get(self.built.dims[dim].per or "")) for name, dim in zip(names, dims, strict=True)}
         return scope, names
 

@@ -50,7 +50,8 @@ def _statement(statement: Statement) -> str:
             return f"{statement.tensor.name}[{left}] = {text(statement.value)}"
         case Softmax():
             left = ", ".join(statement.indices)
-            return f"{statement.tensor.name}[{left}] = softmax[{statement.indices[statement.axis]}]({text(statement.value)})"
+            axis = statement.indices[statement.axis]
+            return f"{statement.tensor.name}[{left}] = softmax[{axis}]({text(statement.value)})"
         case Topk():
             left = ", ".join([*statement.free, statement.slot])
             order = "" if statement.order == "any" else f", order={statement.order}"
