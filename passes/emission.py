@@ -81,13 +81,28 @@ def emit(op: Operation, before: Operation) -> SSAValue:
 
 
 def _equal(op: Operation, other: Operation) -> bool:
+    """Whether two ops without regions give the same values."""
     return (
         op.name == other.name
-        and not other.regions
+        and not op.regions
         and tuple(op.operands) == tuple(other.operands)
         and op.properties == other.properties
         and [result.type for result in op.results] == [result.type for result in other.results]
     )
+
+
+def earlier_equal(op: Operation) -> Operation | None:
+    """An op equal to `op` (of no regions) that stands before it in its block, or around."""
+    anchor: Operation | None = op
+    while anchor is not None and anchor.parent is not None:
+        for other in anchor.parent.ops:
+            if other is anchor:
+                break
+            if _equal(op, other):
+                return other
+        parent = anchor.parent_op()
+        anchor = parent if isinstance(parent, ReduceOp) else None
+    return None
 
 
 def index(value: int, before: Operation) -> SSAValue:

@@ -87,7 +87,7 @@ def clone_expression(
     copied = owner.clone(value_mapper=dict(mapping))
     for source, target in zip(owner.walk(), copied.walk(), strict=True):
         target.location = source.location
-    if bounds.conditions:
+    if bounds.conditions and any(bounds.of_index.get(mapping[key]) for key in arguments_of(value) if key in mapping):
         _confine(copied, bounds, before)
     position = owner.results.index(value)  # type: ignore[arg-type]
     if len(copied.results) == 1 and not copied.regions:

@@ -29,6 +29,7 @@ from hetc.passes.emission import (
     conjunction,
     constant,
     constant_value,
+    earlier_equal,
     emit,
     index,
     leaves,
@@ -56,6 +57,7 @@ class RegionPresence:
         self.tensor_conditions = tensor_conditions
         self.unstored = Unstored()
         self.conditions: dict[SSAValue, Conditions] = {}
+        self._visited: set[Operation] = set()
 
     def of(self, value: SSAValue | None) -> Conditions:
         """The conditions under which `value` is present; none for None."""
@@ -70,10 +72,17 @@ class RegionPresence:
         for op in list(block.ops):
             if op is block.last_op:
                 break
-            self._op(op)
-            selected = self.unstored.visit(op)
-            if selected is not None:
-                self.conditions[selected] = self.of(op.results[0])
+            kept = _merged(op)
+            if kept not in self._visited:
+                self._visited.add(kept)
+                self._op(kept)
+                kept = _merged(kept)  # an equal read may have got the same condition before
+                self._select_products(kept)
+
+    def _select_products(self, op: Operation) -> None:
+        selected = self.unstored.visit(op)
+        if selected is not None:
+            self.conditions[selected] = self.of(op.results[0])
 
     def _op(self, op: Operation) -> None:
         if not isinstance(op, REGION_OPS):
@@ -203,10 +212,13 @@ class RegionPresence:
         return union(row, passed)
 
     def _select(self, op: arith.SelectOp) -> Conditions:
-        first = without(self.of(op.lhs), leaves(op.cond))
-        second = self.of(op.rhs)
+        always = self.of(op.cond)
+        if all(isinstance(leaf.owner, ReadStoredOp) for leaf in leaves(op.cond)):
+            return union(always, self.of(op.lhs))  # a selected product, present where both of its factors are
+        first = without(self.of(op.lhs), union(always, leaves(op.cond)))
+        second = without(self.of(op.rhs), always)
         true = None
-        found = list(union(self.of(op.cond), (value for value in first if value in second)))
+        found = list(union(always, (value for value in first if value in second)))
         for value in union(without(first, second), without(second, first)):
             chosen = value in first
             if self.bounds.implies(op.cond, value, when=chosen):
@@ -224,3 +236,14 @@ def replace_yield(end: YieldOp, value: SSAValue, conditions: Conditions) -> None
     assert block is not None
     block.insert_op_before(copy_location(end, fresh), end)
     Rewriter.erase_op(end)
+
+
+def _merged(op: Operation) -> Operation:
+    """An op equal to `op` that stands before it, which then takes its place; or `op`."""
+    twin = earlier_equal(op)
+    if twin is None:
+        return op
+    for result, same in zip(op.results, twin.results, strict=True):
+        result.replace_all_uses_with(same)
+    Rewriter.erase_op(op)
+    return twin
