@@ -52,10 +52,11 @@ _CASTS = (
 )  # fmt: skip
 _ORDERED = {"oeq": "==", "ogt": ">", "oge": ">=", "olt": "<", "ole": "<=", "une": "!="}
 _NEGATED = {"ult": ">=", "ule": ">", "ugt": "<=", "uge": "<"}  # true for NaN too
-_FLOAT_PREDICATES = (
-    "false oeq ogt oge olt ole one ord ueq ugt uge ult ule une uno true".split()
-)  # in the order of the attribute's numbers
-_INTEGER_PREDICATES = "eq ne slt sle sgt sge ult ule ugt uge".split()
+# In the order of the attributes' numbers.
+_FLOAT_NAMES = "false oeq ogt oge olt ole one ord ueq ugt uge ult ule une uno true"
+_INTEGER_NAMES = "eq ne slt sle sgt sge ult ule ugt uge"
+_FLOAT_PREDICATES = _FLOAT_NAMES.split()
+_INTEGER_PREDICATES = _INTEGER_NAMES.split()
 _SIGNED = {"eq": "==", "ne": "!=", "slt": "<", "sle": "<=", "sgt": ">", "sge": ">="}
 _UNSIGNED = {"ult": "<", "ule": "<=", "ugt": ">", "uge": ">="}
 

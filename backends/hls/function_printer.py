@@ -86,7 +86,7 @@ class FunctionPrinter:
         made = expression(op, [self.texts[operand] for operand in op.operands])
         (result,) = op.results
         uses = list(result.uses)
-        number = op.name == "arith.constant" or made.atomic and made.text.replace("_", "").isalnum()
+        number = op.name == "arith.constant" or (made.atomic and made.text.replace("_", "").isalnum())
         once = len(uses) == 1 and uses[0].operation.parent_block() is op.parent_block()
         if number or (once and len(made.text) <= INLINE_CHARACTERS):
             self.texts[result] = made

@@ -15,6 +15,8 @@ from hetc.dialects import fpga
 from hetc.dialects.locations import source_line
 from hetc.writer import Writer
 
+LINE_CHARACTERS = 110
+
 
 class KernelPrinter:
     """Prints one fpga.kernel. Functions with the same text are written once."""
@@ -66,7 +68,7 @@ class KernelPrinter:
 
     def _signature(self) -> str:
         parameters = [self._parameter(op) for op in self.kernel.interface]
-        return f'extern "C" void {self.name}({", ".join(parameters)})'
+        return wrapped(f'extern "C" void {self.name}', parameters)
 
     @staticmethod
     def _parameter(op: fpga.PortOp | fpga.ScalarOp) -> str:
@@ -143,7 +145,7 @@ class KernelPrinter:
         printer = FunctionPrinter(writer, Names())
         parameters = [self._function_parameter(printer, argument) for argument in op.block.args]
         printer.comment(op)
-        with writer.block(f"static void @({', '.join(parameters)}) {{"):
+        with writer.block(f"{wrapped('static void @', parameters)} {{"):
             if is_dataflow:
                 self._dataflow(printer, op)
             else:
@@ -176,6 +178,14 @@ class KernelPrinter:
             arguments = ", ".join([function, *(printer.text(operand) for operand in process.operands)])
             writer.line(f"HETC_PROCESS({arguments});")
         writer.line("HETC_DATAFLOW_END();")
+
+
+def wrapped(head: str, parameters: Sequence[str]) -> str:
+    """A function's head; one parameter a line where they do not fit on one."""
+    line = f"{head}({', '.join(parameters)})"
+    if len(line) <= LINE_CHARACTERS:
+        return line
+    return f"{head}(\n    " + ",\n    ".join(parameters) + ")"
 
 
 def parameter(type: Attribute, name: str, written: bool) -> str:

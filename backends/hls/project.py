@@ -10,9 +10,9 @@ from xdsl.ir import Operation
 from hetc.backends.hls.function_printer import FunctionPrinter
 from hetc.backends.hls.kernel_printer import KernelPrinter
 from hetc.backends.hls.names import Names
+from hetc.diagnostics import Diagnostic
 from hetc.dialects import fpga
 from hetc.dialects.locations import source_line
-from hetc.diagnostics import Diagnostic
 from hetc.writer import Writer
 
 HEADERS = ("hetc_hls.h", "hetc_float.h")  # of the runtime; projects carry them for synthesis

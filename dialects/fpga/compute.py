@@ -403,6 +403,6 @@ class EntryOp(IRDLOperation):
 
 
 __all__ = [
-    "ArrangeOp", "EntryOp", "LaneOp", "LanesOp", "LoadAtOp", "LoadOp", "LoopOp", "LowerBoundOp", "PushOp", "ReadOp", "StoreOp",
-    "TakenOp", "WriteOp", "YieldOp",
+    "ArrangeOp", "EntryOp", "LaneOp", "LanesOp", "LoadAtOp", "LoadOp", "LoopOp", "LowerBoundOp", "PushOp", "ReadOp",
+    "StoreOp", "TakenOp", "WriteOp", "YieldOp",
 ]  # fmt: skip

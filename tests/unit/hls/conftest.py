@@ -7,18 +7,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import DictionaryAttr, ModuleOp
+from xdsl.ir import Block, Region
 from xdsl.parser import Parser
 
 from hetc.backends.hls import check, emit
 from hetc.backends.reference import SparseMatrix, run_kernel
 from hetc.backends.reference.compare_selection import compare_tensor
-from hetc.dialects import fpga, task
+from hetc.compiler.frontend import compile_source
+from hetc.dialects import fpga, mp, task
+from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import TensorType, dtype_name, enclosing_pipeline
 from hetc.dialects.registry import new_context
 from hetc.numerics import dtype_of
 from hetc.passes.lower_hls.lower_to_hls import LowerToHlsPass
+from hetc.passes.registry import load
+from hetc.passes.schedule.model import _dictionary
 from hetc.runtime.csim import CsimKernel, CsimReport, build_many
+from hetc.source import SourceFile
 
 SPARE = 0x5A  # what spare capacity and results hold beforehand
 
@@ -39,7 +45,11 @@ class Bench:
 
     @classmethod
     def of(cls, texts: Sequence[str], **options) -> Bench:
-        bench = cls([lowered(text) for text in texts])
+        return cls.of_modules([lowered(text) for text in texts], **options)
+
+    @classmethod
+    def of_modules(cls, modules: Sequence[ModuleOp], **options) -> Bench:
+        bench = cls(list(modules))
         for module in bench.modules:
             assert check(module) == []
             bench.texts |= emit(module)
@@ -110,7 +120,7 @@ def _capacities(source: task.KernelOp, operands: Sequence) -> dict[str, int]:
 def _buffer(type_: TensorType, sizes: Mapping[str, int]) -> np.ndarray:
     shape = [sizes[extent] if isinstance(extent, str) else extent for extent in type_.shape]
     made = np.zeros(shape, storage(type_.element))
-    made.view(np.uint8).reshape(-1)[:] = SPARE if made.size else 0
+    made.reshape(-1).view(np.uint8)[:] = SPARE
     return made
 
 
@@ -182,3 +192,49 @@ def csim_cache(tmp_path_factory):
 def bench_of(csim_cache):
     """texts -> Bench."""
     return Bench.of
+
+
+def one_kernel(source: str, plan: Mapping[str, int | tuple[int, ...]] | None = None) -> ModuleOp:
+    """A pipeline of inputs only, in its explicit form, with all its statements in one task.kernel on the FPGA that
+    is called as the pipeline is."""
+    context = new_context()
+    module = compile_source(SourceFile("test.mp", source))
+    for flag in ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax"):
+        load(flag)().apply(context, module)
+    (step,) = [op for op in module.walk() if isinstance(op, mp.StepOp)]
+    ops = list(step.body.block.ops)
+    outside = (mp.GetOp, mp.OutputOp, mp.CommitOp)
+    statements = [op for op in ops if not isinstance(op, outside)]
+    gets = [op for op in ops if isinstance(op, mp.GetOp)]
+    outputs = [op for op in ops if isinstance(op, mp.OutputOp)]
+    block = Block(arg_types=[op.result.type for op in gets])
+    for argument, op in zip(block.args, gets, strict=True):
+        argument.name_hint = op.declared.data
+        op.result.replace_all_uses_with(argument)
+    for op in statements:
+        op.detach()
+        block.add_op(op)
+    returned = [op.value for op in outputs]
+    block.add_op(task.ReturnOp(returned))
+    schedule = DictionaryAttr({"plan": _dictionary(plan)}) if plan else None
+    name = f"{step.sym_name.data}_kernel"
+    made = task.KernelOp(
+        name, "fpga", ["all"], [op.result for op in gets], Region(block), [v.type for v in returned], schedule
+    )
+    step.body.block.insert_op_before(made, outputs[0])
+    for op, result in zip(outputs, made.outputs, strict=True):
+        op.operands[0] = result
+    for op in made.walk():
+        copy_location(statements[0], op)
+    module.verify()
+    LowerToHlsPass().apply(context, module)
+    module.verify()
+    return module
+
+
+@pytest.fixture(scope="session")
+def bench_of_sources(csim_cache):
+    """Pipelines as text -> Bench."""
+    return lambda sources, plan=None, **options: Bench.of_modules(
+        [one_kernel(source, plan) for source in sources], **options
+    )

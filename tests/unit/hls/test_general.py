@@ -23,9 +23,9 @@ def kernel(name: str, operands: str, results: str, body: str, returned: str, dim
     gets = "\n".join(f'%{n}_ = mp.get "{n}" : {t}' for n, t in zip(names, types, strict=True))
     arguments = ", ".join(f"%{n}: {t}" for n, t in zip(names, types, strict=True))
     outputs = ", ".join(f"%out{i}" for i in range(len(result_types)))
-    declared = "\n".join(
-        f'mp.declare @{n} "input" : {t[len("!mp.tensor") :]}' for n, t in zip(names, types, strict=True)
-    )
+    bare = [t.removeprefix("!mp.tensor") for t in types]
+    declared = "\n".join(f'mp.declare @{n} "input" : {t}' for n, t in zip(names, bare, strict=True))
+    passed = ", ".join(f"%{n}_" for n in names)
     schedule = f"schedule {{{plan}}}" if plan else ""
     return f"""
 builtin.module {{
@@ -34,7 +34,7 @@ builtin.module {{
     {declared}
     mp.step @s grows {{}} pins {{}} {{
       {gets}
-      {outputs} = task.kernel @{name} on "fpga" stages ["relevancy"] {schedule} ({", ".join(f"%{n}_" for n in names)}) {{
+      {outputs} = task.kernel @{name} on "fpga" stages ["relevancy"] {schedule} ({passed}) {{
       ^bb0({arguments}):
         {body}
         task.return {returned} : {", ".join(result_types)}
