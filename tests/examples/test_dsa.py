@@ -58,6 +58,18 @@ def test_meaning_of_equal_scores() -> None:
     dsa_drive.drive(session, case, rng, steps=1)
 
 
+def test_meaning_of_keys_below_the_least_scale() -> None:
+    rng = np.random.default_rng(12)
+    case = dsa_drive.draw_case(rng, [5])
+    for name in ("gamma", "beta"):
+        case.weights[name] *= 2.0**-20
+    case.layer.gain, case.layer.bias = case.weights["gamma"], case.weights["beta"]
+    session = oracle([5], 6)
+    dsa_drive.load(session, case, 6)
+    dsa_drive.drive(session, case, rng, steps=1)
+    assert session.memory("scale")[0, 5] == 2.0**-22
+
+
 def test_meaning_of_the_published_sizes_of_a_head() -> None:
     """The real index head (64 heads of 128, 64 rotary channels), few tokens."""
     sizes = {"E": 64, "R": 32, "H": 64, "LOG_D": 7, "K": 40, "G": 2, "N": 128, "P": 64, "V": 64}
