@@ -155,7 +155,7 @@ class Arithmetic:
             if exact is not None:
                 return exact
         if isinstance(base, int) and base == 2 and type_of(exponent) != f32:
-            return self._shift(self.as_index(self.numeric(exponent)))
+            return self._shift(self.numeric(exponent))
         if type_of(base) != f32 and type_of(exponent) != f32:
             raise TypeMismatch("an integer power needs the base 2 or a small constant exponent")
         return self.add(math.PowFOp(self.as_float(base), self.as_float(exponent)))
@@ -177,7 +177,7 @@ class Arithmetic:
         """2**exponent as an i32, for an exponent that is known to lie in 0 .. 30."""
         return self.add(arith.ShLIOp(self.constant(1, i32), self.convert(exponent, i32)))
 
-    def _shift(self, exponent: SSAValue) -> SSAValue:
+    def _shift(self, exponent: Value) -> SSAValue:
         """2**exponent as an i32: 0 outside 0 .. 30, where the power is no i32."""
         amount = self.convert(exponent, i32)
         shifted = self.shift_one(self.clamp(amount, 0, 30))

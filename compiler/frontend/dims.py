@@ -37,7 +37,7 @@ def evaluate(expr: ast.Expr, environment: Environment, purpose: str) -> Constant
             if dim is None:
                 raise environment.unknown(name, span, "dim", environment.dims)
             if dim.size is None:
-                message = f"{purpose} is known at compile time, but `{name}` only at run time"
+                message = f"{purpose} must be a constant, but `{name}` is known only at run time"
                 raise environment.refuse("HET102", message, span, related=(Related(dim.span, "declared here"),))
             return dim.size
         case ast.Unary(operator="-" | "+" as operator, operand=operand):

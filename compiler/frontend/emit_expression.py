@@ -18,7 +18,7 @@ from hetc.compiler.frontend.arithmetic import (
 from hetc.compiler.frontend.constants import NotFoldable, fold_binary, fold_function
 from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.extents import IndexInfo
-from hetc.compiler.frontend.functions import DTYPES, check_call, check_reduction
+from hetc.compiler.frontend.functions import DTYPES, check_call
 from hetc.dialects.locations import file_location
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
@@ -217,7 +217,6 @@ class ExpressionEmitter:
         return converted if element == type_ else self.add(RoundOp(converted, element)).results[0]
 
     def _reduction(self, expr: ast.Call) -> Value:
-        check_reduction(expr, self.environment)
         return self._nest(expr, list(expr.indices))
 
     def _nest(self, expr: ast.Call, indices: list[ast.Index]) -> SSAValue:

@@ -172,9 +172,9 @@ class IrregularEmitter:
         indices = [index for index in targets[0].indices if isinstance(index, ast.Index)]
         for index in indices:
             extents.open(index)
-        extents.visit(call)
+        extents.visit(call.arguments[0])
         infos = extents.close(len(indices))
-        axis = [info.name for info in infos].index(call.indices[0].name)
+        axis = self._axis(call, infos)
         block = self._block(options, infos[axis])
         scale_shape = self._scale_shape(targets, infos, axis, block)
         hoister = Hoister(self.step, extents.infos)
@@ -189,6 +189,15 @@ class IrregularEmitter:
         op.scale.name_hint = targets[1].name
         self.step.define(targets[0].name, targets[0].name_span, op.values)
         self.step.define(targets[1].name, targets[1].name_span, op.scale)
+
+    def _axis(self, call: ast.Call, infos: Sequence[IndexInfo]) -> int:
+        """The position of the quantised index among those of the values."""
+        (index,) = call.indices
+        names = [info.name for info in infos]
+        if index.name not in names or index.bound is not None:
+            message = f"`quantize` keeps its index, but `{index.name}` is none of the values' indices"
+            raise self.environment.refuse("HET103", message, index.span)
+        return names.index(index.name)
 
     def _block(self, options: dict[str, ast.Expr], axis: IndexInfo) -> int | None:
         if "block" not in options:

@@ -149,7 +149,8 @@ def _converted(output: ast.Output, value: SSAValue, step: StepEmitter) -> SSAVal
     element = ELEMENT_TYPES[element_of(output.dtype, environment)]
     if type_.element == element:
         return value
-    replaced = step.retype(value, element)
+    # A memory keeps the element type that it is declared with.
+    replaced = step.retype(value, element) if output.name not in environment.declared else None
     if replaced is not None:
         environment.tensors[output.name].value = replaced
         return replaced

@@ -90,6 +90,7 @@ class StatementEmitter:
         extents.visit(value)
         infos = extents.close(len(indices))
         if declared is not None:
+            environment.used.add(target.name)
             self._check_update(target, tuple(info.key for info in infos))
         elif not indices and self._named_constant(target, value):
             return

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.arithmetic import Value, type_name, widens
+from hetc.compiler.frontend.arithmetic import Value, type_name, type_of, widens
 from hetc.compiler.frontend.emit_expression import ExpressionEmitter, location_of
 from hetc.compiler.frontend.environment import Environment, Tensor
 from hetc.compiler.frontend.extents import IndexInfo
@@ -71,7 +71,7 @@ class StepEmitter:
         emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
         emitter.span = value.span
         if type_ is None:
-            element = ELEMENT_TYPES[cast] if cast is not None else emitter.arithmetic.materialize(emitted).type
+            element = ELEMENT_TYPES[cast] if cast is not None else type_of(emitted)
             type_ = TensorType([info.key for info in infos], element)
         elif cast is not None:
             emitted = emitter.cast(emitted, cast)

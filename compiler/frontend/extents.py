@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.environment import Environment
+from hetc.compiler.frontend.functions import KEEPING, check_reduction
 from hetc.diagnostics import Related
 from hetc.source import Span
 
-REDUCTIONS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
-# These keep their index, which must be in scope around them.
-KEEPING = ("softmax", "rope", "quantize")
-SELECTING = ("topk", "select")
-INDEXED_FUNCTIONS = (*REDUCTIONS, *KEEPING, *SELECTING)
+# Arguments given by name that are expressions; the others are words and constants.
+_VALUE_KEYWORDS = ("at",)
 
 
 @dataclass(frozen=True)
@@ -161,18 +159,16 @@ class StatementExtents:
         found.constraints.append(Constraint(dim.per, None, item.span, f"the row of `{expr.name}`"))
 
     def _visit_indexed_call(self, expr: ast.Call) -> None:
-        if expr.function in KEEPING:
+        if expr.function in KEEPING and expr.function != "quantize":
             for index in expr.indices:
                 if self._find(index.name) is None:
                     message = f"`{expr.function}` keeps its index, but `{index.name}` is not in scope here"
                     help = f"put `{index.name}` on the left, or into a reduction around"
                     raise self.environment.refuse("HET103", message, index.span, help=help)
-            for child in (*expr.arguments, *(item.value for item in expr.keywords if expr.function == "rope")):
-                if not (expr.function != "softmax" and isinstance(child, ast.Name)):
-                    self.visit(child)
+            for child in (*expr.arguments, *(item.value for item in expr.keywords if item.name in _VALUE_KEYWORDS)):
+                self.visit(child)
             return
-        if expr.function not in REDUCTIONS:
-            return  # refused where it is emitted
+        check_reduction(expr, self.environment)
         for index in expr.indices:
             self.open(index)
         for argument in expr.arguments:

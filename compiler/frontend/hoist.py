@@ -11,7 +11,8 @@ from xdsl.ir import SSAValue
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.emit_step import Infos, StepEmitter, free_indices, with_rows
-from hetc.compiler.frontend.extents import REDUCTIONS, IndexInfo
+from hetc.compiler.frontend.extents import IndexInfo
+from hetc.compiler.frontend.functions import REDUCTIONS
 from hetc.dialects.mp import RopeOp, SoftmaxOp, TensorType
 
 ROPE_BASE = 10000.0

@@ -18,7 +18,7 @@ from hetc.source import SourceFile, Span
 
 STAGES = ("prepare", "relevancy", "retrieve", "apply")
 DECLARATION_WORDS = ("dim", "input", "weight", "memory", "output")
-MAX_EXPRESSION_DEPTH = 60
+MAX_EXPRESSION_DEPTH = 80
 # Words that open a construct of the language that is not compiled yet, and what it is.
 UNSUPPORTED = {
     "step": "several steps in a pipeline",
@@ -136,7 +136,7 @@ class _FileParser:
                 statements.extend(self._parse(inner.span, "statements") or ())
         if stage is None:
             return None
-        if not statements and not line.block:
+        if not statements and not line.block and not self.diagnostics.has_errors:
             self._syntax(f"the stage `{stage.name}` is empty", line.span)
         return ast.Stage(stage.name, stage.pin, tuple(statements), stage.span)
 

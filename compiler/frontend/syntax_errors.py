@@ -54,7 +54,7 @@ def report_syntax_error(error: UnexpectedInput, source: SourceFile, line: Span, 
     found = _found(error, place, line)
     expected = _expected(error)
     help = None
-    if rest.startswith("=") and not rest.startswith("==") and "COMPARE" in _accepts(error):
+    if rest.startswith("=") and not rest.startswith("=="):
         help = "`=` defines, `==` compares"
     diagnostics.error("HET012", f"expected {expected}, found {found}", place, help=help)
 
