@@ -120,3 +120,17 @@ def test_no_method_has_a_name_in_the_compiler():
                 found = pattern.search(text)
                 assert found is None, f"{path}:{text.count(chr(10), 0, found.start()) + 1}: {found[0]}"
     assert files > 50
+
+
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_only_files_that_exist(page):
+    """Paths in backticks and targets of links; placeholders are in capitals (`passes/FOLDER/your_pass.py`)."""
+    text = page.read_text()
+    code = re.findall(r"`((?:compiler|dialects|passes|backends|hetc|tests|examples|docs|benchmarks)/[\w./+-]*)`", text)
+    paths = [(ROOT, path) for path in code if not re.search(r"[A-Z]{4}|your", path)]
+    paths += [(page.parent, path) for path in re.findall(r"\]\(([^)#:]+)\)", text)]
+    for base, path in paths:
+        assert (base / path).exists(), f"{page.name}: there is no {path}"
