@@ -1,0 +1,128 @@
+"""Time and peak memory of the compiler itself: medians of five runs, each in a fresh process.
+
+    python benchmarks/compile_time.py [--runs 5] [--json]
+
+Measured: `hetc check` and `hetc compile` of an example at its full size, and of generated pipelines of 250 and 500
+statements, whose ratio shows how compiling grows. The processes are started cold (imports included), as a user's are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "dsa"
+SIZES = (250, 500)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One command, run several times. `peak_mib` is the largest resident set of any run."""
+
+    name: str
+    median_s: float
+    fastest_s: float
+    slowest_s: float
+    peak_mib: float
+
+
+def measure(name: str, arguments: list[str], runs: int) -> Measurement:
+    """Run `hetc ARGUMENTS` `runs` times after one that warms the disk. Raises RuntimeError where it fails."""
+    command = [sys.executable, "-c", "from hetc.compiler.cli import main; main()", *arguments]
+    results = [_run(command) for _ in range(runs + 1)][1:]
+    times = [seconds for seconds, _ in results]
+    return Measurement(name, statistics.median(times), min(times), max(times), max(peak for _, peak in results))
+
+
+def _run(command: list[str]) -> tuple[float, float]:
+    """Wall time (s) and peak resident set (MiB) of one process."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    elapsed = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}\n{said.decode(errors='replace')}")
+    return elapsed, usage.ru_maxrss / 1024  # kilobytes on Linux
+
+
+def generated(statements: int) -> str:
+    """A pipeline with that many statements over a handful of shapes: elementwise, products, scans, selections.
+
+    Each group of five makes a new query, scores the memory with it and selects; the groups hang together.
+    """
+    lines = [
+        "pipeline generated grows T by 1:",
+        "    dim B <= 16",
+        "    dim T <= 65536 per B",
+        "    dim D = 64",
+        "    dim K = 16",
+        "    input x: f32[B, D]",
+        "    weight W: f32[D, D]",
+        "    memory keys: f32[B, T, D]",
+        "    prepare:",
+        "        append(keys, x)",
+        "        v0[b, d] = x[b, d] * 0.5",
+    ]
+    count = 2
+    group = 0
+    while count < statements:
+        group += 1
+        body = [
+            ("prepare", f"u{group}[b, d] = sum[e](v{group - 1}[b, e] * W[e, d])"),
+            ("prepare", f"n{group}[b] = rsqrt(mean[d](u{group}[b, d] ** 2) + 1e-6)"),
+            ("relevancy", f"s{group}[b, t] = n{group}[b] * sum[d](u{group}[b, d] * keys[b, t, d])"),
+            ("retrieve", f"p{group}[b, j] = topk[t](s{group}[b, t], K)"),
+            ("apply", f"v{group}[b, d] = u{group}[b, d] + sum[j](keys[b, p{group}[b, j], d]) / K"),
+        ]
+        for stage, statement in body:
+            lines += [f"    {stage}:", f"        {statement}"]
+        count += len(body)
+    return "\n".join([*lines, f"    output v{group}", ""])
+
+
+def main() -> None:
+    """Measure everything and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    example, dims = str(EXAMPLE / "dsa.mp"), str(EXAMPLE / "paper.toml")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        out = str(folder / "out")
+        rows = [
+            measure("check, example", ["check", example], given.runs),
+            measure("compile, example", ["compile", example, "--dims", dims, "-o", out], given.runs),
+        ]
+        for size in SIZES:
+            path = folder / f"generated_{size}.mp"
+            path.write_text(generated(size))
+            rows.append(measure(f"check, {size} statements", ["check", str(path)], given.runs))
+            rows.append(measure(f"compile, {size} statements", ["compile", str(path), "-o", out], given.runs))
+    small, large = rows[-3].median_s, rows[-1].median_s
+    if given.json:
+        print(json.dumps({"runs": given.runs, "rows": [asdict(row) for row in rows], "ratio": large / small}, indent=2))
+        return
+    print(f"{'':<26} {'median':>9} {'fastest':>9} {'slowest':>9} {'peak':>10}")
+    for row in rows:
+        print(
+            f"{row.name:<26} {row.median_s:>7.2f} s {row.fastest_s:>7.2f} s {row.slowest_s:>7.2f} s "
+            f"{row.peak_mib:>6.0f} MiB"
+        )
+    print(f"compile, {SIZES[1]} over {SIZES[0]} statements: {large / small:.2f}x")
+
+
+if __name__ == "__main__":
+    main()
