@@ -74,9 +74,7 @@ class Buffer:
         """Copy rows of this buffer's row size from a buffer on this or another device."""
         same = source.device is self.device and self.stripes is None and source.stripes is None
         if same:
-            self.device.copy(
-                source.array, as_slice(source_rows), self.array, as_slice(rows), self.row_elements
-            )
+            self.device.copy(source.array, as_slice(source_rows), self.array, as_slice(rows), self.row_elements)
         elif len(rows):
             self.write_rows(rows, source.read_rows(source_rows, self.row_elements))
 

@@ -20,11 +20,14 @@ LengthArrays = dict[str, NDArray[np.int32]]
 
 
 def check_names(pipeline: Pipeline, step: str, given: Mapping[str, Any]) -> None:
-    """Every tensor that the step takes is given and no other. Raises InputError."""
+    """Every tensor that the step takes is given, and none that the pipeline does not declare. Raises InputError.
+
+    An input or weight that only other steps take may be given."""
     takes = pipeline.steps[step].takes
+    known = [name for name, item in pipeline.tensors.items() if item.role != "memory"]
     for name in given:
-        if name not in takes:
-            near = difflib.get_close_matches(name, takes, 1)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean '{near[0]}'?" if near else f"; it takes {', '.join(takes) or 'none'}"
             raise InputError(f"step '{step}' takes no tensor '{name}'{hint}")
     missing = [name for name in takes if name not in given]

@@ -85,6 +85,7 @@ class HostProgram:
 
     PIPELINE: ClassVar[Pipeline]
     KERNELS: ClassVar[Mapping[str, tuple[str, ...]]]
+    METHODS: ClassVar[Mapping[str, str]]
     CONSTANTS: ClassVar[Mapping[str, tuple[tuple[int, ...], str, Any]]] = {}
 
     def __init__(
@@ -117,12 +118,13 @@ class HostProgram:
         return State(self.PIPELINE, self.devices, capacities)
 
     def step(self, name: str) -> Callable[..., dict[str, Any]]:
-        """The method of a step: `step(name)(state, lengths=None, **tensors) -> {output: tensor}`."""
+        """The method of a step: `step(name)(state, lengths, **tensors) -> {output: tensor}`. `lengths` (may be left
+        out) gives live extents that no tensor's shape says, e.g. {"N": [3, 7]} for a dim per a row."""
         if name not in self.PIPELINE.steps:
             raise StateError(
                 f"pipeline '{self.PIPELINE.name}' has no step '{name}'; it has {', '.join(self.PIPELINE.steps)}"
             )
-        return getattr(self, name)
+        return getattr(self, self.METHODS[name])
 
     def begin(
         self, step: str, state: State, tensors: Mapping[str, Any], lengths: Mapping[str, object] | None = None

@@ -83,9 +83,7 @@ class SparseMemory:
                 f"memory '{self.name}': {self.stored + len(row)} stored entries exceed its bound {self.stored_bound}"
             )
         rows, first, added = np.unique(row, return_index=True, return_counts=True)
-        undo = Undo(
-            rows, self.row_start[rows], self.row_length[rows], self.room[rows], self.end, self.stored
-        )
+        undo = Undo(rows, self.row_start[rows], self.row_length[rows], self.room[rows], self.end, self.stored)
         self._make_room(rows, added)
         within = np.arange(len(row)) - np.repeat(first, added)
         place = np.repeat(self.row_start[rows] + self.row_length[rows], added) + within

@@ -88,9 +88,7 @@ class StepRun:
         """A table of the program on a device; uploaded once."""
         return self.program.constant(name, kind)
 
-    def allocate(
-        self, name: str, kind: str, extents: Extents, element: str, stripes: Stripes | None = None
-    ) -> Buffer:
+    def allocate(self, name: str, kind: str, extents: Extents, element: str, stripes: Stripes | None = None) -> Buffer:
         """The buffer of one value of this step, kept from call to call; its contents are whatever they were."""
         shape = tuple(self.capacities[item] if isinstance(item, str) else item for item in extents)
         key = (self.step, name)
@@ -232,7 +230,7 @@ class StepRun:
         if isinstance(value, Buffer):
             self._commits[name] = value
 
-    def finish(self, **outputs: Value) -> dict[str, Any]:
+    def finish(self, outputs: Mapping[str, Value]) -> dict[str, Any]:
         """Read the outputs, then make the step's changes visible: nothing after the reading can fail."""
         results = {name: self._output(value) for name, value in outputs.items()}
         for device in self.program.devices.values():

@@ -1,0 +1,41 @@
+"""Python identifiers: unique in a method, and none that Python or the method's own text needs."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+_OWN = frozenset({"self", "state", "lengths", "tensors", "run", "Any", "State", "HostProgram"})
+
+
+class Names:
+    """Hands out variable names."""
+
+    def __init__(self) -> None:
+        self._taken = set(_OWN)
+
+    def new(self, wanted: str) -> str:
+        """`wanted` as an identifier, with a number where it is taken."""
+        base = re.sub(r"\W", "_", wanted).strip("_") or "value"
+        if base[0].isdigit() or keyword.iskeyword(base):
+            base = f"{base}_" if keyword.iskeyword(base) else f"v{base}"
+        chosen, number = base, 1
+        while chosen in self._taken:
+            number += 1
+            chosen = f"{base}_{number}"
+        self._taken.add(chosen)
+        return chosen
+
+
+RESERVED_METHODS = frozenset(
+    {
+        "PIPELINE", "KERNELS", "CONSTANTS", "METHODS", "backends", "begin", "call_capacities", "constant", "devices",
+        "directory", "new_state", "on_kernel", "on_transfer", "step", "weights",
+    }
+)  # fmt: skip
+"""What every program has besides its steps; a step of such a name becomes a method with an underscore."""
+
+
+def method_name(step: str) -> str:
+    """The method that runs a step."""
+    return f"{step}_" if step in RESERVED_METHODS or keyword.iskeyword(step) or step.startswith("_") else step

@@ -1,0 +1,163 @@
+"""One step as a Python method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from xdsl.ir import Operation, SSAValue
+
+from hetc.backends.host import values
+from hetc.backends.host.names import Names, method_name
+from hetc.dialects import host
+from hetc.dialects.host import BufferType
+from hetc.dialects.locations import source_line
+from hetc.dialects.mp import TensorType
+from hetc.dialects.task import ArgumentAttr
+from hetc.writer import Writer
+
+_WIDTH = 116
+
+
+class StepPrinter:
+    """Prints one host.step."""
+
+    def __init__(self, program: host.ProgramOp, step: host.StepOp, writer: Writer) -> None:
+        self.program, self.step, self.writer = program, step, writer
+        self.names: dict[SSAValue, str] = {}
+        self.scope = Names()
+        self._line = ""
+
+    def print(self) -> None:
+        name = self.step.sym_name.data
+        self.writer.line(
+            f"def {method_name(name)}("
+            "self, state: State, lengths: Mapping[str, Any] | None = None, /, **tensors: Any) -> dict[str, Any]:"
+        )
+        with self.writer.indent():
+            self._docstring()
+            self.writer.line(f"run = self.begin({values.repr_of(name)}, state, tensors, lengths)")
+            self.writer.line("with run:")
+            with self.writer.indent():
+                for op in self.step.block.ops:
+                    self._op(op)
+                self._finish()
+
+    def _docstring(self) -> None:
+        line = source_line(self.step)
+        grows = ", ".join(f"{dim} by {values.growth(size)}" for dim, size in self.step.grows.data.items())
+        grows = grows.replace('"', "")
+        place, growth = f" ({line})" if line else "", f", grows {grows}" if grows else ""
+        self.writer.line(f'"""Step `{self.step.sym_name.data}`{place}{growth}.')
+        self.writer.line()
+        for op in self.step.block.ops:
+            if isinstance(op, host.InputOp):
+                declared = self.program.declarations[op.declared.data]
+                self.writer.line(f"{op.declared.data}: {values.described(declared.type)}, {declared.role.data}")
+        gives = [op for op in self.step.block.ops if isinstance(op, host.OutputOp)]
+        returned = ", ".join(f"{op.output.data}: {values.described(_tensor(op.value))}" for op in gives)
+        self.writer.line(f"Returns {returned or 'nothing'}.")
+        self.writer.line('"""')
+
+    def _finish(self) -> None:
+        gives = [op for op in self.step.block.ops if isinstance(op, host.OutputOp)]
+        pairs = [f"{values.repr_of(op.output.data)}: {self.names[op.value]}" for op in gives]
+        self._call("return run.finish({", pairs, "})")
+
+    def _op(self, op: Operation) -> None:
+        if not isinstance(op, host.InputOp | host.MemoryOp | host.OutputOp):
+            self._comment(op)
+        match op:
+            case host.InputOp():
+                self._assign(op.result, f"run.input({values.repr_of(op.declared.data)})")
+            case host.MemoryOp():
+                self._assign(op.result, f"run.memory({values.repr_of(op.declared.data)})")
+            case host.ConstantOp():
+                self._assign(op.result, f"run.constant({values.repr_of(op.constant.data)}, {_kind(op.result)})")
+            case host.AllocateOp():
+                self._allocate(op)
+            case host.CopyOp():
+                self._copy(op)
+            case host.KernelOp():
+                self._kernel(op)
+            case host.WaitOp():
+                self.writer.line(f"run.wait({values.repr_of(op.device.data)})")
+            case host.AppendOp():
+                memory, rows = self.names[op.memory], self.names[op.rows]
+                self._assign(op.result, f"run.append({memory}, {rows}, {values.repr_of(op.along.data)})")
+            case host.CommitOp():
+                self.writer.line(f"run.commit({values.repr_of(op.declared.data)}, {self.names[op.value]})")
+
+    def _comment(self, op: Operation) -> None:
+        """The source line, where it changes."""
+        line = source_line(op)
+        if line and line != self._line:
+            self.writer.line(f"# {line}")
+            self._line = line
+
+    def _assign(self, value: SSAValue, text: str) -> None:
+        self.names[value] = self.scope.new(value.name_hint or "value")
+        self.writer.line(f"{self.names[value]} = {text}")
+
+    def _allocate(self, op: host.AllocateOp) -> None:
+        type_ = cast(BufferType, op.result.type)
+        tensor = type_.tensor
+        arguments = [
+            values.repr_of(op.buffer.data), values.repr_of(type_.kind), values.extents(tensor), values.element(tensor),
+        ]  # fmt: skip
+        arguments += [values.stripes(type_)] if values.stripes(type_) else []
+        self._assign(op.result, f"run.allocate({', '.join(arguments)})")
+
+    def _copy(self, op: host.CopyOp) -> None:
+        type_ = cast(BufferType, op.result.type)
+        arguments = [self.names[op.value], values.repr_of(type_.kind), values.repr_of(op.buffer.data)]
+        arguments += [values.stripes(type_)] if values.stripes(type_) else []
+        self._assign(op.result, f"run.copy({', '.join(arguments)})")
+
+    def _kernel(self, op: host.KernelOp) -> None:
+        reads = ", ".join(self.names[value] for value in op.reads)
+        writes = ", ".join(self.names[value] for value in op.writes)
+        device = values.repr_of(op.device.data)
+        self.writer.line(f"with run.kernel({values.repr_of(op.task.data)}, {device}, [{reads}], [{writes}]):")
+        with self.writer.indent():
+            for launch in op.launches:
+                self._launch(launch, device)
+
+    def _launch(self, op: host.LaunchOp, device: str) -> None:
+        buffers = iter(op.buffers)
+        arguments = [self._argument(item, buffers, device) for item in op.arguments]
+        options = [values.option(name, item) for name, item in op.options.data.items()]
+        opening = f"run.launch({device}, {values.repr_of(op.kernel.data)}, ["
+        closing = f"]{''.join(f', {item}' for item in options)})"
+        self._call(opening, arguments, closing)
+
+    def _argument(self, item: ArgumentAttr, buffers: Iterator[SSAValue], device: str) -> str:
+        role, part = item.role.data, item.part.data
+        if role == "length":
+            return f"run.length({values.repr_of(part)}, {device})"
+        if role == "capacity":
+            return f"run.capacity({values.repr_of(part)})"
+        name = self.names[next(buffers)]
+        if part.startswith("stripe:"):
+            return f"{name}.stripe({int(part.removeprefix('stripe:'))})"
+        return f"{name}.part({values.repr_of(part)})" if part else f"{name}.array"
+
+    def _call(self, opening: str, items: list[str], closing: str) -> None:
+        """On one line where it fits, else one item a line."""
+        whole = f"{opening}{', '.join(items)}{closing}"
+        if len(whole) <= _WIDTH - 12:
+            self.writer.line(whole)
+            return
+        self.writer.line(opening)
+        with self.writer.indent():
+            for item in items:
+                self.writer.line(f"{item},")
+        self.writer.line(closing)
+
+
+def _tensor(value: SSAValue) -> TensorType:
+    return cast(BufferType, value.type).tensor
+
+
+def _kind(value: SSAValue) -> str:
+    return values.repr_of(cast(BufferType, value.type).kind)

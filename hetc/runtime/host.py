@@ -1,0 +1,36 @@
+"""What a generated host program imports."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from hetc.runtime.buffers import Stripes
+from hetc.runtime.errors import PipelineError
+from hetc.runtime.program import HostProgram
+from hetc.runtime.specification import Dim, Pipeline, Step, Tensor
+from hetc.runtime.state import State
+
+__all__ = ["Dim", "HostProgram", "Pipeline", "State", "Step", "Stripes", "Tensor", "main"]
+
+_CHECK = "from hetc.compiler.cli import main; main()"
+
+
+def main(program: type[HostProgram], file: str) -> None:
+    """The command line of a generated host program: says what runs the kernels; `--check` runs `hetc run --check`."""
+    parser = argparse.ArgumentParser(description=f"Host program of the pipeline {program.PIPELINE.name}.")
+    parser.add_argument("--check", action="store_true", help="run on random inputs and compare with the oracle")
+    parser.add_argument("--mode", choices=("any", "emulation", "hardware"), default="any", help="which devices to open")
+    arguments = parser.parse_args()
+    directory = Path(file).resolve().parent.parent
+    try:
+        opened = program(directory, arguments.mode)
+    except PipelineError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    for kind, backend in opened.backends.items():
+        print(f"{kind}: {backend}")
+    if arguments.check:
+        command = [sys.executable, "-c", _CHECK, "run", str(directory), "--check"]
+        sys.exit(subprocess.run(command, check=False).returncode)

@@ -1,0 +1,80 @@
+"""Which buffers are striped over memory channels: what the kernels that use a value expect of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xdsl.ir import SSAValue
+
+from hetc.dialects.host import BufferType
+from hetc.dialects.mp import AppendOp, GetOp, PipelineOp, TensorType
+from hetc.dialects.task import KernelOp, TransferOp
+from hetc.passes.lower_host.generated import Launch, channels_of
+from hetc.passes.lower_host.refusal import HostLoweringRefused
+
+Root = SSAValue | str
+"""What shares one buffer: a value, or a memory by its name (in every step, appended to or not)."""
+
+
+class Layout:
+    """Channels of each value's buffer."""
+
+    def __init__(self, pipeline: PipelineOp, launches: Mapping[str, Sequence[Launch]]) -> None:
+        self.pipeline = pipeline
+        self._channels: dict[Root, int] = {}
+        for step in pipeline.steps.values():
+            for op in step.body.block.ops:
+                if isinstance(op, KernelOp):
+                    self._read(op, launches.get(op.sym_name.data, ()))
+
+    def _read(self, kernel: KernelOp, launches: Sequence[Launch]) -> None:
+        ends = [("operand", kernel.arguments), ("result", kernel.outputs)]
+        for role, values in ends:
+            for number, value in enumerate(values):
+                count = channels_of(kernel, launches, role, number)
+                if count == 0:
+                    continue
+                root = self.root(value)
+                known = self._channels.setdefault(root, count)
+                if known != count:
+                    raise HostLoweringRefused(
+                        f"{value.name_hint or 'a value'} lies in {known} memory channels and "
+                        f"{kernel.sym_name.data} expects {count}",
+                        kernel,
+                    )
+
+    def root(self, value: SSAValue) -> Root:
+        """What `value` shares its buffer with."""
+        owner = value.owner
+        if isinstance(owner, AppendOp):
+            return self.root(owner.memory)
+        if isinstance(owner, GetOp) and self.pipeline.declarations[owner.declared.data].role.data == "memory":
+            return owner.declared.data
+        return value
+
+    def type_of(self, value: SSAValue, device: str) -> BufferType:
+        """The buffer type of a value on a device. A copy of a memory elsewhere has a layout of its own."""
+        assert isinstance(value.type, TensorType)
+        count = self._channels.get(self.root(value), 1)
+        return BufferType(value.type, device, count, striped_axis(value.type) if count > 1 else 0)
+
+    def memory_type(self, name: str, device: str) -> BufferType:
+        """The buffer type of a memory at its home."""
+        type_ = self.pipeline.declarations[name].type
+        count = self._channels.get(name, 1)
+        return BufferType(type_, device, count, striped_axis(type_) if count > 1 else 0)
+
+
+def striped_axis(type: TensorType) -> int:
+    """The extent that rows are dealt to channels along: the last run-time one, else the first."""
+    return max((at for at, size in enumerate(type.shape) if isinstance(size, str)), default=0)
+
+
+def is_memory_value(value: SSAValue, pipeline: PipelineOp) -> str:
+    """The memory whose contents `value` is, transfers aside; "" for any other value."""
+    owner = value.owner
+    while isinstance(owner, AppendOp | TransferOp):
+        owner = owner.operands[0].owner
+    if isinstance(owner, GetOp) and pipeline.declarations[owner.declared.data].role.data == "memory":
+        return owner.declared.data
+    return ""
