@@ -125,4 +125,5 @@ def _place(grid: Grid, value: Lanes, guard: Lanes | None, spans: tuple[Span, ...
             extents = [n if position in positions else 1 for position, n in enumerate(grid.value.shape)]
             grid.conditions[positions] = np.ones(extents, np.bool_)
         part = tuple(block[position] if position in positions else slice(None) for position in range(rank))
-        grid.conditions[positions][part] &= mask
+        # Axes of reductions that are over stay in front, one lane long.
+        grid.conditions[positions][part] &= mask.reshape(mask.shape[max(mask.ndim - rank, 0) :])
