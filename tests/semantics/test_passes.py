@@ -46,8 +46,8 @@ pipeline p grows T by 1:
     prepare:
         append(keys, k)
     relevancy:
-        high[b, n, c] = max[i < 3](keys[b, 3*n + i, c])
-        low[b, n, c] = min[i < 3](keys[b, 3*n + i, c])
+        high[b, n < NB, c] = max[i < 3](keys[b, 3*n + i, c])
+        low[b, n < NB, c] = min[i < 3](keys[b, 3*n + i, c])
         s[b, n] = sum[c](max(q[b, c] * high[b, n, c], q[b, c] * low[b, n, c]))
     retrieve:
         picked[b, j] = topk[n](s[b, n], 2)
@@ -95,7 +95,7 @@ pipeline p grows N by M:
         df[v] = count[n](tf[v, n] > 0)
         w[n] = sum[v](tf[v, n] * idf[v])
     retrieve:
-        best, picked = topk[n](s[n], 3, order=score)
+        best[j], picked[j] = topk[n](s[n], 3, order=score)
     output s, df, w, best, picked
 """,
     "rotated": """
