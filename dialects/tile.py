@@ -1,5 +1,0 @@
-"""The tile dialect."""
-
-from xdsl.ir import Dialect
-
-TILE = Dialect("tile", [], [])

@@ -1,0 +1,137 @@
+"""The argument list of a generated kernel, and addresses of elements in its buffers.
+
+Buffers are row-major with strides from capacities: a constant extent is its own, a run-time dim's is passed as a
+scalar. Lengths of run-time dims are read from device buffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from xdsl.dialects.builtin import (
+    Float8E4M3FNType,
+    Float8E5M2Type,
+    IndexType,
+    IntegerType,
+    Signedness,
+    i32,
+    i64,
+)
+from xdsl.ir import Attribute, Block, BlockArgument, SSAValue
+
+from hetc.dialects.mp import DimOp, TensorType
+from hetc.dialects.task import ArgumentAttr
+from hetc.dialects.tile import BYTE, PointerType
+from hetc.passes.lower_triton.builder import Mask, TileBuilder
+
+SPARSE_PARTS = {"row_start": i64, "row_length": i32, "column": i32}
+
+
+def buffer_element(element: Attribute) -> Attribute:
+    """The element type of a buffer as the kernel sees it: fp8 and bool are bytes, an index is an i32."""
+    if isinstance(element, IndexType):
+        return i32
+    if isinstance(element, Float8E4M3FNType | Float8E5M2Type):
+        return BYTE
+    if isinstance(element, IntegerType):
+        width = element.width.data
+        if width == 1 or (width == 8 and element.signedness.data is Signedness.UNSIGNED):
+            return BYTE
+        return IntegerType(max(width, 8))
+    return element
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Where a tensor of the task kernel lives: the role and index of its argument, its type and name."""
+
+    role: str
+    index: int
+    type: TensorType
+    name: str
+
+
+_ORDER = ("operand", "result", "constant", "scratch", "length", "capacity")
+
+
+@dataclass
+class Arguments:
+    """The arguments of one launch, made as they are asked for and put in the conventional order at the end."""
+
+    dims: Mapping[str, DimOp]
+    block: Block = field(default_factory=Block)
+    _made: dict[tuple[str, int, str], BlockArgument] = field(default_factory=dict)
+
+    @property
+    def dim_names(self) -> list[str]:
+        """The run-time dims in declaration order: what the index of a length or capacity counts in."""
+        return [name for name, dim in self.dims.items() if not dim.is_static]
+
+    def _argument(self, role: str, index: int, part: str, type: Attribute, name: str) -> SSAValue:
+        key = (role, index, part)
+        if key not in self._made:
+            value = self.block.insert_arg(type, len(self.block.args))
+            value.name_hint = name
+            self._made[key] = value
+        return self._made[key]
+
+    def pointer(self, buffer: Buffer, part: str = "") -> SSAValue:
+        """The argument of a buffer, or of one part of a sparse tensor."""
+        element = SPARSE_PARTS.get(part) or buffer_element(buffer.type.element)
+        name = f"{buffer.name}_{part}" if part else buffer.name
+        return self._argument(buffer.role, buffer.index, part, PointerType(element), name)
+
+    def length(self, dim: str) -> SSAValue:
+        return self._argument("length", self.dim_names.index(dim), "", PointerType(i32), f"len_{dim}")
+
+    def capacity(self, dim: str) -> SSAValue:
+        return self._argument("capacity", self.dim_names.index(dim), "", i32, f"cap_{dim}")
+
+    def in_order(self) -> list[ArgumentAttr]:
+        """The list for `tile.kernel`; permutes the block's arguments to match."""
+        keys = sorted(self._made, key=lambda key: (_ORDER.index(key[0]), key[1], _part_rank(key[2])))
+        values = [self._made[key] for key in keys]
+        self.block._args = tuple(values)
+        for position, value in enumerate(values):
+            value.index = position
+        return [ArgumentAttr(*key) for key in keys]
+
+
+def _part_rank(part: str) -> int:
+    return ("", *SPARSE_PARTS, "value").index(part)
+
+
+def element_bound(type: TensorType, dims: Mapping[str, DimOp]) -> int:
+    """The largest number of elements that a dense tensor can have."""
+    total = 1
+    for extent in type.shape:
+        total *= extent if isinstance(extent, int) else dims[extent].largest
+    return total
+
+
+def flat_offset(
+    builder: TileBuilder, arguments: Arguments, shape: Sequence[int | str], indices: Sequence[SSAValue], bound: int
+) -> SSAValue:
+    """The row-major offset of an element. In 64 bits where the buffer may hold 2^31 elements or more."""
+    wide = i64 if bound >= 2**31 else i32
+    offset: SSAValue | None = None
+    for extent, index in zip(shape, indices, strict=True):
+        index = builder.cast(index, wide)
+        if offset is None:
+            offset = index
+            continue
+        if isinstance(extent, int):
+            offset = builder.multiply(offset, extent)
+        else:
+            offset = builder.multiply(offset, builder.cast(arguments.capacity(extent), wide))
+        offset = builder.add_(offset, index)
+    return offset if offset is not None else builder.constant(0)
+
+
+def live_extent(builder: TileBuilder, arguments: Arguments, dim: str, per: SSAValue | None, per_mask: Mask) -> SSAValue:
+    """The live extent of a run-time dim, of row `per` where it is per a dim; 0 where `per_mask` is false."""
+    offset = per if per is not None else builder.constant(0)
+    length = builder.load(arguments.length(dim), offset, per_mask if per is not None else None)
+    length.name_hint = f"live_{dim}"
+    return length

@@ -1,0 +1,82 @@
+"""The element-wise ops of a region, on tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f32, i1, i32, i64
+from xdsl.ir import Operation, SSAValue
+
+from hetc.dialects import mp, tile
+from hetc.dialects.tile import element_of
+from hetc.passes.lower_triton.builder import TileBuilder, tile_element
+from hetc.passes.lower_triton.convert import rounded
+from hetc.passes.schedule.model import Refused
+
+_BINARY: dict[type[Operation], Callable[..., Operation]] = {
+    kind: kind
+    for kind in (
+        arith.AddfOp, arith.SubfOp, arith.MulfOp, arith.DivfOp, arith.MaximumfOp, arith.MinimumfOp,
+        arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.FloorDivSIOp, arith.MaxSIOp, arith.MinSIOp,
+        arith.AndIOp, arith.OrIOp, arith.XOrIOp, arith.ShLIOp, arith.ShRUIOp, arith.ShRSIOp,
+        math.Atan2Op, math.PowFOp,
+    )
+} | {mp.ModOp: tile.ModOp}  # fmt: skip
+
+_UNARY: tuple[type[Operation], ...] = (
+    math.ExpOp, math.LogOp, math.SqrtOp, math.RsqrtOp, math.AbsFOp, math.AbsIOp, math.TanhOp, math.SinOp,
+    math.CosOp, math.ErfOp, math.FloorOp, math.CeilOp, math.RoundEvenOp, arith.NegfOp,
+)  # fmt: skip
+
+_CASTS = (arith.SIToFPOp, arith.FPToSIOp, arith.IndexCastOp, arith.ExtSIOp, arith.TruncIOp, arith.ExtUIOp)
+
+_INTEGER_PREDICATES = {0: "eq", 1: "ne", 2: "lt", 3: "le", 4: "gt", 5: "ge"}
+_FLOAT_PREDICATES = {1: "eq", 2: "gt", 3: "ge", 4: "lt", 5: "le", 13: "ne"}
+
+
+def lower_elementwise(builder: TileBuilder, op: Operation, operands: Sequence[SSAValue]) -> SSAValue:
+    """The tile value of an op of arith, math or mp that works element by element. Raises Refused for an op that a
+    region does not hold."""
+    if type(op) in _BINARY:
+        return builder.binary(_BINARY[type(op)], *operands)
+    if isinstance(op, _UNARY):
+        return builder.add(type(op)(operands[0]))  # type: ignore[arg-type, call-arg]
+    if isinstance(op, _CASTS):
+        return _cast(builder, op, operands[0])
+    match op:
+        case arith.ConstantOp():
+            assert isinstance(op.value, FloatAttr | IntegerAttr)
+            return builder.constant(op.value.value.data, tile_element(op.result.type))
+        case arith.CmpiOp() | arith.CmpfOp():
+            return _compare(builder, op, operands)
+        case arith.SelectOp():
+            return builder.where(*operands)
+        case arith.BitcastOp():
+            return builder.bitcast(operands[0], op.result.type)
+        case mp.RoundOp():
+            return rounded(builder, operands[0], op.element)
+    raise Refused(f"{op.name} has no form on the GPU", op)
+
+
+def _compare(builder: TileBuilder, op: arith.CmpiOp | arith.CmpfOp, operands: Sequence[SSAValue]) -> SSAValue:
+    table = _INTEGER_PREDICATES if isinstance(op, arith.CmpiOp) else _FLOAT_PREDICATES
+    predicate = table.get(op.predicate.value.data)
+    if predicate is None:
+        raise Refused(f"{op.name} with predicate {op.predicate.value.data} has no form on the GPU", op)
+    left, right = operands
+    if element_of(left.type) == i1:
+        left, right = builder.cast(left, i32), builder.cast(right, i32)
+    return builder.compare(predicate, left, right)
+
+
+def _cast(builder: TileBuilder, op: Operation, value: SSAValue) -> SSAValue:
+    source, target = op.operands[0].type, tile_element(op.results[0].type)
+    if source == i1 and isinstance(op, arith.ExtSIOp | arith.SIToFPOp):  # a true i1 is -1 to these
+        value = builder.binary(arith.MuliOp, builder.cast(value, i32), -1)
+    elif target == i1:
+        return builder.compare("ne", builder.binary(arith.AndIOp, value, 1), 0)
+    elif isinstance(op, arith.ExtUIOp) and source == i32 and target == i64:
+        return builder.binary(arith.AndIOp, builder.cast(value, i64), 0xFFFFFFFF)
+    assert target in (f32, i32, i64)
+    return builder.cast(value, target)

@@ -1,0 +1,150 @@
+"""Launches of one statement: the grid over its free indices, its region on tiles, its stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from xdsl.dialects import arith
+from xdsl.ir import Region as BodyRegion
+from xdsl.ir import SSAValue
+
+from hetc.dialects import tile
+from hetc.dialects.locations import copy_location
+from hetc.dialects.mp import ComputeOp, DimOp, RangeAttr, RangedOp, TensorType, extent_key
+from hetc.dialects.tile import GridAttr
+from hetc.passes.lower_triton.arguments import Arguments, Buffer, element_bound, flat_offset
+from hetc.passes.lower_triton.builder import Mask, TileBuilder, named
+from hetc.passes.lower_triton.convert import narrowed
+from hetc.passes.lower_triton.dependencies import Dependencies
+from hetc.passes.lower_triton.plan import StatementPlan, plan_statement
+from hetc.passes.lower_triton.region import Region
+
+
+@dataclass
+class Task:
+    """A task kernel being lowered: its name, the pipeline's dims, where each of its tensors lives, the scratch
+    buffers made so far, its launches, and the tile sizes that its schedule chose (`<statement>.<index>`)."""
+
+    name: str
+    dims: Mapping[str, DimOp]
+    buffers: dict[SSAValue, Buffer] = field(default_factory=dict)
+    scratch: list[TensorType] = field(default_factory=list)
+    launches: list[tile.KernelOp] = field(default_factory=list)
+    chosen: Mapping[str, int] = field(default_factory=dict)
+
+    def new_scratch(self, type: TensorType, name: str) -> Buffer:
+        self.scratch.append(type)
+        return Buffer("scratch", len(self.scratch) - 1, type, name)
+
+    def tiles_of(self, statement: int) -> dict[str, int]:
+        """The schedule's tile sizes of one statement, by index name."""
+        prefix = f"s{statement}."
+        return {key.removeprefix(prefix): size for key, size in self.chosen.items() if key.startswith(prefix)}
+
+
+class Launch:
+    """One kernel in the making: its arguments, its builder, and the region evaluator of its statement."""
+
+    def __init__(self, task: Task, statement: RangedOp, plan: StatementPlan, dependencies: Dependencies):
+        self.task, self.statement, self.plan = task, statement, plan
+        self.arguments = Arguments(task.dims)
+        self.builder = TileBuilder(self.arguments.block, statement)
+        self.region = Region(self.builder, self.arguments, task.buffers, dependencies, plan)
+        self.alive: Mask = None
+        """The scalar condition that this program has any element at all."""
+
+    def bind_grid(self, free: Sequence[SSAValue]) -> list[GridAttr]:
+        """Spread the programs over the free indices, the last one fastest, and bind them. Returns the grid."""
+        return self.bind_rows(free, named(self.builder.add(tile.ProgramIdOp()), "program"))
+
+    def bind_rows(self, free: Sequence[SSAValue], program: SSAValue) -> list[GridAttr]:
+        """The same for a given program number."""
+        builder, arguments = self.builder, self.statement.body.block.args
+        ranges: dict[SSAValue, RangeAttr] = dict(zip(arguments, self.statement.index_ranges, strict=True))
+        starts, grid = self._starts(free, ranges, program)
+        for index in free:
+            item = ranges[index]
+            extent, start, size = extent_key(item.extent), starts[index], self.plan.tiles[index]
+            tiled = index in self.plan.dims
+            position = builder.binary(arith.AddiOp, start, self.region.lane(index)) if tiled else start
+            if isinstance(extent, int):
+                limit = None if extent % size == 0 else builder.constant(extent)
+            else:
+                per = None if item.per_position is None else arguments[item.per_position]
+                limit = self.region.extent(extent, per)
+                self.alive = builder.both(self.alive, builder.compare("lt", start, self.region.largest(limit)))
+            mask = builder.compare("lt", position, limit) if tiled and limit is not None else None
+            self.region.bind(index, position, mask)
+        return grid
+
+    def _starts(
+        self, free: Sequence[SSAValue], ranges: Mapping[SSAValue, RangeAttr], rest: SSAValue
+    ) -> tuple[dict[SSAValue, SSAValue], list[GridAttr]]:
+        """The first element of each free index in this program."""
+        builder = self.builder
+        grid = [GridAttr(extent_key(ranges[index].extent), self.plan.tiles[index]) for index in free]
+        starts: dict[SSAValue, SSAValue] = {}
+        for index, entry in reversed(list(zip(free, grid, strict=True))):
+            size = entry.tile.data
+            if index is free[0]:
+                number = rest
+            else:
+                count = self._programs(entry)
+                number = builder.add(arith.RemSIOp(rest, count))
+                rest = builder.add(arith.DivSIOp(rest, count))
+            starts[index] = builder.multiply(number, size)
+        return starts, grid
+
+    def _programs(self, entry: GridAttr) -> SSAValue:
+        extent, size = entry.size, entry.tile.data
+        if isinstance(extent, int):
+            return self.builder.constant(-(-extent // size))
+        capacity = self.arguments.capacity(extent)
+        if size == 1:
+            return capacity
+        return self.builder.add(arith.DivSIOp(self.builder.add_(capacity, size - 1), self.builder.constant(size)))
+
+    def store(self, buffer: Buffer, indices: Sequence[SSAValue], value: SSAValue, mask: Mask) -> None:
+        """Store a tile of region values, rounded to the buffer's element, at tiles of indices."""
+        bound = element_bound(buffer.type, self.arguments.dims)
+        offset = flat_offset(self.builder, self.arguments, buffer.type.shape, indices, bound)
+        stored = narrowed(self.builder, value, buffer.type.element)
+        self.builder.store(self.arguments.pointer(buffer), offset, stored, mask)
+
+    def finish(self, name: str, grid: Sequence[GridAttr]) -> None:
+        """Wrap the body into a kernel and append it to the task's launches."""
+        uses_fp8 = any(isinstance(op, tile.DecodeOp | tile.EncodeOp) for op in self.arguments.block.walk())
+        order = len(self.task.launches)
+        listed = self.arguments.in_order()
+        kernel = tile.KernelOp(
+            f"{self.task.name}_{order}_{name}" if name else f"{self.task.name}_{order}",
+            self.task.name,
+            order,
+            listed,
+            grid,
+            BodyRegion(self.arguments.block),
+            num_warps=self.plan.num_warps,
+            num_stages=self.plan.num_stages,
+            constexprs=["NATIVE_FP8"] if uses_fp8 else [],
+            dims=self.arguments.dim_names,
+        )
+        self.task.launches.append(copy_location(self.statement, kernel))
+
+
+def lower_compute(task: Task, op: ComputeOp, result: Buffer, number: int) -> None:
+    """One launch for one mp.compute: a tile of elements a program."""
+    free = list(op.body.block.args)
+    dependencies = Dependencies(op)
+    plan = plan_statement(op, free, dependencies, task.tiles_of(number))
+    launch = Launch(task, op, plan, dependencies)
+    grid = launch.bind_grid(free)
+
+    def body() -> None:
+        region = launch.region
+        region.lower_block(op.body.block)
+        value = region.values[op.yielded.value]
+        launch.store(result, [region.values[index] for index in free], value, region.lanes(frozenset(free)))
+
+    launch.builder.when(launch.alive, body)
+    launch.finish(result.name, grid)
