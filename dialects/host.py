@@ -111,17 +111,18 @@ class BufferType(ParametrizedAttribute, TypeAttribute):
 
 @irdl_op_definition
 class ProgramOp(IRDLOperation):
-    """`host.program @p source "p.mp" { mp.dim ... mp.declare ... host.step ... }`: the whole host program."""
+    """`host.program "p" source "p.mp" { mp.dim ... mp.declare ... host.step ... }`: the whole host program of a
+    pipeline. It is no symbol of the module's: the pipeline has that name."""
 
     name = "host.program"
-    sym_name = prop_def(SymbolNameConstraint())
+    pipeline = prop_def(StringAttr)
     source = prop_def(StringAttr)
     body = region_def("single_block")
-    traits = traits_def(SymbolOpInterface(), SymbolTable(), NoTerminator(), IsolatedFromAbove())
-    assembly_format = "$sym_name `source` $source $body attr-dict"
+    traits = traits_def(SymbolTable(), NoTerminator(), IsolatedFromAbove())
+    assembly_format = "$pipeline `source` $source $body attr-dict"
 
-    def __init__(self, sym_name: str, source: str, body: Region):
-        super().__init__(properties={"sym_name": StringAttr(sym_name), "source": StringAttr(source)}, regions=[body])
+    def __init__(self, pipeline: str, source: str, body: Region):
+        super().__init__(properties={"pipeline": StringAttr(pipeline), "source": StringAttr(source)}, regions=[body])
 
     @property
     def dims(self) -> dict[str, DimOp]:

@@ -39,7 +39,7 @@ def check(module: ModuleOp) -> list[Diagnostic]:
 def emit(module: ModuleOp) -> dict[str, str]:
     """Path -> text of every host program."""
     programs = [op for op in module.body.block.ops if isinstance(op, host.ProgramOp)]
-    return {f"host/{op.sym_name.data}_host.py": emit_program(op) for op in programs}
+    return {f"host/{op.pipeline.data}_host.py": emit_program(op) for op in programs}
 
 
 def emit_program(program: host.ProgramOp) -> str:
@@ -52,7 +52,7 @@ def emit_program(program: host.ProgramOp) -> str:
     writer.line()
     writer.line("class Program(HostProgram):")
     with writer.indent():
-        name = program.sym_name.data
+        name = program.pipeline.data
         writer.line(f'"""The pipeline `{name}`: one method a step, memories in states made by `new_state`."""')
         writer.line()
         _tables(program, writer)
@@ -73,7 +73,7 @@ def _introduction(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> 
     used |= {op.per.data for name, op in program.dims.items() if name in used and op.per is not None}
     writer.line(
         _INTRODUCTION.format(
-            name=program.sym_name.data,
+            name=program.pipeline.data,
             source=program.source.data or "IR",
             devices=", ".join(kinds) or "none",
             capacities=", ".join(f"{name}=..." for name in run_time if name in used),
@@ -109,7 +109,7 @@ def _device_kinds(program: host.ProgramOp) -> list[str]:
 
 def _pipeline(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> None:
     with writer.block("PIPELINE = Pipeline(", ")"):
-        writer.line(f"name={values.repr_of(program.sym_name.data)},")
+        writer.line(f"name={values.repr_of(program.pipeline.data)},")
         writer.line(f"source={values.repr_of(program.source.data)},")
         with writer.block("dims={", "},"):
             for name, dim in program.dims.items():

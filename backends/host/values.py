@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -58,8 +58,9 @@ def element(type: TensorType) -> str:
     return repr_of(dtype_name(type.element))
 
 
-def tuple_of(items: Sequence[str] | object) -> str:
-    texts = list(items)  # type: ignore[call-overload]
+def tuple_of(items: Iterable[str]) -> str:
+    """A tuple of items that are Python text."""
+    texts = list(items)
     return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
 
 

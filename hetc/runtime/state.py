@@ -30,7 +30,7 @@ class State:
         self.capacities: dict[str, int] = {
             name: int(value) for name, value in pipeline.with_derived(self.given).items()
         }
-        self.calls: dict[str, int] = {name: 0 for name in pipeline.steps}
+        self.calls: dict[str, int] = dict.fromkeys(pipeline.steps, 0)
         self.lengths: dict[str, NDArray[np.int32]] = {}
         for name in self.given:
             start = 0 if name in pipeline.growing else self.given[name]

@@ -8,7 +8,7 @@ from xdsl.ir import SSAValue
 
 from hetc.dialects.host import BufferType
 from hetc.dialects.mp import AppendOp, GetOp, PipelineOp, TensorType
-from hetc.dialects.task import KernelOp, TransferOp
+from hetc.dialects.task import KernelOp
 from hetc.passes.lower_host.generated import Launch, channels_of
 from hetc.passes.lower_host.refusal import HostLoweringRefused
 
@@ -28,7 +28,10 @@ class Layout:
                     self._read(op, launches.get(op.sym_name.data, ()))
 
     def _read(self, kernel: KernelOp, launches: Sequence[Launch]) -> None:
-        ends = [("operand", kernel.arguments), ("result", kernel.outputs)]
+        ends: list[tuple[str, list[SSAValue]]] = [
+            ("operand", list(kernel.arguments)),
+            ("result", list(kernel.outputs)),
+        ]
         for role, values in ends:
             for number, value in enumerate(values):
                 count = channels_of(kernel, launches, role, number)
@@ -68,13 +71,3 @@ class Layout:
 def striped_axis(type: TensorType) -> int:
     """The extent that rows are dealt to channels along: the last run-time one, else the first."""
     return max((at for at, size in enumerate(type.shape) if isinstance(size, str)), default=0)
-
-
-def is_memory_value(value: SSAValue, pipeline: PipelineOp) -> str:
-    """The memory whose contents `value` is, transfers aside; "" for any other value."""
-    owner = value.owner
-    while isinstance(owner, AppendOp | TransferOp):
-        owner = owner.operands[0].owner
-    if isinstance(owner, GetOp) and pipeline.declarations[owner.declared.data].role.data == "memory":
-        return owner.declared.data
-    return ""
