@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
+from numpy.typing import ArrayLike
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 
 from hetc.backends.reference import SparseMatrix, StepResult, run_step
 from hetc.compiler.driver import Options, compile_source_file, front_end, write_directory
@@ -27,7 +28,7 @@ Dims = Mapping[str, int]
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def rounded(values: np.ndarray, dtype: str) -> np.ndarray:
+def rounded(values: ArrayLike, dtype: str) -> np.ndarray:
     """The nearest values of a float type, as float64."""
     return round_to(values, dtype)
 
@@ -80,7 +81,7 @@ class OracleSession(Session):
         extents = {name: value for name, value in _extents(self.pipeline, tensors).items() if name not in self.lengths}
         during: dict[str, int | np.ndarray] = dict(extents)
         for name, size in self.pipeline.steps[self.step].grows.data.items():
-            rows = extents[size.symbol.data] if isinstance(size, DimAttr) else size.value.data
+            rows = extents[size.symbol.data] if isinstance(size, DimAttr) else cast(IntegerAttr, size).value.data
             grown = self.lengths[name] + rows
             during[name] = grown if self.pipeline.dims[name].per is not None else int(grown[0])
         result = run_step(self.module, self.step, tensors, self.memories, during, strict=self.strict)
@@ -171,8 +172,15 @@ def module_of(path: str, dims: tuple[tuple[str, int], ...] = (), stage: str = "m
 def compile_to(
     path: str, out: Path, dims: Dims | None = None, estimate: Dims | None = None, pins: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Compile a file below the project's root into `out`; gives the compiler's report."""
+    """Compile a file below the project's root into `out`; gives the compiler's report. pins: as Options has them."""
     options = Options(dims=dims or {}, estimate=estimate or {}, pins=pins or {})
     compilation = compile_source_file(read_source(ROOT / path), options)
     write_directory(compilation, out)
     return compilation.report
+
+
+def all_on(kind: str, path: str) -> dict[str, str]:
+    """Pins that place every stage of a pipeline on one kind of device."""
+    (step,) = pipeline_of(module_of(path)).steps.values()
+    stages = {op.attributes["stage"].data for op in step.body.block.ops if "stage" in op.attributes}  # type: ignore[attr-defined]
+    return dict.fromkeys(sorted(stages), kind)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from tests.examples import dsa_drive, dsa_reference
-from tests.executors import OracleSession, module_of
+from tests.executors import Dims, OracleSession, module_of
 
 PATH = "examples/dsa/dsa.mp"
 LENGTHS = ([0], [1], [63], [64], [65], [0, 1, 200], [63, 65, 31], [1000])
 
 
-def oracle(lengths: list[int], capacity: int, stage: str = "mp", **dims: int) -> OracleSession:
-    module = module_of(PATH, tuple({**dsa_drive.DIMS, **dims}.items()), stage)
+def oracle(lengths: list[int], capacity: int, stage: str = "mp", dims: Dims | None = None) -> OracleSession:
+    module = module_of(PATH, tuple({**dsa_drive.DIMS, **(dims or {})}.items()), stage)
     return OracleSession(module, {"B": len(lengths), "T": capacity}, {"T": lengths}, strict=stage != "mp")
 
 
@@ -75,7 +75,7 @@ def test_meaning_of_the_published_sizes_of_a_head() -> None:
     sizes = {"E": 64, "R": 32, "H": 64, "LOG_D": 7, "K": 40, "G": 2, "N": 128, "P": 64, "V": 64}
     rng = np.random.default_rng(10)
     case = dsa_drive.draw_case(rng, [50], sizes)
-    session = oracle([50], 52, **sizes)
+    session = oracle([50], 52, dims=sizes)
     dsa_drive.load(session, case, 52)
     dsa_drive.drive(session, case, rng, steps=2, dims=sizes)
 

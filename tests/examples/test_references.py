@@ -43,7 +43,7 @@ def test_bm25_without_passages_or_words() -> None:
 
 def test_rounding_agrees_with_torch() -> None:
     values = np.concatenate([np.random.default_rng(0).normal(size=4000) * 10.0 ** np.arange(-8, 0).repeat(500), [0.0]])
-    values = np.float32(np.concatenate([values, np.arange(-448, 449) / 16, np.arange(64) / 2**12]))
+    values = np.concatenate([values, np.arange(-448, 449) / 16, np.arange(64) / 2**12]).astype(np.float32)
     tensor = torch.from_numpy(values)
     np.testing.assert_array_equal(dsa_reference.to_bf16(values), tensor.bfloat16().double().numpy())
     np.testing.assert_array_equal(dsa_reference.to_fp8(values), tensor.to(torch.float8_e4m3fn).double().numpy())
@@ -53,12 +53,11 @@ def test_rounding_agrees_with_torch() -> None:
 def test_layer_norm_and_attention_agree_with_torch() -> None:
     generator = np.random.default_rng(1)
     x, gain, bias = generator.normal(size=(3, 16)), generator.normal(size=16), generator.normal(size=16)
-    expected = torch.nn.functional.layer_norm(*map(torch.from_numpy, (x,)), (16,), *map(torch.from_numpy, (gain, bias)))
-    np.testing.assert_allclose(dsa_reference.layer_norm(x, gain, bias, 1e-5), expected.numpy(), atol=1e-12)
-    query, rows = generator.normal(size=(4, 16)), generator.normal(size=(9, 16))
-    arguments = (torch.from_numpy(item)[None] for item in (query, rows, rows[:, :12].copy()))
-    expected = torch.nn.functional.scaled_dot_product_attention(*arguments, scale=0.3)[0]
-    actual = dsa_reference.softmax(query @ rows.T * 0.3) @ rows[:, :12]
+    normal = torch.nn.functional.layer_norm(torch.tensor(x), [16], torch.tensor(gain), torch.tensor(bias), 1e-5)
+    np.testing.assert_allclose(dsa_reference.layer_norm(x, gain, bias, 1e-5), normal.numpy(), atol=1e-12)
+    query, rows = torch.tensor(generator.normal(size=(1, 4, 16))), torch.tensor(generator.normal(size=(1, 9, 16)))
+    expected = torch.nn.functional.scaled_dot_product_attention(query, rows, rows[..., :12], scale=0.3)[0]
+    actual = dsa_reference.softmax(query[0].numpy() @ rows[0].numpy().T * 0.3) @ rows[0, :, :12].numpy()
     np.testing.assert_allclose(actual, expected.numpy(), atol=1e-12)
 
 
