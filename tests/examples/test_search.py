@@ -1,0 +1,77 @@
+"""examples/bm25/search.py over a few passages, emulated, against the reference; its messages."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from tests.examples.bm25_reference import Index, best
+from tests.executors import ROOT
+
+SCRIPT = ROOT / "examples" / "bm25" / "search.py"
+
+
+@pytest.fixture(scope="module")
+def search() -> ModuleType:
+    pytest.importorskip("tokenizers")
+    sys.path.insert(0, str(SCRIPT.parent))
+    try:
+        spec = importlib.util.spec_from_file_location("bm25_search", SCRIPT)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(SCRIPT.parent))
+    return module
+
+
+def small_collection(search: ModuleType, folder: Path, step: int) -> None:
+    """Every `step`-th passage of the library, where the script keeps the passages it has read."""
+    name = f"passages-{sys.version_info.major}.{sys.version_info.minor}.json"
+    chosen = [[item.title, item.text] for item in search.passages()[::step]]
+    (folder / name).write_text(json.dumps(chosen), encoding="utf-8")
+
+
+def test_passages_found_are_the_reference_s(search: ModuleType, tmp_path: Path) -> None:
+    small_collection(search, tmp_path, 40)
+    collection = search.Collection(tmp_path)
+    engine = search.Search(collection, tmp_path, "mi210+u55c", "emulation")
+    engine.append_passages()
+    index = Index(collection.rows.tolist())
+    for words in ("open a file for reading", "return the number of bytes", "thread lock lock"):
+        scores = index.scores(collection.query(words)[0].tolist())
+        expected = [n for n in best(scores, 16) if scores[n] > 0]
+        found = list(engine.best(words))
+        np.testing.assert_allclose([score for score, _ in found], [scores[n] for n in expected], rtol=2e-5)
+        assert found[0][1] == collection.passages[expected[0]]
+
+
+def test_words_that_no_passage_has_are_said(search: ModuleType, tmp_path: Path) -> None:
+    small_collection(search, tmp_path, 200)
+    collection = search.Collection(tmp_path)
+    assert collection.unknown("the Xyzzyx file") == ["Xyzzyx"]
+    assert np.all(collection.query("Xyzzyx") == -1)
+
+
+@pytest.mark.parametrize("arguments", [[], ["-k", "0", "x"], ["-k", "17", "x"], ["--mode", "x", "y"]])
+def test_wrong_usage_is_said_in_a_line(arguments: list[str]) -> None:
+    run = subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr and run.stderr.splitlines()[-1].startswith("search.py: error:")
+
+
+@pytest.mark.full
+def test_the_whole_library_from_the_command_line(tmp_path: Path) -> None:
+    command = [sys.executable, SCRIPT, "-k", "2", "--mode", "emulation", "create a temporary directory"]
+    environment = {**os.environ, "HETC_CACHE_DIR": str(tmp_path)}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert run.returncode == 0, run.stderr
+    assert "running on" in run.stdout and "1. tempfile" in run.stdout
