@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from hetc.backends.reference import SparseMatrix, StepResult, run_step
 from hetc.backends.reference.compare import compare_values
 from hetc.compiler.pipeline import PIPELINE, run_pass
-from hetc.dialects.mp import DeclareOp, OutputOp, PipelineOp, RopeOp, dtype_name
+from hetc.dialects.mp import AppendOp, DeclareOp, OutputOp, PipelineOp, RopeOp, dtype_name
 from hetc.dialects.registry import new_context
 from hetc.numerics import dtype_of, round_to
 from hetc.passes.registry import load
@@ -31,29 +31,50 @@ class Case:
     arrays: dict[str, Array] = field(default_factory=dict)
 
 
-def passes(until: str = "placed") -> list[tuple[str, bool]]:
-    """(flag, whether presence is explicit after it) of each pass up to a stage of the compiler."""
-    found: list[tuple[str, bool]] = []
+def passes(until: str) -> list[str]:
+    """The flag of each pass up to a stage of the compiler; presence is explicit from the first one on."""
+    found: list[str] = []
     for stage in PIPELINE:
-        for flag in stage.passes:
-            found.append((flag, True))
+        found.extend(stage.passes)
         if stage.name == until:
             break
     return found
 
 
-def same_numbers(module: ModuleOp, cases: Iterable[Case], until: str = "expanded") -> None:
-    """Apply the compiler's passes one after the other to a clone of `module`; after each, every case must give what
-    the module as the front end made it gives."""
+PARTITION = ("fuse-producers", "cut-kernels", "insert-transfers")
+
+
+def assign_by_hand(module: ModuleOp, on_fpga: Callable[[str], bool]) -> None:
+    """What assign-devices decides, decided by the stage's name: device of each statement, home of each memory."""
+    for op in module.walk():
+        stage = op.attributes.get("stage")
+        if isinstance(stage, StringAttr) and not isinstance(op, AppendOp):
+            op.attributes["device"] = StringAttr("fpga" if on_fpga(stage.data) else "gpu")
+        if isinstance(op, DeclareOp) and op.role.data == "memory":
+            op.attributes["home"] = StringAttr("fpga" if on_fpga("relevancy") else "gpu")
+
+
+def same_numbers(
+    module: ModuleOp,
+    cases: Iterable[Case],
+    until: str = "expanded",
+    then: Sequence[str] = (),
+    prepare: Callable[[ModuleOp], None] = lambda module: None,
+) -> None:
+    """Apply the compiler's passes up to the stage `until`, then `prepare`, then the passes `then`, one after the other
+    to a clone of `module`; after each, every case must give what the module as the front end made it gives."""
     prepared = [(case, *_arguments(module, case)) for case in cases]
     expected = [_run(module, case, arrays, step, strict=False) for case, step, arrays in prepared]
     changed = module.clone()
     context = new_context()
-    for flag, strict in passes(until):
+    first = passes(until)
+    for position, flag in enumerate([*first, *then]):
+        if position == len(first):
+            prepare(changed)
         run_pass(load(flag)(), context, changed)
         changed.verify()
         for (case, step, arrays), before in zip(prepared, expected, strict=True):
-            _compare(module, flag, case, before, _run(changed, case, arrays, step, strict))
+            _compare(module, flag, case, before, _run(changed, case, arrays, step, strict=True))
 
 
 def _run(module: ModuleOp, case: Case, arrays: Mapping[str, Array], step: str, strict: bool) -> StepResult:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from same_numbers import Case, same_numbers
+from same_numbers import PARTITION, Case, assign_by_hand, same_numbers
 
 from hetc.compiler.frontend import compile_source
 from hetc.source import SourceFile, read_source
@@ -78,7 +78,9 @@ pipeline p:
         e[b] = min[k](a[b, k])
         f[b] = all[k](a[b, k] > 0 and x[b, k - 1] > 0)
         g[k] = prod[b](where(at[b, k] // 2 % 3 == 1, x[b, k]))
-    output a, c, d, e, f, g
+        h[b] = max[k](where(k > 0 and x[b, 0] > 0, x[b, k]))
+        i[b] = max[k](where(k > 0, where(x[b, 0] > 0, x[b, k])))
+    output a, c, d, e, f, g, h, i
 """,
     "terms": """
 pipeline p grows N by M:
@@ -94,9 +96,11 @@ pipeline p grows N by M:
         s[n] = sum[q](idf[query[q]] * tf[query[q], n] / (tf[query[q], n] + norm[n]))
         df[v] = count[n](tf[v, n] > 0)
         w[n] = sum[v](tf[v, n] * idf[v])
+        u[v, n] = tf[v, n] * idf[v] / norm[n]
+        z[n] = sum[q < Q](tf[query[0], n] * norm[n]) * idf[0]
     retrieve:
         best[j], picked[j] = topk[n](s[n], 3, order=score)
-    output s, df, w, best, picked
+    output s, df, w, u, z, best, picked
 """,
     "rotated": """
 pipeline p grows T by 1:
@@ -148,6 +152,17 @@ def test_each_pass_keeps_the_numbers(name: str) -> None:
     same_numbers(compile_source(SourceFile(f"{name}.mp", text.lstrip())), cases(used))
 
 
+@pytest.mark.parametrize("fpga", [("relevancy", "retrieve"), ("prepare", "apply"), ()])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_each_partition_keeps_the_numbers(name: str, fpga: tuple[str, ...]) -> None:
+    text = PROGRAMS[name]
+    used = {dim for dim in PLAIN if f"dim {dim} <=" in text}
+    built = compile_source(SourceFile(f"{name}.mp", text.lstrip()))
+    same_numbers(
+        built, cases(used), then=PARTITION, prepare=lambda module: assign_by_hand(module, lambda stage: stage in fpga)
+    )
+
+
 SMALL = {
     "dsa": ({"E": 8, "R": 4, "H": 2, "LOG_D": 3, "K": 2, "G": 2, "N": 4, "P": 4, "V": 4},
             {"B": 2, "T": np.array([5, 1])}),
@@ -160,4 +175,9 @@ SMALL = {
 def test_examples(name: str, wild: bool) -> None:
     overrides, dims = SMALL[name]
     built = compile_source(read_source(EXAMPLES / name / f"{name}.mp"), overrides)
-    same_numbers(built, [Case(dims, 1, wild), Case(dims, 2, wild)])
+    same_numbers(
+        built,
+        [Case(dims, 1, wild), Case(dims, 2, wild)],
+        then=PARTITION,
+        prepare=lambda module: assign_by_hand(module, lambda stage: stage in ("relevancy", "retrieve")),
+    )
