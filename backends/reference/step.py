@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -94,21 +94,28 @@ def run_kernel(
     strict: bool = True,
     magnitudes: bool = True,
     elements_at_once: int = 1 << 24,
+    selected: Mapping[int, np.ndarray] | None = None,
 ) -> list[Tensor | SparseTensor]:
     """Execute one task.kernel on the arguments that it received: its results, each with `array` (float64, int64 or
     bool of the live extents), `present` and `magnitude`. Arguments and dims as for `run_step`. Kernels are cut after
-    presence was made explicit, so that `strict` is the default."""
+    presence was made explicit, so that `strict` is the default.
+
+    selected: position of a result -> the indices that a device put there (a topk's or select's). What the kernel
+    computes from them follows the device's, so that a near tie in the selection is no error further on; the returned
+    value is the oracle's own selection still."""
     if len(arguments) != len(kernel.block.args):
         raise OracleError(f"{kernel.sym_name.data} takes {len(kernel.block.args)} arguments, got {len(arguments)}")
     with np.errstate(all="ignore"):
         environment = complete(Environment(dims, strict, magnitudes, elements_at_once), kernel)
         execution = _Execution(environment, {})
+        for result, indices in (selected or {}).items():
+            execution.selected[kernel.returned.values[result]] = np.asarray(indices)
         for position, (argument, given) in enumerate(zip(kernel.block.args, arguments, strict=True)):
             assert isinstance(argument.type, TensorType)
             label = f"argument {position} of {kernel.sym_name.data}"
             execution.values[argument] = bind(given, argument.type, environment, label)
         execution.statements(kernel.block.ops)
-        return [execution.values[value] for value in kernel.returned.values]
+        return [execution.own.get(value, execution.values[value]) for value in kernel.returned.values]
 
 
 class _Execution:
@@ -120,6 +127,8 @@ class _Execution:
         self.values: dict[SSAValue, Tensor | SparseTensor] = {}
         self.result = StepResult(values=self.values)
         self.declared: dict[str, Tensor | SparseTensor] = {}
+        self.selected: dict[SSAValue, np.ndarray] = {}
+        self.own: dict[SSAValue, Tensor] = {}
 
     def step(self, step: StepOp) -> StepResult:
         self.statements(step.body.block.ops)
@@ -169,6 +178,13 @@ class _Execution:
             case _:
                 raise OracleError(f"{op.name} is not a statement that the oracle executes")
         values.update(zip(op.results, results, strict=True))
+        for value, tensor in zip(op.results, results, strict=True):
+            if value in self.selected:
+                if tensor.selection is None:
+                    raise OracleError(f"a result given in `selected` is one of {op.name}, which selects nothing")
+                part = tuple(slice(extent) for extent in tensor.array.shape)
+                self.own[value] = tensor
+                values[value] = replace(tensor, array=self.selected[value][part].astype(np.int64))
 
     def _get(self, op: GetOp) -> None:
         name = op.declared.data

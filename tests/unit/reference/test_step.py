@@ -122,3 +122,30 @@ def test_a_long_memory_fits() -> None:
     q, keys = random.normal(size=(8, 32)), random.normal(size=(100_000, 32)).astype(np.float32)
     out = run_step(built, "s", {"q": q}, {"keys": keys}, {"T": 100_000}).outputs["s"]
     np.testing.assert_allclose(out, np.maximum(keys @ q.T, 0).sum(axis=1), rtol=1e-9)
+
+
+def test_what_follows_a_selection_follows_the_one_that_was_made() -> None:
+    body = """
+    %i, %v = task.kernel @pick on "gpu" stages ["retrieve"] (%x) {
+    ^bb0(%a: !mp.tensor<[N], f32>):
+      %picked, %scores = mp.topk 2 : i64 "any" [#mp.range<i in N>] {
+      ^bb1(%i: index):
+        %s = mp.read %a[%i] : !mp.tensor<[N], f32> -> f32
+        mp.yield %s : f32
+      } : !mp.tensor<[2], index>, !mp.tensor<[2], f32>
+      %y = mp.compute [#mp.range<j in 2>] {
+      ^bb2(%j: index):
+        %at = mp.read %picked[%j] : !mp.tensor<[2], index> -> index
+        %s = mp.read %a[%at] : !mp.tensor<[N], f32> -> f32
+        mp.yield %s : f32
+      } : !mp.tensor<[2], f32>
+      task.return %picked, %y : !mp.tensor<[2], index>, !mp.tensor<[2], f32>
+    } : (!mp.tensor<[N], f32>) -> (!mp.tensor<[2], index>, !mp.tensor<[2], f32>)
+    """
+    built = module("N bound 8", {"x": "input [N], f32"}, body)
+    kernel = next(op for op in built.walk() if isinstance(op, KernelOp))
+    x, device = np.array([1.0, 5.0, 5.000001]), np.array([1, 0])
+    picked, values = run_kernel(kernel, [x], {"N": 3}, selected={0: device})
+    assert picked.array.tolist() == [2, 1] and values.array.tolist() == [5.0, 1.0]
+    with pytest.raises(OracleError, match="selects nothing"):
+        run_kernel(kernel, [x], {"N": 3}, selected={1: device})
