@@ -118,7 +118,16 @@ class Effect:
     span: Span
 
 
-Statement: TypeAlias = Define | Effect
+@dataclass(frozen=True)
+class Repeat:
+    """`repeat 5:` and the statements below: they run so often, names that are defined again carry over."""
+
+    count: Expr
+    statements: tuple[Statement, ...]
+    span: Span
+
+
+Statement: TypeAlias = Define | Effect | Repeat
 
 
 @dataclass(frozen=True)
@@ -189,6 +198,15 @@ class Pipeline:
     outputs: tuple[Output, ...]
     name_span: Span
     source: SourceFile
+
+
+def simple_statements(statements: tuple[Statement, ...]) -> Iterator[Define | Effect]:
+    """The statements in order of the text, those inside of blocks among them, each once."""
+    for statement in statements:
+        if isinstance(statement, Repeat):
+            yield from simple_statements(statement.statements)
+        else:
+            yield statement
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:

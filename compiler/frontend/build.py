@@ -177,6 +177,10 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         word, pin, colon, statements = parts
         return ast.Stage(str(word), pin, statements or (), self._span(word, colon))
 
+    def repeat(self, parts: list[Part]) -> ast.Repeat:
+        word, count, colon, statements = parts
+        return ast.Repeat(count, statements or (), self._span(word, colon))
+
     def pin(self, parts: list[Part]) -> ast.Name:
         return self._name(parts[1])
 

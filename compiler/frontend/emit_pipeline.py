@@ -67,7 +67,7 @@ def _get_declared(step: StepEmitter) -> None:
 
 def _note_later(pipeline: ast.Pipeline, environment: Environment) -> None:
     for stage in pipeline.stages:
-        for statement in stage.statements:
+        for statement in ast.simple_statements(stage.statements):
             for target in statement.targets if isinstance(statement, ast.Define) else ():
                 if target.name not in environment.declared:
                     environment.later.setdefault(target.name, target.name_span)
@@ -172,7 +172,7 @@ def _warn_unused(pipeline: ast.Pipeline, environment: Environment) -> None:
         if dim.name not in environment.used:
             environment.diagnostics.warning("HET109", f"the dim `{dim.name}` is never used", dim.name_span)
     for stage in pipeline.stages:
-        for statement in stage.statements:
+        for statement in ast.simple_statements(stage.statements):
             for target in statement.targets if isinstance(statement, ast.Define) else ():
                 if target.name not in environment.used | outputs | set(environment.declared):
                     message = f"`{target.name}` is computed but never used"

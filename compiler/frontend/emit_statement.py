@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_irregular import IrregularEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Refused, Tensor
 from hetc.compiler.frontend.extents import StatementExtents, constraints_of
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.diagnostics import Related
+
+# Repetitions are unrolled: what a loop of the target could not hold is refused here.
+MAX_REPEATED_STATEMENTS = 1_000
 
 
 class StatementEmitter:
@@ -22,9 +26,13 @@ class StatementEmitter:
         self.step = step
         self.environment = step.environment
         self.irregular = IrregularEmitter(step)
+        self._repeated = 0
 
     def emit(self, statement: ast.Statement) -> None:
         """After an error the statement's names are poisoned: later uses of them say nothing more."""
+        if isinstance(statement, ast.Repeat):
+            self._repeat(statement)
+            return
         try:
             if isinstance(statement, ast.Effect):
                 self.irregular.effect(statement)
@@ -38,12 +46,9 @@ class StatementEmitter:
 
     def _define(self, statement: ast.Define) -> None:
         environment = self.environment
-        if statement.operator != "=":
-            message = f"`{statement.operator}` is not supported yet"
-            raise environment.refuse("HET301", message, statement.span, help="write `a[i] = a[i] + ...`")
         for target in statement.targets:
             self._check_target(target)
-        value = statement.value
+        value = statement.value if statement.operator == "=" else self._augmented(statement)
         function = value.function if isinstance(value, ast.Call) and value.indices else ""
         if function in ("topk", "select", "quantize"):
             assert isinstance(value, ast.Call)
@@ -54,6 +59,35 @@ class StatementEmitter:
             help = "only topk and quantize give two results"
             raise environment.refuse("HET108", message, statement.span, help=help)
         self._plain(statement.targets[0], value, statement)
+
+    def _repeat(self, statement: ast.Repeat) -> None:
+        """Emits the block as often as it says; a name that it defines again carries over."""
+        try:
+            count = evaluate_integer(statement.count, self.environment, "the number of repetitions", low=0)
+            self._repeated += count * len(statement.statements)
+            if self._repeated > MAX_REPEATED_STATEMENTS:
+                message = f"repetitions come to more than {MAX_REPEATED_STATEMENTS} statements"
+                raise self.environment.refuse("HET301", message, statement.span)
+        except Refused:
+            count = 1  # so that the statements inside are still checked, once
+        for _ in range(count):
+            before = len(self.environment.diagnostics)
+            for inner in statement.statements:
+                self.emit(inner)
+            if len(self.environment.diagnostics) > before:
+                return
+
+    def _augmented(self, statement: ast.Define) -> ast.Expr:
+        """`a[i] += x` as `a[i] + x`."""
+        target = statement.targets[0]
+        if len(statement.targets) > 1:
+            message = f"`{statement.operator}` updates one tensor, got {len(statement.targets)}"
+            raise self.environment.refuse("HET108", message, statement.span)
+        names = tuple(ast.Name(index.name, index.span) for index in target.indices if isinstance(index, ast.Index))
+        before: ast.Expr = ast.Name(target.name, target.name_span)
+        if names:
+            before = ast.Access(target.name, names, target.name_span, target.span)
+        return ast.Binary(statement.operator[:-1], before, statement.value, statement.span)
 
     def _check_target(self, target: ast.Target) -> None:
         environment = self.environment

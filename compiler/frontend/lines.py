@@ -18,6 +18,7 @@ MAX_LOGICAL_CHARACTERS = 20_000
 MAX_SOURCE_CHARACTERS = 1_000_000
 MAX_BRACKETS = 60
 MAX_LINE_ERRORS = 20
+MAX_BLOCK_DEPTH = 10
 
 _PIECE = re.compile(r'"""|[()\[\]{}]|#[^\n]*|\n')
 _CLOSING = {")": "(", "]": "[", "}": "{"}
@@ -193,6 +194,10 @@ def _blocks(lines: list[Line], diagnostics: Diagnostics) -> list[Line]:
                     help="only a line that ends in `:` opens a block",
                 )
                 continue
+            if len(open_blocks) > MAX_BLOCK_DEPTH:
+                message = f"blocks are nested more than {MAX_BLOCK_DEPTH} deep"
+                diagnostics.error("HET011", message, line.span)
+                return outermost
             open_blocks.append((line.indent, previous.block))
         while line.indent < open_blocks[-1][0]:
             open_blocks.pop()

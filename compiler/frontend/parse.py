@@ -23,7 +23,6 @@ MAX_EXPRESSION_DEPTH = 80
 UNSUPPORTED = {
     "step": "several steps in a pipeline",
     "for": "loops over layers",
-    "repeat": "repeated statements",
     "when": "conditional statements",
     "def": "functions",
 }
@@ -34,7 +33,7 @@ _FOREIGN = {"if": "where(c, a, b)", "while": None, "return": "output", "import":
 def _grammar() -> Lark:
     """Building the tables takes about 40 ms, too little to keep them in a file."""
     text = resources.files("hetc.compiler.frontend").joinpath("grammar.lark").read_text(encoding="utf-8")
-    starts = ["header", "declarations", "stage", "statements"]
+    starts = ["header", "declarations", "stage", "repeat", "statements"]
     return Lark(text, parser="lalr", lexer="contextual", keep_all_tokens=True, maybe_placeholders=True, start=starts)
 
 
@@ -122,10 +121,35 @@ class _FileParser:
 
     def _stage(self, line: Line) -> ast.Stage | None:
         stage = self._parse(line.span, "stage")
-        statements: list[ast.Statement] = list(stage.statements) if stage is not None else []
+        inside = self._statements(line)
+        if stage is None:
+            return None
+        statements = (*stage.statements, *inside)
+        self._check_filled(f"the stage `{stage.name}`", statements, line)
+        return ast.Stage(stage.name, stage.pin, statements, stage.span)
+
+    def _repeat(self, line: Line) -> ast.Repeat | None:
+        repeat = self._parse(line.span, "repeat")
+        inside = self._statements(line)
+        if repeat is None:
+            return None
+        statements = (*repeat.statements, *inside)
+        self._check_filled("this block", statements, line)
+        return ast.Repeat(repeat.count, statements, repeat.span)
+
+    def _check_filled(self, what: str, statements: tuple[ast.Statement, ...], line: Line) -> None:
+        if not statements and not line.block and not self.diagnostics.has_errors:
+            self._syntax(f"{what} is empty", line.span)
+
+    def _statements(self, line: Line) -> list[ast.Statement]:
+        """The statements in the block below a line."""
+        statements: list[ast.Statement] = []
         for inner in line.block:
             word = inner.first_word
-            if word in UNSUPPORTED or word in _FOREIGN:
+            if word == "repeat" and inner.text[len(word) :].lstrip()[:1] not in ("[", "=", ",", "+", "-", "*", "/"):
+                repeat = self._repeat(inner)
+                statements += [repeat] if repeat is not None else []
+            elif word in UNSUPPORTED or word in _FOREIGN:
                 self._misplaced(inner)
             elif inner.is_doc:
                 continue
@@ -134,11 +158,7 @@ class _FileParser:
             else:
                 self._no_block(inner)
                 statements.extend(self._parse(inner.span, "statements") or ())
-        if stage is None:
-            return None
-        if not statements and not line.block and not self.diagnostics.has_errors:
-            self._syntax(f"the stage `{stage.name}` is empty", line.span)
-        return ast.Stage(stage.name, stage.pin, tuple(statements), stage.span)
+        return statements
 
     def _misplaced(self, line: Line) -> None:
         word = line.first_word
@@ -157,7 +177,7 @@ class _FileParser:
 
     def _no_block(self, line: Line) -> None:
         if line.block:
-            self._syntax("this line opens no block", line.span, "only stages have blocks")
+            self._syntax("this line opens no block", line.span, "only stages and `repeat` have blocks")
 
     def _syntax(self, message: str, span: Span, help: str | None = None) -> None:
         self.diagnostics.error("HET012", message, span, help=help)
@@ -179,7 +199,7 @@ class _FileParser:
 def check_depth(pipeline: ast.Pipeline, diagnostics: Diagnostics) -> None:
     """Refuses expressions so deep that later stages, which recurse over them, could not."""
     for stage in pipeline.stages:
-        for statement in stage.statements:
+        for statement in ast.simple_statements(stage.statements):
             value = statement.value if isinstance(statement, ast.Define) else statement.call
             inside = [index for target in _targets(statement) for index in target.indices]
             bounds = [index.bound if isinstance(index, ast.Index) else index for index in inside]

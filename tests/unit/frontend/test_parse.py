@@ -120,7 +120,9 @@ def test_spans_are_those_of_the_text() -> None:
 
 
 def test_words_of_the_grammar_are_names_elsewhere() -> None:
-    pipeline = parsed("    input per: f32\n    input scale: f32\n    apply:\n        by = per + scale\n        grows = by\n")
+    pipeline = parsed(
+        "    input per: f32\n    input scale: f32\n    apply:\n        by = per + scale\n        grows = by\n"
+    )
     assert [item.name for item in pipeline.declarations] == ["per", "scale"]
 
 
@@ -136,7 +138,9 @@ def errors(text: str) -> list[str]:
 
 
 def test_each_line_has_its_own_error() -> None:
-    found = errors("pipeline p:\n    dim = 4\n    dim D 4\n    input x f32\n    apply:\n        a[d] =\n        b = )\n")
+    found = errors(
+        "pipeline p:\n    dim = 4\n    dim D 4\n    input x f32\n    apply:\n        a[d] =\n        b = )\n"
+    )
     assert len(found) == 5
 
 
