@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hetc.compiler.table import Table, time_text
+from hetc.compiler.gpu_builds import MODULE, launches_of
+from hetc.compiler.table import Table, si, time_text
 from hetc.compiler.work_directory import WorkDirectory
+from hetc.runtime.triton_compile import KernelBuild, violations
 
 # `// scan.mp:31` and `# scan.mp:31`: how generated text names the line that it came from.
 _PLACE = re.compile(r"(?://|#).*?(?P<file>[\w.+-]+\.(?:mp|py)):(?P<line>\d+)")
@@ -19,8 +21,9 @@ _PLACE = re.compile(r"(?://|#).*?(?P<file>[\w.+-]+\.(?:mp|py)):(?P<line>\d+)")
 class GeneratedKernel:
     """One kernel: its row of the report, and its text by path.
 
-    A GPU module holds several kernels: `texts` has only this one's functions, and `first_lines` says where each text
-    begins in its file. `schedule` is what was estimated (time, energy, resources, plan).
+    A GPU module holds several kernels: `texts` has only this one's functions, each under `file:line`, and
+    `first_lines` says where each text begins in its file. `schedule` is what was estimated (time, energy, resources,
+    plan); `launches` are the functions that a GPU runs for it, in order.
     """
 
     name: str
@@ -29,6 +32,7 @@ class GeneratedKernel:
     schedule: Mapping[str, Any]
     texts: Mapping[str, str]
     first_lines: Mapping[str, int]
+    launches: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, without the text: each file with its number of lines."""
@@ -38,45 +42,57 @@ class GeneratedKernel:
             "stages": list(self.stages),
             "schedule": dict(self.schedule),
             "files": {path: len(text.splitlines()) for path, text in self.texts.items()},
+            "launches": list(self.launches),
         }
 
 
 def kernels_of(directory: WorkDirectory) -> list[GeneratedKernel]:
     """Every kernel that the report lists, with the text that was generated for it."""
+    launches = launches_of(directory)
     found = []
     for row in directory.report.get("kernels", []):
-        texts, first_lines = _texts(directory, row["name"])
+        names = launches.get(row["name"], [])
+        texts, first_lines = _texts(directory, row["name"], names)
+        schedule = row.get("schedule") or {}
         found.append(
             GeneratedKernel(
-                row["name"], row["device"], tuple(row["stages"]), row.get("schedule") or {}, texts, first_lines
+                row["name"], row["device"], tuple(row["stages"]), schedule, texts, first_lines, tuple(names)
             )
         )
     return found
 
 
-def _texts(directory: WorkDirectory, kernel: str) -> tuple[dict[str, str], dict[str, int]]:
+def _texts(directory: WorkDirectory, kernel: str, launches: list[str]) -> tuple[dict[str, str], dict[str, int]]:
     texts: dict[str, str] = {}
     first_lines: dict[str, int] = {}
     for path in directory.files:
-        if path.startswith(f"fpga/{kernel}/") and path.endswith(f"/{kernel}.cpp"):
+        if path == f"fpga/{kernel}/{kernel}.cpp":
             texts[path], first_lines[path] = directory.text(path), 1
-        elif path.startswith("gpu/") and path.endswith(".py"):
-            lines = directory.text(path).splitlines()
-            for first, last in functions_of(lines, kernel):
-                # Launches of one kernel follow each other in the module; what stands between them is not theirs.
-                key = path if path not in texts else f"{path}:{first}"
-                texts[key], first_lines[key] = "\n".join(lines[first - 1 : last]), first
+    if launches:
+        lines = directory.text(MODULE).splitlines()
+        functions = functions_of(lines)
+        for name in launches:
+            if name in functions:
+                first, last = functions[name]
+                path = f"{MODULE}:{first}"
+                texts[path], first_lines[path] = "\n".join(lines[first - 1 : last]), first
     return texts, first_lines
 
 
-def functions_of(lines: list[str], kernel: str) -> list[tuple[int, int]]:
-    """First and last line of each function of a module that is a launch of `kernel`: `kernel` or `kernel_NUMBER`."""
-    found = []
-    for node in ast.parse("\n".join(lines)).body:
-        if isinstance(node, ast.FunctionDef) and re.fullmatch(rf"{re.escape(kernel)}(_\d+)?", node.name):
-            first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
-            found.append((first, node.end_lineno or first))
-    return found
+def functions_of(lines: list[str]) -> dict[str, tuple[int, int]]:
+    """First and last line of each function of a module, by name; a decorator belongs to it."""
+    try:
+        body = ast.parse("\n".join(lines)).body
+    except SyntaxError:  # edited by hand: its text cannot be told apart
+        return {}
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    return {
+        node.name: (
+            min([node.lineno, *(item.lineno for item in node.decorator_list)]),
+            node.end_lineno or node.lineno,
+        )
+        for node in functions
+    }
 
 
 def annotate(text: str, sources: Mapping[str, list[str]], first_line: int = 1) -> str:
@@ -132,6 +148,31 @@ def schedule_lines(kernel: GeneratedKernel) -> str:
             lines.append(f"  {title}: " + ", ".join(f"{name} {_plain(value)}" for name, value in entries.items()))
     lines += [f"  note: {note}" for note in schedule.get("notes", ())]
     return "\n".join(lines)
+
+
+def build_table(builds: Iterable[KernelBuild]) -> str:
+    """What Triton's compiler made of each function: figures of the compiler, for a target that need not be here."""
+    table = Table("function", "target", "registers", "spilled", "stack", "shared", "of", "verdict")
+    for build in builds:
+        limit = build.shared_limit_bytes
+        problems = violations(build)
+        table.add(
+            build.kernel,
+            build.target,
+            str(build.registers) if build.ok else "-",
+            f"{build.spill_bytes} B" if build.ok else "-",
+            f"{build.stack_bytes} B" if build.ok else "-",
+            si(build.shared_bytes, "B") if build.ok else "-",
+            si(limit, "B") if limit is not None else "-",
+            "; ".join(problems) if problems else "ok",
+        )
+    return str(table)
+
+
+def build_data(build: KernelBuild) -> dict[str, Any]:
+    """A build as plain data, without what was compiled."""
+    names = ("kernel", "target", "ok", "error", "registers", "stack_bytes", "spill_bytes", "shared_bytes")
+    return {**{name: getattr(build, name) for name in names}, "shared_limit_bytes": build.shared_limit_bytes}
 
 
 def _plain(value: object) -> str:

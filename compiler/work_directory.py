@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -58,6 +60,18 @@ class WorkDirectory:
             return hashlib.sha256((self.root / path).read_bytes()).hexdigest()
         except OSError:
             return ""
+
+
+@contextmanager
+def reading(root: Path) -> Iterator[None]:
+    """Turns a missing or odd entry in what a work directory holds into a diagnostic: someone edited it."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        said = f"the entry {error}" if isinstance(error, KeyError) else str(error)
+        message = f"`{root}` is damaged, or was written by another version: {said}"
+        diagnostic = Diagnostic("error", "HET409", message, help="compile the pipeline again")
+        raise DiagnosticError(diagnostic, EXIT_USAGE) from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hetc.compiler.cli.common import Selection, json_option, selection_options, verbosity_options
+from hetc.compiler.work_directory import WorkDirectory, reading
 from hetc.source import read_source
 
 
@@ -25,15 +26,17 @@ def command(file: str, selection: Selection, as_json: bool) -> int:
         return 0
     from hetc.compiler.explain import render_report
 
-    print(render_report(report))
+    if Path(file).is_dir():
+        with reading(Path(file)):
+            print(render_report(report))
+    else:
+        print(render_report(report))
     return 0
 
 
 def _report(file: str, selection: Selection) -> dict[str, Any]:
     if Path(file).is_dir():
         selection.refuse_for_directory(file)
-        from hetc.compiler.work_directory import WorkDirectory
-
         return WorkDirectory.open(Path(file)).report
     source = read_source(file)
     options = selection.options()

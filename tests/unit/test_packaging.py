@@ -6,7 +6,7 @@ import re
 import tomllib
 from importlib import import_module
 from importlib.metadata import entry_points
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 from xdsl.passes import ModulePass
@@ -50,13 +50,22 @@ def test_the_code_folders_are_linked_into_the_package(name):
     assert PROJECT["tool"]["setuptools"]["package-dir"][f"hetc.{name}"] == name
 
 
-def test_data_files_are_of_a_kind_that_is_packaged():
-    patterns = [p for patterns in PROJECT["tool"]["setuptools"]["package-data"].values() for p in patterns]
-    endings = {Path(pattern).suffix or pattern for pattern in patterns}
+def test_data_files_are_packaged():
+    """Each file that is no Python stands under a pattern of its package, or a wheel would lack it."""
+    data = PROJECT["tool"]["setuptools"]["package-data"]
+    packages = packages_on_disk()
     for top in ("hetc", *CODE_FOLDERS):
         for path in (ROOT / top).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".py", ".pyc"):
-                assert path.suffix in endings or path.name in endings, f"{path} would be missing from a wheel"
+            if path.is_dir() or "__pycache__" in path.parts or path.suffix == ".py":
+                continue
+            parts = path.relative_to(ROOT).parts
+            full = parts if parts[0] == "hetc" else ("hetc", *parts)
+            # The nearest folder that is a package; patterns are relative to it, and `*` stays in one folder.
+            depth = max(n for n in range(1, len(full)) if ".".join(full[:n]) in packages)
+            package, rest = ".".join(full[:depth]), PurePath(*full[depth:])
+            patterns = [*data.get("*", []), *data.get(package, [])]
+            matches = [p for p in patterns if p.count("/") == len(rest.parts) - 1 and rest.match(p)]
+            assert matches, f"{path} would be missing from a wheel"
 
 
 @pytest.mark.parametrize("command", ["hetc", "hetc-opt"])

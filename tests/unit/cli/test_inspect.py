@@ -10,6 +10,7 @@ import pytest
 
 from hetc.compiler.cli import app
 from hetc.compiler.cli.compile_file import refuse_edited
+from hetc.compiler.gpu_builds import known_targets, specification
 from hetc.compiler.inspect import annotate, functions_of, kernels_of
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.diagnostics import DiagnosticError
@@ -31,7 +32,9 @@ def reader_0(x):
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
+    description = {"kernels": {"read_0": {"task": "read", "order": 0}, "reader_0": {"task": "reader", "order": 0}}}
     files = {"fpga/scan/scan.cpp": CPP, "fpga/scan/scan.h": "void scan();\n", "gpu/kernels.py": PYTHON}
+    files["gpu/kernels.json"] = json.dumps(description)
     schedule = {"kind": "fpga", "time_us": 4.0, "energy_mj": 0.5, "bound": "memory", "resources": {"dsp": 12}}
     report = {
         "kernels": [
@@ -58,14 +61,15 @@ def directory(tmp_path: Path) -> Path:
 def test_a_kernel_has_its_own_text_only(directory):
     scan, read = kernels_of(WorkDirectory.open(directory))
     assert scan.texts == {"fpga/scan/scan.cpp": CPP}
-    assert list(read.texts) == ["gpu/kernels.py"]
-    assert "def read_0" in read.texts["gpu/kernels.py"]
-    assert "reader_0" not in read.texts["gpu/kernels.py"]
-    assert read.first_lines["gpu/kernels.py"] == 3
+    assert list(read.texts) == ["gpu/kernels.py:3"]
+    assert "def read_0" in read.texts["gpu/kernels.py:3"]
+    assert "reader_0" not in read.texts["gpu/kernels.py:3"]
+    assert read.first_lines["gpu/kernels.py:3"] == 3
+    assert read.launches == ("read_0",)
 
 
 def test_functions_are_found_with_their_decorators():
-    assert functions_of(PYTHON.splitlines(), "reader") == [(8, 10)]
+    assert functions_of(PYTHON.splitlines()) == {"read_0": (3, 6), "reader_0": (8, 10)}
 
 
 def test_the_source_line_stands_above_its_first_use():
@@ -93,7 +97,7 @@ def test_an_unknown_kernel_lists_the_kernels(directory, capsys):
 
 
 def test_json_names_files_and_estimates(directory, capsys):
-    assert app.run(["inspect", str(directory), "--json"]) == 0
+    assert app.run(["inspect", str(directory), "--json", "--no-build"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert rows[0]["schedule"]["time_us"] == 4.0
     assert rows[0]["files"] == {"fpga/scan/scan.cpp": 4}
@@ -104,6 +108,39 @@ def test_damaged_json_is_a_diagnostic(directory, capsys, damage):
     (directory / "report.json").write_text(damage)
     assert app.run(["inspect", str(directory)]) == 2
     assert "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["inspect", "explain"])
+def test_a_report_with_an_entry_missing_is_a_diagnostic(directory, capsys, command):
+    (directory / "report.json").write_text('{"kernels": [{}], "stages": [{}]}')
+    assert app.run([command, str(directory)]) == 2
+    assert "is damaged, or was written by another version" in capsys.readouterr().err
+
+
+def test_damaged_descriptions_are_a_diagnostic(directory, capsys):
+    (directory / "gpu/kernels.json").write_text("{")
+    assert app.run(["inspect", str(directory)]) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_a_function_is_specialised_for_its_target():
+    entry = {
+        "arguments": [{"name": "x", "type": "*u8"}, {"name": "cap_B", "type": "i32"}],
+        "constexprs": ["NATIVE_FP8"],
+        "num_warps": 8,
+        "num_stages": 3,
+    }
+    spec = specification("scan_0", entry, "sm_90")
+    assert (spec.signature, spec.constexprs) == ({"x": "*u8", "cap_B": "i32"}, {"NATIVE_FP8": True})
+    assert (spec.num_warps, spec.num_stages) == (8, 3)
+    for target in ("sm_80", "gfx90a", "gfx942"):
+        assert specification("scan_0", entry, target).constexprs == {"NATIVE_FP8": False}
+
+
+def test_targets_come_from_the_platforms_with_their_limits(directory, capsys):
+    assert known_targets()["gfx90a"] == 65536
+    assert app.run(["inspect", str(directory), "--target", "sm_12"]) == 2
+    assert "valid targets: gfx90a" in capsys.readouterr().err
 
 
 def test_a_folder_that_hetc_did_not_write(tmp_path, capsys):
