@@ -95,8 +95,8 @@ class StepPrinter:
             self.writer.line(f"# {line}")
             self._line = line
 
-    def _assign(self, value: SSAValue, text: str) -> None:
-        self.names[value] = self.scope.new(value.name_hint or "value")
+    def _assign(self, value: SSAValue, text: str, name: str = "") -> None:
+        self.names[value] = self.scope.new(name or value.name_hint or "value")
         self.writer.line(f"{self.names[value]} = {text}")
 
     def _allocate(self, op: host.AllocateOp) -> None:
@@ -106,13 +106,13 @@ class StepPrinter:
             values.repr_of(op.buffer.data), values.repr_of(type_.kind), values.extents(tensor), values.element(tensor),
         ]  # fmt: skip
         arguments += [values.stripes(type_)] if values.stripes(type_) else []
-        self._assign(op.result, f"run.allocate({', '.join(arguments)})")
+        self._assign(op.result, f"run.allocate({', '.join(arguments)})", op.buffer.data)
 
     def _copy(self, op: host.CopyOp) -> None:
         type_ = cast(BufferType, op.result.type)
         arguments = [self.names[op.value], values.repr_of(type_.kind), values.repr_of(op.buffer.data)]
         arguments += [values.stripes(type_)] if values.stripes(type_) else []
-        self._assign(op.result, f"run.copy({', '.join(arguments)})")
+        self._assign(op.result, f"run.copy({', '.join(arguments)})", op.buffer.data)
 
     def _kernel(self, op: host.KernelOp) -> None:
         reads = ", ".join(self.names[value] for value in op.reads)
@@ -126,7 +126,8 @@ class StepPrinter:
     def _launch(self, op: host.LaunchOp, device: str) -> None:
         buffers = iter(op.buffers)
         arguments = [self._argument(item, buffers, device) for item in op.arguments]
-        options = [values.option(name, item) for name, item in op.options.data.items()]
+        given = [values.option(name, item) for name, item in op.options.data.items()]
+        options = [item for item in given if item]
         opening = f"run.launch({device}, {values.repr_of(op.kernel.data)}, ["
         closing = f"]{''.join(f', {item}' for item in options)})"
         self._call(opening, arguments, closing)

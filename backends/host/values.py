@@ -103,12 +103,14 @@ def stripes(type: BufferType) -> str:
 
 
 def option(name: str, attribute: Attribute) -> str:
-    """One launch option as a keyword argument."""
+    """One launch option as a keyword argument, "" for an empty list."""
     if name == "grid":
         assert isinstance(attribute, ArrayAttr)
         pairs = [_grid(item) for item in attribute]
         return f"grid=run.programs({', '.join(pairs)})"
     if isinstance(attribute, ArrayAttr):
+        if not attribute.data:
+            return ""
         return f"{name}={tuple_of(repr_of(item.data) for item in attribute if isinstance(item, StringAttr))}"
     return f"{name}={number_of(attribute)}"
 

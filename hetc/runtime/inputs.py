@@ -81,7 +81,7 @@ def live_lengths(
             before[name] = state.lengths[name]
         else:
             continue  # a dim that this step does not use
-        limit = state.capacities.get(name, dim.bound)
+        limit = state.given.get(name, dim.bound)
         if before[name].size and int(before[name].max()) > limit:
             where = f" (tensor '{found[name][0]}')" if name in found else ""
             raise CapacityError(f"dim {name}{where}: {int(before[name].max())} exceeds {_limit(state, name)}")
@@ -92,12 +92,12 @@ def live_lengths(
 
 
 def _rows_of(state: State, per: str, before: LengthArrays) -> int:
-    return state.capacities[per] if per in state.capacities else int(before[per][0])
+    return state.given[per] if per in state.given else int(before[per][0])
 
 
 def _limit(state: State, name: str) -> str:
     bound = state.pipeline.dims[name].bound
-    capacity = state.capacities.get(name)
+    capacity = state.given.get(name)
     return f"the state's capacity {capacity}" if capacity not in (None, bound) else f"its bound {bound}"
 
 

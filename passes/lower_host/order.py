@@ -33,7 +33,25 @@ def ordered(ops: Sequence[Operation]) -> list[Operation]:
         op = ops[at]
         if isinstance(op, host.KernelOp):
             pending.update({_root(value): op.device.data for value in op.writes})
-    return placed
+    return _allocated_late(placed)
+
+
+def _allocated_late(ops: Sequence[Operation]) -> list[Operation]:
+    """`ops` with each buffer named right before the op that first uses it."""
+    result: list[Operation] = []
+    placed: set[Operation] = set()
+    for op in ops:
+        if isinstance(op, host.AllocateOp):
+            continue
+        inner = op.launches if isinstance(op, host.KernelOp) else []
+        used = [value.owner for item in (op, *inner) for value in item.operands]
+        for owner in dict.fromkeys(used):
+            if isinstance(owner, host.AllocateOp) and owner not in placed:
+                placed.add(owner)
+                result.append(owner)
+        result.append(op)
+    unused = [op for op in ops if isinstance(op, host.AllocateOp) and op not in placed]
+    return unused + result
 
 
 def _stalls(op: Operation, pending: dict[SSAValue, str]) -> set[str]:
