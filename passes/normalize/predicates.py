@@ -101,7 +101,8 @@ class Predicates:
         }
         copy_location(source, end)
         end.operands[0] = clone_expression(condition, dict(mapping), end)
-        Rewriter.erase_op(placeholder)
+        if not placeholder.result.uses:  # the clone may have found it equal to a constant of its own
+            Rewriter.erase_op(placeholder)
         made = ComputeOp(kept, Region(body), TensorType([item.extent for item in kept], i1))  # type: ignore[misc]
         made.attributes.update(owner.attributes)
         assert owner.parent is not None
