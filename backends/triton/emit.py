@@ -12,6 +12,7 @@ from hetc.backends.triton import expressions
 from hetc.backends.triton.emitter import KernelPrinter
 from hetc.backends.triton.helpers import all_helpers, needed
 from hetc.backends.triton.types import signature_type
+from hetc.diagnostics import Diagnostic
 from hetc.dialects import tile
 from hetc.dialects.locations import source_line
 from hetc.dialects.mp import TensorType, dtype_name
@@ -37,18 +38,24 @@ def _kernels(module: ModuleOp) -> Iterator[tile.KernelOp]:
             yield op
 
 
-def check(module: ModuleOp) -> list[str]:
-    """What stands in the way of printing the module's tile kernels, one sentence each with its source line."""
+def check(module: ModuleOp) -> list[Diagnostic]:
+    """What this backend cannot print."""
     problems = []
     names: set[str] = set(all_helpers())
     for kernel in _kernels(module):
         if kernel.sym_name.data in names:
-            problems.append(f"the kernel {kernel.sym_name.data} is there twice, or named as a helper")
+            problems.append(_problem(f"a GPU kernel cannot be called {kernel.sym_name.data}: the name is taken"))
         names.add(kernel.sym_name.data)
         for op in kernel.body.block.walk():
             if not (isinstance(op, _PRINTED) or expressions.is_elementwise(op)):
-                problems.append(f"{source_line(op)}: {op.name} has no Triton form")
+                problems.append(
+                    _problem(f"Triton has no form for {op.name} ({source_line(op) or kernel.sym_name.data})")
+                )
     return problems
+
+
+def _problem(message: str) -> Diagnostic:
+    return Diagnostic("error", "HET303", message)
 
 
 def emit(module: ModuleOp) -> dict[str, str]:

@@ -12,10 +12,10 @@ from xdsl.passes import ModulePass
 from hetc.dialects.mp import ComputeOp, ConstantOp, SelectOp, TensorType, TopkOp, enclosing_pipeline
 from hetc.dialects.task import KernelOp, ReturnOp
 from hetc.passes.lower_triton.arguments import Buffer
-from hetc.passes.lower_triton.checks import check_kernel, failure
 from hetc.passes.lower_triton.statement import Task, lower_compute
 from hetc.passes.lower_triton.topk import lower_select, lower_topk
-from hetc.passes.schedule.model import Refused, Schedule
+from hetc.passes.schedule.gpu_checks import check_kernel
+from hetc.passes.schedule.model import Schedule
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,11 @@ class LowerToTritonPass(ModulePass):
         ctx.get_optional_op("tile.kernel")  # loads the dialect
         kernels = [inner for inner in op.walk() if isinstance(inner, KernelOp) and inner.device.data == "gpu"]
         for kernel in kernels:
-            try:
-                launches = lower_kernel(kernel)
-            except Refused as refused:
-                raise failure(refused) from refused
-            op.body.block.add_ops(launches)
+            op.body.block.add_ops(lower_kernel(kernel))
 
 
 def lower_kernel(kernel: KernelOp) -> list[Operation]:
-    """The launches of one task kernel. Raises Refused where a statement has no form on the GPU."""
+    """The launches of one task kernel. Raises GpuRefused where it has no form on a GPU."""
     check_kernel(kernel)
     chosen = Schedule.from_attr(kernel.schedule).plan if kernel.schedule is not None else {}
     task = Task(
@@ -90,7 +86,7 @@ def _lower_statement(task: Task, op: Operation, number: int) -> None:
         case ConstantOp():
             pass
         case _:
-            raise Refused(f"{op.name} must have been expanded or placed outside of kernels before", op)
+            raise AssertionError(f"check_kernel lets {op.name} pass")
 
 
 class _Names:

@@ -13,10 +13,10 @@ from hetc.dialects.mp import RangedOp
 from hetc.dialects.tile import GridAttr
 from hetc.passes.lower_triton.arguments import Buffer, element_bound, flat_offset
 from hetc.passes.lower_triton.builder import named
-from hetc.passes.lower_triton.dependencies import Dependencies
 from hetc.passes.lower_triton.keys import KeyFormat
-from hetc.passes.lower_triton.plan import StatementPlan, power_of_two
 from hetc.passes.lower_triton.statement import Launch, Task
+from hetc.passes.schedule.gpu_dependencies import Dependencies
+from hetc.passes.schedule.gpu_tiles import StatementPlan, power_of_two
 
 _ENTRIES, _OTHERS = 64, 64
 

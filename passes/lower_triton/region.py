@@ -19,12 +19,12 @@ from hetc.dialects.tile import shape_of
 from hetc.passes.lower_triton.arguments import Arguments, Buffer, element_bound, flat_offset, live_extent
 from hetc.passes.lower_triton.builder import Mask, TileBuilder, named, tile_element
 from hetc.passes.lower_triton.convert import widened
-from hetc.passes.lower_triton.dependencies import Dependencies, Indices, outside_values, stored_row
 from hetc.passes.lower_triton.dot import lower_dot
 from hetc.passes.lower_triton.elementwise import lower_elementwise
-from hetc.passes.lower_triton.plan import StatementPlan
 from hetc.passes.lower_triton.reductions import Lanes, Reduction, reduction_of
 from hetc.passes.lower_triton.sparse import StoredRow, search_row
+from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices, outside_values, stored_row
+from hetc.passes.schedule.gpu_tiles import StatementPlan
 
 
 @dataclass

@@ -16,7 +16,7 @@ from hetc.dialects.mp import ReadOp, ReadStoredOp, TensorType
 from hetc.passes.lower_triton.arguments import Buffer
 from hetc.passes.lower_triton.builder import Mask, named
 from hetc.passes.lower_triton.convert import widened
-from hetc.passes.lower_triton.dependencies import Indices
+from hetc.passes.schedule.gpu_dependencies import Indices
 
 if TYPE_CHECKING:
     from hetc.passes.lower_triton.region import Region

@@ -16,9 +16,9 @@ from hetc.dialects.tile import GridAttr
 from hetc.passes.lower_triton.arguments import Arguments, Buffer, element_bound, flat_offset
 from hetc.passes.lower_triton.builder import Mask, TileBuilder, named
 from hetc.passes.lower_triton.convert import narrowed
-from hetc.passes.lower_triton.dependencies import Dependencies
-from hetc.passes.lower_triton.plan import StatementPlan, plan_statement
 from hetc.passes.lower_triton.region import Region
+from hetc.passes.schedule.gpu_dependencies import Dependencies
+from hetc.passes.schedule.gpu_tiles import StatementPlan, plan_statement
 
 
 @dataclass

@@ -15,15 +15,15 @@ from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, i32, i64
 from xdsl.ir import SSAValue
 
 from hetc.dialects import tile
-from hetc.dialects.mp import RangedOp, ReadOp, ReduceOp, SelectOp, TensorType, TopkOp, YieldOp, extent_key
+from hetc.dialects.mp import RangedOp, SelectOp, TensorType, TopkOp, YieldOp, extent_key
 from hetc.dialects.tile import Shape
 from hetc.passes.lower_triton.arguments import Buffer, element_bound, flat_offset
 from hetc.passes.lower_triton.builder import TileBuilder, named, tile_element
-from hetc.passes.lower_triton.dependencies import Dependencies
 from hetc.passes.lower_triton.keys import KeyFormat, key_format
 from hetc.passes.lower_triton.placing import place_by_score
-from hetc.passes.lower_triton.plan import StatementPlan, plan_statement, power_of_two
 from hetc.passes.lower_triton.statement import Launch, Task
+from hetc.passes.schedule.gpu_dependencies import Dependencies
+from hetc.passes.schedule.gpu_tiles import StatementPlan, keys_are_cheap, plan_statement, power_of_two
 
 _TILE = 2048
 _BINS = 256
@@ -54,7 +54,7 @@ class Selection:
 
 def lower_topk(task: Task, op: TopkOp, number: int) -> None:
     """The launches of an mp.topk."""
-    format_ = key_format(op.yielded.value.type, op)
+    format_ = key_format(op.yielded.value.type)
     indices, scores = (task.buffers[value] if _used(value) else None for value in (op.indices, op.scores))
     selection = Selection(op, op.k.value.data, format_, indices, scores)
     selection = _with_keys(task, selection, number)
@@ -71,7 +71,7 @@ def lower_topk(task: Task, op: TopkOp, number: int) -> None:
 def lower_select(task: Task, op: SelectOp, number: int) -> None:
     """The launches of an mp.select."""
     indices, overflow = (task.buffers[value] if _used(value) else None for value in (op.indices, op.overflow))
-    format_ = key_format(op.yielded.value.type, op)
+    format_ = key_format(op.yielded.value.type)
     selection = Selection(op, op.capacity.value.data, format_, indices, overflow=overflow)
     _choose(task, _with_keys(task, selection, number))
 
@@ -80,16 +80,10 @@ def _used(value: SSAValue) -> bool:
     return value.first_use is not None
 
 
-def _is_cheap(op: RangedOp) -> bool:
-    """Whether the score may be computed anew in each of the passes: one plain read and no reduction."""
-    inner = list(op.walk())
-    return not any(isinstance(item, ReduceOp) for item in inner) and sum(isinstance(i, ReadOp) for i in inner) <= 1
-
-
 def _with_keys(task: Task, selection: Selection, number: int) -> Selection:
     """Write the keys in a launch of their own where they are dear."""
     op, format_ = selection.op, selection.format
-    if _is_cheap(op):
+    if keys_are_cheap(op):
         return selection
     keys = task.new_scratch(TensorType(ArrayAttr([r.extent for r in op.index_ranges]), format_.element), "keys")
     everything = list(op.body.block.args)

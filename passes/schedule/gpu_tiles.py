@@ -4,12 +4,12 @@ the tiles each index is."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from xdsl.ir import Block, SSAValue
 
 from hetc.dialects.mp import RangeAttr, RangedOp, ReadOp, ReduceOp, extent_key
-from hetc.passes.lower_triton.dependencies import Dependencies, Indices
+from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices
 
 ELEMENTS_PER_THREAD = 64
 """fp32 elements that a thread may hold in one tile; several tiles are live at a time and a thread has 255 registers."""
@@ -33,6 +33,12 @@ class StatementPlan:
     rank: int
     num_warps: int = 4
     num_stages: int = 2
+    by_name: Mapping[str, int] = field(default_factory=dict)
+    """The tiles by index name, as a schedule's plan keeps them."""
+    largest_tile: int = 0
+    """Elements of the largest value."""
+    products: frozenset[ReduceOp] = frozenset()
+    """The reductions that run as matrix products."""
 
     def shape(self, indices: Indices) -> tuple[int, ...]:
         """The shape of a value that varies with these indices."""
@@ -108,7 +114,15 @@ def plan_statement(
                 break
             size //= 2
             tiles[index.argument] = size
-    return _with_dimensions(axes, reductions, tiles)
+    plan = _with_dimensions(axes, reductions, tiles)
+    by_name = {index.name: tiles[index.argument] for index in [*axes, *reductions]}
+    return replace(plan, by_name=by_name, largest_tile=_largest_tile(statement, dependencies, tiles))
+
+
+def keys_are_cheap(op: RangedOp) -> bool:
+    """Whether a selection computes its score anew in each of its passes: one plain read and no reduction."""
+    inner = list(op.walk())
+    return not any(isinstance(item, ReduceOp) for item in inner) and sum(isinstance(i, ReadOp) for i in inner) <= 1
 
 
 def _wishes(
