@@ -156,7 +156,8 @@ class Arithmetic:
                 return exact
         if isinstance(base, int) and base == 2 and type_of(exponent) != f32:
             return self._shift(self.numeric(exponent))
-        if type_of(base) != f32 and type_of(exponent) != f32:
+        negative = not isinstance(exponent, SSAValue) and exponent < 0
+        if type_of(base) != f32 and type_of(exponent) != f32 and not negative:
             raise TypeMismatch("an integer power needs the base 2 or a small constant exponent")
         return self.add(math.PowFOp(self.as_float(base), self.as_float(exponent)))
 

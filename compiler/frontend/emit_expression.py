@@ -18,7 +18,7 @@ from hetc.compiler.frontend.arithmetic import (
 from hetc.compiler.frontend.constants import NotFoldable, fold_binary, fold_function
 from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.extents import IndexInfo
-from hetc.compiler.frontend.functions import DTYPES, check_call
+from hetc.compiler.frontend.functions import DTYPES
 from hetc.dialects.locations import file_location
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
@@ -182,7 +182,6 @@ class ExpressionEmitter:
 
     def _call(self, expr: ast.Call) -> Value:
         name = expr.function
-        check_call(expr, self.environment)
         if name == "where":
             return self._where(expr)
         values = [self.emit(argument) for argument in expr.arguments]

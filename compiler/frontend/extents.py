@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.environment import Environment
-from hetc.compiler.frontend.functions import KEEPING, check_reduction
+from hetc.compiler.frontend.functions import KEEPING, check_call, check_reduction
 from hetc.diagnostics import Related
 from hetc.source import Span
 
@@ -90,6 +90,8 @@ class StatementExtents:
             case ast.Call(indices=indices) if indices:
                 self._visit_indexed_call(expr)
             case _:
+                if isinstance(expr, ast.Call):
+                    check_call(expr, self.environment)
                 for child in ast.children(expr):
                     self.visit(child, is_bound)
 

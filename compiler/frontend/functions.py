@@ -60,8 +60,9 @@ def check_reduction(call: ast.Call, environment: Environment) -> None:
     if name in UNSUPPORTED_FUNCTIONS:
         raise environment.refuse("HET301", f"`{name}` is not supported yet", call.name_span)
     if name not in REDUCTIONS:
-        if name in FUNCTIONS:
-            raise environment.refuse("HET108", f"`{name}` takes no index", call.name_span)
+        if name in FUNCTIONS or name in environment.tensors:
+            what = "takes no index" if name in FUNCTIONS else "is a tensor, it is not called"
+            raise environment.refuse("HET108", f"`{name}` {what}", call.name_span)
         close = suggest(name, INDEXED_FUNCTIONS)
         help = f"did you mean `{close}`?" if close else None
         raise environment.refuse("HET100", f"unknown reduction `{name}`", call.name_span, help=help)
