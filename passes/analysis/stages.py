@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xdsl.ir import Operation, SSAValue
 
-from hetc.dialects.mp import ConstantOp, GetOp, StepOp, TensorType, storage_bits
+from hetc.dialects.mp import AppendOp, ConstantOp, GetOp, StepOp, TensorType, storage_bits
 from hetc.numerics import dtype_of
 from hetc.passes.analysis.facts import OpFacts, Traffic, live_dims, op_facts, source_of
 from hetc.passes.analysis.polynomial import Polynomial
@@ -104,8 +104,9 @@ def _collect(stage: str, statements: list[OpFacts]) -> StageFacts:
             known = reads.get(traffic.value)
             if known is None or len(known.elements.dims) < len(traffic.elements.dims):
                 reads[traffic.value] = traffic
+    # Of a memory only the appended rows are written, whatever its size.
     written = [
-        result
+        facts.op.rows if isinstance(facts.op, AppendOp) else result
         for facts in statements
         for result in facts.op.results
         if any(_top_level(use.operation, facts.op) not in inside for use in result.uses)

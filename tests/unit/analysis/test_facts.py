@@ -47,6 +47,14 @@ def test_a_stage_that_only_appends_does_not_scan(step: StepOp) -> None:
     assert str(prepare.flop) == "16 B"
 
 
+def test_of_a_memory_only_the_appended_rows_are_written(step: StepOp) -> None:
+    prepare = next(facts for facts in stage_facts(step) if facts.stage == "prepare")
+    gpu = load_platform("mi210").device_of_kind("gpu")
+    assert gpu is not None
+    written = [prepare.bytes_by_source(gpu, {"B": 3, "T": extent})["written"] for extent in (4096, 8192)]
+    assert written[0] == written[1] > 0
+
+
 def test_a_selection_is_irregular(step: StepOp) -> None:
     retrieve = next(facts for facts in stage_facts(step) if facts.stage == "retrieve")
     assert retrieve.scan
