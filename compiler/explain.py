@@ -47,23 +47,30 @@ def slower_than_best(report: Row) -> str | None:
 
 
 def totals(report: Row) -> tuple[float | None, dict[str, float]]:
-    """Estimated time of one call (us) as placed, transfers included, and with every stage on one device kind.
+    """Estimated time of one call (us) as placed, and with every stage on one device kind.
 
-    Stages are taken one after the other. A kind that refuses a stage has no total; the first is None where a
-    chosen device gave no estimate.
+    Stages are taken one after the other. The first includes copies between devices, neither those to and from the
+    host, which any placement has. A kind that refuses a stage has no total; the first is None where a chosen device
+    gave no estimate.
     """
     stages = report["stages"]
     chosen = [_estimate_on(row, row["device"]) for row in stages]
     placed: float | None = None
     if all(estimate is not None for estimate in chosen):
         placed = sum(estimate["time_us"] for estimate in chosen if estimate is not None)
-        placed += sum(row["time_us"] for row in report.get("transfers", []) if not row.get("once"))
+        placed += _moved_us(report, between_devices=True)
     alone = {}
     for kind in dict.fromkeys(item["device"] for row in stages for item in row["estimates"]):
         there = [_estimate_on(row, kind) for row in stages]
         if all(estimate is not None for estimate in there):
             alone[kind] = sum(estimate["time_us"] for estimate in there if estimate is not None)
     return placed, alone
+
+
+def _moved_us(report: Row, *, between_devices: bool) -> float:
+    """Estimated time (us) of a call's copies: between two devices, or else to and from the host."""
+    rows = [row for row in report.get("transfers", []) if not row.get("once")]
+    return sum(row["time_us"] for row in rows if ("host" not in (row["from"], row["to"])) == between_devices)
 
 
 def _head(report: Row) -> str:
@@ -144,13 +151,16 @@ def _against(own: Row | None, other: Row) -> str:
 
 def _total_lines(report: Row) -> str:
     placed_us, alone = totals(report)
-    moved_us = sum(row["time_us"] for row in report.get("transfers", []) if not row.get("once"))
+    moved_us = _moved_us(report, between_devices=True)
     lines = []
     if placed_us is not None:
-        share = f", {time_text(moved_us)} of it transfers" if moved_us else ""
+        share = f", {time_text(moved_us)} of it copies between devices" if moved_us else ""
         lines.append(f"One call as placed: {time_text(placed_us)}{share} (estimate; stages one after the other).")
     for kind, time_us in alone.items():
         lines.append(f"Every stage on the {kind}: {time_text(time_us)} (estimate).")
+    host_us = _moved_us(report, between_devices=False)
+    if host_us:
+        lines.append(f"Copies to and from the host, not counted above: {time_text(host_us)} (estimate).")
     return "\n".join(lines)
 
 

@@ -44,6 +44,7 @@ REPORT: dict[str, Any] = {
     "transfers": [
         {"value": "q", "from": "gpu", "to": "fpga", "bytes": 32768.0, "time_us": 9.0, "once": False,
          "line": "demo.mp:9"},
+        {"value": "x", "from": "host", "to": "gpu", "bytes": 1e4, "time_us": 7.0, "once": False, "line": "demo.mp:3"},
         {"value": "Wk", "from": "host", "to": "gpu", "bytes": 1e6, "time_us": 50.0, "once": True, "line": "demo.mp:4"},
     ],
 }  # fmt: skip
@@ -76,10 +77,11 @@ def test_kernels_transfers_and_memories_are_listed():
     assert ["keys", "fpga", "fp8", "8", "MB"] in rows
 
 
-def test_totals_count_every_transfer_of_a_call_and_no_upload():
+def test_totals_count_the_copies_between_devices_and_no_upload():
     placed, alone = totals(REPORT)
     assert placed == pytest.approx(10 + 80 + 9)
     assert alone == {"gpu": pytest.approx(50.0)}  # the fpga refuses a stage
+    assert "to and from the host, not counted above: 7 us" in render_report(REPORT)
 
 
 def test_a_placement_slower_than_one_device_is_said():
