@@ -1,9 +1,13 @@
-"""Executing a compiled pipeline on drawn inputs and checking every kernel against the oracle.
+"""Executing a compiled pipeline on drawn inputs and checking it against the oracle.
 
-draw    random inputs, memory contents and extents of the declared shapes
-run     executes the steps and compares what each kernel did with what it received
+draw      random inputs, memory contents and extents of the declared shapes
+run       executes the steps
+kernels   compares what each kernel made with the oracle on the inputs that the kernel received
+memories  compares what each memory holds with what it must hold
 """
 
 from hetc.compiler.verify.draw import Draw, draw
+from hetc.compiler.verify.report import Row, RunReport
+from hetc.compiler.verify.run import run
 
-__all__ = ["Draw", "draw"]
+__all__ = ["Draw", "Row", "RunReport", "draw", "run"]

@@ -19,6 +19,7 @@ from hetc.dialects.mp import (
     TensorType,
     dtype_name,
 )
+from hetc.numerics import dtype_of
 
 STYLES = ("normal", "integers", "nonfinite")
 """What is drawn: normal values; small integers, so that scores tie exactly; normal values with some NaN and -inf."""
@@ -176,6 +177,14 @@ def _columns(pipeline: PipelineOp, name: str, type: TensorType, result: Draw, rn
     columns = int(result.lengths[dim].max(initial=0)) if dim in result.lengths else result.capacities[dim]
     numbers = rng.integers(0, rows, (columns, 24))
     return np.where(rng.random(numbers.shape) < 0.8, numbers, -1)
+
+
+def stored_entries(columns: np.ndarray, rows: int, element: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(row, column, value) of a sparse memory whose columns count these row numbers, saturating at the element."""
+    column, place = np.nonzero((columns >= 0) & (columns < rows))
+    keys, counts = np.unique(columns[column, place] * max(len(columns), 1) + column, return_counts=True)
+    values = np.minimum(counts, dtype_of(element).max_finite).astype(np.int64)
+    return keys // max(len(columns), 1), keys % max(len(columns), 1), values
 
 
 def index_limit(pipeline: PipelineOp, name: str, capacities: Mapping[str, int]) -> int | None:

@@ -1,0 +1,124 @@
+"""Judging what each kernel did with what it received."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+
+from hetc.backends.reference import (
+    SparseMatrix,
+    Tensor,
+    Verdict,
+    compare_selected_scores,
+    compare_tensor,
+    run_kernel,
+)
+from hetc.compiler.verify.report import Row
+from hetc.dialects.mp import TopkOp
+from hetc.dialects.task import KernelOp
+from hetc.passes.partition.outline import attribute
+from hetc.runtime.trace import KernelTrace, SparseArrays
+
+
+@dataclass
+class _StageVerdict:
+    """The worst of a stage's values so far."""
+
+    device: str
+    backend: str
+    worst: Verdict | None = None
+    near_ties: int | None = None
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def add(self, verdict: Verdict, *, selection: bool) -> None:
+        if self.worst is None or _severity(verdict) > _severity(self.worst):
+            self.worst = verdict
+        if selection:
+            self.near_ties = (self.near_ties or 0) + verdict.near_ties
+        if verdict.note and not verdict.ok:
+            self.notes.setdefault(verdict.note)
+
+
+def _severity(verdict: Verdict) -> tuple[bool, float]:
+    if verdict.tolerance == 0:
+        return (not verdict.ok, float("inf") if verdict.max_error else 0.0)
+    return (not verdict.ok, verdict.max_error / verdict.tolerance)
+
+
+class KernelJudge:
+    """Compares every traced kernel with the oracle run on the very inputs that the kernel received."""
+
+    def __init__(self, placed: ModuleOp) -> None:
+        self.kernels = {op.sym_name.data: op for op in placed.walk() if isinstance(op, KernelOp)}
+        self.stages: dict[str, _StageVerdict] = {}
+        self.traces: dict[str, KernelTrace] = {}
+
+    def __call__(self, trace: KernelTrace) -> None:
+        kernel = self.kernels[trace.kernel]
+        self.traces[trace.kernel] = trace
+        for stage in kernel.stages:
+            self.stages.setdefault(stage.data, _StageVerdict(trace.device, trace.backend))
+        arguments = [_argument(item) for item in trace.inputs]
+        selected = {
+            position: np.asarray(output)
+            for position, (value, output) in enumerate(zip(kernel.returned.values, trace.outputs, strict=True))
+            if isinstance(value.owner, TopkOp) and value is value.owner.indices
+        }
+        expected = run_kernel(kernel, arguments, dict(trace.lengths), selected=selected)
+        for position, output in enumerate(trace.outputs):
+            self._judge(kernel, position, np.asarray(output), expected, selected)
+
+    def _judge(
+        self, kernel: KernelOp, position: int, actual: np.ndarray, expected: list, selected: dict[int, np.ndarray]
+    ) -> None:
+        value = kernel.returned.values[position]
+        owner = value.owner
+        assert isinstance(owner, Operation)
+        stage = self.stages[attribute(owner, "stage")]
+        tensor = expected[position]
+        assert isinstance(tensor, Tensor)
+        if isinstance(owner, TopkOp) and value is owner.scores:
+            picked = next((p for p, v in enumerate(kernel.returned.values) if v is owner.indices), None)
+            if picked is not None:
+                selection = expected[picked].selection
+                stage.add(compare_selected_scores(actual, selected[picked], selection), selection=False)
+                return
+        stage.add(compare_tensor(actual, tensor), selection=tensor.selection is not None)
+
+    def rows(self) -> list[Row]:
+        """One row a stage in program order; a stage without a result of its own was fused into a later one."""
+        rows, order = [], {stage.data: kernel for kernel in self.kernels.values() for stage in kernel.stages}
+        for name, kernel in order.items():
+            verdict = self.stages.get(name)
+            if verdict is None:
+                continue
+            if verdict.worst is None:
+                later = [stage.data for stage in kernel.stages if stage.data != name]
+                through = [other for other in later if self.stages[other].worst is not None]
+                ok = all(self.stages[other].worst.ok for other in through)  # type: ignore[union-attr]
+                note = f"fused: checked through {', '.join(through)}"
+                rows.append(Row(name, verdict.device, verdict.backend, None, None, None, ok and bool(through), note))
+                continue
+            worst = verdict.worst
+            rows.append(
+                Row(
+                    name,
+                    verdict.device,
+                    verdict.backend,
+                    worst.max_error,
+                    worst.tolerance,
+                    verdict.near_ties,
+                    worst.ok,
+                    "; ".join(verdict.notes),
+                )
+            )
+        return rows
+
+
+def _argument(item: np.ndarray | SparseArrays) -> np.ndarray | SparseMatrix:
+    if isinstance(item, SparseArrays):
+        return SparseMatrix.from_buffers(item.row_start, item.row_length, item.column, item.value, item.columns)
+    return item

@@ -1,0 +1,37 @@
+"""The verdict of a run, one row a stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one stage (or the memories) did over all calls: the worst of its values.
+
+    backend: what really ran. max_error, tolerance: of the value that was worst in proportion; None where nothing was
+    compared. near_ties: selected entries that differ from the oracle's within tolerance, None without a selection.
+    """
+
+    stage: str
+    device: str
+    backend: str
+    max_error: float | None
+    tolerance: float | None
+    near_ties: int | None
+    ok: bool
+    note: str = ""
+
+
+@dataclass
+class RunReport:
+    """Rows in program order, the backends by device kind, and how many calls were made."""
+
+    rows: list[Row] = field(default_factory=list)
+    backends: dict[str, str] = field(default_factory=dict)
+    calls: int = 0
+    bytes_moved: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return all(row.ok for row in self.rows)
