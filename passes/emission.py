@@ -66,18 +66,29 @@ def _outermost(op: Operation, before: Operation) -> Operation:
 
 def emit(op: Operation, before: Operation) -> SSAValue:
     """The value of `op` (of one result, without regions), put before `before` or further out where its operands
-    allow it. An equal op that stands there already is used instead."""
+    allow it. An equal op that stands there already, or on the way out, is used instead."""
     anchor = _outermost(op, before)
     block = anchor.parent
     assert block is not None
-    for other in block.ops:
-        if other is anchor:
-            break
-        if _equal(op, other):
-            op.erase()
-            return other.results[0]
-    block.insert_op_before(copy_location(before, op), anchor)
-    return op.results[0]
+    twin = _earlier(op, before)
+    if twin is None:
+        block.insert_op_before(copy_location(before, op), anchor)
+        return op.results[0]
+    op.erase()
+    if twin.parent is not block and twin.parent in _blocks_between(before, anchor):
+        twin.detach()
+        block.insert_op_before(twin, anchor)
+    return twin.results[0]
+
+
+def _blocks_between(inner: Operation, outer: Operation) -> list[Block]:
+    """The blocks from that of `inner` outwards, up to but without that of `outer`."""
+    found: list[Block] = []
+    current: Operation | None = inner
+    while current is not None and current is not outer and current.parent is not None:
+        found.append(current.parent)
+        current = current.parent_op()
+    return found
 
 
 def _equal(op: Operation, other: Operation) -> bool:
@@ -93,7 +104,11 @@ def _equal(op: Operation, other: Operation) -> bool:
 
 def earlier_equal(op: Operation) -> Operation | None:
     """An op equal to `op` (of no regions) that stands before it in its block, or around."""
-    anchor: Operation | None = op
+    return _earlier(op, op)
+
+
+def _earlier(op: Operation, before: Operation) -> Operation | None:
+    anchor: Operation | None = before
     while anchor is not None and anchor.parent is not None:
         for other in anchor.parent.ops:
             if other is anchor:

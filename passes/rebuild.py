@@ -9,7 +9,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from hetc.dialects.mp import DimSizeOp, RangedOp, ReadOp, ReadStoredOp, ReduceOp
-from hetc.passes.emission import confined, emit, leaves, set_present, union
+from hetc.passes.emission import confined, earlier_equal, emit, leaves, set_present, union
 
 
 def mentions(value: SSAValue, argument: SSAValue) -> bool:
@@ -35,19 +35,26 @@ def arguments_of(value: SSAValue) -> set[SSAValue]:
     return found - inner
 
 
-def hoist(value: SSAValue, out_of: ReduceOp) -> None:
+def hoist(value: SSAValue, out_of: ReduceOp, renamed: dict[SSAValue, SSAValue]) -> None:
     """Move the definition of `value`, and what it needs, out of the region of `out_of`, whose index it must not
-    mention."""
+    mention. What is there already is used instead: `renamed` then gets the values that took the place of others."""
+    value = renamed.get(value, value)
     owner = value.owner
     if isinstance(owner, Block) or owner.parent is not out_of.body.block:
         return
     for nested in list(owner.walk()):
-        for operand in nested.operands:
-            hoist(operand, out_of)
+        for operand in tuple(nested.operands):
+            hoist(operand, out_of, renamed)
     block = out_of.parent
     assert block is not None
     owner.detach()
     block.insert_op_before(owner, out_of)
+    twin = earlier_equal(owner)
+    if twin is not None:
+        renamed.update(zip(owner.results, twin.results, strict=True))
+        for result, same in zip(owner.results, twin.results, strict=True):
+            result.replace_all_uses_with(same)
+        Rewriter.erase_op(owner)
 
 
 def contains_reduction(value: SSAValue) -> bool:

@@ -204,9 +204,11 @@ class RegionPresence:
         found = self.of_yield(end)
         consumed = tuple(value for value in found if mentions(value, body.args[0]))
         passed = without(found, consumed)
+        renamed: dict[SSAValue, SSAValue] = {}
         for value in passed:
-            hoist(value, op)
-        kept = union(consumed, self.unstored.leave(op))
+            hoist(value, op, renamed)
+        passed = union(renamed.get(value, value) for value in passed)
+        kept = union(consumed, self.unstored.leave(op, renamed))
         if kept != leaves(end.present):
             replace_yield(end, end.value, kept)
         return union(row, passed)

@@ -67,18 +67,18 @@ class Unstored:
             self._note(op, frozenset(flag for flag in self._candidates(op) if self._zero_of_two(op, flag)))
         return None
 
-    def leave(self, op: ReduceOp) -> tuple[SSAValue, ...]:
+    def leave(self, op: ReduceOp, renamed: dict[SSAValue, SSAValue]) -> tuple[SSAValue, ...]:
         """The flags without which a lane of the reduction adds nothing, in program order; empty where it cannot skip
-        lanes. Notes the flags of the result."""
+        lanes. Notes the flags of the result. `renamed` as in `hoist`."""
         if op.kind.data not in ("sum", "any", "count"):
             return ()
         index = op.body.block.args[0]
-        found = self.of(op.yielded.value)
-        outer = frozenset(flag for flag in found if not mentions(flag, index))
+        found = frozenset(renamed.get(flag, flag) for flag in self.of(op.yielded.value))
+        outer = [flag for flag in self.flags if flag in found and not mentions(flag, index)]
         for flag in outer:
-            hoist(flag, op)
-        self._note(op, outer)
-        return tuple(flag for flag in self.flags if flag in found - outer)
+            hoist(flag, op, renamed)
+        self._note(op, frozenset(renamed.get(flag, flag) for flag in outer))
+        return tuple(flag for flag in self.flags if flag in found.difference(outer))
 
     def _note(self, op: Operation, flags: Flags) -> None:
         if flags:
