@@ -198,7 +198,7 @@ class FunctionPrinter:
         assert isinstance(op, fpga.LoadAtOp)
         type_ = op.source.type
         assert isinstance(type_, fpga.PointerType)
-        place = c_types.decode(type_.element, f"{self.text(op.source)}[{self.text(op.place)}]")
+        place = c_types.decode(type_.element, f"{self.text(op.source)}[{self.operand(op.start)} + {self.operand(op.offset)}]")
         self._define_load(op.result, place, op.present, op.source)
 
     def _define_load(self, result: SSAValue, text: str, present: SSAValue | None, source: SSAValue) -> None:
@@ -276,10 +276,12 @@ class FunctionPrinter:
             self.writer.unindented(f"#pragma HLS BIND_STORAGE variable={name} {kind}")
         if op.partition.data == "complete":
             self.writer.unindented(f"#pragma HLS ARRAY_PARTITION variable={name} complete dim=0")
-        elif op.factor is not None:
-            dim = len(op.result.type.extents)
-            how = f"cyclic factor={op.factor.value.data} dim={dim}"
-            self.writer.unindented(f"#pragma HLS ARRAY_PARTITION variable={name} {how}")
+        elif op.factors is not None:
+            for dim, (factor, extent) in enumerate(zip(op.factors, op.result.type.extents, strict=True), 1):
+                banks = factor.value.data
+                if banks > 1:
+                    how = f"complete dim={dim}" if banks == extent else f"cyclic factor={banks} dim={dim}"
+                    self.writer.unindented(f"#pragma HLS ARRAY_PARTITION variable={name} {how}")
 
     def _queue(self, op: Operation) -> None:
         assert isinstance(op, fpga.QueueOp)
@@ -308,8 +310,8 @@ def _outermost(text: str) -> str:
 
 
 def _changed_arrays(loop: fpga.LoopOp) -> list[SSAValue]:
-    """On-chip arrays that the loop both loads and stores."""
-    loads = [op.source for op in loop.body.walk() if isinstance(op, fpga.LoadOp)]
-    stores = [op.source for op in loop.body.walk() if isinstance(op, fpga.StoreOp)]
+    """On-chip arrays that the loop itself (no loop inside it) both loads and stores."""
+    loads = [op.source for op in loop.body.block.ops if isinstance(op, fpga.LoadOp)]
+    stores = [op.source for op in loop.body.block.ops if isinstance(op, fpga.StoreOp)]
     both = [source for source in stores if any(source is other for other in loads)]
     return [source for source in dict.fromkeys(both) if isinstance(source.type, fpga.ArrayType)]

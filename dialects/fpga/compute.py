@@ -4,7 +4,7 @@ fpga.loop          a counted loop with values carried between its iterations
 fpga.lanes         copies of an expression side by side, combined by a balanced tree
 fpga.yield         the end of a loop's or a lane's region
 fpga.load          an element of memory or of an array
-fpga.load_at       an element of memory by a 64-bit place
+fpga.load_at       an element of memory past a 64-bit start
 fpga.store         writes one
 fpga.lane          an element of a word
 fpga.read          takes a value from a stream
@@ -248,19 +248,22 @@ class StoreOp(_AccessOp):
 
 @irdl_op_definition
 class LoadAtOp(IRDLOperation):
-    """`%v = fpga.load_at %columns[%place] if %p : type -> index`: an element by its 64-bit place (i64)."""
+    """`%v = fpga.load_at %columns[%start plus %offset] if %p : type -> index`: an element past a 64-bit start (i64)."""
 
     name = "fpga.load_at"
     source = operand_def(PointerType)
-    place = operand_def(i64)
+    start = operand_def(i64)
+    offset = operand_def(IndexType())
     present = opt_operand_def(i1)
     result = result_def(Attribute)
-    assembly_format = "$source `[` $place `]` (`if` $present^)? attr-dict `:` type($source) `->` type($result)"
+    assembly_format = (
+        "$source `[` $start `plus` $offset `]` (`if` $present^)? attr-dict `:` type($source) `->` type($result)"
+    )
 
-    def __init__(self, source: SSAValue, place: SSAValue, present: SSAValue | None = None):
+    def __init__(self, source: SSAValue, start: SSAValue, offset: SSAValue, present: SSAValue | None = None):
         element = _stored_element(source.type)
         super().__init__(
-            operands=[source, place, [present] if present is not None else []],
+            operands=[source, start, offset, [present] if present is not None else []],
             result_types=[value_type(element)],
         )
 

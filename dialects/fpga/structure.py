@@ -14,6 +14,7 @@ fpga.queue      the best (score, index) pairs seen so far
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -257,26 +258,31 @@ class StreamOp(IRDLOperation):
 
 @irdl_op_definition
 class ArrayOp(IRDLOperation):
-    """`%row = fpga.array "row" in "register" partition "complete" : !fpga.array<[128], f32>`. `factor` is the number
-    of banks of a cyclic partition, along the last extent."""
+    """`%row = fpga.array "row" in "register" partition "complete" : !fpga.array<[128], f32>`. `factors` are the
+    numbers of banks of a cyclic partition, along each extent."""
 
     name = "fpga.array"
     sym_name = prop_def(StringAttr)
     memory = prop_def(StringAttr)
     partition = prop_def(StringAttr)
-    factor = opt_prop_def(IntegerAttr)
+    factors = opt_prop_def(ArrayAttr[IntegerAttr])
     result = result_def(ArrayType)
-    assembly_format = "$sym_name `in` $memory `partition` $partition (`factor` $factor^)? attr-dict `:` type($result)"
+    assembly_format = "$sym_name `in` $memory `partition` $partition (`factors` $factors^)? attr-dict `:` type($result)"
 
     def __init__(
-        self, sym_name: str, type: ArrayType, memory: str = "bram", partition: str = "none", factor: int | None = None
+        self,
+        sym_name: str,
+        type: ArrayType,
+        memory: str = "bram",
+        partition: str = "none",
+        factors: Sequence[int] | None = None,
     ):
         super().__init__(
             properties={
                 "sym_name": StringAttr(sym_name),
                 "memory": StringAttr(memory),
                 "partition": StringAttr(partition),
-                "factor": None if factor is None else IntegerAttr(factor, 64),
+                "factors": None if factors is None else ArrayAttr([IntegerAttr(item, 64) for item in factors]),
             },
             result_types=[type],
         )
@@ -287,8 +293,15 @@ class ArrayOp(IRDLOperation):
             raise VerifyException(f"fpga.array: memory is one of {', '.join(ARRAY_MEMORIES)}, got {self.memory.data}")
         if self.partition.data not in PARTITIONS:
             raise VerifyException(f"fpga.array: partition is one of {', '.join(PARTITIONS)}, got {self.partition.data}")
-        if (self.partition.data == "cyclic") != (self.factor is not None):
-            raise VerifyException("fpga.array: a cyclic partition needs a factor, and no other has one")
+        if (self.partition.data == "cyclic") != (self.factors is not None):
+            raise VerifyException("fpga.array: a cyclic partition needs factors, and no other has them")
+        if self.factors is not None and len(self.factors) != len(self.result.type.extents):
+            raise VerifyException(f"fpga.array: expected {len(self.result.type.extents)} factors")
+
+    @property
+    def banks(self) -> int:
+        """Memories that the array is spread over by a cyclic partition."""
+        return prod(item.value.data for item in self.factors) if self.factors is not None else 1
 
 
 @irdl_op_definition

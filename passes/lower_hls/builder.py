@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from xdsl.dialects import arith, scf
-from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType, i64
+from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from hetc.dialects import fpga
@@ -29,7 +29,10 @@ class Frame:
         self._inside: dict[SSAValue, SSAValue] = {}
 
     def use(self, value: SSAValue) -> SSAValue:
-        """The value as the region sees it. Only values from outside of the frame may be passed."""
+        """The value as the region sees it: itself if it is the region's own."""
+        owner = value.owner
+        if (owner if isinstance(owner, Block) else owner.parent_block()) is self.block:
+            return value
         if value not in self._inside:
             argument = self.block.insert_arg(value.type, len(self.block.args))
             argument.name_hint = value.name_hint
@@ -93,16 +96,14 @@ class Body:
 
     def both(self, lhs: SSAValue | None, rhs: SSAValue | None) -> SSAValue | None:
         """The conjunction of two conditions, None standing for true."""
-        if lhs is None or rhs is None:
-            return lhs if rhs is None else rhs
+        if lhs is None or _is_true(lhs):
+            return rhs if rhs is not None else lhs
+        if rhs is None or _is_true(rhs):
+            return lhs
         return self.add(arith.AndIOp(lhs, rhs)).result
 
     def select(self, condition: SSAValue | None, then: SSAValue, otherwise: SSAValue) -> SSAValue:
         return then if condition is None else self.add(arith.SelectOp(condition, then, otherwise)).result
-
-    def wide(self, value: SSAValue) -> SSAValue:
-        """An index as i64."""
-        return self.add(arith.IndexCastOp(value, i64)).result
 
     def inner(self, block: Block) -> Body:
         """An insertion point in a block nested here."""
@@ -130,6 +131,11 @@ class Body:
         op = scf.IfOp(condition, [], Region(block))
         self.add(op)
         return self.inner(block)
+
+
+def _is_true(condition: SSAValue) -> bool:
+    owner = condition.owner
+    return isinstance(owner, arith.ConstantOp) and owner.value == IntegerAttr(1, 1)
 
 
 class Loop:

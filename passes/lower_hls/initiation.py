@@ -133,6 +133,8 @@ def annotate_intervals(kernel: Operation, latencies: Latencies | None = None) ->
 def is_innermost(loop: fpga.LoopOp) -> bool:
     """Whether the loop holds nothing that is itself a run-time loop (a search, a heap's push, arranging)."""
     for op in loop.body.walk():
+        if isinstance(op, fpga.LoopOp) and op.unroll is not None and op.unroll.value.data == 0:
+            continue  # laid out side by side
         if isinstance(op, fpga.LoopOp | fpga.LowerBoundOp | fpga.ArrangeOp | fpga.ProcessOp | fpga.DataflowOp):
             return False
         if isinstance(op, fpga.PushOp) and op.queue.type.kind.data not in QUEUE_INTERVAL:  # type: ignore[union-attr]
@@ -201,6 +203,9 @@ def _accesses(block: Block, times: int) -> Iterator[tuple[Operation, int]]:
     for op in block.ops:
         if isinstance(op, fpga.LanesOp):
             yield from _accesses(op.body.block, times * op.count.value.data)
+        elif isinstance(op, fpga.LoopOp):
+            if op.unroll is not None and op.most is not None:
+                yield from _accesses(op.body.block, times * op.most.value.data)
         elif isinstance(op, scf.IfOp):
             for region in op.regions:
                 for inner in region.blocks:
@@ -219,6 +224,5 @@ def _accesses_per_cycle(target: SSAValue) -> int:
     if isinstance(owner, fpga.ArrayOp):
         if owner.partition.data == "complete":
             return 1 << 30
-        if owner.factor is not None:
-            return BANK_PORTS * owner.factor.value.data
+        return BANK_PORTS * owner.banks
     return BANK_PORTS

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, IntegerAttr, StringAttr, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
@@ -67,13 +68,19 @@ class Interface:
         self.arguments.append(argument)
         return op.result
 
-    def declare_dims(self) -> None:
-        """Lengths, then capacities, after every buffer."""
+    def declare_dims(self, stripes: int) -> None:
+        """Lengths, then capacities, after every buffer; and the capacity of one of so many stripes."""
         for name in self.dims:
             self.lengths[name] = self.port(f"len_{name}", ArgumentAttr("length", 0, name), IndexType())
         for name in self.dims:
             scalar = fpga.ScalarOp(self.name(f"cap_{name}"))
             self.capacities[name] = self._declare(scalar, ArgumentAttr("capacity", 0, name))
+        if stripes > 1:
+            for name in self.dims:
+                raised = self.body.add(arith.AddiOp(self.capacities[name], self.body.index(stripes - 1))).result
+                local = self.body.add(arith.FloorDivSIOp(raised, self.body.index(stripes))).result
+                local.name_hint = f"cap_{name}_of_stripe"
+                self.capacities[f"{name}/stripes"] = local
 
     def dense(self, wanted: str, argument: ArgumentAttr, type: TensorType) -> Memory:
         """One buffer. The map of capacities is filled in later, by `declare_dims`."""
@@ -101,6 +108,11 @@ class Interface:
 
     def prune(self) -> None:
         """Drop arguments without a use, set each port's access, and give ports their memory channels."""
+        for local in [value for name, value in self.capacities.items() if name.endswith("/stripes")]:
+            if not local.has_one_use() and not list(local.uses):
+                for op in (local.owner, local.owner.lhs.owner):  # type: ignore[union-attr]
+                    op.detach()
+                    op.erase()
         kept = [(op, argument) for op, argument in zip(self.declared, self.arguments, strict=True) if _used(op)]
         for op in self.declared:
             if not _used(op):

@@ -14,10 +14,12 @@ from hetc.dialects.task import ArgumentAttr
 from hetc.dialects.task import KernelOp as TaskOp
 from hetc.passes.lower_hls.builder import Body
 from hetc.passes.lower_hls.interface import Interface
-from hetc.passes.lower_hls.memory import Dense, OnChip
+from hetc.passes.lower_hls.memory import Dense, Memory, OnChip, Sparse
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.regions import Home, RegionLowering
+from hetc.passes.lower_hls.scan import Scan, Streamed
+from hetc.passes.lower_hls.words import WordView, lanes_of_row, row_steps, word_element, word_shape
 
 
 class KernelBuilder:
@@ -34,7 +36,7 @@ class KernelBuilder:
         self.interface = Interface(task, self.body)
         self.homes: dict[SSAValue, Home] = {}
         self.written: dict[SSAValue, list[Dense]] = {}
-        self.stripes: dict[SSAValue, list[SSAValue]] = {}
+        self._views: dict[tuple[SSAValue, tuple[int, ...]], list[WordView]] = {}
         self._steps: dict[str, int] = {}
 
     @property
@@ -43,18 +45,71 @@ class KernelBuilder:
 
     # Where tensors live
 
-    def declare_operands(self, striped: dict[SSAValue, Sequence[fpga.WordType]]) -> None:
-        """Ports for the operands; `striped` ones get a port a channel, with the element or word that it moves."""
+    def declare_operands(self, scans: Sequence[Scan]) -> None:
+        """Ports for the operands: the elements one by one, the words of what is streamed, a port for each stripe."""
         for number, argument in enumerate(self.task.block.args):
             type_ = argument.type
             assert isinstance(type_, TensorType)
             name = argument.name_hint or f"operand{number}"
             if type_.is_sparse:
                 self.homes[argument] = self.interface.sparse(name, number, type_)
-            elif argument in striped:
-                self.stripes[argument] = self.interface.striped(name, number, striped[argument])
-            else:
-                self.homes[argument] = self.interface.dense(name, ArgumentAttr("operand", number), type_)
+                continue
+            streamed = [item for scan in scans for item in scan.streamed if item.tensor is argument]
+            if number in self.plan.striped:
+                self._declare_stripes(name, number, streamed)
+                continue
+            self.homes[argument] = self.interface.dense(name, ArgumentAttr("operand", number), type_)
+            for item in streamed:
+                self._declare_words(name, number, item)
+
+    def _declare_words(self, name: str, number: int, item: Streamed) -> None:
+        """A port of wide words beside the port of elements (the same buffer; one of the two is usually pruned)."""
+        type_ = item.tensor.type
+        key = (item.tensor, item.window)
+        assert isinstance(type_, TensorType)
+        lanes = lanes_of_row(type_, item.window, self.plan.port_bits)
+        if lanes == 1 or key in self._views:
+            return
+        element = word_element(type_, lanes)
+        pointer = self.interface.port(f"{name}_words", ArgumentAttr("operand", number), element)
+        memory = Memory(pointer, word_shape(type_, lanes), self.interface.capacities)
+        self._views[key] = [WordView(memory, element, lanes, row_steps(type_, item.window, lanes))]
+
+    def _declare_stripes(self, name: str, number: int, streamed: Sequence[Streamed]) -> None:
+        """A port for each channel. Row t of the scanned dim is local row t // stripes of channel t % stripes."""
+        windows = {(item.window, item.position) for item in streamed}
+        if len(windows) != 1:
+            raise refuse(f"operand {number} is striped, but not scanned in one way", self.task)
+        (item, *_) = streamed
+        type_ = item.tensor.type
+        assert isinstance(type_, TensorType)
+        uses = {use.operation.name for use in item.tensor.uses}
+        if uses - {"mp.read"}:
+            raise refuse(f"operand {number} is striped, but not only scanned", self.task)
+        lanes = lanes_of_row(type_, item.window, self.plan.port_bits)
+        element = word_element(type_, lanes)
+        pointers = self.interface.striped(name, number, [element] * self.plan.stripes)
+        shape = list(word_shape(type_, lanes))
+        shape[item.position] = f"{shape[item.position]}/stripes"
+        steps = row_steps(type_, item.window, lanes)
+        self._views[(item.tensor, item.window)] = [
+            WordView(Memory(pointer, tuple(shape), self.interface.capacities), element, lanes, steps)
+            for pointer in pointers
+        ]
+
+    def channels(self, scan: Scan) -> int:
+        """Channels that a scan is spread over."""
+        return max((len(self.views(item)) for item in scan.streamed), default=1)
+
+    def views(self, item: Streamed) -> list[WordView]:
+        """How a scan reads a tensor: one view, or one a stripe."""
+        key = (item.tensor, item.window)
+        if key not in self._views:
+            home = self.homes[item.tensor]
+            type_ = item.tensor.type
+            assert not isinstance(home, Sparse) and isinstance(type_, TensorType)
+            self._views[key] = [WordView(home, type_.element, 1, row_steps(type_, item.window, 1))]
+        return self._views[key]
 
     def declare_results(self) -> None:
         """A port for each returned value; a value that the kernel computes is written there at once."""
@@ -127,7 +182,7 @@ class KernelBuilder:
     def region(self) -> RegionLowering:
         """A fresh lowering of regions for one process."""
         per = {name: op.per.data if op.per is not None else None for name, op in self.interface.dims.items()}
-        return RegionLowering(dict(self.homes), self.interface.lengths, per)
+        return RegionLowering(dict(self.homes), self.interface.lengths, per, accumulators=self.plan.accumulators)
 
     def step_name(self, value: SSAValue, kind: str) -> str:
         """A name for the process that makes `value`."""

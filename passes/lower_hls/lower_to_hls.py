@@ -25,7 +25,9 @@ from hetc.passes.lower_hls.initiation import annotate_intervals
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.returns import lower_returns
+from hetc.passes.lower_hls.scan import Scan, find_scan
 from hetc.passes.lower_hls.statements import lower_statement
+from hetc.passes.lower_hls.streaming import lower_scan
 
 
 class LowerToHlsPass(ModulePass):
@@ -44,20 +46,40 @@ def lower_kernel(task: TaskOp) -> fpga.KernelOp:
     builder = KernelBuilder(task, FpgaPlan.of(task))
     constants = [op for op in task.block.ops if isinstance(op, ConstantOp)]
     statements = [op for op in task.block.ops if op is not task.returned and not isinstance(op, ConstantOp)]
-    builder.declare_operands({})
+    scans = find_scans(statements, builder.plan)
+    builder.declare_operands(list(scans.values()))
     builder.declare_results()
     for number, constant in enumerate(constants):
         builder.declare_constant(constant, number)
-    builder.place_intermediates(_made_by(statements))
-    builder.interface.declare_dims()
-    for statement in statements:
-        lower_statement(builder, statement)
+    fused = {statement for scan in scans.values() for statement in scan.fused.values()}
+    kept = [statement for statement in statements if statement not in fused]
+    builder.place_intermediates(_made_by(kept))
+    builder.interface.declare_dims(builder.plan.stripes)
+    for statement in kept:
+        if statement in scans:
+            lower_scan(builder, scans[statement])
+        else:
+            lower_statement(builder, statement)
     lower_returns(builder)
     kernel = builder.finish()
     for nested in kernel.walk():
         copy_location(task, nested)
     annotate_intervals(kernel)
     return kernel
+
+
+def find_scans(statements: list[Operation], plan: FpgaPlan) -> dict[Operation, Scan]:
+    """The statements that become dataflows. What one of them evaluates in place is not a scan of its own."""
+    if not plan.streaming:
+        return {}
+    found = {}
+    for statement in reversed(statements):
+        if any(statement in scan.fused.values() for scan in found.values()):
+            continue
+        scan = find_scan(statement, plan.on_chip_bits)
+        if scan is not None:
+            found[statement] = scan
+    return found
 
 
 def _made_by(statements: list[Operation]) -> list[SSAValue]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects import arith
 from xdsl.ir import SSAValue
 
 from hetc.dialects import fpga
@@ -102,17 +101,14 @@ class Sparse:
     def _entry(
         self, body: Body, pointer: SSAValue, start: SSAValue, offset: SSAValue, present: SSAValue | None
     ) -> SSAValue:
-        place = body.add(arith.AddiOp(start, body.wide(offset))).result
-        # The pool may be longer than a 32-bit index reaches: the row's start is an i64, so it is the address.
-        return body.add(fpga.LoadAtOp(body.use(pointer), place, present)).result
+        return body.add(fpga.LoadAtOp(body.use(pointer), start, offset, present)).result
 
     def find(self, body: Body, row: SSAValue, column: SSAValue, present: SSAValue | None) -> tuple[SSAValue, SSAValue]:
         """An element's value (0 where unstored) and whether it is stored, by binary search in its row."""
         start, length = self.row(body, row, present)
         below = body.add(fpga.LowerBoundOp(body.use(self.column), start, length, column)).result
         inside = body.compare("slt", below, length)
-        place = body.add(arith.AddiOp(start, body.wide(below))).result
-        found = body.add(fpga.LoadAtOp(body.use(self.column), place, inside)).result
+        found = body.add(fpga.LoadAtOp(body.use(self.column), start, below, inside)).result
         stored = body.both(inside, body.compare("eq", found, column))
         assert stored is not None
-        return body.add(fpga.LoadAtOp(body.use(self.value), place, stored)).result, stored
+        return body.add(fpga.LoadAtOp(body.use(self.value), start, below, stored)).result, stored

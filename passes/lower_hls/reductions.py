@@ -10,7 +10,7 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from hetc.dialects import fpga
 from hetc.dialects.mp import ReadStoredOp, ReduceOp, extent_key
-from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body
+from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Loop
 from hetc.passes.lower_hls.memory import Sparse
 from hetc.passes.lower_hls.regions import RegionLowering
 
@@ -118,16 +118,79 @@ def lower_reduce(region: RegionLowering, body: Body, op: ReduceOp) -> SSAValue:
     key = extent_key(op.range.extent)
     upper = region.extent(body, op.range.extent, None if op.per is None else region.value(op.per))
     accumulation = _accumulation(op)
+    if _interleaves(region, op):
+        return _interleaved(region, body, op, upper)
     loop = body.loop(
         op.range.index.data,
         upper,
         accumulation.start(body),
         most=key if isinstance(key, int) else None,
     )
-    region.safe[loop.index] = key
-    region.values[op.body.block.args[0]] = loop.index
-    value, present = region.lower(op.body.block, loop.body)
+    value, present = _element(region, loop, op)
     return accumulation.finish(body, loop.close(accumulation.step(loop.body, loop.carried, value, present, loop.index)))
+
+
+def _element(region: RegionLowering, loop: Loop, op: ReduceOp) -> tuple[SSAValue, SSAValue | None]:
+    """The reduced value of one iteration."""
+    region.safe[loop.index] = extent_key(op.range.extent)
+    region.values[op.body.block.args[0]] = loop.index
+    return region.lower(op.body.block, loop.body)
+
+
+def _interleaves(region: RegionLowering, op: ReduceOp) -> bool:
+    """A float sum (or product, maximum, ...) waits for the operator before it; several partial ones do not. Not worth
+    it for a few elements."""
+    key = extent_key(op.range.extent)
+    few = isinstance(key, int) and key < 2 * region.accumulators
+    floats = isinstance(op.result.type, Float32Type) and op.kind.data in TREE
+    return region.accumulators > 1 and floats and not few
+
+
+def _interleaved(region: RegionLowering, body: Body, op: ReduceOp, upper: SSAValue) -> SSAValue:
+    """Element i goes into partial result i modulo their number (a power of two); a tree joins them."""
+    key = extent_key(op.range.extent)
+    name = op.range.index.data
+    partial = Partials.declare(body, op, region.accumulators)
+    loop = body.loop(name, upper, apart=partial.count, most=key if isinstance(key, int) else None)
+    value, present = _element(region, loop, op)
+    partial.add(loop.body, loop.index, value, present)
+    loop.close()
+    return partial.total(body)
+
+
+@dataclass(frozen=True)
+class Partials:
+    """Partial results of one reduction, in registers."""
+
+    array: SSAValue
+    kind: str
+    type: Attribute
+    count: int
+
+    @classmethod
+    def declare(cls, body: Body, op: ReduceOp, count: int) -> Partials:
+        kind, type_ = op.kind.data, op.result.type
+        name = f"partial_{op.range.index.data}"
+        array = body.add(fpga.ArrayOp(name, fpga.ArrayType([count], type_), "register", "complete"))
+        start = body.loop("i", body.index(count), unroll=0, most=count)
+        first = start.body.constant(identity(kind, type_), type_)
+        start.body.add(fpga.StoreOp(first, array.result, [start.index]))
+        start.close()
+        return cls(array.result, kind, type_, count)
+
+    def add(self, body: Body, index: SSAValue, value: SSAValue, present: SSAValue | None) -> None:
+        slot = body.add(arith.AndIOp(index, body.index(self.count - 1))).result
+        before = body.add(fpga.LoadOp(self.array, [slot])).result
+        after = body.select(present, combine(body, self.kind, before, value), before)
+        body.add(fpga.StoreOp(after, self.array, [slot]))
+
+    def total(self, body: Body) -> SSAValue:
+        block = Block(arg_types=[IndexType()])
+        block.args[0].name_hint = "i"
+        inner = body.inner(block)
+        value = inner.add(fpga.LoadOp(self.array, [block.args[0]])).result
+        inner.add(fpga.YieldOp([value]))
+        return body.add(fpga.LanesOp(self.kind, "i", self.count, Region(block), self.type)).result
 
 
 def _accumulation(op: ReduceOp) -> Accumulation:
@@ -141,10 +204,19 @@ def _lanes(region: RegionLowering, body: Body, op: ReduceOp, lanes: int) -> SSAV
     kind, type_ = op.kind.data, op.result.type
     if extent == lanes:
         return _one_round(region, body, op, None)
-    loop = body.loop(op.range.index.data, body.index(extent // lanes), [body.constant(identity(kind, type_), type_)])
+    rounds, name = extent // lanes, op.range.index.data
+    split = region.accumulators > 1 and isinstance(type_, Float32Type) and rounds > 1
+    carried = [] if split else [body.constant(identity(kind, type_), type_)]
+    partial = Partials.declare(body, op, region.accumulators) if split else None
+    apart = region.accumulators if split else None
+    loop = body.loop(f"{name}_round", body.index(rounds), carried, apart=apart, most=rounds)
     first = loop.body.add(arith.MuliOp(loop.index, loop.body.index(lanes))).result
-    round_value = _one_round(region, loop.body, op, first)
-    return loop.close([combine(loop.body, kind, loop.carried[0], round_value)])[0]
+    value = _one_round(region, loop.body, op, first)
+    if partial is None:
+        return loop.close([combine(loop.body, kind, loop.carried[0], value)])[0]
+    partial.add(loop.body, loop.index, value, None)
+    loop.close()
+    return partial.total(body)
 
 
 def _one_round(region: RegionLowering, body: Body, op: ReduceOp, first: SSAValue | None) -> SSAValue:

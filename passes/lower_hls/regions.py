@@ -11,6 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from hetc.dialects import fpga
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
+    ComputeOp,
     DimAttr,
     DimSizeOp,
     GuardOp,
@@ -37,6 +38,8 @@ class RegionLowering:
     safe: indices that are known to lie inside the extent of their dim (loop indices), with that dim.
     stored: reads of sparse entries that a surrounding loop over entries has already made.
     lanes: reductions (by op) that are laid out as so many lanes side by side.
+    accumulators: partial results that a running float reduction is split over.
+    fused: tensors that are not kept anywhere: a read evaluates the statement that defines them.
     """
 
     homes: Mapping[SSAValue, Home]
@@ -46,6 +49,8 @@ class RegionLowering:
     safe: dict[SSAValue, str | int] = field(default_factory=dict)
     stored: dict[Operation, tuple[SSAValue, SSAValue]] = field(default_factory=dict)
     lanes: dict[ReduceOp, int] = field(default_factory=dict)
+    accumulators: int = 1
+    fused: dict[SSAValue, ComputeOp] = field(default_factory=dict)
 
     def value(self, value: SSAValue) -> SSAValue:
         return self.values[value]
@@ -55,7 +60,9 @@ class RegionLowering:
         key = extent_key(extent)
         if isinstance(key, int):
             return body.index(key)
-        return body.once(("extent", key, per), lambda: self._length(body, key, per))
+        length = body.once(("extent", key, per), lambda: self._length(body, key, per))
+        length.name_hint = f"live_{key}"
+        return length
 
     def _length(self, body: Body, dim: str, per: SSAValue | None) -> SSAValue:
         pointer = body.use(self.lengths[dim])
@@ -114,7 +121,17 @@ class RegionLowering:
 
         return body.once(("constant", str(op.value), op.result.type), make)
 
+    def _fused(self, body: Body, op: ReadOp, statement: ComputeOp) -> SSAValue:
+        for argument, index in zip(statement.body.block.args, op.indices, strict=True):
+            self.values[argument] = self.value(index)
+        value, _ = self.lower(statement.body.block, body)
+        if op.present is None:
+            return value
+        return body.select(self.value(op.present), value, body.constant(0, value.type))
+
     def _read(self, body: Body, op: ReadOp) -> SSAValue:
+        if op.tensor in self.fused:
+            return self._fused(body, op, self.fused[op.tensor])
         home = self.home(op.tensor, op)
         indices = [self.value(index) for index in op.indices]
         present = None if op.present is None else self.value(op.present)

@@ -1,0 +1,166 @@
+"""Scans as dataflows: striped, batched, ragged, with ties and odd values, beside the oracle."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from hetc.dialects import fpga
+
+DENSE = """
+pipeline {name}:
+    dim B <= 4
+    dim T <= 5000 per B
+    dim H = {heads}; dim D = {width}; dim K = {k}
+    input q: bf16[B, H, D]
+    input w: f32[B, H]
+    input keys: {key}[B, T, D]
+    input scale: f32[B, T]
+    relevancy:
+        s[b, t] = scale[b, t] * sum[h](w[b, h] * relu(sum[d](q[b, h, d] * keys[b, t, d])))
+    retrieve:
+        best[b, j], picked[b, j] = topk[t](s[b, t], K{order})
+    output best, picked
+"""
+
+
+def dense(name, heads=4, width=64, k=5, key="fp8", order=""):
+    return DENSE.format(name=name, heads=heads, width=width, k=k, key=key, order=order)
+
+
+MIXED = """
+pipeline mixed:
+    dim B <= 4
+    dim T <= 2000 per B
+    dim H = 2; dim D = 24; dim C = 40
+    input q: f32[B, H, D]
+    input kraw: i8[B, T, H, D]
+    input keep: bool[B, T]
+    input bias: f32[T]
+    input floor: f32[B]
+    relevancy:
+        u[b, h, t] = max[d](q[b, h, d] * kraw[b, t, h, d])
+        m[b, t] = max[h](u[b, h, t]) + bias[t]
+        near[b, j] = select[t](where(keep[b, t], m[b, t]) > floor[b], capacity=C)
+        top[b, h, j] = topk[t](where(t % 3 != 1, u[b, h, t]), 70, order=score)
+        e[b, h, t] = exp(u[b, h, t] / 100 - T[b])
+    output near, top, u, e
+"""
+
+BLOCKED = """
+pipeline blocked:
+    dim B <= 2
+    dim T <= 600 per B
+    dim P = ceildiv(T, 8)
+    dim D = 16
+    input q: f32[B, D]
+    input keys: f32[B, T, D]
+    relevancy:
+        high[b, p < P, d] = max[i < 8](keys[b, 8*p + i, d])
+        s[b, p] = sum[d](q[b, d] * high[b, p, d])
+        picked[b, j] = topk[p](s[b, p], 4)
+        total[b] = sum[t](keys[b, t, 0])
+    output picked, total
+"""
+
+STRIPED = {"stripes": 3, "striped": (2, 3), "lanes": 16}
+
+
+@pytest.fixture(scope="module")
+def bench(bench_of_sources):
+    sources = [
+        dense("plain"),
+        dense("large_k", k=100, order=", order=index"),
+        dense("odd_width", width=20, key="bf16"),
+        MIXED,
+        BLOCKED,
+    ]
+    return bench_of_sources(sources)
+
+
+@pytest.fixture(scope="module")
+def striped(bench_of_sources):
+    return bench_of_sources(
+        [dense("striped"), dense("striped_large", k=100, order=", order=score"), dense("wide", heads=16, width=100)],
+        STRIPED,
+    )
+
+
+def operands(bench, name: str, seed: int, capacity: int, integers: bool = False, rows: int = 3):
+    random = np.random.default_rng(seed)
+    task = bench.task(name)
+
+    def made(shape):
+        return random.integers(-2, 3, shape).astype(float) if integers else random.normal(size=shape)
+
+    found = []
+    types = {"fp8": ml_dtypes.float8_e4m3fn, "bf16": ml_dtypes.bfloat16}
+    for argument in task.block.args:
+        shape = [{"B": rows, "T": capacity}.get(extent, extent) for extent in argument.type.shape]
+        name = bench_name(argument.type.element)
+        found.append(made(shape).astype(types.get(name, name)))
+    return found
+
+
+def bench_name(element) -> str:
+    from hetc.dialects.mp import dtype_name
+
+    return {"f32": "float32", "i8": "int8", "bool": "bool"}.get(dtype_name(element), dtype_name(element))
+
+
+def is_dataflow(bench, name: str) -> bool:
+    return any(isinstance(op, fpga.DataflowOp) for op in bench.kernel(name).walk())
+
+
+LENGTHS = ([64, 3, 0], [1, 64, 2], [63, 62, 61])
+
+
+@pytest.mark.parametrize("name", ["plain", "large_k", "odd_width"])
+def test_dense_scan(bench, name):
+    assert is_dataflow(bench, f"{name}_kernel")
+    for lengths in LENGTHS:
+        given = operands(bench, f"{name}_kernel", 1, 64)
+        bench.check(f"{name}_kernel", given, {"B": 3, "T": np.array(lengths)})
+    given = operands(bench, f"{name}_kernel", 2, 64, integers=True)
+    bench.check(f"{name}_kernel", given, {"B": 3, "T": np.array([64, 60, 2])}, exact=True)
+
+
+@pytest.mark.parametrize("name", ["striped", "striped_large", "wide"])
+def test_striped_scan(striped, name):
+    parts = [item.part.data for item in striped.kernel(f"{name}_kernel").arguments if item.index.data == 2]
+    assert "stripe:2" in parts
+    for lengths in LENGTHS:
+        given = operands(striped, f"{name}_kernel", 3, 64)
+        striped.check(f"{name}_kernel", given, {"B": 3, "T": np.array(lengths)})
+    given = operands(striped, f"{name}_kernel", 4, 64, integers=True)
+    striped.check(f"{name}_kernel", given, {"B": 3, "T": np.array([64, 60, 2])}, exact=True)
+
+
+def test_what_is_never_taken(bench):
+    given = operands(bench, "plain_kernel", 5, 64)
+    given[3][0, :40] = np.nan
+    given[3][1, :] = -np.inf
+    given[3][2, ::2] = np.inf
+    bench.check("plain_kernel", given, {"B": 3, "T": np.array([50, 64, 64])})
+
+
+def test_several_scans_of_one_tensor(bench):
+    random = np.random.default_rng(6)
+    q = random.normal(size=(3, 2, 24)).astype(np.float32)
+    given = {
+        "q": q, "kraw": random.integers(-100, 100, (3, 90, 2, 24)).astype(np.int8),
+        "keep": random.random((3, 90)) < 0.7, "bias": random.normal(size=90).astype(np.float32),
+        "floor": np.array([150.0, 0.0, 250.0], np.float32),
+    }  # fmt: skip
+    order = [given[argument.name_hint] for argument in bench.task("mixed_kernel").block.args]
+    # bias is over T alone, which is per B: its length is not known without a row.
+    bench.check("mixed_kernel", order, {"B": 3, "T": np.array([90, 2, 33])})
+
+
+def test_blocks_of_rows(bench):
+    random = np.random.default_rng(7)
+    given = [random.normal(size=(2, 16)).astype(np.float32), random.normal(size=(2, 100, 16)).astype(np.float32)]
+    lengths = np.array([100, 9])
+    dims = {"B": 2, "T": lengths, "P": -(-lengths // 8)}
+    bench.check("blocked_kernel", given, dims, capacities={"P": 13})
