@@ -64,7 +64,7 @@ def to_host(value: Any, element: str, name: str) -> NDArray:
     if wanted.kind == "bool":
         if array.dtype != np.bool_:
             raise InputError(f"tensor '{name}': expected bool, got {array.dtype}")
-        return np.ascontiguousarray(array).view(np.uint8)
+        return np.asarray(array, order="C").view(np.uint8)
     return _integers(array, wanted, name)
 
 
@@ -88,7 +88,7 @@ def _numpy_of(value: Any, element: str, name: str) -> NDArray:
 def _float_bits(array: NDArray, wanted: DType, name: str) -> NDArray:
     if array.dtype == np.float32 or array.dtype == wanted.storage:
         if array.dtype == wanted.storage:
-            return np.ascontiguousarray(array).view(host_dtype(wanted.name))
+            return np.asarray(array, order="C").view(host_dtype(wanted.name))
         return to_bits(array, wanted).view(host_dtype(wanted.name))
     accepted = wanted.name if wanted.name == "f32" else f"{wanted.name} (or float32, which is rounded)"
     raise InputError(f"tensor '{name}': expected {accepted}, got {array.dtype}")
@@ -105,7 +105,7 @@ def _integers(array: NDArray, wanted: DType, name: str) -> NDArray:
         if smallest < low or largest > high:
             outside = smallest if smallest < low else largest
             raise InputError(f"tensor '{name}': {outside} does not fit {wanted.name} ({low} to {high})")
-    return np.ascontiguousarray(array, dtype=storage)
+    return np.asarray(array, dtype=storage, order="C")
 
 
 def stored(array: NDArray, element: str) -> NDArray:
@@ -129,5 +129,5 @@ def to_torch(array: NDArray, element: str) -> Any:
     dtype = torch_dtype(element)
     # torch takes no uint16 from numpy in old versions; the bits are what counts.
     plain = array.view(np.int16) if array.dtype == np.uint16 else array
-    tensor = torch.from_numpy(np.ascontiguousarray(plain))
+    tensor = torch.from_numpy(np.asarray(plain, order="C"))
     return tensor if tensor.dtype == dtype else tensor.view(dtype)

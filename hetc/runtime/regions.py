@@ -82,6 +82,7 @@ def box(extents: Extents, pers: Mapping[str, str], lengths: Lengths) -> tuple[in
 
 def as_slice(rows: NDArray[np.int64]) -> Rows:
     """A run of neighbouring rows as a slice (a view or one copy), else the numbers themselves."""
-    if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):
+    # The ends alone are cheap to look at, and enough to rule most lists out.
+    if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows) and bool((np.diff(rows) == 1).all()):
         return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows

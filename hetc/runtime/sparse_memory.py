@@ -121,7 +121,7 @@ class SparseMemory:
 
     def _grow(self, entries: int) -> None:
         """A larger pool with the same contents."""
-        size = max(LEAST_POOL, 2 * self.pool, entries)
+        size = max(LEAST_POOL, entries + entries // 2)
         for name in ("column", "value"):
             old = getattr(self, name)
             new = np.zeros(size, old.dtype)

@@ -18,6 +18,7 @@ from hetc.runtime.buffers import Buffer, SparseBuffer, Stripes, allocate
 from hetc.runtime.devices import HOST
 from hetc.runtime.elements import absent_bits, host_dtype, to_torch
 from hetc.runtime.errors import StateError
+from hetc.runtime.memory import DenseMemory
 from hetc.runtime.regions import Extents, region_rows
 from hetc.runtime.specification import Pipeline
 from hetc.runtime.state import State, live_values
@@ -258,17 +259,24 @@ class StepRun:
         current = memory.buffer
         if value is current:
             return current
+        rows = region_rows(value.extents, current.shape, self.pipeline.pers, self.lengths)
+        kept = np.setdiff1d(region_rows(value.extents, current.shape, memory.pers, self._contents(memory)), rows)
         keys = [key for key, held in self.state.workspace.items() if held is value]
         fits = (value.device, value.shape, value.stripes) == (current.device, current.shape, current.stripes)
         if fits and keys and sum(held is value for held in self._commits.values()) == 1:
             # The old buffer takes the value's place: the next call writes there.
             self.state.workspace[keys[0]] = current
-            return value
-        shadow = memory.new_buffer(memory.spec.home, current.stripes)
-        rows = region_rows(value.extents, value.shape, self.pipeline.pers, self.lengths)
-        target = region_rows(value.extents, shadow.shape, self.pipeline.pers, self.lengths)
-        shadow.copy_rows(target, value, rows)
-        return shadow
+            made = value
+        else:
+            made = memory.new_buffer(memory.spec.home, current.stripes)
+            made.copy_rows(rows, value, region_rows(value.extents, value.shape, self.pipeline.pers, self.lengths))
+        # Rows of the batch that this call leaves out keep their contents.
+        made.copy_rows(kept, current, kept)
+        return made
+
+    def _contents(self, memory: DenseMemory) -> dict[str, NDArray]:
+        """Upper bounds of what the memory holds once the step has completed."""
+        return memory.bounds(self.lengths[memory.along] if memory.along else None)
 
     def _replace(self, name: str, buffer: Buffer) -> None:
         memory = self.state.dense[name]

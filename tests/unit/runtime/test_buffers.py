@@ -1,0 +1,82 @@
+"""Buffers on the emulated devices: every element type, rows in any order, stripes over memory channels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hetc.runtime.buffers import Stripes, allocate
+from hetc.runtime.devices import Device, HostDevice
+from hetc.runtime.elements import host_dtype
+from hetc.runtime.fpga import PAGE_BYTES, CsimDevice
+from hetc.runtime.gpu import GpuDevice
+
+DEVICES: dict[str, Device] = {
+    "host": HostDevice(),
+    "fpga": CsimDevice(),
+    "gpu": GpuDevice("cpu", "test"),  # its arrays need no kernels, and so no interpreter
+}
+ELEMENTS = ["f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i16", "i32", "i64", "i4", "bool", "index"]
+
+
+@pytest.mark.parametrize("kind", DEVICES)
+@pytest.mark.parametrize("element", ELEMENTS)
+def test_rows_come_back_as_written(kind: str, element: str) -> None:
+    buffer = allocate(DEVICES[kind], ("B", 3), (5, 3), element)
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 100, (2, 3)).astype(np.uint8).astype(host_dtype(element))
+    if element == "bool":
+        values = values & 1
+    buffer.write_rows(np.array([4, 1]), values)
+    expected = np.zeros((5, 3), host_dtype(element))
+    expected[[4, 1]] = values
+    read = buffer.read_rows(np.arange(5))
+    assert read.dtype == host_dtype(element)
+    np.testing.assert_array_equal(read, expected)
+
+
+@pytest.mark.parametrize("kind", DEVICES)
+@pytest.mark.parametrize(("element", "fill"), [("index", -1), ("bf16", 1.5), ("fp8", -2.0), ("f32", 0.25)])
+def test_memories_start_with_their_initial_value(kind: str, element: str, fill: float) -> None:
+    from hetc.runtime.elements import decoded
+
+    buffer = allocate(DEVICES[kind], (4,), (4,), element, fill=fill)
+    assert decoded(buffer.read_rows(np.zeros(1, np.int64)), element).tolist() == [[fill] * 4]
+
+
+@pytest.mark.parametrize("source", DEVICES)
+@pytest.mark.parametrize("target", DEVICES)
+def test_rows_move_between_devices(source: str, target: str) -> None:
+    one = allocate(DEVICES[source], ("T", 2), (6, 2), "bf16")
+    other = allocate(DEVICES[target], ("T", 2), (9, 2), "bf16")
+    values = np.arange(12, dtype=np.uint16).reshape(6, 2)
+    one.write_rows(np.arange(6), values)
+    other.copy_rows(np.array([8, 0]), one, np.array([1, 5]))
+    np.testing.assert_array_equal(other.read_rows(np.array([0, 8])), values[[5, 1]])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 1), st.data())
+def test_stripes_hold_row_t_in_channel_t_modulo_n(channels: int, extent: int, axis: int, data: st.DataObject) -> None:
+    shape = (3, extent, 2) if axis else (extent, 3, 2)
+    extents = ("B", "T", 2) if axis else ("T", "B", 2)
+    buffer = allocate(DEVICES["fpga"], extents, shape, "i32", Stripes(channels, axis))
+    values = np.arange(6 * extent, dtype=np.int32).reshape(-1, 2)
+    order = np.array(data.draw(st.permutations(range(3 * extent))))
+    buffer.write_rows(order, values[order])
+    np.testing.assert_array_equal(buffer.read_rows(np.arange(3 * extent)), values)
+    whole = values.reshape(shape)
+    for channel in range(channels):
+        rows = np.arange(channel, extent, channels)
+        local = list(shape)
+        local[axis] = -(-extent // channels)
+        held = buffer.stripe(channel).values.reshape(local)
+        np.testing.assert_array_equal(np.take(held, np.arange(len(rows)), axis), np.take(whole, rows, axis))
+
+
+def test_fpga_arrays_are_whole_pages() -> None:
+    array = DEVICES["fpga"].allocate(5, "fp8")
+    assert array.padded.ctypes.data % PAGE_BYTES == 0 and array.padded.nbytes == PAGE_BYTES
+    assert array.values.shape == (5,)
