@@ -18,6 +18,7 @@ from hetc.compiler.cli.common import (
     usage,
     verbosity_options,
 )
+from hetc.compiler.explain import slower_than_best
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.source import read_source
 
@@ -58,6 +59,9 @@ def command(
     compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
     write_directory(compilation, out)
     say(f"{file} -> {out}: {_summary(compilation)}")
+    warning = slower_than_best(compilation.report)
+    if warning is not None:
+        say(warning)
     if also_run:
         from hetc.compiler.cli.run import run_and_report
 
@@ -84,7 +88,8 @@ def _summary(compilation: Compilation) -> str:
     for row in compilation.report["stages"]:
         devices.setdefault(row["device"], []).append(row["stage"])
     placed = "; ".join(f"{', '.join(dict.fromkeys(stages))} on {device}" for device, stages in devices.items())
-    return f"{len(compilation.report['kernels'])} kernels ({placed}), {len(compilation.files)} files"
+    count = len(compilation.report["kernels"])
+    return f"{count} kernel{'s' * (count != 1)} ({placed}), {len(compilation.files)} files"
 
 
 def refuse_edited(out: Path) -> None:

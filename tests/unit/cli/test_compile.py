@@ -1,0 +1,146 @@
+"""`hetc compile`: a work directory, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hetc.compiler.cli import app
+
+PROGRAM = """pipeline demo grows T by 1:
+    dim T <= 4096
+    dim D = 16
+    input q: f32[D]
+    memory keys: f32[T, D]
+    prepare:
+        append(keys, q)
+    relevancy:
+        s[t] = sum[d](q[d] * keys[t, d])
+    retrieve:
+        picked[j] = topk[t](s[t], 4)
+    output picked
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "demo.mp"
+    path.write_text(PROGRAM)
+    return path
+
+
+@pytest.fixture
+def out(program: Path) -> Path:
+    """The work directory of the program on a platform with a GPU only."""
+    folder = program.parent / "work"
+    assert app.run(["compile", str(program), "-p", "mi210", "-o", str(folder)]) == 0
+    return folder
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_directory_has_kernels_a_host_program_a_report_and_the_source(out):
+    files = content(out)
+    assert {"manifest.json", "report.json", "source/demo.mp", "gpu/kernels.py"} <= set(files)
+    assert any(path.startswith("host/") and path.endswith(".py") for path in files)
+    manifest = json.loads(files["manifest.json"])
+    assert manifest["platform"] == "mi210"
+    assert set(manifest["files"]) <= set(files)
+    assert "demo.mp:9" in files["gpu/kernels.py"].decode()
+
+
+def test_the_same_input_gives_the_same_bytes(program, out):
+    again = program.parent / "again"
+    assert app.run(["compile", str(program), "-p", "mi210", "-o", str(again)]) == 0
+    assert content(again) == content(out)
+
+
+def test_a_wrong_program_leaves_the_directory_as_it_was(program, out, capsys):
+    before = content(out)
+    program.write_text(PROGRAM.replace("keys[t, d]", "keys[t]"))
+    assert app.run(["compile", str(program), "-p", "mi210", "-o", str(out)]) == 1
+    assert "keys" in capsys.readouterr().err
+    assert content(out) == before
+    assert sorted(path.name for path in program.parent.iterdir()) == ["demo.mp", "work"]
+
+
+def test_a_foreign_directory_is_not_touched(program, tmp_path, capsys):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    assert app.run(["compile", str(program), "-p", "mi210", "-o", str(folder), "--force"]) == 2
+    assert "is not a work directory" in capsys.readouterr().err
+    assert content(folder) == {"thesis.txt": b"precious"}
+
+
+def test_edited_kernels_are_kept_unless_forced(program, out, capsys):
+    kernels = out / "gpu" / "kernels.py"
+    kernels.write_text(kernels.read_text() + "# tuned by hand\n")
+    arguments = ["compile", str(program), "-p", "mi210", "-o", str(out)]
+    assert app.run(arguments) == 2
+    assert "gpu/kernels.py" in capsys.readouterr().err
+    assert "tuned by hand" in kernels.read_text()
+    assert app.run([*arguments, "--force"]) == 0
+    assert "tuned by hand" not in kernels.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--pin", "relevance=gpu"], "did you mean relevancy?"),
+        (["--pin", "relevancy=fgpa"], "has no device of that kind"),
+        (["-D", "TT=4"], "did you mean `T`?"),
+        (["--policy", "costs"], "valid policies: intensity"),
+        (["-p", "mi21"], "no platform is called `mi21`"),
+    ],
+)
+def test_options_that_do_not_fit_are_usage_errors(program, tmp_path, capsys, arguments, expected):
+    out = tmp_path / "none"
+    assert app.run(["compile", str(program), "-o", str(out), *arguments]) == 2
+    assert expected in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_an_estimate_of_an_unknown_dim_is_a_usage_error(program, tmp_path, capsys):
+    dims = tmp_path / "dims.toml"
+    dims.write_text("[estimate]\nTT = 4\n")
+    assert app.run(["explain", str(program), "-p", "mi210", "--dims", str(dims)]) == 2
+    assert "no dim TT" in capsys.readouterr().err
+
+
+def test_the_explanation_of_a_file_and_of_its_directory_agree(program, out, capsys):
+    capsys.readouterr()
+    assert app.run(["explain", str(program), "-p", "mi210"]) == 0
+    of_file = capsys.readouterr().out
+    assert app.run(["explain", str(out)]) == 0
+    assert capsys.readouterr().out == of_file
+    assert "relevancy" in of_file
+    assert app.run(["explain", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pipeline"] == "demo"
+
+
+def test_generated_text_can_be_printed(program, capsys):
+    assert app.run(["compile", str(program), "-p", "mi210", "--emit", "triton"]) == 0
+    captured = capsys.readouterr()
+    assert "@triton.jit" in captured.out
+    assert app.run(["compile", str(program), "-p", "mi210", "--emit", "hls-cpp"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "nothing of this pipeline was placed there" in captured.err
+
+
+def test_compiling_imports_neither_torch_nor_triton(program, tmp_path):
+    arguments = ["compile", str(program), "-p", "mi210", "-o", str(tmp_path / "work")]
+    script = (
+        "import sys\nfrom hetc.compiler.cli import app\n"
+        f"assert app.run({arguments!r}) == 0\n"
+        "print([n for n in ('torch', 'triton', 'scipy', 'ml_dtypes') if n in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
