@@ -31,7 +31,7 @@ class Draw:
 
     capacities: what the state is allocated with, a number for each run-time dim. lengths: the live extents before
     the first step of each dim that a memory grows along: int64[rows] for a dim per another, else int64[1].
-    weights, memories: float64 or int64 arrays over capacities; inputs: one mapping a call. A sparse memory is
+    weights, memories: arrays over capacities, float32 for any float; inputs: one mapping a call. A sparse memory is
     drawn as the rows of its columns, int64[columns, row numbers], as an append takes them.
     """
 
@@ -126,7 +126,8 @@ def _draw_tensor(
     limit = index_limit(pipeline, name, result.capacities) if _is_integer(type_) else None
 
     def fresh() -> np.ndarray:
-        return _values(type_, shape, limit, rng, style, weight=role == "weight")
+        drawn = _values(type_, shape, limit, rng, style, weight=role == "weight")
+        return drawn.astype(_numpy_dtype(type_))
 
     if role == "weight":
         result.weights[name] = fresh()
@@ -141,6 +142,15 @@ def _draw_tensor(
 
 def _is_integer(type: TensorType) -> bool:
     return isinstance(type.element, IntegerType | IndexType) and dtype_name(type.element) != "bool"
+
+
+def _numpy_dtype(type: TensorType) -> np.dtype:
+    """float32 for any float (the runtime rounds it), else the integer or bool type itself."""
+    name = dtype_name(type.element)
+    if name == "index":
+        return np.dtype(np.int32)
+    dtype = dtype_of(name)
+    return np.dtype(np.float32) if dtype.is_float else dtype.storage
 
 
 def _values(

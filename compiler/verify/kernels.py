@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,13 +89,14 @@ class KernelJudge:
                 return
         stage.add(compare_tensor(actual, tensor), selection=tensor.selection is not None)
 
-    def rows(self) -> list[Row]:
-        """One row a stage in program order; a stage without a result of its own was fused into a later one."""
-        rows, order = [], {stage.data: kernel for kernel in self.kernels.values() for stage in kernel.stages}
-        for name, kernel in order.items():
+    def rows(self, stages: Iterable[str]) -> list[Row]:
+        """One row for each of `stages`; a stage without a result of its own was fused into a later one."""
+        rows, kernel_of = [], {stage.data: kernel for kernel in self.kernels.values() for stage in kernel.stages}
+        for name in dict.fromkeys(stages):
             verdict = self.stages.get(name)
             if verdict is None:
                 continue
+            kernel = kernel_of[name]
             if verdict.worst is None:
                 later = [stage.data for stage in kernel.stages if stage.data != name]
                 through = [other for other in later if self.stages[other].worst is not None]

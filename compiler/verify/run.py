@@ -83,12 +83,13 @@ def _execute(
             tensors = _tensors(program, name, drawn, call)
             before = memories.contents(state) if check else {}
             lengths = {dim: values.copy() for dim, values in state.lengths.items()}
-            program.step(name)(state, lengths=_given_lengths(program, drawn, tensors), **tensors)
+            program.step(name)(state, _given_lengths(program, drawn), **tensors)
             report.calls += 1
             if check:
                 memories.judge(name, state, before, lengths, kernels.traces, tensors)
     progress("")
-    report.rows = kernels.rows() if check else _unchecked(compilation, program)
+    stages = [row["stage"] for row in compilation.report["stages"]]
+    report.rows = kernels.rows(stages) if check else _unchecked(compilation, program)
     memory = memories.row()
     if memory is not None:
         report.rows.append(memory)
@@ -120,7 +121,7 @@ def _tensors(program: HostProgram, step: str, drawn: Draw, call: int) -> dict[st
     return {name: given[name] for name in program.PIPELINE.steps[step].takes}
 
 
-def _given_lengths(program: HostProgram, drawn: Draw, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _given_lengths(program: HostProgram, drawn: Draw) -> dict[str, Any]:
     """Live extents that neither the state nor a tensor's shape says: those of dims per another that do not grow."""
     pipeline = program.PIPELINE
     return {
