@@ -167,9 +167,10 @@ class Arithmetic:
             return self.add(math.SqrtOp(self.as_float(base)))
         if exponent == -0.5:
             return self.add(math.RsqrtOp(self.as_float(base)))
-        if isinstance(exponent, int) and 1 <= exponent <= 4:
+        integral = isinstance(exponent, int) or (exponent.is_integer() and base.type == f32)
+        if integral and 1 <= exponent <= 4:
             result = base
-            for _ in range(exponent - 1):
+            for _ in range(int(exponent) - 1):
                 result = self.binary("*", result, base)
             return result
         return None

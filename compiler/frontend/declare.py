@@ -38,7 +38,7 @@ def _declare(pipeline: ast.Pipeline, item: ast.Declaration, environment: Environ
     others[pipeline.name] = pipeline.name_span
     if item.name in others:
         related = (Related(others[item.name], "first declared here"),)
-        raise environment.refuse("HET101", f"`{item.name}` is declared twice", item.name_span, related=related)
+        raise environment.refuse("HET101", f"the name `{item.name}` is taken", item.name_span, related=related)
     element = ELEMENT_TYPES[element_of(item.dtype, environment)]
     extents: list[int | str] = []
     for extent in item.extents:

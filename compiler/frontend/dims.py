@@ -86,6 +86,11 @@ def declare_dims(pipeline: ast.Pipeline, overrides: Mapping[str, int], environme
     wrong.raise_if_errors(EXIT_USAGE)
     for dim in pipeline.dims:
         try:
+            if dim.name == pipeline.name:
+                related = (Related(pipeline.name_span, "the pipeline"),)
+                raise environment.refuse(
+                    "HET101", f"dim `{dim.name}` has the name of the pipeline", dim.name_span, related=related
+                )
             _declare(dim, overrides.get(dim.name), environment)
         except Refused:
             environment.broken.add(dim.name)
