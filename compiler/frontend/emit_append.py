@@ -85,12 +85,10 @@ class AppendEmitter:
             return tensor.value
         whole = (*memory.shape[:place], growth, *memory.shape[place + 1 :])
         single = (*memory.shape[:place], *memory.shape[place + 1 :])
-        allowed = (single, whole) if growth == 1 else (whole,)
-        if type_.shape not in allowed:
-            expected = _text(allowed[0])
-            message = (
-                f"`{rows.name}` has the extents {_text(type_.shape)}, but `{declared.name}` takes rows of {expected}"
-            )
+        expected = single if growth == 1 else whole
+        if type_.shape != expected:
+            found = f"`{rows.name}` has the extents {_text(type_.shape)}"
+            message = f"{found}, but `{declared.name}` takes {_text(expected)}"
             related = (Related(declared.span, "declared here"),)
             raise environment.refuse("HET104", message, rows.span, related=related)
         if type_.element == memory.element:
