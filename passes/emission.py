@@ -145,6 +145,23 @@ def without(values: Iterable[SSAValue], removed: Iterable[SSAValue]) -> tuple[SS
     return tuple(value for value in values if value not in gone)
 
 
+def irredundant(conditions: Iterable[SSAValue]) -> tuple[SSAValue, ...]:
+    """The conditions without those that are others under an assumption: `select c, q, true` beside q."""
+    listed = union(conditions)
+    return tuple(value for value in listed if not _implied(value, set(listed) - {value}))
+
+
+def _implied(value: SSAValue, conditions: set[SSAValue]) -> bool:
+    if value in conditions:
+        return True
+    owner = value.owner
+    if not isinstance(owner, arith.SelectOp):
+        return False
+    if constant_value(owner.rhs) == 1:
+        return _implied(owner.lhs, conditions)
+    return constant_value(owner.lhs) == 1 and _implied(owner.rhs, conditions)
+
+
 def conjunction(conditions: Iterable[SSAValue], before: Operation) -> SSAValue | None:
     """All of the conditions as one i1; None for none."""
     result: SSAValue | None = None

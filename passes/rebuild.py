@@ -51,10 +51,7 @@ def hoist(value: SSAValue, out_of: ReduceOp, renamed: dict[SSAValue, SSAValue]) 
     block.insert_op_before(owner, out_of)
     twin = earlier_equal(owner)
     if twin is not None:
-        renamed.update(zip(owner.results, twin.results, strict=True))
-        for result, same in zip(owner.results, twin.results, strict=True):
-            result.replace_all_uses_with(same)
-        Rewriter.erase_op(owner)
+        replace(owner, twin, renamed)
 
 
 def contains_reduction(value: SSAValue) -> bool:
@@ -137,6 +134,26 @@ def inline_region(source: Block, mapping: Mapping[SSAValue, SSAValue], target: B
         target.add_op(copied)
         values.update(zip(op.results, copied.results, strict=True))
     return values
+
+
+def merge_equal(block: Block) -> dict[SSAValue, SSAValue]:
+    """Keep one of several equal ops of `block`, and of the reductions in it. Returns what took the place of what."""
+    renamed: dict[SSAValue, SSAValue] = {}
+    for op in list(block.ops):
+        if isinstance(op, ReduceOp):
+            renamed.update(merge_equal(op.body.block))
+        twin = earlier_equal(op) if op.results else None
+        if twin is not None:
+            replace(op, twin, renamed)
+    return renamed
+
+
+def replace(op: Operation, twin: Operation, renamed: dict[SSAValue, SSAValue]) -> None:
+    """Use the results of `twin` for those of `op`, which is erased; note it in `renamed`."""
+    for result, same in zip(op.results, twin.results, strict=True):
+        renamed[result] = same
+        result.replace_all_uses_with(same)
+    Rewriter.erase_op(op)
 
 
 def erase_unused(block: Block) -> None:

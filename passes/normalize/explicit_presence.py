@@ -33,7 +33,7 @@ from hetc.passes.normalize.bounds import Bounds
 from hetc.passes.normalize.predicates import Predicates, rope_partner
 from hetc.passes.normalize.region_presence import Conditions, RegionPresence, replace_yield
 from hetc.passes.normalize.rejection import rejected
-from hetc.passes.rebuild import Confinement, erase_unused
+from hetc.passes.rebuild import Confinement, erase_unused, merge_equal
 
 _WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, CommitOp, OutputOp)
 
@@ -92,10 +92,12 @@ class StepPresence:
         if isinstance(statement, RopeOp):
             found = union(found, self._rotated(statement))
         self._end(statement, found)
-        if not isinstance(statement, TopkOp | SelectOp):
-            self.predicates.note(statement, _without_guards(found))
+        found = _without_guards(found)
         _remove_guards(statement)
         erase_unused(block)
+        renamed = merge_equal(block)
+        if not isinstance(statement, TopkOp | SelectOp):
+            self.predicates.note(statement, union(renamed.get(value, value) for value in found))
 
     def _end(self, statement: RangedOp, found: Conditions) -> None:
         end = statement.yielded

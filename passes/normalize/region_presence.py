@@ -32,6 +32,7 @@ from hetc.passes.emission import (
     earlier_equal,
     emit,
     index,
+    irredundant,
     leaves,
     set_present,
     union,
@@ -41,7 +42,7 @@ from hetc.passes.normalize.bounds import Bounds
 from hetc.passes.normalize.linear import Linear, extent_of
 from hetc.passes.normalize.rejection import rejected
 from hetc.passes.normalize.unstored import Unstored
-from hetc.passes.rebuild import Confinement, hoist, mentions
+from hetc.passes.rebuild import Confinement, hoist, mentions, replace
 
 Conditions = tuple[SSAValue, ...]
 TensorConditions = Callable[[SSAValue, tuple[SSAValue, ...], Operation, Confinement], Conditions]
@@ -65,7 +66,7 @@ class RegionPresence:
 
     def of_yield(self, end: YieldOp) -> Conditions:
         """The conditions under which a region's value is present, the yield's own included."""
-        return union(leaves(end.present), self.of(end.present), self.of(end.value))
+        return irredundant(union(leaves(end.present), self.of(end.present), self.of(end.value)))
 
     def visit(self, block: Block) -> None:
         """Make the ops of `block`, its terminator aside, explicit."""
@@ -98,7 +99,7 @@ class RegionPresence:
         elif isinstance(op, DimSizeOp):
             found = self._per(op, op.dim.data)
         else:
-            found = union(*(self.of(operand) for operand in op.operands))
+            found = irredundant(union(*(self.of(operand) for operand in op.operands)))
         for result in op.results:
             self.conditions[result] = found
 
@@ -117,7 +118,7 @@ class RegionPresence:
         tests = union(*of_index.values())
         confinement = Confinement(union(given, tests), of_index) if any(of_index.values()) else Confinement()
         produced = self.tensor_conditions(op.tensor, indices, op, confinement)
-        found = union(given, tests, produced)
+        found = irredundant(union(given, tests, produced))
         if without(found, own):
             set_present(op, found)
         return found
@@ -228,7 +229,7 @@ class RegionPresence:
             true = true or emit(constant(True, i1), op)
             branches = (value, true) if chosen else (true, value)
             found.append(emit(arith.SelectOp(op.cond, *branches), op))
-        return union(found)
+        return irredundant(found)
 
 
 def replace_yield(end: YieldOp, value: SSAValue, conditions: Conditions) -> None:
@@ -245,7 +246,5 @@ def _merged(op: Operation) -> Operation:
     twin = earlier_equal(op)
     if twin is None:
         return op
-    for result, same in zip(op.results, twin.results, strict=True):
-        result.replace_all_uses_with(same)
-    Rewriter.erase_op(op)
+    replace(op, twin, {})
     return twin
