@@ -246,5 +246,11 @@ class Arithmetic:
         negative = self.choose(self.compare("<", x, 0), -1, x)
         return self.choose(self.compare(">", x, 0), 1, negative)
 
+    def ceildiv(self, left: Value, right: Value) -> SSAValue:
+        """Integer division that rounds up: -(-left // right)."""
+        if f32 in (type_of(left), type_of(right)):
+            raise TypeMismatch("`ceildiv` divides integers")
+        return self.negate(self.binary("//", self.negate(self.materialize(left)), right))
+
     def atan2(self, y: Value, x: Value) -> SSAValue:
         return self.add(math.Atan2Op(self.as_float(y), self.as_float(x)))

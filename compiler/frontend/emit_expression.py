@@ -194,6 +194,8 @@ class ExpressionEmitter:
                 return folded
         if name == "atan2":
             return self.arithmetic.atan2(*values)
+        if name == "ceildiv":
+            return self.arithmetic.ceildiv(*values)
         if name in ("min", "max", "pow"):
             result = values[0]
             for value in values[1:]:
