@@ -56,6 +56,8 @@ def lower_topk(task: Task, op: TopkOp, number: int) -> None:
     """The launches of an mp.topk."""
     format_ = key_format(op.yielded.value.type)
     indices, scores = (task.buffers[value] if _used(value) else None for value in (op.indices, op.scores))
+    if indices is None and scores is None:
+        return
     selection = Selection(op, op.k.value.data, format_, indices, scores)
     selection = _with_keys(task, selection, number)
     if op.order.data != "score":
@@ -71,6 +73,8 @@ def lower_topk(task: Task, op: TopkOp, number: int) -> None:
 def lower_select(task: Task, op: SelectOp, number: int) -> None:
     """The launches of an mp.select."""
     indices, overflow = (task.buffers[value] if _used(value) else None for value in (op.indices, op.overflow))
+    if indices is None and overflow is None:
+        return
     format_ = key_format(op.yielded.value.type)
     selection = Selection(op, op.capacity.value.data, format_, indices, overflow=overflow)
     _choose(task, _with_keys(task, selection, number))

@@ -10,6 +10,7 @@ from xdsl.ir import Block, SSAValue
 
 from hetc.dialects.mp import RangeAttr, RangedOp, ReadOp, ReduceOp, extent_key
 from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices
+from hetc.passes.schedule.gpu_products import Product, fit_product, products_of
 
 ELEMENTS_PER_THREAD = 64
 """fp32 elements that a thread may hold in one tile; several tiles are live at a time and a thread has 255 registers."""
@@ -37,7 +38,7 @@ class StatementPlan:
     """The tiles by index name, as a schedule's plan keeps them."""
     largest_tile: int = 0
     """Elements of the largest value."""
-    products: frozenset[ReduceOp] = frozenset()
+    products: Mapping[ReduceOp, Product] = field(default_factory=dict)
     """The reductions that run as matrix products."""
 
     def shape(self, indices: Indices) -> tuple[int, ...]:
@@ -67,14 +68,18 @@ def _nested(block: Block, depth: int) -> list[_Index]:
     return found
 
 
-def _largest_tile(statement: RangedOp, dependencies: Dependencies, tiles: Mapping[SSAValue, int]) -> int:
-    """Elements of the largest value in the region."""
+def _largest_tile(
+    statement: RangedOp, dependencies: Dependencies, tiles: Mapping[SSAValue, int], products: Sequence[Product] = ()
+) -> int:
+    """Elements of the largest value in the region; the terms of a matrix product are never held."""
+    terms = {product.op.yielded.value for product in products}
+    matrices = {product.op for product in products}
     largest = 1
     for nested in statement.walk():
         for result in nested.results:
-            if result in dependencies.of:
+            if result in dependencies.of and result not in terms:
                 largest = max(largest, _elements(dependencies.of[result], tiles))
-        if isinstance(nested, ReduceOp):
+        if isinstance(nested, ReduceOp) and nested not in matrices:
             index = nested.body.block.args[0]
             largest = max(largest, _elements(dependencies.of[nested.result] | {index}, tiles))
     return largest
@@ -106,17 +111,30 @@ def plan_statement(
     tiles: dict[SSAValue, int] = {}
     for index in [*axes, *reductions]:
         tiles[index.argument] = 1
+    fixed: set[SSAValue] = set()
+    products = [
+        product
+        for product in products_of(statement, dependencies)
+        if fit_product(statement, product, tiles, fixed, chosen or {})
+    ]
     for index, wanted in _wishes(statement, axes, reductions, chosen or {}):
+        if index.argument in fixed:
+            continue
         size = wanted if isinstance(index.extent, str) else min(wanted, power_of_two(index.extent))
         while size > 1:
             tiles[index.argument] = size
-            if _largest_tile(statement, dependencies, tiles) <= LIMIT:
+            if _largest_tile(statement, dependencies, tiles, products) <= LIMIT:
                 break
             size //= 2
             tiles[index.argument] = size
     plan = _with_dimensions(axes, reductions, tiles)
     by_name = {index.name: tiles[index.argument] for index in [*axes, *reductions]}
-    return replace(plan, by_name=by_name, largest_tile=_largest_tile(statement, dependencies, tiles))
+    return replace(
+        plan,
+        by_name=by_name,
+        largest_tile=_largest_tile(statement, dependencies, tiles, products),
+        products={product.op: product for product in products},
+    )
 
 
 def keys_are_cheap(op: RangedOp) -> bool:

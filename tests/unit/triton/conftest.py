@@ -19,6 +19,7 @@ from hetc.backends.triton import check, emit
 from hetc.dialects.mp import ConstantOp, TensorType, dtype_name
 from hetc.dialects.registry import new_context
 from hetc.dialects.task import KernelOp
+from hetc.dialects.tile import KernelOp as KernelLaunch
 from hetc.numerics.dtypes import dtype_of
 from hetc.passes.lower_triton.lower_to_triton import LowerToTritonPass
 
@@ -50,6 +51,12 @@ def lower(text: str) -> Lowered:
     context = new_context()
     module = Parser(context, text).parse_module()
     module.verify()
+    return lower_module(module)
+
+
+def lower_module(module: ModuleOp) -> Lowered:
+    """Lower the kernels of a placed module, verify, print."""
+    context = new_context()
     LowerToTritonPass().apply(context, module)
     module.verify()
     assert check(module) == []
@@ -69,7 +76,7 @@ def _parts(argument: Any) -> dict[str, np.ndarray]:
 class Machine:
     """Buffers of one call of a task kernel, and its launches on the interpreter."""
 
-    def __init__(self, lowered: Lowered, folder: Path):
+    def __init__(self, lowered: Lowered, folder: Path, task: str = "k"):
         from hetc.runtime.triton_interpreter import install
 
         install()
@@ -80,7 +87,8 @@ class Machine:
         self.functions = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.functions)
         self.lowered = lowered
-        (self.task,) = (op for op in lowered.module.walk() if isinstance(op, KernelOp))
+        tasks = {op.sym_name.data: op for op in lowered.module.walk() if isinstance(op, KernelOp)}
+        self.task = tasks[task]
 
     def run(
         self,
@@ -109,7 +117,8 @@ class Machine:
             for op in self.task.block.ops
             if isinstance(op, ConstantOp)
         ]
-        launches = [op for op in self.lowered.module.ops if op.name == "tile.kernel"]
+        name = self.task.sym_name.data
+        launches = [op for op in self.lowered.module.ops if isinstance(op, KernelLaunch) and op.task.data == name]
         scratch = [allocated(item) for item in launches[0].scratch]
         held = {
             "operand": [
@@ -121,7 +130,9 @@ class Machine:
             "scratch": [tensor(item) for item in scratch],
         }
         device_lengths = {name: tensor(np.atleast_1d(np.array(v, np.int32))) for name, v in lengths.items()}
-        for name, entry in sorted(self.lowered.kernels.items(), key=lambda item: item[1]["order"]):
+        for launch in sorted(launches, key=lambda item: item.order.value.data):
+            name = launch.sym_name.data
+            entry = self.lowered.kernels[name]
             arguments = []
             for item in entry["arguments"]:
                 if item["role"] == "capacity":

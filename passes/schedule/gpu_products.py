@@ -1,0 +1,165 @@
+"""Which reductions are matrix products, and the tiles that a matrix unit wants for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import (
+    BFloat16Type,
+    Float8E4M3FNType,
+    Float8E5M2Type,
+    Float16Type,
+    IntegerType,
+    bf16,
+    f16,
+    f32,
+)
+from xdsl.ir import Attribute, BlockArgument, SSAValue
+
+from hetc.dialects.mp import RangedOp, ReadOp, ReduceOp, RoundOp, TensorType, dim_of
+from hetc.dialects.mp.types import DimAttr, extent_key
+from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices, stored_row
+
+SMALLEST = 16
+"""Rows, columns and depth that a matrix instruction takes at least; smaller extents are padded with zeros."""
+WANTED = {"rows": 64, "columns": 64, "depth": 64}
+
+
+@dataclass(frozen=True)
+class Product:
+    """A sum over `index` of the product of two values. left and right: the factors; each of them varies with indices
+    that the other does not. shared: indices that both vary with, which run one element at a time."""
+
+    op: ReduceOp
+    left: SSAValue
+    right: SSAValue
+    left_only: Indices
+    right_only: Indices
+    shared: Indices
+
+    @property
+    def index(self) -> SSAValue:
+        return self.op.body.block.args[0]
+
+    def tiled(self, only: Indices, tiles: Mapping[SSAValue, int]) -> list[SSAValue]:
+        return [index for index in only if tiles.get(index, 1) > 1]
+
+    def fits(self, tiles: Mapping[SSAValue, int]) -> bool:
+        """Whether tiles of these sizes make it a product of matrices: one index of rows, one of columns."""
+        sides = [self.tiled(self.left_only, tiles), self.tiled(self.right_only, tiles)]
+        if any(len(side) != 1 for side in sides) or any(tiles.get(index, 1) > 1 for index in self.shared):
+            return False
+        return min(tiles[self.index], *(tiles[side[0]] for side in sides)) >= SMALLEST
+
+
+def exact_type(value: SSAValue) -> Attribute:
+    """The narrowest type of matrix operands that holds every value of a factor: bf16, f16 or f32."""
+    owner = value.owner
+    element: Attribute = f32
+    if isinstance(owner, arith.SIToFPOp) and isinstance(owner.input.owner, ReadOp):
+        owner = owner.input.owner
+    if isinstance(owner, ReadOp):
+        type_ = owner.tensor.type
+        assert isinstance(type_, TensorType)
+        element = type_.element
+    elif isinstance(owner, RoundOp):
+        element = owner.element
+    if isinstance(element, BFloat16Type | Float8E4M3FNType | Float8E5M2Type):
+        return bf16
+    if isinstance(element, IntegerType) and element.width.data in (4, 8):
+        return bf16  # 8 bits of significand hold 255 and -128
+    return f16 if isinstance(element, Float16Type) else f32
+
+
+def operand_type(left: SSAValue, right: SSAValue) -> Attribute:
+    """The type in which both factors are exact."""
+    types = {exact_type(left), exact_type(right)}
+    return types.pop() if len(types) == 1 else f32
+
+
+def product_of(op: ReduceOp, dependencies: Dependencies) -> Product | None:
+    """The reduction as a product, or None where it is no sum of two factors with indices of their own."""
+    factor = op.yielded.value.owner
+    if op.kind.data != "sum" or not isinstance(factor, arith.MulfOp) or factor.parent is not op.body.block:
+        return None
+    if factor.result.get_user_of_unique_use() is None or stored_row(op) is not None:
+        return None
+    index = op.body.block.args[0]
+    left, right = dependencies.of[factor.lhs], dependencies.of[factor.rhs]
+    shared = (left & right) - {index}
+    if index not in left or index not in right or not left - right or not right - left:
+        return None
+    condition = op.yielded.present
+    if condition is not None and not dependencies.of[condition] <= shared | {index}:
+        return None
+    if not dependencies.of[index] <= shared | {index}:
+        return None
+    return Product(op, factor.lhs, factor.rhs, left - right, right - left, shared)
+
+
+def products_of(statement: RangedOp, dependencies: Dependencies) -> list[Product]:
+    """Every product of a statement, outermost first."""
+    found = [product_of(op, dependencies) for op in statement.walk() if isinstance(op, ReduceOp)]
+    return [product for product in found if product is not None]
+
+
+def largest_extent(statement: RangedOp, index: SSAValue) -> int:
+    """The largest extent of an index of a statement, by the bound of its dim."""
+    assert isinstance(index, BlockArgument)
+    owner = index.block.parent_op()
+    if isinstance(owner, ReduceOp):
+        item = owner.range
+    else:
+        assert isinstance(owner, RangedOp)
+        item = owner.index_ranges[index.index]
+    if isinstance(item.extent, DimAttr):
+        return dim_of(statement, item.extent).largest
+    size = extent_key(item.extent)
+    assert isinstance(size, int)
+    return size
+
+
+def name_of(index: SSAValue) -> str:
+    """The name that a range gives its index."""
+    assert isinstance(index, BlockArgument)
+    owner = index.block.parent_op()
+    if isinstance(owner, ReduceOp):
+        return owner.range.index.data
+    assert isinstance(owner, RangedOp)
+    return owner.index_ranges[index.index].index.data
+
+
+def fit_product(
+    statement: RangedOp,
+    product: Product,
+    tiles: dict[SSAValue, int],
+    fixed: set[SSAValue],
+    chosen: Mapping[str, int],
+) -> bool:
+    """Give the product's indices tiles of matrix size where nothing decided before is in the way; `fixed` collects
+    the indices that must stay as they are. Returns whether it is now a product of matrices."""
+    if any(tiles[index] > 1 for index in product.shared):
+        return False
+    trial = dict(tiles)
+    for only, wanted in ((product.left_only, WANTED["rows"]), (product.right_only, WANTED["columns"])):
+        if product.tiled(only, trial):
+            continue
+        free = [index for index in only if index not in fixed]
+        if not free:
+            return False
+        best = max(free, key=lambda index: (name_of(index) in chosen, largest_extent(statement, index)))
+        trial[best] = _size(statement, best, wanted, chosen)
+    trial[product.index] = _size(statement, product.index, WANTED["depth"], chosen)
+    if not product.fits(trial):
+        return False
+    fixed |= {*product.shared, *product.left_only, *product.right_only, product.index}
+    tiles.update(trial)
+    return True
+
+
+def _size(statement: RangedOp, index: SSAValue, wanted: int, chosen: Mapping[str, int]) -> int:
+    wanted = chosen.get(name_of(index), wanted)
+    extent = largest_extent(statement, index)
+    return min(1 << max(wanted - 1, 0).bit_length(), max(SMALLEST, 1 << max(extent - 1, 0).bit_length()))
