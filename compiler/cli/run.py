@@ -19,12 +19,17 @@ from hetc.compiler.cli.common import (
     verbosity_options,
 )
 from hetc.compiler.table import Table
-from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM
+from hetc.compiler.work_directory import WorkDirectory
+from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, Diagnostic, DiagnosticError
+from hetc.runtime import environment
 from hetc.source import read_source
 
 if TYPE_CHECKING:
     from hetc.compiler.driver import Compilation
     from hetc.compiler.verify import RunReport
+
+# What running a stage without its device needs of the machine, as `hetc doctor` names it.
+NEEDED = {"gpu": ("torch", "triton", "ml_dtypes"), "fpga": ("g++", "ap_int")}
 
 
 @click.command("run")
@@ -32,21 +37,31 @@ if TYPE_CHECKING:
 @selection_options
 @click.option("--check", is_flag=True, help="Compare each stage with the oracle; exit code 1 where one is wrong.")
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of the random inputs.")
+@click.option("--calls", default=2, show_default=True, metavar="N", help="How often each step is called.")
 @json_option
 @verbosity_options
-@click.pass_context
-def command(ctx: click.Context, file: str, selection: Selection, check: bool, seed: int, as_json: bool) -> int:
+def command(file: str, selection: Selection, check: bool, seed: int, calls: int, as_json: bool) -> int:
     """Run a pipeline on random inputs: on real devices where there are any, else under emulation."""
     if seed < 0:
         raise usage("HET404", f"--seed takes a number from 0; found {seed}")
-    return run_and_report(_target(file, selection), seed=seed, check=check, as_json=as_json)
+    if calls < 1:
+        raise usage("HET404", f"--calls takes a number from 1; found {calls}")
+    return run_and_report(_target(file, selection), seed=seed, check=check, as_json=as_json, calls=calls)
 
 
-def run_and_report(target: Compilation | Path, *, seed: int, check: bool, as_json: bool) -> int:
+def run_and_report(target: Compilation | Path, *, seed: int, check: bool, as_json: bool, calls: int = 2) -> int:
     """Run a compilation or a work directory and print the verdict; the exit code says whether all was right."""
     from hetc.compiler import verify
+    from hetc.runtime.csim_errors import CsimError
+    from hetc.runtime.errors import PipelineError
 
-    report = verify.run(target, seed=seed, check=check, progress=_progress())
+    try:
+        report = verify.run(target, seed=seed, check=check, calls=calls, progress=_progress())
+    except (PipelineError, CsimError, ImportError) as error:
+        # Where the machine lacks something, that is the reason to be told; else the program itself failed.
+        environment.require(*(name for kind in _devices(target) for name in NEEDED.get(kind, ())))
+        message = str(error) if str(error) else type(error).__name__
+        raise DiagnosticError(Diagnostic("error", "HET502", f"the compiled program failed: {message}")) from error
     print(json.dumps(_as_data(report), indent=2) if as_json else render_verdict(report))
     return EXIT_OK if report.ok else EXIT_PROGRAM
 
@@ -70,6 +85,12 @@ def render_verdict(report: RunReport) -> str:
     return f"{table}\n\n{verdict}"
 
 
+def _devices(target: Compilation | Path) -> list[str]:
+    """The device kinds that the stages are placed on."""
+    report = WorkDirectory.open(target).report if isinstance(target, Path) else target.report
+    return list(dict.fromkeys(row["device"] for row in report.get("stages", [])))
+
+
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2e}"
 
@@ -77,7 +98,7 @@ def _number(value: float | None) -> str:
 def _as_data(report: RunReport) -> dict[str, object]:
     import dataclasses
 
-    return {"ok": report.ok, "rows": [dataclasses.asdict(row) for row in report.rows]}
+    return {"ok": report.ok, "calls": report.calls, "rows": [dataclasses.asdict(row) for row in report.rows]}
 
 
 def _progress() -> Callable[[str], None]:
@@ -94,8 +115,6 @@ def _progress() -> Callable[[str], None]:
 def _target(file: str, selection: Selection) -> Compilation | Path:
     if Path(file).is_dir():
         selection.refuse_for_directory(file)
-        from hetc.compiler.work_directory import WorkDirectory
-
         return WorkDirectory.open(Path(file)).root
     source = read_source(file)
     options = selection.options()

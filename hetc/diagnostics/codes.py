@@ -52,4 +52,5 @@ CODES: dict[str, str] = {
     "HET423": "the platform has no device of the kind asked for",
     # HET5xx: the environment
     "HET501": "a program, package or device that is needed is missing, or of an unsupported version",
+    "HET502": "a compiled program failed when it ran",
 }

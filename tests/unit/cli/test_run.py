@@ -1,0 +1,98 @@
+"""`hetc run`: the verdict table, and how a run ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hetc.compiler import verify
+from hetc.compiler.cli import app
+from hetc.compiler.cli.run import render_verdict
+from hetc.compiler.verify import Row, RunReport
+from hetc.runtime import environment
+from hetc.runtime.environment import Check
+from hetc.runtime.errors import DeviceError
+
+PROGRAM = """pipeline demo grows T by 1:
+    dim T <= 256
+    dim D = 16
+    input q: f32[D]
+    memory keys: f32[T, D]
+    prepare:
+        append(keys, q)
+    relevancy:
+        s[t] = sum[d](q[d] * keys[t, d])
+    retrieve:
+        picked[j] = topk[t](s[t], 4)
+    output picked
+"""
+RIGHT = Row("relevancy", "gpu", "triton-interpreter", 1e-7, 1e-5, None, True)
+WRONG = Row("retrieve", "fpga", "csim", 0.5, 1e-5, 2, False, "row 3")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    path = tmp_path / "demo.mp"
+    path.write_text(PROGRAM)
+    return str(path)
+
+
+def fixed_report(*rows: Row):
+    return lambda target, **options: RunReport(list(rows), {}, 2)
+
+
+def test_a_program_runs_and_agrees_with_the_oracle(program, capsys):
+    assert app.run(["run", program, "-p", "mi210", "--check", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"]
+    compared = [row for row in report["rows"] if row["max_error"] is not None]
+    assert {row["stage"] for row in compared} >= {"retrieve", "memory"}
+
+
+def test_a_directory_runs_as_its_program_does(program, tmp_path, capsys):
+    out = str(tmp_path / "work")
+    assert app.run(["compile", program, "-p", "mi210", "-o", out]) == 0
+    assert app.run(["run", out, "--check", "--calls", "1"]) == 0
+    assert "all stages ok" in capsys.readouterr().out
+
+
+def test_the_verdict_names_what_is_wrong():
+    text = render_verdict(RunReport([RIGHT, WRONG], {}, 1))
+    assert text.splitlines()[-1] == "wrong: retrieve"
+    assert "5.00e-01" in text
+    assert "WRONG" in text
+    assert "row 3" in text
+
+
+def test_a_wrong_stage_is_exit_code_one(program, capsys, monkeypatch):
+    monkeypatch.setattr(verify, "run", fixed_report(RIGHT, WRONG))
+    assert app.run(["run", program, "-p", "mi210", "--check"]) == 1
+    assert "wrong: retrieve" in capsys.readouterr().out
+    monkeypatch.setattr(verify, "run", fixed_report(RIGHT))
+    assert app.run(["run", program, "-p", "mi210", "--check"]) == 0
+
+
+def test_a_failing_program_is_no_traceback(program, capsys, monkeypatch):
+    def fail(target, **options):
+        raise DeviceError("kernel 'scan' did not end")
+
+    monkeypatch.setattr(verify, "run", fail)
+    assert app.run(["run", program, "-p", "mi210"]) == 1
+    err = capsys.readouterr().err
+    assert "HET502" in err
+    assert "kernel 'scan' did not end" in err
+
+
+def test_what_the_machine_lacks_is_named_with_how_to_get_it(program, capsys, monkeypatch):
+    def fail(target, **options):
+        raise ModuleNotFoundError("No module named 'triton'")
+
+    lacking = Check("triton", False, None, "not installed", "pip install 'hetc[run]'", "GPU kernels")
+    monkeypatch.setattr(verify, "run", fail)
+    monkeypatch.setitem(environment._CHECKS, "triton", lambda root: lacking)
+    assert app.run(["run", program, "-p", "mi210"]) == 3
+    err = capsys.readouterr().err
+    assert "triton is needed for GPU kernels: not installed" in err
+    assert "pip install 'hetc[run]'" in err
