@@ -78,6 +78,9 @@ class AppendEmitter:
         if tensor.constant is not None or tensor.value is None:
             raise environment.refuse("HET108", f"`{rows.name}` is a number, not a tensor of rows", rows.span)
         type_ = tensor.type
+        if type_.is_sparse:
+            message = f"rows of a sparse tensor (`{rows.name}`) are not supported yet"
+            raise environment.refuse("HET301", message, rows.span)
         memory = declared.type
         place = memory.shape.index(along)
         if memory.is_sparse:

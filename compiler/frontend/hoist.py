@@ -141,7 +141,7 @@ class Hoister:
             names = tuple(item.name if isinstance(item, ast.Name) else "" for item in expr.indices)
             if names == tuple(info.name for info in free) and tensor.value is not None:
                 whole = tensor.type.shape == tuple(info.key for info in free)
-                if whole and tensor.type.element == f32:
+                if whole and tensor.type.element == f32 and not tensor.type.is_sparse:
                     return tensor.value
         shape = TensorType([info.key for info in free], f32)
         return self.step.compute(free, self.infos, expr, expr.span, "%argument", shape)
