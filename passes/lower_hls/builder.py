@@ -45,6 +45,10 @@ class Frame:
 
     def finish(self, outer: Body) -> fpga.IsolatedOp:
         """Close the region and insert the op into `outer`, which makes its operands outer's."""
+        for argument in list(self.block.args):
+            if not any(True for _ in argument.uses):
+                del self.operands[argument.index]
+                self.block.erase_arg(argument)
         operands = [outer.use(value) for value in self.operands]
         op = outer.add(self.kind(self.name, operands, Region(self.block)))
         return copy_location(self.source, op)

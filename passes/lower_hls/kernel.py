@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from math import prod
 
 from xdsl.ir import Block, Region, SSAValue
@@ -122,16 +122,17 @@ class KernelBuilder:
             memory = self.interface.dense(name, ArgumentAttr("result", number), type_)
             self.written.setdefault(value, []).append(memory)
 
-    def place_intermediates(self, values: Sequence[SSAValue]) -> None:
-        """Choose where each value that later statements read is kept. On chip if it fits, else where it is returned
-        to, else in a scratch buffer. Values must be in program order."""
+    def place_intermediates(self, values: Sequence[SSAValue], from_dataflow: Container[SSAValue]) -> None:
+        """Choose where each value that later statements read is kept. On chip if it fits and no dataflow writes it
+        (an array is shared by no two processes), else where it is returned to, else in a scratch buffer. Values must
+        be in program order."""
         for value in values:
             places = self.written.setdefault(value, [])
             type_ = value.type
             assert isinstance(type_, TensorType)
             if not self._is_read(value):
                 continue
-            if self.bits(type_) <= self.plan.on_chip_bits:
+            if value not in from_dataflow and self.bits(type_) <= self.plan.on_chip_bits:
                 home: Dense = self._array(value, type_)
                 places.append(home)
             elif places:

@@ -53,7 +53,7 @@ def lower_kernel(task: TaskOp) -> fpga.KernelOp:
         builder.declare_constant(constant, number)
     fused = {statement for scan in scans.values() for statement in scan.fused.values()}
     kept = [statement for statement in statements if statement not in fused]
-    builder.place_intermediates(_made_by(kept))
+    builder.place_intermediates(_made_by(kept), _made_by([statement for statement in kept if statement in scans]))
     builder.interface.declare_dims(builder.plan.stripes)
     for statement in kept:
         if statement in scans:
