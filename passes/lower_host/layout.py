@@ -55,19 +55,21 @@ class Layout:
             return owner.declared.data
         return value
 
+    def _striped(self, type: TensorType, device: str, channels: int) -> BufferType:
+        return BufferType(type, device, channels, self.striped_axis(type) if channels > 1 else 0)
+
+    def striped_axis(self, type: TensorType) -> int:
+        """The extent whose rows are dealt to channels: the scanned one, so the last that grows, else the last
+        run-time one."""
+        growing = {dim for step in self.pipeline.steps.values() for dim in step.grows.data}
+        run_time = [at for at, size in enumerate(type.shape) if isinstance(size, str)]
+        return max((at for at in run_time if type.shape[at] in growing), default=max(run_time, default=0))
+
     def type_of(self, value: SSAValue, device: str) -> BufferType:
         """The buffer type of a value on a device. A copy of a memory elsewhere has a layout of its own."""
         assert isinstance(value.type, TensorType)
-        count = self._channels.get(self.root(value), 1)
-        return BufferType(value.type, device, count, striped_axis(value.type) if count > 1 else 0)
+        return self._striped(value.type, device, self._channels.get(self.root(value), 1))
 
     def memory_type(self, name: str, device: str) -> BufferType:
         """The buffer type of a memory at its home."""
-        type_ = self.pipeline.declarations[name].type
-        count = self._channels.get(name, 1)
-        return BufferType(type_, device, count, striped_axis(type_) if count > 1 else 0)
-
-
-def striped_axis(type: TensorType) -> int:
-    """The extent that rows are dealt to channels along: the last run-time one, else the first."""
-    return max((at for at, size in enumerate(type.shape) if isinstance(size, str)), default=0)
+        return self._striped(self.pipeline.declarations[name].type, device, self._channels.get(name, 1))

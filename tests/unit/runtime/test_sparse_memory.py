@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import numpy as np
@@ -31,7 +32,7 @@ def check(memory: SparseMemory, dense: np.ndarray) -> None:
     np.testing.assert_array_equal(memory.to_dense(dense.shape[1]), dense)
     assert memory.stored == np.count_nonzero(dense)
     spans = sorted(zip(memory.row_start.tolist(), (memory.row_start + memory.room).tolist(), strict=True))
-    for (_, stop), (start, end) in zip(spans, spans[1:], strict=False):
+    for (_, stop), (start, end) in itertools.pairwise(spans):
         assert stop <= start or start == end, "rooms of two rows overlap"
     for row in range(ROWS):
         columns = memory.column[memory.row_start[row] :][: memory.row_length[row]]

@@ -151,7 +151,7 @@ def test_a_kernel_that_did_not_complete_is_an_error(card: Any, monkeypatch: pyte
     monkeypatch.setattr(Run, "outcome", CommandState.ERT_CMD_STATE_ERROR)
     source, target = card.allocate(10, "i32"), card.allocate(10, "i32")
     card.launch("double", [source, target, 10], {})
-    with pytest.raises(DeviceError, match="kernel 'double' ended in state .*ERROR"):
+    with pytest.raises(DeviceError, match=r"kernel 'double' ended in state .*ERROR"):
         card.wait()
 
 
