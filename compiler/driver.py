@@ -21,6 +21,8 @@ from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import kernel_rows, memory_rows, pipeline_of, stage_rows, transfer_rows
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
 from hetc.dialects.task import KernelOp
+from hetc.passes.lower_hls.refusal import LoweringRefused
+from hetc.passes.lower_host.refusal import HostLoweringRefused
 from hetc.passes.schedule.model import Refused
 from hetc.platforms import DEFAULT_PLATFORM, Platform, load_platform
 from hetc.source import SourceFile, Span
@@ -104,7 +106,7 @@ def compile_source_file(
 
     try:
         run_stages(module, until, _pass_options(options), watch)
-    except Refused as refused:
+    except (Refused, LoweringRefused, HostLoweringRefused) as refused:
         raise DiagnosticError(refusal(refused, source)) from refused
     if until == "host":
         compilation.files = _emit(compilation)
@@ -112,11 +114,12 @@ def compile_source_file(
     return compilation
 
 
-def refusal(refused: Refused, source: SourceFile) -> Diagnostic:
+def refusal(refused: Refused | LoweringRefused | HostLoweringRefused, source: SourceFile) -> Diagnostic:
     """What a scheduler or a lowering cannot do, as a diagnostic at the statement's line."""
     kernel = refused.op if isinstance(refused.op, KernelOp) else None
     where = f" on the {kernel.device.data}" if kernel is not None else ""
-    return Diagnostic("error", "HET303", f"cannot be compiled{where}: {refused.reason}", span_of(refused.op, source))
+    place = span_of(refused.op, source) if refused.op is not None else None
+    return Diagnostic("error", "HET303", f"cannot be compiled{where}: {refused.reason}", place)
 
 
 def span_of(op: Operation, source: SourceFile) -> Span | None:

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from hetc.compiler import driver
 from hetc.compiler.cli import app
+from hetc.passes.lower_hls.refusal import LoweringRefused
+from hetc.passes.lower_host.refusal import HostLoweringRefused
+from hetc.passes.schedule.model import Refused
 
 PROGRAM = """pipeline demo grows T by 1:
     dim T <= 4096
@@ -123,6 +127,18 @@ def test_the_explanation_of_a_file_and_of_its_directory_agree(program, out, caps
     assert "relevancy" in of_file
     assert app.run(["explain", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["pipeline"] == "demo"
+
+
+@pytest.mark.parametrize("refused", [Refused, LoweringRefused, HostLoweringRefused])
+def test_a_refusal_is_a_diagnostic_at_its_line(program, tmp_path, capsys, monkeypatch, refused):
+    def refuse(module, *arguments):
+        raise refused("it needs more than there is", next(op for op in module.walk() if op.name == "mp.topk"))
+
+    monkeypatch.setattr(driver, "run_stages", refuse)
+    assert app.run(["compile", str(program), "-p", "mi210", "-o", str(tmp_path / "work")]) == 1
+    err = capsys.readouterr().err
+    assert "it needs more than there is" in err
+    assert f"{program}:11:" in err
 
 
 def test_generated_text_can_be_printed(program, capsys):
