@@ -26,6 +26,7 @@ from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.returns import lower_returns
 from hetc.passes.lower_hls.scan import Scan, find_scan
+from hetc.passes.lower_hls.sparse_scan import SparseScan, find_sparse_scan, lower_sparse_scan
 from hetc.passes.lower_hls.statements import lower_statement
 from hetc.passes.lower_hls.streaming import lower_scan
 
@@ -47,19 +48,23 @@ def lower_kernel(task: TaskOp) -> fpga.KernelOp:
     constants = [op for op in task.block.ops if isinstance(op, ConstantOp)]
     statements = [op for op in task.block.ops if op is not task.returned and not isinstance(op, ConstantOp)]
     scans = find_scans(statements, builder.plan)
-    builder.declare_operands(list(scans.values()))
+    flows = {statement: scan for statement, scan in scans.items() if isinstance(scan, Scan)}
+    builder.declare_operands(list(flows.values()))
     builder.declare_results()
     for number, constant in enumerate(constants):
         builder.declare_constant(constant, number)
     fused = {statement for scan in scans.values() for statement in scan.fused.values()}
     kept = [statement for statement in statements if statement not in fused]
-    builder.place_intermediates(_made_by(kept), _made_by([statement for statement in kept if statement in scans]))
+    builder.place_intermediates(_made_by(kept), _made_by([statement for statement in kept if statement in flows]))
     builder.interface.declare_dims(builder.plan.stripes)
     for statement in kept:
-        if statement in scans:
-            lower_scan(builder, scans[statement])
-        else:
-            lower_statement(builder, statement)
+        match scans.get(statement):
+            case Scan() as scan:
+                lower_scan(builder, scan)
+            case SparseScan() as sparse:
+                lower_sparse_scan(builder, sparse)
+            case None:
+                lower_statement(builder, statement)
     lower_returns(builder)
     kernel = builder.finish()
     for nested in kernel.walk():
@@ -68,15 +73,15 @@ def lower_kernel(task: TaskOp) -> fpga.KernelOp:
     return kernel
 
 
-def find_scans(statements: list[Operation], plan: FpgaPlan) -> dict[Operation, Scan]:
+def find_scans(statements: list[Operation], plan: FpgaPlan) -> dict[Operation, Scan | SparseScan]:
     """The statements that become dataflows. What one of them evaluates in place is not a scan of its own."""
     if not plan.streaming:
         return {}
-    found = {}
+    found: dict[Operation, Scan | SparseScan] = {}
     for statement in reversed(statements):
         if any(statement in scan.fused.values() for scan in found.values()):
             continue
-        scan = find_scan(statement, plan.on_chip_bits)
+        scan = find_sparse_scan(statement) or find_scan(statement, plan.on_chip_bits)
         if scan is not None:
             found[statement] = scan
     return found

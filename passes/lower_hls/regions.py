@@ -39,6 +39,7 @@ class RegionLowering:
     stored: reads of sparse entries that a surrounding loop over entries has already made.
     lanes: reductions (by op) that are laid out as so many lanes side by side.
     accumulators: partial results that a running float reduction is split over.
+    given: ops whose result is known already.
     fused: tensors that are not kept anywhere: a read evaluates the statement that defines them.
     """
 
@@ -51,6 +52,7 @@ class RegionLowering:
     lanes: dict[ReduceOp, int] = field(default_factory=dict)
     accumulators: int = 1
     fused: dict[SSAValue, ComputeOp] = field(default_factory=dict)
+    given: dict[Operation, SSAValue] = field(default_factory=dict)
 
     def value(self, value: SSAValue) -> SSAValue:
         return self.values[value]
@@ -77,13 +79,21 @@ class RegionLowering:
 
     def lower(self, block: Block, body: Body) -> tuple[SSAValue, SSAValue | None]:
         """The ops of a region; returns the yielded value and the condition under which it is present."""
+        for op in block.ops:
+            if isinstance(op, YieldOp):
+                return self.value(op.value), None if op.present is None else self.value(op.present)
+            self.lower_op(op, body)
+        raise refuse("a region without mp.yield", block.parent_op())
+
+    def lower_op(self, op: Operation, body: Body) -> None:
+        """One op of a region, at the end of `body`."""
         from hetc.passes.lower_hls.reductions import lower_reduce
 
-        for op in block.ops:
-            before = body.block.last_op
+        before = body.block.last_op
+        if op in self.given:
+            self.values[op.results[0]] = self.given[op]
+        else:
             match op:
-                case YieldOp():
-                    return self.value(op.value), None if op.present is None else self.value(op.present)
                 case ReadOp():
                     self.values[op.result] = self._read(body, op)
                 case ReadStoredOp():
@@ -97,8 +107,7 @@ class RegionLowering:
                     raise refuse("absent values must be explicit here (run explicit-presence first)", op)
                 case _:
                     self._scalar(body, op)
-            locate(body.block, before, op)
-        raise refuse("a region without mp.yield", block.parent_op())
+        locate(body.block, before, op)
 
     def _scalar(self, body: Body, op: Operation) -> None:
         """An op on numbers, kept as it is."""

@@ -163,3 +163,42 @@ def test_blocks_of_rows(bench):
     lengths = np.array([100, 9])
     dims = {"B": 2, "T": lengths, "P": -(-lengths // 8)}
     bench.check("blocked_kernel", given, dims, capacities={"P": 13})
+
+
+SPARSE = """
+pipeline postings:
+    dim V = 40
+    dim N <= 3000
+    dim Q <= 12
+    dim K = 5
+    memory tf: sparse u8[V, N] stored <= 20000
+    input terms: i32[Q]
+    input idf: f32[V]
+    input length: f32[N]
+    relevancy:
+        s[n] = sum[q](idf[terms[q]] * tf[terms[q], n] / (tf[terms[q], n] + length[n]))
+        best[j], picked[j] = topk[n](s[n] * 2, K)
+        hits[n] = count[q](tf[terms[q], n] > 1)
+        chosen[j] = select[n](hits[n] > 0, capacity=20)
+        r[n] = sum[q](idf[terms[q]] * tf[terms[q], n])
+        some[j] = select[n](r[n] > 0.9, capacity=20)
+    output picked, best, hits, chosen, some
+"""
+
+
+@pytest.mark.parametrize("tile", [64, 1 << 16])
+def test_sparse_scan(bench_of_sources, tile):
+    from hetc.backends.reference import SparseMatrix
+
+    bench = bench_of_sources([SPARSE], {"tile": tile})
+    assert "tile_sums" in bench.source("postings_kernel")
+    random = np.random.default_rng(8)
+    for n in (700, 64, 3):
+        tf = np.where(random.random((40, n)) < 0.05, random.integers(1, 9, (40, n)), 0)
+        tf[7] = 0
+        given = {
+            "tf": SparseMatrix.from_dense(tf), "terms": np.array([3, 5, 3, 7, -1, 40, 12], np.int32),
+            "idf": random.random(40).astype(np.float32), "length": (random.random(n) + 0.5).astype(np.float32),
+        }  # fmt: skip
+        order = [given[argument.name_hint] for argument in bench.task("postings_kernel").block.args]
+        bench.check("postings_kernel", order, {"N": n, "Q": 7})
