@@ -43,7 +43,7 @@ PIPELINE: tuple[Stage, ...] = (
     Stage("explicit", ("explicit-presence",), _legal(_FRAME, _REGION, _STATEMENTS, _COMPOSITE)),
     Stage(
         "expanded",
-        ("expand-rope", "expand-quantize", "expand-softmax"),
+        ("expand-rope", "expand-quantize", "expand-softmax", "remove-unused"),
         _legal(_FRAME, _REGION, _STATEMENTS),
     ),
     # Facts are taken on the expanded form, so that the work of composite ops counts as what it becomes.

@@ -9,7 +9,7 @@ from importlib import import_module
 from xdsl.passes import ModulePass
 
 _FOLDERS: dict[str, tuple[str, ...]] = {
-    "normalize": ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax"),
+    "normalize": ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "remove-unused"),
     "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers", "schedule-kernels"),
     "lower_hls": ("lower-to-hls",),
     "lower_triton": ("lower-to-triton",),

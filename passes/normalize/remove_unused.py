@@ -1,0 +1,38 @@
+"""Drop statements whose results nothing reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from hetc.dialects.mp import ComputeOp, ConstantOp, PipelineOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
+
+_WITHOUT_EFFECT = (ComputeOp, ConstantOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp)
+
+
+@dataclass(frozen=True)
+class RemoveUnusedPass(ModulePass):
+    """Erase statements that neither an output, a memory nor another statement needs.
+
+    Before: any mp module.
+    After: every statement has a result that is used. Appends, commits and outputs are uses, and stay; so do the
+    declared tensors of mp.get, which are the interface of the step.
+
+        %a = mp.compute ...   (no use)
+        %b = mp.compute ...             ->  %b = mp.compute ...
+        mp.output "b", %b                   mp.output "b", %b
+    """
+
+    name = "remove-unused"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for pipeline in op.body.block.ops:
+            if isinstance(pipeline, PipelineOp):
+                for step in pipeline.steps.values():
+                    for statement in reversed(list(step.body.block.ops)):
+                        if isinstance(statement, _WITHOUT_EFFECT) and not any(r.uses for r in statement.results):
+                            statement.detach()
+                            statement.erase()
