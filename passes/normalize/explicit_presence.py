@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import IndexType, ModuleOp
+from xdsl.dialects.builtin import IndexType, ModuleOp, UnitAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
@@ -28,13 +28,15 @@ from hetc.dialects.mp import (
     TopkOp,
     enclosing_pipeline,
 )
-from hetc.passes.emission import conjunction, constant, constant_value, emit, leaves, union
+from hetc.passes.emission import conjunction, constant, constant_value, emit, irredundant, leaves, union
 from hetc.passes.normalize.bounds import Bounds
 from hetc.passes.normalize.predicates import Predicates, rope_partner
 from hetc.passes.normalize.region_presence import Conditions, RegionPresence, replace_yield
 from hetc.passes.normalize.rejection import rejected
 from hetc.passes.rebuild import Confinement, erase_unused, merge_equal
 
+EXPLICIT = "explicit"
+"""The attribute of a step in which presence is explicit."""
 _WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, CommitOp, OutputOp)
 
 
@@ -47,7 +49,7 @@ class ExplicitPresencePass(ModulePass):
     absent, and `if %stored` where unstored lanes add nothing; mp.topk, mp.select, mp.softmax and mp.rope yield
     `if %p`; mp.compute yields a selected value (0, false, or -1 for an index, where absent); no mp.guard is left. What
     a consumer needs of its producer's presence is cloned into it; a predicate that contains a reduction becomes an
-    mp.compute of its own, before the producer. Applied twice it changes nothing.
+    mp.compute of its own, before the producer. The step carries `explicit`, and a step that does is left as it is.
 
     Example: `o[b, j] = x[b, picked[b, j]]`, with `picked` an mp.topk over the second dim of x, becomes
 
@@ -62,7 +64,8 @@ class ExplicitPresencePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for nested in list(op.walk()):
-            if isinstance(nested, StepOp):
+            if isinstance(nested, StepOp) and EXPLICIT not in nested.attributes:
+                nested.attributes[EXPLICIT] = UnitAttr()
                 presence = StepPresence(nested)
                 for statement in list(nested.body.block.ops):
                     presence.visit(statement)
@@ -139,7 +142,7 @@ def _is_filled(value: SSAValue, conditions: Conditions) -> bool:
     return (
         isinstance(owner, arith.SelectOp)
         and constant_value(owner.rhs) == constant_value(fill(value.type).result)
-        and set(conditions) <= set(leaves(owner.cond))
+        and set(irredundant([*leaves(owner.cond), *conditions])) <= set(leaves(owner.cond))
     )
 
 
