@@ -90,7 +90,7 @@ class State:
         memory.changed()
 
     def _load_sparse(self, name: str, given: Any, lengths: object) -> None:
-        home, spec = self.sparse[name], self.pipeline.tensors[name]
+        home, spec = self.sparse[name], self._memory(name)
         if isinstance(given, tuple):
             if lengths is None:
                 raise InputError(f"memory '{name}': entries without `lengths`, the number of columns")
@@ -102,8 +102,24 @@ class State:
             self._check_shape(name, dense.shape)
             row, column = np.nonzero(dense)
             values, columns = dense[row, column], dense.shape[1] if lengths is None else lengths
+        entries = check_entries(name, row, column, home.matrix.rows, columns, home.matrix.stored_bound)
         self.set_lengths(**{home.along: columns})
-        home.matrix.load(row, column, values)
+        home.matrix.load(*entries, values)
+
+    def load_columns(self, name: str, row_numbers: Any) -> None:
+        """Set a sparse memory's contents by columns, as appends would: each row of `row_numbers` [columns, entries]
+        counts its row numbers, absent ones (-1) skipped."""
+        self._memory(name)
+        if name not in self.sparse:
+            raise InputError(f"memory '{name}' is dense; use load")
+        numbers = to_host(row_numbers, "i32", name)
+        if numbers.ndim != 2:
+            raise InputError(f"memory '{name}': expected row numbers [columns, entries], got {list(numbers.shape)}")
+        home = self.sparse[name]
+        self.set_lengths(**{home.along: len(numbers)})
+        none = np.zeros(0, np.int64)
+        home.matrix.load(none, none, none)
+        home.matrix.append(numbers, 0)
 
     def read(self, name: str, *, as_stored: bool = False) -> NDArray:
         """A copy of a memory's live contents: float64 or integers, or in the element's own numpy dtype."""
@@ -150,6 +166,22 @@ class State:
     def _idle(self) -> None:
         if self.running:
             raise StateError(f"the state is in step '{self.running}'")
+
+
+def check_entries(
+    name: str, row: NDArray, column: NDArray, rows: int, columns: object, bound: int
+) -> tuple[NDArray, NDArray]:
+    """Positions of sparse entries that lie inside and do not repeat. Raises InputError, CapacityError."""
+    if len(row) > bound:
+        raise CapacityError(f"memory '{name}': {len(row)} entries exceed its bound {bound}")
+    width = int(np.asarray(columns).max(initial=0))
+    outside = (row < 0) | (row >= rows) | (column < 0) | (column >= width)
+    if outside.any():
+        at = int(np.argmax(outside))
+        raise InputError(f"memory '{name}': entry ({row[at]}, {column[at]}) lies outside of [{rows}, {width}]")
+    if len(np.unique(row.astype(np.int64) * max(width, 1) + column)) != len(row):
+        raise InputError(f"memory '{name}': an entry is given twice")
+    return row, column
 
 
 def live_values(buffer: Buffer, pers: Mapping[str, str], high: Mapping[str, NDArray], absent: int = 0) -> NDArray:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc.runtime.appending import append_rows
 from hetc.runtime.buffers import Buffer, SparseBuffer, Stripes, allocate
 from hetc.runtime.devices import HOST
 from hetc.runtime.elements import absent_bits, host_dtype, to_torch
@@ -181,40 +182,11 @@ class StepRun:
         """The memory with the step's new rows written at the end of `along`, past the rows that are committed."""
         if isinstance(value, SparseBuffer):
             return self._append_columns(value, rows, along)
-        pers = self.pipeline.pers
-        low, high = {along: self.before[along]}, self.lengths
-        target = region_rows(value.extents, value.shape, pers, high, low, along)
-        position = value.extents.index(along)
         growth = self.pipeline.steps[self.step].grows[along]
-        if len(rows.extents) == len(value.extents):
-            source = self._rows_with_growth(rows, value, along, growth)
-        else:
-            extents = value.extents[:position] + value.extents[position + 1 :]
-            source = region_rows(extents, rows.shape, pers, high)
-        self._write_appended(value, target, rows, source)
+        append_rows(value, rows, along, growth, self.pipeline.pers, self.before, self.lengths)
         if value.memory:
             self._written[value.memory] = self.lengths[along]
         return value
-
-    def _rows_with_growth(self, rows: Buffer, value: Buffer, along: str, growth: int | str) -> NDArray[np.int64]:
-        """The appended rows of a buffer that has the growth in place of `along`, in the memory's order."""
-        name = growth if isinstance(growth, str) else "(appended)"
-        position = value.extents.index(along)
-        extents = (*value.extents[:position], name, *value.extents[position + 1 :])
-        pers = dict(self.pipeline.pers)
-        added = {name: self.lengths[along] - self.before[along]}
-        if along in pers:
-            pers[name] = pers[along]
-        return region_rows(extents, rows.shape, pers, {**self.lengths, **added})
-
-    @staticmethod
-    def _write_appended(memory: Buffer, target: NDArray[np.int64], rows: Buffer, source: NDArray[np.int64]) -> None:
-        """`source` counts rows of the memory's size, or where there are fewer, rows of the new rows' own size, which
-        then hold several of the memory's (an extent between the batch and `along`)."""
-        if len(source) == len(target):
-            memory.copy_rows(target, rows, source)
-        else:
-            memory.write_rows(target, rows.read_rows(source).reshape(-1, memory.row_elements))
 
     def _append_columns(self, value: SparseBuffer, rows: Buffer, along: str) -> SparseBuffer:
         home = self.state.sparse[value.memory]

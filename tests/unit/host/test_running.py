@@ -17,9 +17,7 @@ from hetc.runtime.errors import DeviceError, DeviceMissingError, ProgramError
 from hetc.runtime.program import load_program
 
 TEXT = (Path(__file__).parent / "score.mlir").read_text()
-STRIPED = TEXT.replace(
-    'stages ["relevancy"]', 'stages ["relevancy"] schedule {stripes = 2 : i64, striped = [0 : i64]}'
-)
+STRIPED = TEXT.replace('stages ["relevancy"]', 'stages ["relevancy"] schedule {stripes = 2 : i64, striped = [0 : i64]}')
 WEIGHT = np.array([1, -2, 3, 1], np.float32)
 
 

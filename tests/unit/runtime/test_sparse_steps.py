@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hetc.runtime.errors import CapacityError, DeviceError
+from hetc.runtime.errors import CapacityError, DeviceError, InputError
 from hetc.runtime.host import Dim, HostProgram, Pipeline, State, Step, Tensor
 
 ROWS = 40
@@ -125,3 +125,21 @@ def test_loading_dense_contents_or_entries(search: Search) -> None:
     other.load("tf", (row, column, dense[row, column]), lengths=2)
     np.testing.assert_array_equal(other.read("tf"), dense)
     assert other.lengths["N"].tolist() == [2]
+
+
+def test_loading_columns_by_their_row_numbers(search: Search) -> None:
+    docs = np.array([[1, 1, 3, -1], [3, 3, 3, 3]])
+    state = search.new_state(N=64)
+    state.load_columns("tf", docs)
+    np.testing.assert_array_equal(state.read("tf"), columns(docs))
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "message"),
+    [([0, ROWS], [0, 0], rf"entry \({ROWS}, 0\) lies outside"), ([1, 1], [0, 0], "an entry is given twice")],
+)
+def test_wrong_entries_are_refused(search: Search, row: list[int], column: list[int], message: str) -> None:
+    state = search.new_state(N=64)
+    with pytest.raises(InputError, match=message):
+        state.load("tf", (np.array(row), np.array(column), np.ones(2, np.int64)), lengths=1)
+    assert state.lengths["N"].tolist() == [0]
