@@ -12,11 +12,21 @@ from math import prod
 
 from xdsl.dialects.builtin import f32
 
-from hetc.dialects.mp import ComputeOp, RangedOp, TensorType, TopkOp, enclosing_pipeline, extent_key, storage_bits
+from hetc.dialects.mp import (
+    ComputeOp,
+    RangedOp,
+    TensorType,
+    TopkOp,
+    dtype_name,
+    enclosing_pipeline,
+    extent_key,
+    storage_bits,
+)
 from hetc.dialects.task import KernelOp
-from hetc.passes.analysis.facts import OpFacts, op_facts
+from hetc.passes.analysis.facts import op_facts
 from hetc.passes.schedule.gpu_checks import check_kernel
 from hetc.passes.schedule.gpu_dependencies import Dependencies
+from hetc.passes.schedule.gpu_products import operand_type
 from hetc.passes.schedule.gpu_tiles import StatementPlan, keys_are_cheap, plan_statement
 from hetc.passes.schedule.model import PlanValue, Schedule
 from hetc.platforms.device import Gpu
@@ -97,15 +107,16 @@ def _launches(op: RangedOp, tiles: StatementPlan, extents: Mapping[str, int]) ->
     sizes = [_extent(extent_key(item.extent), extents) for item in op.index_ranges]
     blocks = [-(-size // tiles.tiles[index]) for size, index in zip(sizes, op.body.block.args, strict=True)]
     matrix = bool(tiles.products)
+    dtype = _dtype(tiles)
     if isinstance(op, ComputeOp):
-        return [LaunchCost(moved + written, flop, _dtype(facts), prod(blocks), matrix)]
+        return [LaunchCost(moved + written, flop, dtype, prod(blocks), matrix)]
     rows, length = prod(sizes[:-1]), sizes[-1]
     launches = []
     key_bytes = _KEY_BYTES if op.yielded.value.type == f32 else 2 * _KEY_BYTES
     scanned = moved
     if not keys_are_cheap(op):
         keys = float(rows * length * key_bytes)
-        launches.append(LaunchCost(moved + keys, flop, _dtype(facts), prod(blocks), matrix))
+        launches.append(LaunchCost(moved + keys, flop, dtype, prod(blocks), matrix))
         scanned = keys
     passes = _SELECTION_PASSES if key_bytes == _KEY_BYTES else _SELECTION_PASSES + 1
     launches.append(LaunchCost(passes * scanned + written, float(passes * rows * length), "i32", rows))
@@ -115,9 +126,10 @@ def _launches(op: RangedOp, tiles: StatementPlan, extents: Mapping[str, int]) ->
     return launches
 
 
-def _dtype(facts: OpFacts) -> str:
-    floats = [traffic for traffic in facts.reads if traffic.dtype not in ("index", "bool")]
-    return max(floats, key=lambda traffic: str(traffic.elements)).dtype if floats else "f32"
+def _dtype(tiles: StatementPlan) -> str:
+    """The type that a statement's matrix products run in: the widest of them."""
+    types = {dtype_name(operand_type(product.left, product.right)) for product in tiles.products.values()}
+    return "f32" if "f32" in types or not types else types.pop()
 
 
 def _bytes(type: TensorType, extents: Mapping[str, int]) -> float:

@@ -24,7 +24,10 @@ from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices, stored_
 
 SMALLEST = 16
 """Rows, columns and depth that a matrix instruction takes at least; smaller extents are padded with zeros."""
-WANTED = {"rows": 64, "columns": 64, "depth": 64}
+
+_WANTED = (64, 64, 64)
+_WANTED_F32 = (32, 32, 32)
+"""Rows, columns and depth. f32 operands stay in registers, where 64 each spilled on sm_80 (ptxas, Triton 3.9)."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,9 @@ def fit_product(
     if any(tiles[index] > 1 for index in product.shared):
         return False
     trial = dict(tiles)
-    for only, wanted in ((product.left_only, WANTED["rows"]), (product.right_only, WANTED["columns"])):
+    in_f32 = operand_type(product.left, product.right) == f32
+    rows, columns, depth = _WANTED_F32 if in_f32 else _WANTED
+    for only, wanted in ((product.left_only, rows), (product.right_only, columns)):
         if product.tiled(only, trial):
             continue
         free = [index for index in only if index not in fixed]
@@ -151,7 +156,7 @@ def fit_product(
             return False
         best = max(free, key=lambda index: (name_of(index) in chosen, largest_extent(statement, index)))
         trial[best] = _size(statement, best, wanted, chosen)
-    trial[product.index] = _size(statement, product.index, WANTED["depth"], chosen)
+    trial[product.index] = _size(statement, product.index, depth, chosen)
     if not product.fits(trial):
         return False
     fixed |= {*product.shared, *product.left_only, *product.right_only, product.index}
