@@ -28,7 +28,7 @@ def append_rows(
     `rows` has the memory's extents with `growth` (a number, or a dim) in the place of `along`, or without it where
     one row is appended.
     """
-    target = region_rows(memory.extents, memory.shape, pers, during, {along: before[along]}, along)
+    target = region_rows(memory.extents, memory.shape, pers, during, {along: before[along]})
     position = memory.extents.index(along)
     if len(rows.extents) == len(memory.extents):
         name = growth if isinstance(growth, str) else _APPENDED

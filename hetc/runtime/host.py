@@ -23,10 +23,12 @@ def main(program: type[HostProgram], file: str) -> None:
     parser = argparse.ArgumentParser(description=f"Host program of the pipeline {program.PIPELINE.name}.")
     parser.add_argument("--check", action="store_true", help="run on random inputs and compare with the oracle")
     parser.add_argument("--mode", choices=("any", "emulation", "hardware"), default="any", help="which devices to open")
+    parser.add_argument("--xclbin", help="the FPGA's bitstream; without one its kernels are simulated")
     arguments = parser.parse_args()
     directory = Path(file).resolve().parent.parent
     try:
-        opened = program(directory, arguments.mode)
+        options = {"fpga": {"xclbin": arguments.xclbin}} if "fpga" in program.PIPELINE.devices else {}
+        opened = program(directory, arguments.mode, options)
     except PipelineError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     for kind, backend in opened.backends.items():

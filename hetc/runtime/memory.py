@@ -74,7 +74,7 @@ class DenseMemory:
         elif not self.along:
             return copy.buffer
         low = {self.along: copy.valid} if self.along else None
-        rows = region_rows(self.spec.extents, self.shape(), self.pers, self.bounds(written), low, self.along or None)
+        rows = region_rows(self.spec.extents, self.shape(), self.pers, self.bounds(written), low)
         if len(rows):
             copy.buffer.copy_rows(rows, source, rows)
             row_bytes = source.row_elements * host_dtype(self.spec.element).itemsize

@@ -34,36 +34,31 @@ def region_rows(
     pers: Mapping[str, str],
     high: Lengths,
     low: Lengths | None = None,
-    along: str | None = None,
 ) -> NDArray[np.int64]:
-    """The numbers, ascending, of the rows of a buffer of `shape` whose every index is below `high`, and along the
-    dim `along` at or past `low`. `pers` names the dim that a dim is per."""
+    """The numbers, ascending, of the rows of a buffer of `shape` whose every index is below `high`, and at or past
+    `low` along the dims that it names. `pers` names the dim that a dim is per."""
     axis = row_axis(extents)
     if axis < 0:
         return np.zeros(1, np.int64)
-    grids: list[NDArray[np.int64]] = []
-    for position in range(axis + 1):
-        size = _largest(extents[position], pers, high)
-        grids.append(np.arange(min(size, shape[position]), dtype=np.int64))
-    mesh = np.meshgrid(*grids, indexing="ij", sparse=True)
-    number = np.zeros((1,) * len(mesh), np.int64)
-    for index, size in zip(mesh, shape[: axis + 1], strict=True):
-        number = number * size + index
-    inside = np.ones((1,) * len(mesh), np.bool_)
-    for position, index in enumerate(mesh):
-        key = extents[position]
-        if not isinstance(key, str):
-            continue
-        owner = mesh[extents.index(pers[key])] if key in pers else None
-        if owner is not None:
-            inside = inside & (index < high[key][owner])
-        if key == along and low is not None:
-            inside = inside & (index >= (low[key][owner] if owner is not None else int(low[key][0])))
-    if inside.size == 1 and inside.all():
-        return number.reshape(-1)
-    return np.broadcast_to(number, np.broadcast_shapes(number.shape, inside.shape))[
-        np.broadcast_to(inside, np.broadcast_shapes(number.shape, inside.shape))
-    ]
+    # Along a dim of `low` the grid counts from there: a few new rows cost nothing for the many that precede them.
+    first = low if low is not None else {}
+    counted = {key: np.maximum(high[key] - first.get(key, 0), 0) for key in extents if isinstance(key, str)}
+    sizes = [min(_largest(extents[at], pers, counted), shape[at]) for at in range(axis + 1)]
+    grid = np.meshgrid(*(np.arange(size, dtype=np.int64) for size in sizes), indexing="ij", sparse=True)
+    number = np.zeros((1,) * len(grid), np.int64)
+    inside = np.ones((1,) * len(grid), np.bool_)
+    for at, index in enumerate(grid):
+        key = extents[at]
+        owner = grid[extents.index(pers[key])] if isinstance(key, str) and key in pers else None
+        if isinstance(key, str) and owner is not None:
+            inside = inside & (index < counted[key][owner])
+        if isinstance(key, str) and key in first:
+            index = index + (first[key][owner] if owner is not None else int(first[key][0]))
+        number = number * shape[at] + index
+    whole = np.broadcast_shapes(number.shape, inside.shape)
+    if inside.all():
+        return np.broadcast_to(number, whole).reshape(-1)
+    return np.broadcast_to(number, whole)[np.broadcast_to(inside, whole)]
 
 
 def _largest(key: int | str, pers: Mapping[str, str], high: Lengths) -> int:

@@ -107,11 +107,16 @@ class StepRun:
     def length(self, dim: str, kind: str) -> Any:
         """The device's buffer of a dim's live lengths, rows appended by this step included."""
         values = self.lengths[dim]
+        per = self.pipeline.dims[dim].per
+        # As many as the rows that buffers are allocated for; those past the call's own rows stay 0.
+        size = max(values.size, self.capacities[per]) if per is not None else 1
+        if values.size < size:
+            values = np.concatenate([values, np.zeros(size - values.size, np.int32)])
         key = (dim, kind)
         device = self.program.devices[kind]
         known = self.state.length_arrays.get(key)
-        if known is None or known[1].size != values.size:
-            known = (device.allocate(values.size, "i32"), np.full_like(values, -1))
+        if known is None or known[1].size != size:
+            known = (device.allocate(size, "i32"), np.full_like(values, -1))
         array, current = known
         if not np.array_equal(current, values):
             device.write(array, slice(0, values.size), values[:, None])
@@ -231,8 +236,6 @@ class StepRun:
         current = memory.buffer
         if value is current:
             return current
-        rows = region_rows(value.extents, current.shape, self.pipeline.pers, self.lengths)
-        kept = np.setdiff1d(region_rows(value.extents, current.shape, memory.pers, self._contents(memory)), rows)
         keys = [key for key, held in self.state.workspace.items() if held is value]
         fits = (value.device, value.shape, value.stripes) == (current.device, current.shape, current.stripes)
         if fits and keys and sum(held is value for held in self._commits.values()) == 1:
@@ -241,14 +244,18 @@ class StepRun:
             made = value
         else:
             made = memory.new_buffer(memory.spec.home, current.stripes)
+            rows = region_rows(value.extents, made.shape, self.pipeline.pers, self.lengths)
             made.copy_rows(rows, value, region_rows(value.extents, value.shape, self.pipeline.pers, self.lengths))
-        # Rows of the batch that this call leaves out keep their contents.
-        made.copy_rows(kept, current, kept)
+        self._keep_left_out(memory, made)
         return made
 
-    def _contents(self, memory: DenseMemory) -> dict[str, NDArray]:
-        """Upper bounds of what the memory holds once the step has completed."""
-        return memory.bounds(self.lengths[memory.along] if memory.along else None)
+    def _keep_left_out(self, memory: DenseMemory, made: Buffer) -> None:
+        """Rows of the batch that this call leaves out keep their contents."""
+        holds = memory.bounds(self.lengths[memory.along] if memory.along else None)
+        if any(not np.array_equal(holds[dim], self.lengths[dim]) for dim in memory.spec.dims):
+            computed = region_rows(made.extents, made.shape, self.pipeline.pers, self.lengths)
+            kept = np.setdiff1d(region_rows(made.extents, made.shape, self.pipeline.pers, holds), computed)
+            made.copy_rows(kept, memory.buffer, kept)
 
     def _replace(self, name: str, buffer: Buffer) -> None:
         memory = self.state.dense[name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +36,7 @@ def test_region_rows(extents: tuple[int | str, ...], data: st.DataObject) -> Non
             first = low_t[row] if along == item else 0
             inside[index] &= first <= index[position] < high[item][row]
     expected = np.flatnonzero(inside.reshape(-1, row_elements(extents)).all(axis=1))
-    np.testing.assert_array_equal(region_rows(extents, shape, PERS, high, low, along), expected)
+    np.testing.assert_array_equal(region_rows(extents, shape, PERS, high, low), expected)
 
 
 def test_box_counts_the_longest_live_row() -> None:
@@ -46,3 +48,12 @@ def test_box_counts_the_longest_live_row() -> None:
 def test_neighbouring_rows_become_a_slice() -> None:
     assert as_slice(np.array([4, 5, 6])) == slice(4, 7)
     assert isinstance(as_slice(np.array([4, 6])), np.ndarray)
+
+
+def test_a_few_new_rows_of_a_long_memory_are_found_at_once() -> None:
+    """64 rows of a batch, a million tokens each: the numbers of the new ones must not cost a walk over the rest."""
+    old = np.full(64, 1_000_000)
+    started = time.perf_counter()
+    rows = region_rows(("B", "T", 576), (64, 1_048_576, 576), PERS, {"B": np.array([64]), "T": old + 1}, {"T": old})
+    assert time.perf_counter() - started < 0.1
+    assert rows.tolist() == [row * 1_048_576 + 1_000_000 for row in range(64)]
