@@ -198,7 +198,9 @@ class FunctionPrinter:
         assert isinstance(op, fpga.LoadAtOp)
         type_ = op.source.type
         assert isinstance(type_, fpga.PointerType)
-        place = c_types.decode(type_.element, f"{self.text(op.source)}[{self.operand(op.start)} + {self.operand(op.offset)}]")
+        place = c_types.decode(
+            type_.element, f"{self.text(op.source)}[{self.operand(op.start)} + {self.operand(op.offset)}]"
+        )
         self._define_load(op.result, place, op.present, op.source)
 
     def _define_load(self, result: SSAValue, text: str, present: SSAValue | None, source: SSAValue) -> None:

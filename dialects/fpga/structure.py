@@ -13,12 +13,13 @@ fpga.queue      the best (score, index) pairs seen so far
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseIntOrFPElementsAttr,
+    DictionaryAttr,
     IndexType,
     IntegerAttr,
     StringAttr,
@@ -50,18 +51,21 @@ PARTITIONS = ("none", "complete", "cyclic")
 class KernelOp(IRDLOperation):
     """One compute unit. Its ports and scalars come first, in the order of the host's argument list, which
     `arguments` describes; `task` names the task.kernel that it implements; `scratch` are the buffers in device
-    memory that the host allocates for it.
+    memory that the host allocates for it; `target` says what it is built for (`part`, `platform`, `clock_ns`).
 
-    `fpga.kernel @scan task "scan" arguments [...] scratch [] { ... }`"""
+    `fpga.kernel @scan task "scan" arguments [...] scratch [] target {...} { ... }`"""
 
     name = "fpga.kernel"
     sym_name = prop_def(SymbolNameConstraint())
     task = prop_def(StringAttr)
     arguments = prop_def(ArrayAttr[ArgumentAttr])
     scratch = prop_def(ArrayAttr[TensorType])
+    target = prop_def(DictionaryAttr)
     body = region_def("single_block")
     traits = traits_def(SymbolOpInterface(), IsolatedFromAbove(), NoTerminator())
-    assembly_format = "$sym_name `task` $task `arguments` $arguments `scratch` $scratch $body attr-dict"
+    assembly_format = (
+        "$sym_name `task` $task `arguments` $arguments `scratch` $scratch `target` $target $body attr-dict"
+    )
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class KernelOp(IRDLOperation):
         task: str,
         arguments: Sequence[ArgumentAttr],
         scratch: Sequence[TensorType],
+        target: Mapping[str, str],
         body: Region,
     ):
         super().__init__(
@@ -77,6 +82,7 @@ class KernelOp(IRDLOperation):
                 "task": StringAttr(task),
                 "arguments": ArrayAttr(arguments),
                 "scratch": ArrayAttr(scratch),
+                "target": DictionaryAttr({name: StringAttr(text) for name, text in target.items()}),
             },
             regions=[body],
         )

@@ -132,12 +132,13 @@ class Interface:
             for item in arguments
         ]
 
-    def assign_banks(self, channels: int) -> None:
-        """Spread the ports over the memory's channels, a striped operand's stripe i on the i-th from where it
-        starts."""
+    def assign_banks(self, channels: int, burst: int, outstanding: int) -> None:
+        """Spread the ports over the memory's channels in turn, with these bursts."""
         ports = [op for op in self.declared if isinstance(op, fpga.PortOp)]
         for number, op in enumerate(ports):
             op.properties["bank"] = IntegerAttr(number % channels, 64)
+            op.properties["burst"] = IntegerAttr(burst, 64)
+            op.properties["outstanding"] = IntegerAttr(outstanding, 64)
 
 
 def _used(op: fpga.PortOp | fpga.ScalarOp) -> bool:

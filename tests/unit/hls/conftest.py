@@ -238,3 +238,9 @@ def bench_of_sources(csim_cache):
     return lambda sources, plan=None, **options: Bench.of_modules(
         [one_kernel(source, plan) for source in sources], **options
     )
+
+
+@pytest.fixture(scope="session")
+def one_kernel_of():
+    """A pipeline as text, and a plan -> the lowered module."""
+    return one_kernel
