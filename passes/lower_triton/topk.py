@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, i32, i64
-from xdsl.ir import SSAValue
 
 from hetc.dialects.mp import SelectOp, TensorType, TopkOp, extent_key
 from hetc.passes.lower_triton.choosing import Chooser, Selection, key_of
@@ -25,7 +24,7 @@ _TILE = 2048
 def lower_topk(task: Task, op: TopkOp, number: int) -> None:
     """The launches of an mp.topk."""
     format_ = key_format(op.yielded.value.type)
-    indices, scores = (task.buffers[value] if _used(value) else None for value in (op.indices, op.scores))
+    indices, scores = task.buffers.get(op.indices), task.buffers.get(op.scores)
     if indices is None and scores is None:
         return
     selection = Selection(op, op.k.value.data, format_, indices, scores)
@@ -42,16 +41,12 @@ def lower_topk(task: Task, op: TopkOp, number: int) -> None:
 
 def lower_select(task: Task, op: SelectOp, number: int) -> None:
     """The launches of an mp.select."""
-    indices, overflow = (task.buffers[value] if _used(value) else None for value in (op.indices, op.overflow))
+    indices, overflow = task.buffers.get(op.indices), task.buffers.get(op.overflow)
     if indices is None and overflow is None:
         return
     format_ = key_format(op.yielded.value.type)
     selection = Selection(op, op.capacity.value.data, format_, indices, overflow=overflow)
     _choose(task, _with_keys(task, selection, number))
-
-
-def _used(value: SSAValue) -> bool:
-    return value.first_use is not None
 
 
 def _with_keys(task: Task, selection: Selection, number: int) -> Selection:

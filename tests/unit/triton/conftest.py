@@ -119,7 +119,7 @@ class Machine:
         ]
         name = self.task.sym_name.data
         launches = [op for op in self.lowered.module.ops if isinstance(op, KernelLaunch) and op.task.data == name]
-        scratch = [allocated(item) for item in launches[0].scratch]
+        scratch = [allocated(item) for item in launches[0].scratch] if launches else []
         held = {
             "operand": [
                 tensor(item) if isinstance(item, np.ndarray) else {k: tensor(v) for k, v in _parts(item).items()}
@@ -155,3 +155,9 @@ class Machine:
 def machine(tmp_path: Path) -> Any:
     """`machine(text)`: lowered and ready to run."""
     return lambda text: Machine(lower(text), tmp_path)
+
+
+@pytest.fixture(name="lower")
+def lower_fixture() -> Any:
+    """`lower(text)`: lowered and printed."""
+    return lower
