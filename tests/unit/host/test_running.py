@@ -3,6 +3,8 @@ the interpreter, the FPGA's in C simulation."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,27 @@ def test_capacities_and_lengths_build_nothing_anew(program: Any, monkeypatch: py
         state = program.new_state(B=rows, T=tokens)
         state.set_lengths(T=tokens - 1)
         assert program.decode(state, x=x, W=WEIGHT)["s"].shape == (2, tokens)
+
+
+def test_as_a_script_it_says_what_its_kernels_run_on(program: Any) -> None:
+    script = program.directory / "host" / "tiny_host.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--mode", "emulation"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["fpga: c-simulation", "gpu: triton-interpreter"]
+    bare = subprocess.run(
+        [sys.executable, str(script), "--mode", "hardware"], capture_output=True, text=True, check=False
+    )
+    assert bare.returncode == 1 and "DeviceMissingError" in bare.stderr
+
+
+def test_read_only_inputs_are_taken_without_a_warning(program: Any, recwarn: pytest.WarningsRecorder) -> None:
+    x = np.broadcast_to(np.ones(4, np.float32), (2, 4))
+    weight = WEIGHT.copy()
+    weight.flags.writeable = False
+    program.decode(program.new_state(B=2, T=2), x=x, W=weight)
+    assert not [item for item in recwarn if issubclass(item.category, UserWarning)]
 
 
 def test_a_directory_without_a_program(tmp_path: Path) -> None:
