@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,13 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> HostProgram:
     return compiled(tmp_path_factory.mktemp("bm25") / "out", {})
 
 
+def test_scan_and_selection_are_placed_on_the_fpga(program: HostProgram) -> None:
+    report = json.loads((program.directory / "report.json").read_text())
+    placed = {stage["stage"]: stage["device"] for stage in report["stages"]}
+    assert placed == {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga"}
+    assert set(program.backends) == {"gpu", "fpga"}
+
+
 @pytest.mark.parametrize("calls", [[0], [1], [0, 3, 0], [64, 1, 65], [1000, 2]], ids=str)
 @pytest.mark.parametrize("rows", [1, 3])
 def test_calls(program: HostProgram, calls: list[int], rows: int) -> None:
@@ -39,7 +47,6 @@ def test_equal_documents_go_by_number(program: HostProgram) -> None:
     assert outputs["picked"].tolist() == [[1, 4, 7, 10, 13]]
 
 
-@pytest.mark.full
 def test_a_hundred_calls(program: HostProgram) -> None:
     session = ProgramSession(program, {"N": 200}, {"N": 0})
     bm25_drive.drive(session, np.random.default_rng(3), [2] * 100, rows=2)

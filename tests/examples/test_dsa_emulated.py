@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,12 @@ PATH = "examples/dsa/dsa.mp"
 LENGTHS = ([0], [1], [63, 64, 65], [1000], [0, 1000, 7])
 
 
+# What an FPGA's memory channels hold bounds the sizes that all stages can be compiled for.
+SHORT = {**dsa_drive.DIMS, "B": 4, "T": 4096}
+
+
 def compiled(out: Path, pins: dict[str, str]) -> HostProgram:
-    compile_to(PATH, out, dsa_drive.DIMS, pins=pins)
+    compile_to(PATH, out, SHORT if pins else dsa_drive.DIMS, pins=pins)
     return load_program(out, "emulation")
 
 
@@ -32,10 +37,11 @@ def started(program: HostProgram, case: dsa_drive.Case, capacity: int) -> Progra
     return session
 
 
-def test_scan_and_selection_run_on_the_fpga(program: HostProgram) -> None:
+def test_scan_and_selection_are_placed_on_the_fpga(program: HostProgram) -> None:
+    report = json.loads((program.directory / "report.json").read_text())
+    placed = {stage["stage"]: stage["device"] for stage in report["stages"]}
+    assert placed == {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"}
     assert set(program.backends) == {"gpu", "fpga"}
-    report = (program.directory / "report.json").read_text()
-    assert '"retrieve"' in report
 
 
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
@@ -59,12 +65,12 @@ def test_nan_and_infinite_scores(program: HostProgram) -> None:
     dsa_drive.drive(started(program, case, 91), case, rng, steps=1)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("seed", range(4))
-def test_a_hundred_steps_from_an_empty_memory(program: HostProgram, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    case = dsa_drive.draw_case(rng, [0, 0])
-    dsa_drive.drive(started(program, case, 100), case, rng, steps=100)
+@pytest.mark.parametrize("lengths", [[0], pytest.param([0, 0, 30], marks=pytest.mark.full)], ids=str)
+def test_a_hundred_steps(program: HostProgram, lengths: list[int]) -> None:
+    rng = np.random.default_rng(len(lengths))
+    case = dsa_drive.draw_case(rng, lengths)
+    capacity = max(lengths) + 100
+    dsa_drive.drive(started(program, case, capacity), case, rng, steps=100)
 
 
 @pytest.mark.parametrize("kind", ["gpu", "fpga"])
