@@ -141,7 +141,9 @@ class _Streaming:
         name = streamed.tensor.name_hint or "rows"
         per_row = prod(views[0].steps) if views[0].steps else 1
         for number, channel in enumerate(channels):
-            stream = self.stream(body, self._numbered(f"{name}_words", number), views[0].element, per_row)
+            stream = self.stream(
+                body, self._numbered(f"{name}_words", number), fpga.value_type(views[0].element), per_row
+            )
             channel.words[streamed.tensor] = stream
         if len(views) == self.count:
             for view, channel in zip(views, channels, strict=True):

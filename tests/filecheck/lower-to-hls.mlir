@@ -1,4 +1,5 @@
 // RUN: hetc-opt -p lower-to-hls %s | filecheck %s
+// RUN: hetc-opt -p lower-to-hls %s | hetc-opt | filecheck %s
 
 // CHECK: fpga.kernel @scan task "scan"
 // CHECK-SAME: #task.argument<"operand", #builtin.int<1>, "">

@@ -244,3 +244,9 @@ def bench_of_sources(csim_cache):
 def one_kernel_of():
     """A pipeline as text, and a plan -> the lowered module."""
     return one_kernel
+
+
+@pytest.fixture(scope="session")
+def bench_of_modules(csim_cache):
+    """Lowered modules -> Bench."""
+    return Bench.of_modules
