@@ -90,13 +90,14 @@ class Launch:
             if index is free[0]:
                 number = rest
             else:
-                count = self._programs(entry)
+                count = self.programs_of(entry)
                 number = builder.add(arith.RemSIOp(rest, count))
                 rest = builder.add(arith.DivSIOp(rest, count))
             starts[index] = builder.multiply(number, size)
         return starts, grid
 
-    def _programs(self, entry: GridAttr) -> SSAValue:
+    def programs_of(self, entry: GridAttr) -> SSAValue:
+        """How many programs run along one index."""
         extent, size = entry.size, entry.tile.data
         if isinstance(extent, int):
             return self.builder.constant(-(-extent // size))
