@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,11 @@ LENGTHS = ([0], [1], [63, 64, 65], [1000], [0, 1000, 7])
 
 
 # What an FPGA's memory channels hold bounds the sizes that all stages can be compiled for.
-SHORT = {**dsa_drive.DIMS, "B": 4, "T": 4096}
+DIMS = {**dsa_drive.DIMS, "B": 4, "T": 4096}
 
 
 def compiled(out: Path, pins: dict[str, str]) -> HostProgram:
-    compile_to(PATH, out, SHORT if pins else dsa_drive.DIMS, pins=pins)
+    compile_to(PATH, out, DIMS, pins=pins)
     return load_program(out, "emulation")
 
 
@@ -37,15 +36,9 @@ def started(program: HostProgram, case: dsa_drive.Case, capacity: int) -> Progra
     return session
 
 
-def test_scan_and_selection_are_placed_on_the_fpga(program: HostProgram) -> None:
-    report = json.loads((program.directory / "report.json").read_text())
-    placed = {stage["stage"]: stage["device"] for stage in report["stages"]}
-    assert placed == {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"}
-    assert set(program.backends) == {"gpu", "fpga"}
-
-
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
 def test_steps(program: HostProgram, lengths: list[int]) -> None:
+    assert set(program.backends) == {"gpu", "fpga"}
     rng = np.random.default_rng([1, *lengths])
     case = dsa_drive.draw_case(rng, lengths)
     dsa_drive.drive(started(program, case, max(lengths) + 2), case, rng, steps=2)

@@ -62,14 +62,14 @@ def test_words_that_no_passage_has_are_said(search: ModuleType, tmp_path: Path) 
 
 @pytest.mark.parametrize("arguments", [[], ["-k", "0", "x"], ["-k", "17", "x"], ["--mode", "x", "y"]])
 def test_wrong_usage_is_said_in_a_line(arguments: list[str]) -> None:
-    run = subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert "Traceback" not in run.stderr and run.stderr.splitlines()[-1].startswith("search.py: error:")
 
 
 @pytest.mark.full
 def test_the_whole_library_from_the_command_line(tmp_path: Path) -> None:
-    command = [sys.executable, SCRIPT, "-k", "2", "--mode", "emulation", "create a temporary directory"]
+    command = [sys.executable, str(SCRIPT), "-k", "2", "--mode", "emulation", "create a temporary directory"]
     environment = {**os.environ, "HETC_CACHE_DIR": str(tmp_path)}
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert run.returncode == 0, run.stderr
