@@ -115,6 +115,26 @@ def test_read_only_inputs_are_taken_without_a_warning(program: Any, recwarn: pyt
     assert not [item for item in recwarn if issubclass(item.category, UserWarning)]
 
 
+def test_two_kernels_that_want_one_memory_in_different_layouts(tmp_path: Path) -> None:
+    """The second kernel reads a copy in its own layout, to which only the new rows move."""
+    start, stop = STRIPED.index("%s = task.kernel"), STRIPED.index('mp.commit "keys"')
+    second = TEXT[TEXT.index("%s = task.kernel") : TEXT.index('mp.commit "keys"')]
+    second = second.replace("%s =", "%s2 =").replace("@scan", "@scan_again")
+    text = STRIPED[:start] + STRIPED[start:stop] + second + STRIPED[stop:]
+    text = text.replace('mp.output "s",', 'mp.output "s2", %s2 as f32 : !mp.tensor<[B, T], f32>\n mp.output "s",')
+    write_program(text, tmp_path)
+    program = load_program(tmp_path, "emulation")
+    moved: list[int] = []
+    program.on_transfer = lambda item: moved.append(item.bytes_moved) if item.tensor == "keys" else None
+    state = program.new_state(B=2, T=9)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        outputs = program.step("decode")(state, x=rng.integers(-3, 4, (2, 4)).astype(np.float32), W=WEIGHT)
+        np.testing.assert_array_equal(outputs["s"].numpy(), outputs["s2"].numpy())
+        assert outputs["s"].abs().sum() > 0
+    assert moved == [2 * 4 * 4] * 5
+
+
 def test_a_directory_without_a_program(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match="no host program"):
         load_program(tmp_path)
