@@ -39,7 +39,7 @@ _TREE = {"sum": "add", "prod": "mul", "max": "cmp", "min": "cmp"}
 MEMORY_LATENCY_CYCLES = 2  # a registered read of block RAM
 BANK_PORTS = 2  # block RAM and URAM have two
 # A push into a queue compares and moves in one cycle; a heap walks its levels.
-QUEUE_INTERVAL = {"register": 1}
+ONE_CYCLE_QUEUES = ("register",)
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,11 @@ def is_innermost(loop: fpga.LoopOp) -> bool:
             continue  # laid out side by side
         if isinstance(op, fpga.LoopOp | fpga.LowerBoundOp | fpga.ArrangeOp | fpga.ProcessOp | fpga.DataflowOp):
             return False
-        if isinstance(op, fpga.PushOp) and op.queue.type.kind.data not in QUEUE_INTERVAL:  # type: ignore[union-attr]
-            return False
+        if isinstance(op, fpga.PushOp):
+            type_ = op.queue.type
+            assert isinstance(type_, fpga.QueueType)
+            if type_.kind.data not in ONE_CYCLE_QUEUES:
+                return False
     return True
 
 

@@ -109,10 +109,14 @@ class Interface:
     def prune(self) -> None:
         """Drop arguments without a use, set each port's access, and give ports their memory channels."""
         for local in [value for name, value in self.capacities.items() if name.endswith("/stripes")]:
-            if not local.has_one_use() and not list(local.uses):
-                for op in (local.owner, local.owner.lhs.owner):  # type: ignore[union-attr]
-                    op.detach()
-                    op.erase()
+            if not list(local.uses):
+                rounded_up = local.owner
+                assert isinstance(rounded_up, arith.FloorDivSIOp)
+                raised = rounded_up.lhs.owner
+                assert isinstance(raised, arith.AddiOp)
+                for unused in (rounded_up, raised):
+                    unused.detach()
+                    unused.erase()
         kept = [(op, argument) for op, argument in zip(self.declared, self.arguments, strict=True) if _used(op)]
         for op in self.declared:
             if not _used(op):

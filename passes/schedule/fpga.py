@@ -256,10 +256,10 @@ class _Estimator:
         reads = sum(cost.reads.values())
         interval = max(cost.cycles, max(cost.reads.values(), default=1))
         self.parts.append((elements * (interval if cost.cycles == 0 else interval + cost.latency), 0.0))
-        moved = sum(
-            count * storage_bits(tensor.type.element) / 8  # type: ignore[attr-defined]
-            for tensor, count in cost.reads.items()
-        )
+        moved = 0.0
+        for tensor, count in cost.reads.items():
+            assert isinstance(tensor.type, TensorType)
+            moved += count * storage_bits(tensor.type.element) / 8
         self.bytes_moved += elements * moved if reads else 0.0
         self.operations += elements * cost.operations
         self.operators.update(cost.operators)
@@ -278,7 +278,7 @@ class _Estimator:
         # In random order the n-th score is among the best K with probability K / n.
         kept = min(rows, capacity * (1 + log(max(rows / capacity, 1.0))))
         steps = 4 * ceil(log2(capacity))
-        ordered = isinstance(op, SelectOp) or op.order.data != "any"
+        ordered = 1 if isinstance(op, SelectOp) or op.order.data != "any" else 0
         merges = channels * capacity if channels > 1 else 0
         self.parts.append((outer * (drain + steps * (kept / channels + merges + capacity * ordered)), 0.0))
         self._memory(capacity * 64 * (channels + (channels > 1)))

@@ -1,4 +1,4 @@
-"""Random programs with every statement in FPGA kernels: each kernel gets the oracle's operands and must give its results.
+"""Random programs in FPGA kernels: each kernel gets the oracle's operands and must give its results.
 
 Many kernels share one library, since each start of the C++ compiler costs over a second.
 """
