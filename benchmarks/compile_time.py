@@ -2,8 +2,9 @@
 
     python benchmarks/compile_time.py [--runs 5] [--json]
 
-Measured: `hetc check` and `hetc compile` of an example at its full size, and of generated pipelines of about 250 and 500
-statements, whose ratio shows how compiling grows. The processes are started cold (imports included), as a user's are. On two cores the whole takes some minutes.
+Measured: `hetc check` and `hetc compile` of an example at its full size, and of generated pipelines of about 250
+and 500 statements, whose ratio shows how compiling grows. Processes are started cold (imports included), as a user's
+are. On two cores the whole takes some minutes.
 """
 
 from __future__ import annotations
