@@ -123,7 +123,7 @@ class Chooser:
         """The key of the last entry taken, and how many of its equals are; the absent key where all fit."""
         builder, format_ = self.builder, self.selection.format
         remaining = builder.constant(self.selection.count)
-        prefix = builder.constant(0, format_.element)
+        prefix: SSAValue | None = None
         for shift in range(format_.bits - 8, -1, -8):
             counts = self._histogram(prefix, shift)
             bins = builder.add(tile.RangeOp((2 * _BINS,), 0))
@@ -137,20 +137,27 @@ class Chooser:
             better = builder.add(tile.ReduceOp("sum", builder.where(at, above, 0), 0))
             remaining = named(builder.binary(arith.SubiOp, remaining, better), "remaining")
             digit = builder.cast(chosen, format_.element)
-            prefix = builder.binary(arith.OrIOp, builder.binary(arith.ShLIOp, prefix, 8), digit)
+            if prefix is not None:
+                digit = builder.binary(arith.OrIOp, builder.binary(arith.ShLIOp, prefix, 8), digit)
+            prefix = digit
+        assert prefix is not None
         threshold = builder.binary(arith.XOrIOp, prefix, format_.bias) if format_.bias else prefix
         return named(threshold, "threshold"), remaining
 
-    def _histogram(self, prefix: SSAValue, shift: int) -> SSAValue:
-        """How often each value of the digit at `shift` occurs among keys whose higher digits are `prefix`."""
+    def _histogram(self, prefix: SSAValue | None, shift: int) -> SSAValue:
+        """How often each value of the digit at `shift` occurs among keys whose higher digits are `prefix`; the first
+        digit has none above it."""
         builder, format_ = self.builder, self.selection.format
 
         def body(start: SSAValue, kept: list[SSAValue]) -> Sequence[SSAValue]:
             _, inside, key = self._tile(start)
             upper = format_.digit(builder, key, shift)
-            same = builder.compare("eq", builder.binary(arith.ShRUIOp, upper, 8), prefix)
+            same = inside
+            if prefix is not None:
+                above = builder.binary(arith.ShRUIOp, upper, 8)
+                same = builder.binary(arith.AndIOp, inside, builder.compare("eq", above, prefix))
             digit = builder.cast(builder.binary(arith.AndIOp, upper, _BINS - 1), i32)
-            digit = builder.where(builder.both(inside, same), digit, _BINS)  # type: ignore[arg-type]
+            digit = builder.where(same, digit, _BINS)
             counts = builder.add(tile.HistogramOp(builder.broadcast(digit, self.shape), 2 * _BINS))
             return [builder.binary(arith.AddiOp, kept[0], counts)]
 

@@ -90,10 +90,12 @@ class Launch:
             if index is free[0]:
                 number = rest
             else:
-                count = self.programs_of(entry)
+                count = named(self.programs_of(entry), f"{index.name_hint}_programs")
                 number = builder.add(arith.RemSIOp(rest, count))
                 rest = builder.add(arith.DivSIOp(rest, count))
             starts[index] = builder.multiply(number, size)
+            if size > 1:
+                named(starts[index], f"{index.name_hint}_start")
         return starts, grid
 
     def programs_of(self, entry: GridAttr) -> SSAValue:

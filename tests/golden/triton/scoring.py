@@ -25,25 +25,24 @@ def decode_e4m3(code, kind: tl.constexpr, native: tl.constexpr):
 @triton.jit(do_not_specialize=["cap_T"])
 def k_0_y(q, w, keys, scale, y, len_B, len_T, cap_T, NATIVE_FP8: tl.constexpr):
     program = tl.program_id(0)
-    value = (cap_T + 63) // 64
-    b = program // value
-    value_2 = program % value * 64
+    t_programs = (cap_T + 63) // 64
+    b = program // t_programs
+    t_start = program % t_programs * 64
     live_B = tl.load(len_B)
-    t = value_2 + tl.arange(0, 64)[:, None, None]
+    t = t_start + tl.arange(0, 64)[:, None, None]
     live_T = tl.load(len_T + b)
-    value_3 = t < live_T
-    if (b < live_B) & (value_2 < live_T):
+    in_t = t < live_T
+    if (b < live_B) & (t_start < live_T):
         h = tl.arange(0, 64)[None, :, None]
-        total = tl.full((64, 64), tl.full((), 0.0, tl.float32), tl.float32)
+        total = tl.full((64, 64), 0.0, tl.float32)
         for d_start in range(0, 128, 64):
             d = d_start + tl.arange(0, 64)[None, None, :]
             q_2 = tl.load(q + (b * 64 + h) * 128 + d)
-            value_4 = (b.to(tl.int64) * cap_T.to(tl.int64) + t.to(tl.int64)) * 128 + d.to(tl.int64)
-            keys_2 = tl.load(keys + value_4, mask=value_3, other=0)
-            value_5 = tl.reshape(decode_e4m3(keys_2, tl.bfloat16, NATIVE_FP8), (64, 64))
-            value_6 = tl.dot(tl.reshape(q_2, (64, 64)), tl.permute(value_5, (1, 0)), total)
-            total = value_6
+            value = (b.to(tl.int64) * cap_T.to(tl.int64) + t.to(tl.int64)) * 128 + d.to(tl.int64)
+            keys_2 = tl.load(keys + value, mask=in_t, other=0)
+            value_2 = tl.reshape(decode_e4m3(keys_2, tl.bfloat16, NATIVE_FP8), (64, 64))
+            total = tl.dot(tl.reshape(q_2, (64, 64)), tl.permute(value_2, (1, 0)), total)
         r = nan_maximum(tl.reshape(tl.permute(total, (1, 0)), (64, 64, 1)), tl.full((), 0.0, tl.float32))
         w_2 = tl.load(w + b * 64 + h)
-        scale_2 = tl.load(scale + b * cap_T + t, mask=value_3, other=0.0)
-        tl.store(y + b * cap_T + t, tl.sum(w_2 * r, 1, keep_dims=True) * scale_2, mask=value_3)
+        scale_2 = tl.load(scale + b * cap_T + t, mask=in_t, other=0.0)
+        tl.store(y + b * cap_T + t, tl.sum(w_2 * r, 1, keep_dims=True) * scale_2, mask=in_t)
