@@ -161,3 +161,15 @@ def machine(tmp_path: Path) -> Any:
 def lower_fixture() -> Any:
     """`lower(text)`: lowered and printed."""
     return lower
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Any:
+    """`machines(module)`: of a placed module, a machine for each task kernel by its name."""
+
+    def make(module: ModuleOp) -> dict[str, Machine]:
+        names = [op.sym_name.data for op in module.walk() if isinstance(op, KernelOp)]
+        lowered = lower_module(module)
+        return {name: Machine(lowered, tmp_path, name) for name in names}
+
+    return make
