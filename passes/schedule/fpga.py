@@ -13,7 +13,16 @@ from math import ceil, log, log2, prod
 
 from xdsl.ir import Operation, SSAValue
 
-from hetc.dialects.mp import ComputeOp, ConstantOp, RangedOp, SelectOp, TensorType, TopkOp, extent_key, storage_bits
+from hetc.dialects.mp import (
+    ComputeOp,
+    ConstantOp,
+    RangedOp,
+    SelectOp,
+    TensorType,
+    TopkOp,
+    extent_key,
+    storage_bits,
+)
 from hetc.dialects.task import KernelOp
 from hetc.passes.lower_hls.initiation import Latencies
 from hetc.passes.lower_hls.lanes import assign_lanes
@@ -23,11 +32,9 @@ from hetc.passes.lower_hls.scan import Scan
 from hetc.passes.lower_hls.sparse_scan import SparseScan
 from hetc.passes.lower_hls.words import lanes_of_row
 from hetc.passes.schedule.fpga_cost import Cost, CostModel, price
+from hetc.passes.schedule.fpga_plans import plans
 from hetc.passes.schedule.model import Refused, Schedule
 from hetc.platforms.fpga import BRAM36_BYTES, URAM_BYTES, Fpga
-
-STRIPES = (1, 2, 4, 8, 12)
-LANES = (16, 32, 64, 128, 256, 512, 1024)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ def schedule(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> Schedul
             raise Refused(f"{op.name} has no form on an FPGA", op)
     fitting: list[Estimate] = []
     short = ""
-    for plan in _plans(kernel, statements, base, device):
+    for plan in plans(kernel, statements, base, device):
         estimate = _Estimator(kernel, statements, device, dims, plan).run()
         lacking = _lacking(device, estimate, kernel, dims)
         if lacking:
@@ -91,33 +98,6 @@ def _as_schedule(best: Estimate, device: Fpga) -> Schedule:
         launch_us=launch,
         notes=best.notes,
     )
-
-
-def _plans(kernel: KernelOp, statements: list[Operation], base: FpgaPlan, device: Fpga) -> list[FpgaPlan]:
-    """The grid of plans. Only operands that one scan reads, in one way, are striped."""
-    striped = stripable(kernel, statements, base)
-    ports = len(kernel.block.args) + len(kernel.returned.values) + 4
-    most = max(1, int((device.ports.max_bundles - ports) // max(len(striped), 1)))
-    choices = [count for count in STRIPES if count <= most] if striped else [1]
-    return [
-        replace(base, stripes=count, striped=striped if count > 1 else (), lanes=lanes)
-        for count in choices
-        for lanes in LANES
-    ]
-
-
-def stripable(kernel: KernelOp, statements: list[Operation], plan: FpgaPlan) -> tuple[int, ...]:
-    """The task operands that a single scan streams and nothing else reads; none if a scan also reads at random."""
-    scans = [scan for scan in find_scans(statements, plan).values() if isinstance(scan, Scan)]
-    if len(scans) != 1 or scans[0].direct:
-        return ()
-    arguments = list(kernel.block.args)
-    found = []
-    for item in scans[0].streamed:
-        reads = [use.operation for use in item.tensor.uses]
-        if item.tensor in arguments and all(op.name == "mp.read" for op in reads):
-            found.append(arguments.index(item.tensor))  # type: ignore[arg-type]
-    return tuple(sorted(found)) if len(found) == len(scans[0].streamed) else ()
 
 
 def _lacking(device: Fpga, estimate: Estimate, kernel: KernelOp, dims: Mapping[str, int]) -> str:
