@@ -14,8 +14,19 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import Float32Type, i64
 from xdsl.ir import Block, Operation, SSAValue
 
-from hetc.dialects.mp import ComputeOp, DimSizeOp, ReadOp, ReadStoredOp, ReduceOp, YieldOp, extent_key
+from hetc.dialects.mp import (
+    ComputeOp,
+    DimSizeOp,
+    ReadOp,
+    ReadStoredOp,
+    ReduceOp,
+    SparseAttr,
+    TensorType,
+    YieldOp,
+    extent_key,
+)
 from hetc.passes.lower_hls.initiation import FLOAT_OPERATORS, INTEGER_OPERATORS, Latencies
+from hetc.passes.lower_hls.reductions import stored_only
 from hetc.platforms.fpga import Fpga, Operator
 
 OperatorKey = tuple[str, str]
@@ -80,8 +91,20 @@ class CostModel:
             total.operators[key] += 1
             total.latency += self.latencies.operator(*key)
 
+    def _trips(self, op: ReduceOp) -> int:
+        """Iterations: the extent, or the entries of an average row where only those are visited."""
+        extent = self.extent(extent_key(op.range.extent))
+        entries = stored_only(op)
+        if entries is None:
+            return extent
+        type_ = entries.tensor.type
+        assert isinstance(type_, TensorType)
+        storage = type_.storage
+        rows = max(self.extent(type_.shape[0]), 1)
+        return min(extent, ceil(storage.stored_bound.data / rows)) if isinstance(storage, SparseAttr) else extent
+
     def _reduce(self, op: ReduceOp, total: Cost) -> None:
-        trips = self.extent(extent_key(op.range.extent))
+        trips = self._trips(op)
         lanes = self.lanes.get(op, 1)
         inner = self.of_block(op.body.block)
         is_float = isinstance(op.yielded.value.type, Float32Type)
