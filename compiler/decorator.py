@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from hetc.compiler.embedding.source import function_source
+from hetc.compiler.embedding.source import OPTIONS, function_source
 from hetc.compiler.presentation import Explanation, Inspection
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not
     from hetc.compiler.frontend import ast
     from hetc.runtime.program import HostProgram
     from hetc.runtime.state import State
-
-_CHANGEABLE = ("platform", "policy", "pins", "dims", "estimate")
 
 
 class HeteroPipeline:
@@ -59,9 +57,9 @@ class HeteroPipeline:
 
         Mappings are added to those given before. The pipeline itself stays as it is."""
         for name in changes:
-            if name not in _CHANGEABLE:
-                guess = suggest(name, _CHANGEABLE)
-                help = f"did you mean `{guess}`?" if guess else f"the options are {', '.join(_CHANGEABLE)}"
+            if name not in OPTIONS:
+                guess = suggest(name, OPTIONS)
+                help = f"did you mean `{guess}`?" if guess else f"the options are {', '.join(OPTIONS)}"
                 raise DiagnosticError(Diagnostic("error", "HET410", f"no option `{name}`", help=help), EXIT_USAGE)
         merged = dict(self._given)
         for name, value in changes.items():
