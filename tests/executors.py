@@ -34,8 +34,9 @@ def rounded(values: ArrayLike, dtype: str) -> np.ndarray:
 
 
 class Session(ABC):
-    """A state of one pipeline, and its step."""
+    """A state of one pipeline, and the step that `call` calls: the first unless `step` is set to another."""
 
+    step: str
     lengths: dict[str, np.ndarray]
 
     @abstractmethod
@@ -57,7 +58,7 @@ class OracleSession(Session):
     def __init__(self, module: ModuleOp, capacities: Dims, lengths: Mapping[str, Any], strict: bool = False):
         self.module, self.strict = module, strict
         self.pipeline: PipelineOp = pipeline_of(module)
-        (self.step,) = self.pipeline.steps
+        self.step = next(iter(self.pipeline.steps))
         self.capacities = dict(capacities)
         self.lengths = {name: np.atleast_1d(np.asarray(value)) for name, value in lengths.items()}
         self.memories: dict[str, Any] = {}
@@ -80,6 +81,8 @@ class OracleSession(Session):
     def call(self, **tensors: np.ndarray) -> dict[str, np.ndarray]:
         extents = {name: value for name, value in _extents(self.pipeline, tensors).items() if name not in self.lengths}
         during: dict[str, int | np.ndarray] = dict(extents)
+        for name, value in self.lengths.items():
+            during[name] = value if self.pipeline.dims[name].per is not None else int(value[0])
         for name, size in self.pipeline.steps[self.step].grows.data.items():
             rows = extents[size.symbol.data] if isinstance(size, DimAttr) else cast(IntegerAttr, size).value.data
             grown = self.lengths[name] + rows
@@ -109,7 +112,7 @@ class ProgramSession(Session):
     def __init__(self, program: Any, capacities: Dims, lengths: Mapping[str, Any]):
         self.program = program
         self.specification = program.PIPELINE
-        (self.step,) = self.specification.steps
+        self.step = next(iter(self.specification.steps))
         self.state = program.new_state(**capacities)
         self.state.set_lengths(**lengths)
 

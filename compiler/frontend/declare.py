@@ -105,9 +105,9 @@ def _initial(item: ast.Declaration, type_: TensorType, environment: Environment)
     return value
 
 
-def declare_growth(pipeline: ast.Pipeline, environment: Environment) -> None:
+def declare_growth(step: ast.Step, environment: Environment) -> None:
     """Fills `environment.growth`: how many rows the step appends along each growing dim."""
-    for growth in pipeline.grows:
+    for growth in step.grows:
         try:
             environment.growth[growth.dim.name] = _growth(growth, environment)
         except Refused:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.concat import expand_concat
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_irregular import IrregularEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Refused, Tensor
 from hetc.compiler.frontend.extents import StatementExtents, constraints_of
 from hetc.compiler.frontend.hoist import Hoister
+from hetc.compiler.frontend.inline import Inliner
 from hetc.diagnostics import Related
 
 # Repetitions are unrolled: what a loop of the target could not hold is refused here.
@@ -22,8 +24,9 @@ MAX_REPEATED_STATEMENTS = 1_000
 class StatementEmitter:
     """Emits the statements of a step, one at a time, each whole or not at all."""
 
-    def __init__(self, step: StepEmitter):
+    def __init__(self, step: StepEmitter, inliner: Inliner):
         self.step = step
+        self.inliner = inliner
         self.environment = step.environment
         self.irregular = IrregularEmitter(step)
         self._repeated = 0
@@ -33,8 +36,18 @@ class StatementEmitter:
         if isinstance(statement, ast.Repeat):
             self._repeat(statement)
             return
+        if isinstance(statement, ast.Inlined):
+            self._inlined(statement)
+            return
+        if isinstance(statement, ast.When | ast.Loop):
+            word = "when" if isinstance(statement, ast.When) else "for"
+            self.environment.refuse("HET301", f"`{word}` is not supported yet", statement.span)
+            return
         try:
-            if isinstance(statement, ast.Effect):
+            expanded = self.inliner.expand(statement, self.environment)
+            if expanded is not None:
+                self.emit(expanded)
+            elif isinstance(statement, ast.Effect):
                 self.irregular.effect(statement)
             else:
                 self._define(statement)
@@ -48,6 +61,10 @@ class StatementEmitter:
         environment = self.environment
         for target in statement.targets:
             self._check_target(target)
+        if statement.operator == "is":
+            self._alias(statement)
+            return
+        statement = expand_concat(statement, environment)
         value = statement.value if statement.operator == "=" else self._augmented(statement)
         function = value.function if isinstance(value, ast.Call) and value.indices else ""
         if function in ("topk", "select", "quantize"):
@@ -59,6 +76,27 @@ class StatementEmitter:
             help = "only topk and quantize give two results"
             raise environment.refuse("HET108", message, statement.span, help=help)
         self._plain(statement.targets[0], value, statement)
+
+    def _inlined(self, statement: ast.Inlined) -> None:
+        """What a call became; errors in it point at the call."""
+        self.environment.calls.append(statement)
+        try:
+            for inner in statement.statements:
+                self.emit(inner)
+        finally:
+            self.environment.calls.pop()
+
+    def _alias(self, statement: ast.Define) -> None:
+        """`y = f(x)`, where the function gives a whole tensor: another name of it."""
+        target, value = statement.targets[0], statement.value
+        assert isinstance(value, ast.Name)
+        if target.name in self.environment.declared:
+            message = f"the update of the memory `{target.name}` needs its indices"
+            help = "give the result a name first, then write it element by element"
+            raise self.environment.refuse("HET201", message, target.span, help=help)
+        tensor = self.environment.tensor(value.name, value.span)
+        self.step.define(target.name, target.name_span, tensor.value)
+        self.environment.tensors[target.name].constant = tensor.constant
 
     def _repeat(self, statement: ast.Repeat) -> None:
         """Emits the block as often as it says; a name that it defines again carries over."""

@@ -42,8 +42,9 @@ class StepEmitter:
         op.location = location_of(span)
         if self.stage:
             op.attributes["stage"] = StringAttr(self.stage)
-        if name is not None and not name.startswith("%"):
-            op.results[0].name_hint = name
+        # `%function.call.name` is what a function defined, `%kind.number` has no name in the program.
+        if name is not None and (not name.startswith("%") or name.count(".") == 2):
+            op.results[0].name_hint = name.rsplit(".", 1)[-1]
         self.block.add_op(op)
         return op
 
@@ -128,7 +129,7 @@ class StepEmitter:
         producer.erase()
         return replaced.results[0]
 
-    def define(self, name: str, span: Span, value: SSAValue) -> None:
+    def define(self, name: str, span: Span, value: SSAValue | None) -> None:
         """Makes `name` stand for `value` from here on."""
         declared = self.environment.declared.get(name)
         self.environment.tensors[name] = Tensor(name, span, value, declared=declared)
