@@ -2,8 +2,9 @@
 
     python benchmarks/compile_time.py [--runs 5] [--json]
 
-Measured: `hetc check` and `hetc compile` of an example at its full size, and of generated pipelines of 250 and 500
-statements, whose ratio shows how compiling grows. The processes are started cold (imports included), as a user's are.
+Measured: `hetc check` and `hetc compile` of an example at its full size, and of generated pipelines of about 250
+and 500 statements, whose ratio shows how compiling grows. Processes are started cold (imports included), as a user's
+are. On two cores the whole takes some minutes.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ class Measurement:
 
 
 def measure(name: str, arguments: list[str], runs: int) -> Measurement:
-    """Run `hetc ARGUMENTS` `runs` times after one that warms the disk. Raises RuntimeError where it fails."""
+    """Run `hetc ARGUMENTS` `runs` times. Raises RuntimeError where it fails."""
+    print(f"{name} ...", file=sys.stderr)
     command = [sys.executable, "-c", "from hetc.compiler.cli import main; main()", *arguments]
-    results = [_run(command) for _ in range(runs + 1)][1:]
+    results = [_run(command) for _ in range(runs)]
     times = [seconds for seconds, _ in results]
     return Measurement(name, statistics.median(times), min(times), max(times), max(peak for _, peak in results))
 
@@ -99,6 +101,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     example, dims = str(EXAMPLE / "dsa.mp"), str(EXAMPLE / "paper.toml")
+    _run([sys.executable, "-c", "from hetc.compiler.cli import main; main()", "check", example])  # warms the disk
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         out = str(folder / "out")

@@ -16,7 +16,8 @@ from typing import Any
 from xdsl.dialects.builtin import FileLineColLoc, ModuleOp
 from xdsl.ir import Operation
 
-from hetc.compiler.frontend import compile_source
+from hetc.compiler.embedding.read import parse_source
+from hetc.compiler.frontend import compile_pipeline
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import kernel_rows, memory_rows, pipeline_of, stage_rows, transfer_rows
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
@@ -78,8 +79,8 @@ class Compilation:
 
 
 def front_end(source: SourceFile, options: Options) -> ModuleOp:
-    """Parse and check a source file. Raises DiagnosticError with everything that is wrong."""
-    return compile_source(source, options.dims)
+    """Parse and check a source file (of Python: one function). Raises DiagnosticError with everything that is wrong."""
+    return compile_pipeline(parse_source(source), options.dims)[0]
 
 
 def compile_source_file(

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hetc.compiler.table import Table, si, time_text
+from hetc.compiler.table import Table, energy_text, si, time_text
 
 Row = Mapping[str, Any]
 
@@ -42,7 +42,7 @@ def slower_than_best(report: Row) -> str | None:
         return None
     return (
         f"estimate: this placement takes {time_text(placed_us)} a call, everything on the {best} "
-        f"{time_text(alone[best])} ({placed_us / alone[best]:.2g}x); `hetc explain` has the figures"
+        f"{time_text(alone[best])} ({placed_us / alone[best]:,.3g}x); `hetc explain` has the figures"
     )
 
 
@@ -114,7 +114,7 @@ def _cost(estimate: Row | None) -> str:
     if estimate is None:
         return "refused"
     bound = f" ({estimate['bound']})" if estimate.get("bound") else ""
-    return f"{time_text(estimate['time_us'])}, {estimate['energy_mj']:.3g} mJ{bound}"
+    return f"{time_text(estimate['time_us'])}, {energy_text(estimate['energy_mj'])}{bound}"
 
 
 def _reason_lines(stages: Iterable[Row]) -> list[str]:
@@ -139,14 +139,20 @@ def _against(own: Row | None, other: Row) -> str:
     """The losing alternative beside the choice."""
     if "refused" in other:
         return f"it refuses the stage: {other['refused']}"
-    text = f"estimated {time_text(other['time_us'])} and {other['energy_mj']:.3g} mJ"
+    text = f"estimated {time_text(other['time_us'])} and {energy_text(other['energy_mj'])}"
     if own is None or not own["time_us"] or not other["time_us"]:
         return text
-    ratio = other["time_us"] / own["time_us"]
-    compared = f"{ratio:.2g}x the time" if ratio >= 1 else f"{1 / ratio:.2g}x faster, in this estimate"
-    if own["energy_mj"]:
-        compared += f", {other['energy_mj'] / own['energy_mj']:.2g}x the energy"
+    compared = _times(other["time_us"] / own["time_us"], "the time", "faster")
+    if own["energy_mj"] and other["energy_mj"]:
+        compared += f", {_times(other['energy_mj'] / own['energy_mj'], 'the energy', 'less energy')}"
     return f"{text} ({compared}; transfers not counted)"
+
+
+def _times(ratio: float, more: str, less: str) -> str:
+    """`2.4x the time`, or `320x faster`."""
+    factor = ratio if ratio >= 1 else 1 / ratio
+    shown = f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}"
+    return f"{shown}x {more if ratio >= 1 else less}"
 
 
 def _total_lines(report: Row) -> str:
@@ -173,7 +179,7 @@ def _kernel_table(kernels: Iterable[Row]) -> str:
             row["device"],
             ", ".join(row["stages"]),
             time_text(schedule["time_us"]) if schedule else "-",
-            f"{schedule['energy_mj']:.3g} mJ" if schedule else "-",
+            energy_text(schedule["energy_mj"]) if schedule else "-",
             si(schedule["bytes_moved"], "B") if schedule else "-",
             schedule.get("bound", "-"),
             ", ".join(f"{name} {amount:,.4g}" for name, amount in schedule.get("resources", {}).items()) or "-",

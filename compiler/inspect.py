@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hetc.compiler.gpu_builds import MODULE, launches_of
-from hetc.compiler.table import Table, si, time_text
+from hetc.compiler.table import Table, energy_text, si, time_text
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.runtime.triton_compile import KernelBuild, violations
 
@@ -141,7 +141,9 @@ def schedule_lines(kernel: GeneratedKernel) -> str:
     if not schedule:
         return "no schedule is recorded"
     lines = [f"schedule on the {kernel.device} (estimates, not measurements):"]
-    lines.append(f"  time {time_text(schedule['time_us'])}, energy {schedule['energy_mj']:.3g} mJ, {schedule['bound']}")
+    lines.append(
+        f"  time {time_text(schedule['time_us'])}, energy {energy_text(schedule['energy_mj'])}, {schedule['bound']}"
+    )
     for title, key in (("resources", "resources"), ("plan", "plan")):
         entries = schedule.get(key, {})
         if entries:

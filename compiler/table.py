@@ -45,3 +45,10 @@ def time_text(time_us: float) -> str:
     if time_us >= 1e6:
         return f"{time_us / 1e6:.3g} s"
     return f"{time_us / 1e3:.3g} ms" if time_us >= 1e3 else f"{time_us:.3g} us"
+
+
+def energy_text(energy_mj: float) -> str:
+    """An energy given in millijoules, in the unit that reads best."""
+    if energy_mj >= 1e3:
+        return f"{energy_mj / 1e3:,.3g} J" if energy_mj < 1e6 else f"{energy_mj / 1e6:,.3g} kJ"
+    return f"{energy_mj:.3g} mJ" if energy_mj >= 1 else f"{energy_mj * 1e3:.3g} uJ"

@@ -8,6 +8,7 @@ from xdsl.dialects import scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.backends.hls import c_types
+from hetc.backends.hls.declarations import array_pragmas, extents, loop_pragmas, queue_type
 from hetc.backends.hls.expressions import Expression, expression, is_known
 from hetc.backends.hls.names import Names
 from hetc.dialects import fpga
@@ -116,23 +117,10 @@ class FunctionPrinter:
         index = self.declare(block.args[0], op.index.data)
         head = f"for (int {index} = {self.text(op.lower)}; {index} < {self.operand(op.upper)}; ++{index})"
         with self.writer.block(f"{head} {{"):
-            self._loop_pragmas(op)
+            for pragma in loop_pragmas(op, self.text):
+                self.writer.unindented(pragma)
             self.block(block)
             self._carry(op, carried)
-
-    def _loop_pragmas(self, op: fpga.LoopOp) -> None:
-        if op.ii is not None:
-            self.writer.unindented(f"#pragma HLS PIPELINE II={op.ii.value.data}")
-        if op.unroll is not None:
-            factor = op.unroll.value.data
-            self.writer.unindented(f"#pragma HLS UNROLL{f' factor={factor}' if factor else ''}")
-        if op.most is not None and op.unroll is None:
-            self.writer.unindented(f"#pragma HLS LOOP_TRIPCOUNT max={op.most.value.data}")
-        if op.apart is not None:
-            distance = op.apart.value.data
-            said = f"distance={distance} true" if distance else "false"
-            for array in _changed_arrays(op):
-                self.writer.unindented(f"#pragma HLS DEPENDENCE variable={self.text(array)} inter {said}")
 
     def _carry(self, op: fpga.LoopOp, carried: list[str]) -> None:
         """The next iteration's values. Several are computed before any is assigned."""
@@ -198,7 +186,9 @@ class FunctionPrinter:
         assert isinstance(op, fpga.LoadAtOp)
         type_ = op.source.type
         assert isinstance(type_, fpga.PointerType)
-        place = c_types.decode(type_.element, f"{self.text(op.source)}[{self.operand(op.start)} + {self.operand(op.offset)}]")
+        place = c_types.decode(
+            type_.element, f"{self.text(op.source)}[{self.operand(op.start)} + {self.operand(op.offset)}]"
+        )
         self._define_load(op.result, place, op.present, op.source)
 
     def _define_load(self, result: SSAValue, text: str, present: SSAValue | None, source: SSAValue) -> None:
@@ -268,33 +258,13 @@ class FunctionPrinter:
         name = self.declare(op.result, op.sym_name.data)
         type_ = op.result.type
         self.writer.line(f"{c_types.storage(type_.element)} {name}{extents(type_)};")
-        self._array_pragmas(op, name)
-
-    def _array_pragmas(self, op: fpga.ArrayOp, name: str) -> None:
-        if op.memory.data != "register":
-            kind = f"type=ram_2p impl={op.memory.data}"
-            self.writer.unindented(f"#pragma HLS BIND_STORAGE variable={name} {kind}")
-        if op.partition.data == "complete":
-            self.writer.unindented(f"#pragma HLS ARRAY_PARTITION variable={name} complete dim=0")
-        elif op.factors is not None:
-            for dim, (factor, extent) in enumerate(zip(op.factors, op.result.type.extents, strict=True), 1):
-                banks = factor.value.data
-                if banks > 1:
-                    how = f"complete dim={dim}" if banks == extent else f"cyclic factor={banks} dim={dim}"
-                    self.writer.unindented(f"#pragma HLS ARRAY_PARTITION variable={name} {how}")
+        for pragma in array_pragmas(op, name):
+            self.writer.unindented(pragma)
 
     def _queue(self, op: Operation) -> None:
         assert isinstance(op, fpga.QueueOp)
         name = self.declare(op.result, op.sym_name.data)
         self.writer.line(f"{queue_type(op.result.type)} {name};")
-
-
-def queue_type(type: fpga.QueueType) -> str:
-    return f"hetc::{type.kind.data}_queue<{c_types.value(type.score)}, {type.capacity.data}>"
-
-
-def extents(type: fpga.ArrayType) -> str:
-    return "".join(f"[{extent}]" for extent in type.extents)
 
 
 def _outermost(text: str) -> str:
@@ -307,11 +277,3 @@ def _outermost(text: str) -> str:
         if depth == 0:
             return text[1:-1] if place == len(text) - 1 else text
     return text
-
-
-def _changed_arrays(loop: fpga.LoopOp) -> list[SSAValue]:
-    """On-chip arrays that the loop itself (no loop inside it) both loads and stores."""
-    loads = [op.source for op in loop.body.block.ops if isinstance(op, fpga.LoadOp)]
-    stores = [op.source for op in loop.body.block.ops if isinstance(op, fpga.StoreOp)]
-    both = [source for source in stores if any(source is other for other in loads)]
-    return [source for source in dict.fromkeys(both) if isinstance(source.type, fpga.ArrayType)]

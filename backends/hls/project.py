@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
 from hetc.backends.hls.function_printer import FunctionPrinter
 from hetc.backends.hls.kernel_printer import KernelPrinter
 from hetc.backends.hls.names import Names
+from hetc.backends.hls.testbench import testbench
 from hetc.diagnostics import Diagnostic
 from hetc.dialects import fpga
 from hetc.dialects.locations import source_line
@@ -50,9 +51,40 @@ def emit(module: ModuleOp) -> dict[str, str]:
         folder = f"fpga/{name}"
         out[f"{folder}/{name}.cpp"] = printer.source()
         out[f"{folder}/{name}.h"] = printer.header()
+        out[f"{folder}/{name}_tb.cpp"] = testbench(kernel)
+        out[f"{folder}/link.cfg"] = link_configuration(kernel)
+        for template, values in _fixed_files(kernel).items():
+            out[f"{folder}/{template}"] = filled(f"{template}.tmpl", values)
         for header, text in support_headers().items():
             out[f"{folder}/{header}"] = text
     return out
+
+
+def _fixed_files(kernel: fpga.KernelOp) -> dict[str, dict[str, str]]:
+    """Template -> what stands for its @NAMES@. The target is the kernel's own, set when it was lowered."""
+    target = {name: value.data for name, value in kernel.target.data.items() if isinstance(value, StringAttr)}
+    values = {"KERNEL": kernel.sym_name.data, **{name.upper(): text for name, text in target.items()}}
+    return dict.fromkeys(("Makefile", "hls_config.cfg", "run_hls.tcl", "xrt.ini"), values)
+
+
+def filled(template: str, values: dict[str, str]) -> str:
+    """A template's text with @NAME@ replaced."""
+    text = (files("hetc.backends.hls") / "templates" / template).read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+def link_configuration(kernel: fpga.KernelOp) -> str:
+    """link.cfg: one compute unit, and the memory channel of each port."""
+    name = kernel.sym_name.data
+    writer = Writer()
+    writer.line("[connectivity]")
+    writer.line(f"nk={name}:1:{name}_1")
+    for op in kernel.interface:
+        if isinstance(op, fpga.PortOp) and op.bank.value.data >= 0:
+            writer.line(f"sp={name}_1.{op.sym_name.data}:HBM[{op.bank.value.data}]")
+    return writer.text()
 
 
 def support_headers() -> dict[str, str]:

@@ -17,6 +17,16 @@ from hetc.writer import Writer
 
 _LONGEST_INLINE = 60
 _WIDTH = 110
+_KIND_NAMES = {
+    "tile.compare": "holds",
+    "tile.reduce": "reduced",
+    "tile.cumsum": "running",
+    "tile.range": "lane",
+    "tile.where": "chosen",
+    "tile.dot": "product",
+    "tile.histogram": "counts",
+}
+"""Names of values that the program gives none."""
 
 
 class KernelPrinter:
@@ -108,7 +118,10 @@ class KernelPrinter:
         if result.first_use is None:
             return
         text = express(op, self._operands(op), self.use)
-        short = len(text.text) <= _LONGEST_INLINE or isinstance(op, tile.BroadcastOp)
+        use = result.get_user_of_unique_use()
+        # A broadcast is left out where Triton broadcasts itself; what a loop carries gets its name there.
+        anyway = isinstance(op, tile.BroadcastOp) or (isinstance(use, scf.YieldOp) and len(use.operands) == 1)
+        short = anyway or len(text.text) <= _LONGEST_INLINE
         if text.literal or (short and self._is_local(op)):
             self.texts[result] = text
         else:
@@ -123,7 +136,8 @@ class KernelPrinter:
         return not (isinstance(use, scf.YieldOp) and len(use.operands) > 1)
 
     def _assign(self, value: SSAValue, text: Text) -> None:
-        name = self.names.new(value.name_hint)
+        kind = value.owner.name if isinstance(value.owner, Operation) else ""
+        name = self.names.new(value.name_hint or _KIND_NAMES.get(kind))
         self.texts[value] = Text(name)
         self.writer.line(f"{name} = {text.text}")
 

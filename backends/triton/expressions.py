@@ -114,6 +114,8 @@ def _function(name: str, use: Callable[[str], str]) -> str:
 
 def _as_tensors(op: Operation, operands: Sequence[Text]) -> list[Text]:
     """Numbers as Triton scalars where there is no tensor operand to give them a type, or a function needs one."""
+    if isinstance(op, tile.BroadcastOp):
+        return list(operands)
     helper = type(op) in _CALLS and not _CALLS[type(op)].startswith("tl.m")
     typed = not all(item.literal for item in operands) and not helper
     wide = any(element_of(operand.type) == i64 for operand in op.operands)

@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "explain",
     "inspect": "inspect_directory",
     "run": "run",
+    "fmt": "fmt",
     "platform": "platform",
     "doctor": "doctor",
 }

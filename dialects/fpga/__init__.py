@@ -1,37 +1,23 @@
 """The fpga dialect: kernels as processes, FIFOs, ports and on-chip memory, with every decision in attributes.
 
-`structure` holds the frame, `compute` what a process does, `types` the types. An HLS C++ backend only prints it.
+`structure` holds the frame, `onchip` memory on the chip, `control`, `access` and `queues` what a process does,
+`types` the types. An HLS C++ backend only prints it.
 """
 
 from xdsl.ir import Dialect
 
-from hetc.dialects.fpga.compute import (
-    ArrangeOp,
-    EntryOp,
-    LaneOp,
-    LanesOp,
-    LoadAtOp,
-    LoadOp,
-    LoopOp,
-    LowerBoundOp,
-    PushOp,
-    ReadOp,
-    StoreOp,
-    TakenOp,
-    WriteOp,
-    YieldOp,
-)
+from hetc.dialects.fpga.access import LaneOp, LoadAtOp, LoadOp, LowerBoundOp, ReadOp, StoreOp, WriteOp
+from hetc.dialects.fpga.control import LanesOp, LoopOp, YieldOp
+from hetc.dialects.fpga.onchip import ArrayOp, QueueOp, TableOp
+from hetc.dialects.fpga.queues import ArrangeOp, EntryOp, PushOp, TakenOp
 from hetc.dialects.fpga.structure import (
-    ArrayOp,
     DataflowOp,
     IsolatedOp,
     KernelOp,
     PortOp,
     ProcessOp,
-    QueueOp,
     ScalarOp,
     StreamOp,
-    TableOp,
     stream_accesses,
 )
 from hetc.dialects.fpga.types import (

@@ -1,4 +1,4 @@
-"""The frame of an FPGA kernel: arguments, processes, FIFOs, on-chip memory.
+"""The frame of an FPGA kernel: arguments, processes, FIFOs.
 
 fpga.kernel     one compute unit; the ops of its body run in order
 fpga.port       a pointer argument and the AXI master behind it
@@ -6,19 +6,15 @@ fpga.scalar     an argument passed by value
 fpga.process    an isolated piece of work; between two of them nothing but streams in a dataflow
 fpga.dataflow   processes that run at the same time, joined by streams
 fpga.stream     a FIFO of a dataflow
-fpga.array      on-chip memory
-fpga.table      on-chip memory with constant contents
-fpga.queue      the best (score, index) pairs seen so far
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    DenseIntOrFPElementsAttr,
+    DictionaryAttr,
     IndexType,
     IntegerAttr,
     StringAttr,
@@ -28,7 +24,6 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
-    opt_prop_def,
     prop_def,
     region_def,
     result_def,
@@ -38,30 +33,30 @@ from xdsl.irdl import (
 from xdsl.traits import IsolatedFromAbove, NoTerminator, SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
-from hetc.dialects.fpga.types import ArrayType, PointerType, QueueType, StreamType, element_bits
+from hetc.dialects.fpga.types import PointerType, StreamType, element_bits
 from hetc.dialects.mp import TensorType
 from hetc.dialects.task import ArgumentAttr
-
-ARRAY_MEMORIES = ("bram", "uram", "register")
-PARTITIONS = ("none", "complete", "cyclic")
 
 
 @irdl_op_definition
 class KernelOp(IRDLOperation):
     """One compute unit. Its ports and scalars come first, in the order of the host's argument list, which
     `arguments` describes; `task` names the task.kernel that it implements; `scratch` are the buffers in device
-    memory that the host allocates for it.
+    memory that the host allocates for it; `target` says what it is built for (`part`, `platform`, `clock_ns`).
 
-    `fpga.kernel @scan task "scan" arguments [...] scratch [] { ... }`"""
+    `fpga.kernel @scan task "scan" arguments [...] scratch [] target {...} { ... }`"""
 
     name = "fpga.kernel"
     sym_name = prop_def(SymbolNameConstraint())
     task = prop_def(StringAttr)
     arguments = prop_def(ArrayAttr[ArgumentAttr])
     scratch = prop_def(ArrayAttr[TensorType])
+    target = prop_def(DictionaryAttr)
     body = region_def("single_block")
     traits = traits_def(SymbolOpInterface(), IsolatedFromAbove(), NoTerminator())
-    assembly_format = "$sym_name `task` $task `arguments` $arguments `scratch` $scratch $body attr-dict"
+    assembly_format = (
+        "$sym_name `task` $task `arguments` $arguments `scratch` $scratch `target` $target $body attr-dict"
+    )
 
     def __init__(
         self,
@@ -69,6 +64,7 @@ class KernelOp(IRDLOperation):
         task: str,
         arguments: Sequence[ArgumentAttr],
         scratch: Sequence[TensorType],
+        target: Mapping[str, str],
         body: Region,
     ):
         super().__init__(
@@ -77,6 +73,7 @@ class KernelOp(IRDLOperation):
                 "task": StringAttr(task),
                 "arguments": ArrayAttr(arguments),
                 "scratch": ArrayAttr(scratch),
+                "target": DictionaryAttr({name: StringAttr(text) for name, text in target.items()}),
             },
             regions=[body],
         )
@@ -254,86 +251,3 @@ class StreamOp(IRDLOperation):
     def verify_(self) -> None:
         if self.depth.value.data < 1:
             raise VerifyException(f"fpga.stream: a FIFO holds at least one element, got depth {self.depth.value.data}")
-
-
-@irdl_op_definition
-class ArrayOp(IRDLOperation):
-    """`%row = fpga.array "row" in "register" partition "complete" : !fpga.array<[128], f32>`. `factors` are the
-    numbers of banks of a cyclic partition, along each extent."""
-
-    name = "fpga.array"
-    sym_name = prop_def(StringAttr)
-    memory = prop_def(StringAttr)
-    partition = prop_def(StringAttr)
-    factors = opt_prop_def(ArrayAttr[IntegerAttr])
-    result = result_def(ArrayType)
-    assembly_format = "$sym_name `in` $memory `partition` $partition (`factors` $factors^)? attr-dict `:` type($result)"
-
-    def __init__(
-        self,
-        sym_name: str,
-        type: ArrayType,
-        memory: str = "bram",
-        partition: str = "none",
-        factors: Sequence[int] | None = None,
-    ):
-        super().__init__(
-            properties={
-                "sym_name": StringAttr(sym_name),
-                "memory": StringAttr(memory),
-                "partition": StringAttr(partition),
-                "factors": None if factors is None else ArrayAttr([IntegerAttr(item, 64) for item in factors]),
-            },
-            result_types=[type],
-        )
-        self.result.name_hint = sym_name
-
-    def verify_(self) -> None:
-        if self.memory.data not in ARRAY_MEMORIES:
-            raise VerifyException(f"fpga.array: memory is one of {', '.join(ARRAY_MEMORIES)}, got {self.memory.data}")
-        if self.partition.data not in PARTITIONS:
-            raise VerifyException(f"fpga.array: partition is one of {', '.join(PARTITIONS)}, got {self.partition.data}")
-        if (self.partition.data == "cyclic") != (self.factors is not None):
-            raise VerifyException("fpga.array: a cyclic partition needs factors, and no other has them")
-        if self.factors is not None and len(self.factors) != len(self.result.type.extents):
-            raise VerifyException(f"fpga.array: expected {len(self.result.type.extents)} factors")
-
-    @property
-    def banks(self) -> int:
-        """Memories that the array is spread over by a cyclic partition."""
-        return prod(item.value.data for item in self.factors) if self.factors is not None else 1
-
-
-@irdl_op_definition
-class TableOp(IRDLOperation):
-    """`%t = fpga.table "lut" dense<[1, 2]> : tensor<2xi64> -> !fpga.array<[2], i64>`: a read-only array."""
-
-    name = "fpga.table"
-    sym_name = prop_def(StringAttr)
-    value = prop_def(DenseIntOrFPElementsAttr)
-    result = result_def(ArrayType)
-    assembly_format = "$sym_name $value `->` type($result) attr-dict"
-
-    def __init__(self, sym_name: str, value: DenseIntOrFPElementsAttr, type: ArrayType):
-        super().__init__(properties={"sym_name": StringAttr(sym_name), "value": value}, result_types=[type])
-        self.result.name_hint = sym_name
-
-
-@irdl_op_definition
-class QueueOp(IRDLOperation):
-    """`%best = fpga.queue "best" : !fpga.queue<f32, 64, "register">`: empty where it is declared."""
-
-    name = "fpga.queue"
-    sym_name = prop_def(StringAttr)
-    result = result_def(QueueType)
-    assembly_format = "$sym_name attr-dict `:` type($result)"
-
-    def __init__(self, sym_name: str, type: QueueType):
-        super().__init__(properties={"sym_name": StringAttr(sym_name)}, result_types=[type])
-        self.result.name_hint = sym_name
-
-
-__all__ = [
-    "ArrayOp", "DataflowOp", "IsolatedOp", "KernelOp", "PortOp", "ProcessOp", "QueueOp", "ScalarOp", "StreamOp",
-    "TableOp", "stream_accesses",
-]  # fmt: skip

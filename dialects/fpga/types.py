@@ -86,6 +86,10 @@ class StreamType(ParametrizedAttribute, TypeAttribute):
     name = "fpga.stream"
     element: Attribute
 
+    def verify(self) -> None:
+        if value_type(self.element) != self.element:
+            raise VerifyException(f"fpga.stream carries values, got the stored element {self.element}")
+
 
 @irdl_attr_definition
 class ArrayType(ParametrizedAttribute, TypeAttribute):

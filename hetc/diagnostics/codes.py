@@ -46,6 +46,7 @@ CODES: dict[str, str] = {
     "HET408": "a work directory cannot be written, or its files were edited",
     "HET409": "a directory is no work directory, or its files are missing or damaged",
     "HET410": "an option does not fit the pipeline or the platform",
+    "HET411": "the text of a Python function cannot be read, or a file holds no such pipeline",
     "HET420": "no platform has this name",
     "HET421": "the platform file is not valid TOML",
     "HET422": "the platform file has a wrong, missing or unknown key",

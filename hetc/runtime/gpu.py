@@ -127,7 +127,8 @@ class GpuDevice(Device):
         import torch
 
         wanted = array.plain
-        contiguous = np.ascontiguousarray(values)
+        # torch wants memory that it may write, though nothing does.
+        contiguous = np.require(values, requirements=["C", "W"])
         bits = {1: np.uint8, 2: np.int16}.get(contiguous.itemsize)
         return torch.from_numpy(contiguous.view(bits) if bits else contiguous).view(wanted.dtype)
 

@@ -21,7 +21,8 @@ Moved = Callable[[str, str, str, int], None]
 
 @dataclass
 class Copy:
-    """A memory on another device: which version of it, and of how many rows along the growing dim."""
+    """A memory on another device or in another layout: which version of it, and of how many rows along the growing
+    dim."""
 
     buffer: Buffer
     version: int
@@ -39,7 +40,7 @@ class DenseMemory:
         growing = [dim for dim in self.spec.dims if dim in pipeline.growing]
         self.along = growing[-1] if growing else ""
         self.version = 0
-        self.copies: dict[str, Copy] = {}
+        self.copies: dict[tuple[str, Stripes | None], Copy] = {}
         self.buffer = self.new_buffer(self.spec.home, home_stripes(self.spec))
         self.buffer.memory = name
 
@@ -65,10 +66,10 @@ class DenseMemory:
         self, kind: str, source: Buffer, written: NDArray[np.int32], stripes: Stripes | None, moved: Moved
     ) -> Buffer:
         """This memory on device `kind`, moving only the rows below `written` that the copy there lacks."""
-        copy = self.copies.get(kind)
-        if copy is None or copy.buffer.stripes != stripes:
+        copy = self.copies.get((kind, stripes))
+        if copy is None:
             copy = Copy(self.new_buffer(kind, stripes), -1, np.zeros_like(written))
-            self.copies[kind] = copy
+            self.copies[kind, stripes] = copy
         if copy.version != self.version:
             copy.valid = np.zeros_like(written)
         elif not self.along:

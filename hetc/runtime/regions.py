@@ -57,7 +57,7 @@ def region_rows(
         number = number * shape[at] + index
     whole = np.broadcast_shapes(number.shape, inside.shape)
     if inside.all():
-        return np.broadcast_to(number, whole).reshape(-1)
+        return np.broadcast_to(number, whole).flatten()
     return np.broadcast_to(number, whole)[np.broadcast_to(inside, whole)]
 
 

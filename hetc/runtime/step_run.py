@@ -141,7 +141,7 @@ class StepRun:
         once as long as the caller hands in the same object."""
         if isinstance(value, SparseBuffer):
             return self.state.sparse[value.memory].bring(kind, self._moved)
-        if value.memory and kind != self.pipeline.tensors[value.memory].home:
+        if value.memory and (kind, stripes) != (value.device.kind, value.stripes):
             memory = self.state.dense[value.memory]
             written = self._written.get(value.memory, np.zeros(1, np.int32))
             return memory.bring(kind, value, written, stripes, self._moved)

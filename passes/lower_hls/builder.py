@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from xdsl.dialects import arith, scf
-from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType
+from xdsl.dialects.builtin import Float32Type, FloatAttr, IndexType, IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from hetc.dialects import fpga
@@ -80,13 +80,10 @@ class Body:
         """A number of type f32, i1, i32, i64 or index."""
 
         def make() -> SSAValue:
-            if isinstance(type, IndexType):
-                attribute: Attribute = IntegerAttr(int(value), type)
-            elif isinstance(type, IntegerType):
-                attribute = IntegerAttr(int(value), type)
-            else:
-                attribute = FloatAttr(float(value), type)  # type: ignore[arg-type]
-            return self.add(arith.ConstantOp(attribute)).result
+            if isinstance(type, IndexType | IntegerType):
+                return self.add(arith.ConstantOp(IntegerAttr(int(value), type))).result
+            assert isinstance(type, Float32Type)
+            return self.add(arith.ConstantOp(FloatAttr(float(value), type))).result
 
         return self.once(("constant", repr(value), type), make)
 

@@ -23,14 +23,14 @@ from hetc.platforms import load_platform
 from hetc.platforms.fpga import Fpga
 
 # Operation -> (dtype, operator) of a platform file. What is not here is wiring or a few LUTs within the cycle.
-_FLOAT = {
+FLOAT_OPERATORS = {
     "arith.addf": "add", "arith.subf": "add", "arith.mulf": "mul", "arith.divf": "div", "arith.cmpf": "cmp",
     "arith.maximumf": "cmp", "arith.minimumf": "cmp", "math.exp": "exp", "math.log": "log", "math.sqrt": "sqrt",
     "math.rsqrt": "rsqrt", "math.sin": "sin", "math.cos": "cos", "math.tanh": "tanh", "math.powf": "exp",
     "math.erf": "tanh", "math.atan2": "sin", "arith.sitofp": "from_int", "arith.fptosi": "to_int",
     "math.floor": "cmp", "math.ceil": "cmp", "math.roundeven": "cmp",
 }  # fmt: skip
-_INTEGER = {
+INTEGER_OPERATORS = {
     "arith.addi": "add", "arith.subi": "add", "arith.muli": "mul", "arith.floordivsi": "div", "mp.mod": "div",
     "arith.cmpi": "cmp", "arith.maxsi": "cmp", "arith.minsi": "cmp",
 }  # fmt: skip
@@ -39,7 +39,7 @@ _TREE = {"sum": "add", "prod": "mul", "max": "cmp", "min": "cmp"}
 MEMORY_LATENCY_CYCLES = 2  # a registered read of block RAM
 BANK_PORTS = 2  # block RAM and URAM have two
 # A push into a queue compares and moves in one cycle; a heap walks its levels.
-QUEUE_INTERVAL = {"register": 1}
+ONE_CYCLE_QUEUES = ("register",)
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Latencies:
 
     def of_op(self, op: Operation) -> int:
         """Cycles from the operands of `op` to its results."""
-        if op.name in _FLOAT:
+        if op.name in FLOAT_OPERATORS:
             is_f32 = any(isinstance(v.type, Float32Type) for v in (*op.operands, *op.results))
-            return self.operator("f32" if is_f32 else "i32", _FLOAT[op.name])
-        if op.name in _INTEGER:
+            return self.operator("f32" if is_f32 else "i32", FLOAT_OPERATORS[op.name])
+        if op.name in INTEGER_OPERATORS:
             wide = any(v.type == i64 for v in op.operands)
-            return self.operator("i64" if wide else "i32", _INTEGER[op.name])
+            return self.operator("i64" if wide else "i32", INTEGER_OPERATORS[op.name])
         if isinstance(op, fpga.LoadOp | fpga.LoadAtOp):
             return MEMORY_LATENCY_CYCLES
         if isinstance(op, fpga.LanesOp):
@@ -137,8 +137,11 @@ def is_innermost(loop: fpga.LoopOp) -> bool:
             continue  # laid out side by side
         if isinstance(op, fpga.LoopOp | fpga.LowerBoundOp | fpga.ArrangeOp | fpga.ProcessOp | fpga.DataflowOp):
             return False
-        if isinstance(op, fpga.PushOp) and op.queue.type.kind.data not in QUEUE_INTERVAL:  # type: ignore[union-attr]
-            return False
+        if isinstance(op, fpga.PushOp):
+            type_ = op.queue.type
+            assert isinstance(type_, fpga.QueueType)
+            if type_.kind.data not in ONE_CYCLE_QUEUES:
+                return False
     return True
 
 
@@ -183,9 +186,16 @@ def _array_recurrences(loop: fpga.LoopOp, latencies: Latencies) -> Iterator[Limi
             if isinstance(load, fpga.LoadOp) and load.source is store.source:
                 cycles = _path(store.value, load.result, latencies, {})
                 if cycles is not None:
-                    total = ceil((cycles + MEMORY_LATENCY_CYCLES) / distance)
+                    total = ceil((cycles + _access_latency(store.source)) / distance)
                     if total > 1:
                         yield Limit(total, f"the recurrence through {store.source.name_hint or 'an array'}")
+
+
+def _access_latency(array: SSAValue) -> int:
+    """Cycles between storing an element and having it loaded: one for registers."""
+    owner = array.owner
+    in_registers = isinstance(owner, fpga.ArrayOp) and owner.partition.data == "complete"
+    return 1 if in_registers else MEMORY_LATENCY_CYCLES
 
 
 def _ports(block: Block) -> Iterator[Limit]:

@@ -109,10 +109,14 @@ class Interface:
     def prune(self) -> None:
         """Drop arguments without a use, set each port's access, and give ports their memory channels."""
         for local in [value for name, value in self.capacities.items() if name.endswith("/stripes")]:
-            if not local.has_one_use() and not list(local.uses):
-                for op in (local.owner, local.owner.lhs.owner):  # type: ignore[union-attr]
-                    op.detach()
-                    op.erase()
+            if not list(local.uses):
+                rounded_up = local.owner
+                assert isinstance(rounded_up, arith.FloorDivSIOp)
+                raised = rounded_up.lhs.owner
+                assert isinstance(raised, arith.AddiOp)
+                for unused in (rounded_up, raised):
+                    unused.detach()
+                    unused.erase()
         kept = [(op, argument) for op, argument in zip(self.declared, self.arguments, strict=True) if _used(op)]
         for op in self.declared:
             if not _used(op):
@@ -132,12 +136,13 @@ class Interface:
             for item in arguments
         ]
 
-    def assign_banks(self, channels: int) -> None:
-        """Spread the ports over the memory's channels, a striped operand's stripe i on the i-th from where it
-        starts."""
+    def assign_banks(self, channels: int, burst: int, outstanding: int) -> None:
+        """Spread the ports over the memory's channels in turn, with these bursts."""
         ports = [op for op in self.declared if isinstance(op, fpga.PortOp)]
         for number, op in enumerate(ports):
             op.properties["bank"] = IntegerAttr(number % channels, 64)
+            op.properties["burst"] = IntegerAttr(burst, 64)
+            op.properties["outstanding"] = IntegerAttr(outstanding, 64)
 
 
 def _used(op: fpga.PortOp | fpga.ScalarOp) -> bool:

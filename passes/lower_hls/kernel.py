@@ -195,12 +195,17 @@ class KernelBuilder:
     def finish(self) -> fpga.KernelOp:
         """The kernel op, without the arguments that turned out to be unused."""
         self.interface.prune()
-        self.interface.assign_banks(self.plan.memory_channels)
+        self.interface.assign_banks(self.plan.memory_channels, self.plan.burst_words, self.plan.outstanding)
         for op in list(self.block.ops):
             if isinstance(op, fpga.ArrayOp | fpga.TableOp) and not any(True for _ in op.result.uses):
                 op.detach()
                 op.erase()
         kernel = fpga.KernelOp(
-            self.name, self.name, self.interface.arguments, self.interface.scratch, Region(self.block)
+            self.name,
+            self.name,
+            self.interface.arguments,
+            self.interface.scratch,
+            self.plan.target,
+            Region(self.block),
         )
         return copy_location(self.task, kernel)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 
-from xdsl.ir import Block, SSAValue
+from xdsl.ir import Attribute, Block, SSAValue
 
+from hetc.dialects import fpga
 from hetc.dialects.mp import ReduceOp, extent_key
+from hetc.passes.lower_hls.builder import Body
 from hetc.passes.lower_hls.reductions import TREE
 
 
@@ -51,3 +54,28 @@ def lanes_of_index(index: SSAValue, lanes: dict[ReduceOp, int]) -> int:
     owner = index.owner
     parent = owner.parent_op() if isinstance(owner, Block) else None
     return lanes.get(parent, 1) if isinstance(parent, ReduceOp) else 1
+
+
+def banks(tensor: SSAValue, window: Sequence[int], lanes: dict[ReduceOp, int]) -> list[int]:
+    """Banks along each dim of a window, so that all lanes read at once."""
+    factors = [1] * len(window)
+    for use in tensor.uses:
+        indices = list(getattr(use.operation, "indices", ()))
+        for place, position in enumerate(window):
+            if position < len(indices):
+                factors[place] = max(factors[place], lanes_of_index(indices[position], lanes))
+    return factors
+
+
+def on_chip_array(
+    inner: Body, tensor: SSAValue, extents: list[int], element: Attribute, factors: list[int] | None
+) -> SSAValue:
+    """An array for (part of) a tensor, banked by `factors`; in registers where None or where all elements are read at
+    once."""
+    name = f"{tensor.name_hint or 'value'}_here"
+    type_ = fpga.ArrayType(extents or [1], element)
+    if factors is None or not extents or prod(extents) == prod(factors):
+        return inner.add(fpga.ArrayOp(name, type_, "register", "complete")).result
+    if prod(factors) == 1:
+        return inner.add(fpga.ArrayOp(name, type_)).result
+    return inner.add(fpga.ArrayOp(name, type_, "bram", "cyclic", factors)).result

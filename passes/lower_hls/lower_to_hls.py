@@ -32,7 +32,13 @@ from hetc.passes.lower_hls.streaming import lower_scan
 
 
 class LowerToHlsPass(ModulePass):
-    """Adds an fpga.kernel for every task.kernel on "fpga". Raises LoweringRefused for what it cannot express."""
+    """Adds an fpga.kernel for every task.kernel on "fpga". Raises LoweringRefused for what it cannot express.
+
+    Before: kernels are cut and carry their schedule. After: each on "fpga" has an fpga.kernel of its name beside it,
+    built by the schedule's plan; the task kernels stay, for the host's lowering.
+
+        task.kernel @scan on "fpga" ...  ->  task.kernel @scan on "fpga" ... ; fpga.kernel @scan task "scan" ...
+    """
 
     name = "lower-to-hls"
 

@@ -28,7 +28,8 @@ class FpgaPlan:
     tile: elements of one on-chip tile of accumulators in a sparse scan.
     burst_words: words of one burst.
     outstanding: bursts in flight on a port that is scanned.
-    accumulators: partial sums that a running float sum is split over.
+    accumulators: partial sums that a running float sum is split over (a power of two).
+    part, platform, clock_ns: what the project is built for.
     """
 
     on_chip_bits: int = 1 << 20
@@ -46,6 +47,14 @@ class FpgaPlan:
     burst_words: int = 64
     outstanding: int = 16
     accumulators: int = 8
+    part: str = "xcu55c-fsvh2892-2L-e"
+    platform: str = "xilinx_u55c_gen3x16_xdma_3_202210_1"
+    clock_ns: str = "3.333"
+
+    @property
+    def target(self) -> dict[str, str]:
+        """What the emitted project is built for."""
+        return {"part": self.part, "platform": self.platform, "clock_ns": self.clock_ns}
 
     @classmethod
     def of(cls, kernel: KernelOp) -> FpgaPlan:

@@ -84,9 +84,9 @@ class Accumulation:
         above = self.kind == "argmax"
         if not isinstance(self.element, Float32Type):
             if self.element == i1:
-                lost = [best, value] if above else [value, best]
-                flipped = body.add(arith.XOrIOp(lost[0], body.constant(1, i1))).result
-                beats = body.add(arith.AndIOp(flipped, lost[1])).result
+                lost, won = (best, value) if above else (value, best)
+                flipped = body.add(arith.XOrIOp(lost, body.constant(1, i1))).result
+                beats: SSAValue = body.add(arith.AndIOp(flipped, won)).result
             else:
                 beats = body.compare("sgt" if above else "slt", value, best)
             return body.add(arith.OrIOp(first, beats)).result
@@ -102,6 +102,7 @@ class Accumulation:
             return carried[1]
         if self.kind != "mean":
             return carried[0]
+        assert isinstance(self.element, Float32Type)
         count = body.add(arith.SIToFPOp(carried[1], self.element)).result
         mean = body.add(arith.DivfOp(carried[0], count)).result
         nothing = body.compare("eq", carried[1], body.constant(0, i32))

@@ -12,26 +12,25 @@ Row t is channel t modulo their number. All floats are summed in the same order 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, IntegerAttr
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import SSAValue
 
 from hetc.dialects import fpga
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import ComputeOp, DimAttr, ReduceOp, TensorType, compute_type, extent_key
 from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Frame, Loop, close_conditions
 from hetc.passes.lower_hls.kernel import KernelBuilder
-from hetc.passes.lower_hls.lanes import assign_lanes, lanes_of_index
+from hetc.passes.lower_hls.lanes import assign_lanes, banks, on_chip_array
 from hetc.passes.lower_hls.memory import OnChip, Sparse, Window
+from hetc.passes.lower_hls.readers import Channel, Readers
 from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.regions import RegionLowering
 from hetc.passes.lower_hls.scan import Invariant, Scan, Streamed
 from hetc.passes.lower_hls.selection import Selecting
 from hetc.passes.lower_hls.statements import Nest, open_nest
-from hetc.passes.lower_hls.words import WordView
 
 UNROLLED_WORDS = 8  # a row of more words is filled in a loop of its own
 
@@ -39,16 +38,6 @@ UNROLLED_WORDS = 8  # a row of more words is filled in a loop of its own
 def lower_scan(kernel: KernelBuilder, scan: Scan) -> None:
     """Adds the loops over the free indices and the dataflow inside them to the kernel."""
     _Streaming(kernel, scan).build()
-
-
-@dataclass
-class _Channel:
-    """One channel's part: which rows, and the streams that reach its scores."""
-
-    first: SSAValue
-    rows: SSAValue
-    words: dict[SSAValue, SSAValue]
-    invariants: dict[SSAValue, SSAValue]
 
 
 class _Streaming:
@@ -72,8 +61,9 @@ class _Streaming:
         flow = Frame(self.name, self.op, fpga.DataflowOp)
         body = flow.body()
         channels = [self._channel(nest.body, rows, number) for number in range(self.count)]
+        self.readers = Readers(self.kernel, self.op, self._free(), self.count)
         for streamed in self.scan.streamed:
-            self._read(body, streamed, channels, rows)
+            self.readers.build(body, streamed, channels, rows)
         for invariant in self.scan.invariants:
             self._load(body, invariant, channels)
         scores = [self._score(body, channel) for channel in channels]
@@ -101,14 +91,14 @@ class _Streaming:
             per = self.outer.value(self.op.body.block.args[item.per_position])
         return self.outer.extent(body, item.extent, per)
 
-    def _channel(self, body: Body, rows: SSAValue, number: int) -> _Channel:
+    def _channel(self, body: Body, rows: SSAValue, number: int) -> Channel:
         if self.count == 1:
-            return _Channel(self._first(body, 0), rows, {}, {})
+            return Channel(0, self._first(body, 0), rows, {}, {})
         # Channel c has the rows c, c + count, ... below `rows`.
         raised = body.add(arith.AddiOp(rows, body.index(self.count - 1 - number))).result
         mine = body.add(arith.FloorDivSIOp(raised, body.index(self.count))).result
         mine.name_hint = f"rows_{number}"
-        return _Channel(self._first(body, number), mine, {}, {})
+        return Channel(number, self._first(body, number), mine, {}, {})
 
     @staticmethod
     def _first(body: Body, number: int) -> SSAValue:
@@ -119,13 +109,6 @@ class _Streaming:
     def _free(self) -> list[SSAValue]:
         return [self.outer.value(argument) for argument in self.op.body.block.args[:-1]]
 
-    def stream(self, body: Body, wanted: str, element: Attribute, words: int = 1) -> SSAValue:
-        depth = max(self.kernel.plan.fifo_depth * words, 2)
-        return body.add(fpga.StreamOp(wanted, depth, element)).result
-
-    def _numbered(self, name: str, number: int) -> str:
-        return name if self.count == 1 else f"{name}_{number}"
-
     def _row(self, body: Body, index: SSAValue, first: SSAValue) -> SSAValue:
         """The scan's index of a channel's row."""
         if self.count == 1:
@@ -133,66 +116,9 @@ class _Streaming:
         scaled = body.add(arith.MuliOp(index, body.index(self.count))).result
         return body.add(arith.AddiOp(scaled, first)).result
 
-    # Readers
-
-    def _read(self, body: Body, streamed: Streamed, channels: list[_Channel], rows: SSAValue) -> None:
-        """The processes that read a tensor: one a channel where it is striped, else one that deals rows out."""
-        views = self.kernel.views(streamed)
-        name = streamed.tensor.name_hint or "rows"
-        per_row = prod(views[0].steps) if views[0].steps else 1
-        for number, channel in enumerate(channels):
-            stream = self.stream(body, self._numbered(f"{name}_words", number), views[0].element, per_row)
-            channel.words[streamed.tensor] = stream
-        if len(views) == self.count:
-            for view, channel in zip(views, channels, strict=True):
-                self._read_channel(body, streamed, view, channel)
-        else:
-            self._deal(body, streamed, views[0], channels, rows)
-
-    def _read_channel(self, body: Body, streamed: Streamed, view: WordView, channel: _Channel) -> None:
-        frame = Frame(f"read_{streamed.tensor.name_hint or 'rows'}", self.op)
-        inner = frame.body()
-        loop = inner.loop("row", inner.use(channel.rows))
-        self._row_words(loop.body, streamed, view, loop.index, loop.body.use(channel.words[streamed.tensor]))
-        loop.close()
-        frame.finish(body)
-
-    def _deal(self, body: Body, streamed: Streamed, view: WordView, channels: list[_Channel], rows: SSAValue) -> None:
-        frame = Frame(f"read_{streamed.tensor.name_hint or 'rows'}", self.op)
-        inner = frame.body()
-        loop = inner.loop("round", inner.use(channels[0].rows))
-        for number, channel in enumerate(channels):
-            scaled = loop.body.add(arith.MuliOp(loop.index, loop.body.index(self.count))).result
-            row = loop.body.add(arith.AddiOp(scaled, loop.body.index(number))).result
-            inside = loop.body.when(loop.body.compare("slt", row, loop.body.use(rows)))
-            self._row_words(inside, streamed, view, row, inside.use(channel.words[streamed.tensor]))
-        loop.close()
-        close_conditions(frame.block)
-        frame.finish(body)
-
-    def _row_words(self, body: Body, streamed: Streamed, view: WordView, row: SSAValue, stream: SSAValue) -> None:
-        """One row's words into a stream."""
-        places: dict[int, SSAValue] = {streamed.position: row}
-        free = self._free()
-        for position, number in streamed.fixed.items():
-            places[position] = body.use(free[number])
-        loops: list[Loop] = []
-        for position, steps in zip(streamed.window, view.steps, strict=True):
-            if steps == 1:
-                places[position] = body.index(0)
-                continue
-            loop = body.loop("word", body.index(steps), most=steps)
-            places[position] = loop.index
-            loops.append(loop)
-            body = loop.body
-        word = view.memory.load(body, [places[position] for position in sorted(places)])
-        body.add(fpga.WriteOp(word, body.use(stream)))
-        for loop in reversed(loops):
-            loop.close()
-
     # What the scan does not change
 
-    def _load(self, body: Body, invariant: Invariant, channels: list[_Channel]) -> None:
+    def _load(self, body: Body, invariant: Invariant, channels: list[Channel]) -> None:
         """One process that sends the tensor's part to every channel."""
         type_ = invariant.tensor.type
         home = self.kernel.homes[invariant.tensor]
@@ -200,7 +126,9 @@ class _Streaming:
         name = invariant.tensor.name_hint or "value"
         for number, channel in enumerate(channels):
             element = compute_type(type_.element)
-            channel.invariants[invariant.tensor] = self.stream(body, self._numbered(name, number), element)
+            channel.invariants[invariant.tensor] = self.readers.stream(
+                body, self.readers.numbered(name, number), element
+            )
         frame = Frame(f"load_{name}", self.op)
         inner = frame.body()
         free = self._free()
@@ -223,11 +151,11 @@ class _Streaming:
 
     # Scores
 
-    def _score(self, body: Body, channel: _Channel) -> SSAValue:
+    def _score(self, body: Body, channel: Channel) -> SSAValue:
         """The process that evaluates the region on each row; returns the stream of its values."""
         value_type = self.op.yielded.value.type
-        name = self._numbered("values" if isinstance(self.op, ComputeOp) else "scores", self._number(channel))
-        stream = self.stream(body, name, value_type)
+        name = self.readers.numbered("values" if isinstance(self.op, ComputeOp) else "scores", channel.number)
+        stream = self.readers.stream(body, name, value_type)
         frame = Frame("evaluate", self.op)
         inner = frame.body()
         region = self._region(inner)
@@ -246,12 +174,6 @@ class _Streaming:
         loop.close()
         frame.finish(body)
         return stream
-
-    @staticmethod
-    def _number(channel: _Channel) -> int:
-        owner = channel.first.owner
-        assert isinstance(owner, arith.ConstantOp)
-        return owner.value.value.data  # type: ignore[union-attr]
 
     def _region(self, inner: Body) -> RegionLowering:
         """The lowering of the scan's region; extents that it needs come in by value."""
@@ -279,13 +201,13 @@ class _Streaming:
                     return True
         return False
 
-    def _fill_invariants(self, inner: Body, region: RegionLowering, channel: _Channel) -> None:
+    def _fill_invariants(self, inner: Body, region: RegionLowering, channel: Channel) -> None:
         for invariant in self.scan.invariants:
             type_ = invariant.tensor.type
             assert isinstance(type_, TensorType)
             extents = [int(type_.shape[position]) for position in invariant.window]
-            factors = self._factors(invariant.tensor, invariant.window)
-            array = self._array(inner, invariant.tensor, extents, compute_type(type_.element), factors)
+            factors = banks(invariant.tensor, invariant.window, self.lanes)
+            array = on_chip_array(inner, invariant.tensor, extents, compute_type(type_.element), factors)
             loops: list[Loop] = []
             body = inner
             for position, extent in zip(invariant.window, extents, strict=True):
@@ -298,40 +220,18 @@ class _Streaming:
                 loop.close()
             region.homes = {**region.homes, invariant.tensor: Window(OnChip(array, local=True), invariant.window)}
 
-    def _factors(self, tensor: SSAValue, window: tuple[int, ...]) -> list[int]:
-        """Banks along each dim of a window, so that all lanes read at once."""
-        factors = [1] * len(window)
-        for use in tensor.uses:
-            indices = list(getattr(use.operation, "indices", ()))
-            for place, position in enumerate(window):
-                if position < len(indices):
-                    factors[place] = max(factors[place], lanes_of_index(indices[position], self.lanes))
-        return factors
-
-    @staticmethod
-    def _array(
-        inner: Body, tensor: SSAValue, extents: list[int], element: Attribute, factors: list[int] | None
-    ) -> SSAValue:
-        name = f"{tensor.name_hint or 'value'}_here"
-        type_ = fpga.ArrayType(extents or [1], element)
-        if factors is None or not extents or prod(extents) == prod(factors):
-            return inner.add(fpga.ArrayOp(name, type_, "register", "complete")).result
-        if prod(factors) == 1:
-            return inner.add(fpga.ArrayOp(name, type_)).result
-        return inner.add(fpga.ArrayOp(name, type_, "bram", "cyclic", factors)).result
-
     def _declare_rows(self, inner: Body, region: RegionLowering) -> dict[SSAValue, SSAValue]:
         arrays = {}
         for streamed in self.scan.streamed:
             type_ = streamed.tensor.type
             assert isinstance(type_, TensorType)
             extents = [int(type_.shape[position]) for position in streamed.window]
-            array = self._array(inner, streamed.tensor, extents, compute_type(type_.element), None)
+            array = on_chip_array(inner, streamed.tensor, extents, compute_type(type_.element), None)
             arrays[streamed.tensor] = array
             region.homes = {**region.homes, streamed.tensor: Window(OnChip(array, local=True), streamed.window)}
         return arrays
 
-    def _fill_row(self, body: Body, streamed: Streamed, array: SSAValue, channel: _Channel) -> None:
+    def _fill_row(self, body: Body, streamed: Streamed, array: SSAValue, channel: Channel) -> None:
         """The words of one row, decoded into registers."""
         (view, *_) = self.kernel.views(streamed)
         unroll = 0 if prod(view.steps) <= UNROLLED_WORDS else None

@@ -10,7 +10,6 @@ from hetc.dialects.host import BufferType
 from hetc.dialects.mp import AppendOp, GetOp, PipelineOp, TensorType
 from hetc.dialects.task import KernelOp
 from hetc.passes.lower_host.generated import Launch, channels_of
-from hetc.passes.lower_host.refusal import HostLoweringRefused
 
 Root = SSAValue | str
 """What shares one buffer: a value, or a memory by its name (in every step, appended to or not)."""
@@ -28,23 +27,20 @@ class Layout:
                     self._read(op, launches.get(op.sym_name.data, ()))
 
     def _read(self, kernel: KernelOp, launches: Sequence[Launch]) -> None:
-        ends: list[tuple[str, list[SSAValue]]] = [
-            ("operand", list(kernel.arguments)),
-            ("result", list(kernel.outputs)),
-        ]
-        for role, values in ends:
-            for number, value in enumerate(values):
-                count = channels_of(kernel, launches, role, number)
-                if count == 0:
-                    continue
-                root = self.root(value)
-                known = self._channels.setdefault(root, count)
-                if known != count:
-                    raise HostLoweringRefused(
-                        f"{value.name_hint or 'a value'} lies in {known} memory channels and "
-                        f"{kernel.sym_name.data} expects {count}",
-                        kernel,
-                    )
+        """A result lies as its kernel writes it; a memory, or a copy, as the kernel with the most channels reads it.
+        Whoever wants another layout is given a copy."""
+        for number, value in enumerate(kernel.outputs):
+            self._channels[value] = channels_of(kernel, launches, "result", number) or 1
+        for number, argument in enumerate(kernel.arguments):
+            root = self.root(argument)
+            if isinstance(root, str) or not isinstance(root.owner, KernelOp):
+                count = channels_of(kernel, launches, "operand", number)
+                self._channels[root] = max(self._channels.get(root, 1), count)
+
+    def wanted(self, kernel: KernelOp, launches: Sequence[Launch], number: int, type: BufferType) -> BufferType:
+        """The type in which a kernel reads an operand that lies as `type`."""
+        count = channels_of(kernel, launches, "operand", number) or type.channels.data
+        return self._striped(type.tensor, type.kind, count)
 
     def root(self, value: SSAValue) -> Root:
         """What `value` shares its buffer with."""

@@ -67,9 +67,11 @@ def _stalls(op: Operation, pending: dict[SSAValue, str]) -> set[str]:
 
 
 def _stays_on_device(op: Operation, kind: str) -> bool:
-    """Whether `op` happens in the device's own order: a copy or an append within the device, or no work at all."""
+    """Whether `op` happens in the device's own order: an append within the device, or no work at all."""
     if isinstance(op, host.CommitOp):
         return True
+    if isinstance(op, host.CopyOp):
+        return False  # another device's, or another layout: it passes through the host
     types = [value.type for value in (*op.operands, *op.results)]
     same = all(isinstance(item, BufferType) and item.kind == kind for item in types)
     return same and not isinstance(op, host.OutputOp) and kind != HOST_KIND

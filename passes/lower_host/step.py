@@ -28,6 +28,7 @@ class StepBuilder:
         self.values: dict[SSAValue, SSAValue] = {}
         self.ops: list[Operation] = []
         self._names: dict[str, int] = {}
+        self._copies: dict[tuple[SSAValue, BufferType], SSAValue] = {}
         self._constants: dict[tuple[str, int], SSAValue] = {}
 
     def build(self) -> list[Operation]:
@@ -82,15 +83,17 @@ class StepBuilder:
         source = self.values[value]
         if source.type == type:
             return source
-        name = self.name(f"{source.name_hint or 'value'}_{type.kind}")
-        return self._add(user, host.CopyOp(name, source, type)).results[0]
+        if (source, type) not in self._copies:
+            name = self.name(f"{source.name_hint or 'value'}_{type.kind}")
+            self._copies[source, type] = self._add(user, host.CopyOp(name, source, type)).results[0]
+        return self._copies[source, type]
 
     def _kernel(self, op: KernelOp) -> None:
         task, device = op.sym_name.data, op.device.data
         launches = self.launches.get(task, [])
         if not launches:
             raise HostLoweringRefused(f"{task} has no generated kernel for the {device}; lower the device first", op)
-        reads = [self._operand(op, value) for value in op.arguments]
+        reads = [self._operand(op, launches, number) for number in range(len(op.arguments))]
         writes = [self._result(op, number) for number in range(len(op.outputs))]
         scratch = [
             self._allocate(op, f"{task}_scratch_{number}", BufferType(type_, device))
@@ -99,12 +102,13 @@ class StepBuilder:
         block = Block([self._launch(op, launch, reads, writes, scratch) for launch in launches])
         self._add(op, host.KernelOp(task, device, reads, writes, Region(block)))
 
-    def _operand(self, op: KernelOp, value: SSAValue) -> SSAValue:
-        found = self.values[value]
-        assert isinstance(found.type, BufferType)
-        if found.type.kind != op.device.data:
-            raise HostLoweringRefused(f"{op.sym_name.data} reads a value that is on the {found.type.kind}", op)
-        return found
+    def _operand(self, op: KernelOp, launches: Sequence[Launch], number: int) -> SSAValue:
+        value = op.arguments[number]
+        type_ = self.values[value].type
+        assert isinstance(type_, BufferType)
+        if type_.kind != op.device.data:
+            raise HostLoweringRefused(f"{op.sym_name.data} reads a value that is on the {type_.kind}", op)
+        return self._copied(op, value, self.layout.wanted(op, launches, number, type_))
 
     def _result(self, op: KernelOp, number: int) -> SSAValue:
         value = op.outputs[number]

@@ -66,29 +66,49 @@ class Chooser:
         region, selection = self.launch.region, self.selection
         if selection.keys is None:
             region.hoist(selection.op.body.block)
-        item = selection.op.index_ranges[-1]
-        extent = extent_key(item.extent)
-        if isinstance(extent, int):
-            self.limit = self.builder.constant(extent)
-        else:
-            per = None if item.per_position is None else selection.op.body.block.args[item.per_position]
-            self.limit = region.extent(extent, per)
+        self.limit = self.entries()
         threshold, equals = self._threshold()
         taken = self._pack(threshold, equals)
         self._fill_tail(taken)
+
+    def length(self) -> SSAValue:
+        """The live length of the row."""
+        item = self.selection.op.index_ranges[-1]
+        extent = extent_key(item.extent)
+        if isinstance(extent, int):
+            return self.builder.constant(extent)
+        per = None if item.per_position is None else self.selection.op.body.block.args[item.per_position]
+        return self.launch.region.extent(extent, per)
+
+    def entries(self) -> SSAValue:
+        """How many entries this program chooses from."""
+        return self.length()
+
+    def position(self, entry: SSAValue) -> SSAValue:
+        """Where in the row an entry stands."""
+        return entry
+
+    def end(self) -> SSAValue:
+        """How many places there are for the taken ones."""
+        return self.builder.constant(self.selection.count)
+
+    def load(self, buffer: Buffer, position: SSAValue, mask: SSAValue) -> SSAValue:
+        """Elements of the row in a buffer over the free indices and the row's own."""
+        builder, region = self.builder, self.launch.region
+        indices = [*(region.values[index] for index in self.selection.free), position]
+        bound = element_bound(buffer.type, self.launch.arguments.dims)
+        offset = flat_offset(builder, self.launch.arguments, buffer.type.shape, indices, bound)
+        return builder.load(self.launch.arguments.pointer(buffer), offset, mask)
 
     def _tile(self, start: SSAValue) -> tuple[SSAValue, SSAValue, SSAValue]:
         """Position, whether it lies within the row, and key of a tile of entries."""
         builder, selection, region = self.builder, self.selection, self.launch.region
         lane = region.lane(selection.index)
-        position = named(builder.binary(arith.AddiOp, start, lane), selection.index.name_hint)
-        inside = builder.compare("lt", position, self.limit)
+        entry = builder.binary(arith.AddiOp, start, lane)
+        inside = builder.compare("lt", entry, self.limit)
+        position = named(self.position(entry), selection.index.name_hint)
         if selection.keys is not None:
-            keys = selection.keys
-            indices = [*(region.values[index] for index in selection.free), position]
-            bound = element_bound(keys.type, self.launch.arguments.dims)
-            offset = flat_offset(builder, self.launch.arguments, keys.type.shape, indices, bound)
-            key = builder.load(self.launch.arguments.pointer(keys), offset, inside)
+            key = self.load(selection.keys, position, inside)
         else:
             outside = dict(region.values)
             region.bind(selection.index, position, inside)
@@ -103,7 +123,7 @@ class Chooser:
         """The key of the last entry taken, and how many of its equals are; the absent key where all fit."""
         builder, format_ = self.builder, self.selection.format
         remaining = builder.constant(self.selection.count)
-        prefix = builder.constant(0, format_.element)
+        prefix: SSAValue | None = None
         for shift in range(format_.bits - 8, -1, -8):
             counts = self._histogram(prefix, shift)
             bins = builder.add(tile.RangeOp((2 * _BINS,), 0))
@@ -117,20 +137,27 @@ class Chooser:
             better = builder.add(tile.ReduceOp("sum", builder.where(at, above, 0), 0))
             remaining = named(builder.binary(arith.SubiOp, remaining, better), "remaining")
             digit = builder.cast(chosen, format_.element)
-            prefix = builder.binary(arith.OrIOp, builder.binary(arith.ShLIOp, prefix, 8), digit)
+            if prefix is not None:
+                digit = builder.binary(arith.OrIOp, builder.binary(arith.ShLIOp, prefix, 8), digit)
+            prefix = digit
+        assert prefix is not None
         threshold = builder.binary(arith.XOrIOp, prefix, format_.bias) if format_.bias else prefix
         return named(threshold, "threshold"), remaining
 
-    def _histogram(self, prefix: SSAValue, shift: int) -> SSAValue:
-        """How often each value of the digit at `shift` occurs among keys whose higher digits are `prefix`."""
+    def _histogram(self, prefix: SSAValue | None, shift: int) -> SSAValue:
+        """How often each value of the digit at `shift` occurs among keys whose higher digits are `prefix`; the first
+        digit has none above it."""
         builder, format_ = self.builder, self.selection.format
 
         def body(start: SSAValue, kept: list[SSAValue]) -> Sequence[SSAValue]:
             _, inside, key = self._tile(start)
             upper = format_.digit(builder, key, shift)
-            same = builder.compare("eq", builder.binary(arith.ShRUIOp, upper, 8), prefix)
+            same = inside
+            if prefix is not None:
+                above = builder.binary(arith.ShRUIOp, upper, 8)
+                same = builder.binary(arith.AndIOp, inside, builder.compare("eq", above, prefix))
             digit = builder.cast(builder.binary(arith.AndIOp, upper, _BINS - 1), i32)
-            digit = builder.where(builder.both(inside, same), digit, _BINS)  # type: ignore[arg-type]
+            digit = builder.where(same, digit, _BINS)
             counts = builder.add(tile.HistogramOp(builder.broadcast(digit, self.shape), 2 * _BINS))
             return [builder.binary(arith.AddiOp, kept[0], counts)]
 
@@ -169,7 +196,7 @@ class Chooser:
 
     def _store(self, place: SSAValue, position: SSAValue, key: SSAValue, mask: SSAValue | None) -> None:
         selection, launch = self.selection, self.launch
-        indices = [*(launch.region.values[index] for index in selection.free), place]
+        indices = [*(launch.region.values[index] for index in selection.free), self.position(place)]
         if selection.indices is not None:
             launch.store(selection.indices, indices, position, mask)
         if selection.scores is not None:
@@ -182,12 +209,13 @@ class Chooser:
         builder, selection = self.builder, self.selection
         element = selection.format.element
         lowest = float("-inf") if element == i32 else -(2**31)
+        end = self.end()
 
         def body(start: SSAValue, _: list[SSAValue]) -> Sequence[SSAValue]:
             lane = self.launch.region.lane(selection.index)
             place = builder.binary(arith.AddiOp, builder.binary(arith.AddiOp, taken, start), lane)
-            mask = builder.compare("lt", place, selection.count)
-            indices = [*(self.launch.region.values[index] for index in selection.free), place]
+            mask = builder.compare("lt", place, end)
+            indices = [*(self.launch.region.values[index] for index in selection.free), self.position(place)]
             fills = (
                 (selection.indices, builder.constant(-1)),
                 (selection.scores, builder.constant(lowest, tile_element(selection.op.yielded.value.type))),
@@ -198,6 +226,4 @@ class Chooser:
                     self.launch.store(buffer, indices, value, mask)
             return []
 
-        builder.loop(
-            builder.binary(arith.SubiOp, builder.constant(selection.count), taken), self.size, [], body, "start"
-        )
+        builder.loop(builder.binary(arith.SubiOp, end, taken), self.size, [], body, "start")

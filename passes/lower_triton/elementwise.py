@@ -36,6 +36,10 @@ _FLOAT_PREDICATES = {1: "eq", 2: "gt", 3: "ge", 4: "lt", 5: "le", 13: "ne"}
 
 def lower_elementwise(builder: TileBuilder, op: Operation, operands: Sequence[SSAValue]) -> SSAValue:
     """The tile value of an op of arith, math or mp that works element by element."""
+    if isinstance(op, arith.FloorDivSIOp | mp.ModOp):
+        by_bits = _by_bits(builder, op, operands[0])
+        if by_bits is not None:
+            return by_bits
     if type(op) in _BINARY:
         return builder.binary(_BINARY[type(op)], *operands)
     if isinstance(op, _UNARY):
@@ -55,6 +59,19 @@ def lower_elementwise(builder: TileBuilder, op: Operation, operands: Sequence[SS
         case mp.RoundOp():
             return rounded(builder, operands[0], op.element)
     raise AssertionError(f"check_kernel lets {op.name} pass")
+
+
+def _by_bits(builder: TileBuilder, op: arith.FloorDivSIOp | mp.ModOp, value: SSAValue) -> SSAValue | None:
+    """Floor division and modulo by a constant power of two as a shift and a mask, which round down too."""
+    divisor = op.rhs.owner
+    if not isinstance(divisor, arith.ConstantOp) or not isinstance(divisor.value, IntegerAttr):
+        return None
+    size = divisor.value.value.data
+    if size <= 0 or size & (size - 1):
+        return None
+    if isinstance(op, mp.ModOp):
+        return builder.binary(arith.AndIOp, value, size - 1)
+    return builder.binary(arith.ShRSIOp, value, size.bit_length() - 1) if size > 1 else value
 
 
 def _compare(builder: TileBuilder, op: arith.CmpiOp | arith.CmpfOp, operands: Sequence[SSAValue]) -> SSAValue:

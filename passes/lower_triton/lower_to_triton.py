@@ -60,6 +60,8 @@ def lower_kernel(kernel: KernelOp) -> list[Operation]:
         if isinstance(op, ReturnOp):
             continue
         for result in op.results:
+            if result.first_use is None:
+                continue  # nothing is computed for it, and nothing allocated
             assert isinstance(result.type, TensorType)
             name = names.new(result.name_hint, "result" if result in returned else "temporary")
             if isinstance(op, ConstantOp):
@@ -78,7 +80,8 @@ def lower_kernel(kernel: KernelOp) -> list[Operation]:
 def _lower_statement(task: Task, op: Operation, number: int) -> None:
     match op:
         case ComputeOp():
-            lower_compute(task, op, task.buffers[op.result], number)
+            if op.result in task.buffers:
+                lower_compute(task, op, task.buffers[op.result], number)
         case TopkOp():
             lower_topk(task, op, number)
         case SelectOp():

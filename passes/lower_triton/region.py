@@ -44,6 +44,8 @@ class Region:
 
     def bind(self, index: SSAValue, value: SSAValue, mask: Mask) -> None:
         self.values[index] = named(value, index.name_hint)
+        if mask is not None and index.name_hint:
+            named(mask, f"in_{index.name_hint}")
         self.masks[index] = mask
 
     def lanes(self, indices: Indices) -> Mask:

@@ -90,13 +90,16 @@ class Launch:
             if index is free[0]:
                 number = rest
             else:
-                count = self._programs(entry)
+                count = named(self.programs_of(entry), f"{index.name_hint}_programs")
                 number = builder.add(arith.RemSIOp(rest, count))
                 rest = builder.add(arith.DivSIOp(rest, count))
             starts[index] = builder.multiply(number, size)
+            if size > 1:
+                named(starts[index], f"{index.name_hint}_start")
         return starts, grid
 
-    def _programs(self, entry: GridAttr) -> SSAValue:
+    def programs_of(self, entry: GridAttr) -> SSAValue:
+        """How many programs run along one index."""
         extent, size = entry.size, entry.tile.data
         if isinstance(extent, int):
             return self.builder.constant(-(-extent // size))

@@ -7,8 +7,6 @@ what it cannot show is tested at run time instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Block, SSAValue
@@ -187,9 +185,8 @@ class Bounds:
         """Expressions that are >= 0 where the conditions hold."""
         found = []
         listed = [leaf for condition in conditions for leaf in leaves(condition)]
-        spread = list(_spread(listed))
-        known_true = frozenset([*listed, *spread])
-        for comparison in (condition.owner for condition in spread):
+        known_true = frozenset(listed)
+        for comparison in (condition.owner for condition in listed):
             if not isinstance(comparison, arith.CmpiOp):
                 continue
             left = linear(comparison.lhs, self.pipeline, known_true)
@@ -200,16 +197,6 @@ class Bounds:
             }  # fmt: skip
             found.extend(known.get(_PREDICATES[comparison.predicate.value.data], []))
         return found
-
-
-def _spread(conditions: Iterable[SSAValue]) -> Iterator[SSAValue]:
-    """The conditions, those of a conjunction that counts as one (`select a, b, false`) each."""
-    for condition in conditions:
-        owner = condition.owner
-        if isinstance(owner, arith.SelectOp) and constant_value(owner.rhs) == 0:
-            yield from _spread([*leaves(owner.cond), *leaves(owner.lhs)])
-        else:
-            yield condition
 
 
 _PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")

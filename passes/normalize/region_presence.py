@@ -95,20 +95,13 @@ class RegionPresence:
         elif isinstance(op, arith.SelectOp):
             found = self._select(op)
         elif isinstance(op, GuardOp):
-            found = union(self.of(op.value), self.of(op.condition), [self._whole(op.condition, op)])
+            found = union(self.of(op.value), self.of(op.condition), [op.condition])
         elif isinstance(op, DimSizeOp):
             found = self._per(op, op.dim.data)
         else:
             found = irredundant(union(*(self.of(operand) for operand in op.operands)))
         for result in op.results:
             self.conditions[result] = found
-
-    def _whole(self, condition: SSAValue, before: Operation) -> SSAValue:
-        """A condition that counts as one even where it is a conjunction: `where(c and d, a)` has one condition."""
-        if len(leaves(condition)) < 2:
-            return condition
-        left, right = condition.owner.operands  # type: ignore[union-attr]
-        return emit(arith.SelectOp(left, right, emit(constant(False, i1), before)), before)
 
     def _read(self, op: ReadOp | ReadStoredOp) -> Conditions:
         own = leaves(op.present)
@@ -164,7 +157,7 @@ class RegionPresence:
             tests.append(emit(arith.CmpiOp(value, size, "slt"), op))
         if len(tests) == 2 and per is not None:
             # One condition an index: its halves must not part at a reduction over the row that the extent is per.
-            return (emit(arith.SelectOp(tests[0], tests[1], emit(constant(False, i1), op)), op),)
+            return (emit(arith.AndIOp(tests[0], tests[1]), op),)
         return tuple(tests)
 
     def _per(self, op: DimSizeOp | ReduceOp, dim: int | str) -> Conditions:

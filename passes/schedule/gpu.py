@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import f32
 from hetc.dialects.mp import (
     ComputeOp,
     RangedOp,
+    SelectOp,
     TensorType,
     TopkOp,
     dtype_name,
@@ -27,7 +28,8 @@ from hetc.passes.analysis.facts import op_facts
 from hetc.passes.schedule.gpu_checks import check_kernel
 from hetc.passes.schedule.gpu_dependencies import Dependencies
 from hetc.passes.schedule.gpu_products import operand_type
-from hetc.passes.schedule.gpu_tiles import StatementPlan, keys_are_cheap, plan_statement
+from hetc.passes.schedule.gpu_selection import chunk_of, keys_are_cheap
+from hetc.passes.schedule.gpu_tiles import StatementPlan, plan_statement
 from hetc.passes.schedule.model import PlanValue, Schedule
 from hetc.platforms.device import Gpu
 
@@ -119,6 +121,15 @@ def _launches(op: RangedOp, tiles: StatementPlan, extents: Mapping[str, int]) ->
         launches.append(LaunchCost(moved + keys, flop, dtype, prod(blocks), matrix))
         scanned = keys
     passes = _SELECTION_PASSES if key_bytes == _KEY_BYTES else _SELECTION_PASSES + 1
+    assert isinstance(op, TopkOp | SelectOp)
+    chunk = chunk_of(op)
+    if chunk is not None:
+        count = op.k.value.data if isinstance(op, TopkOp) else op.capacity.value.data
+        chunks = -(-length // chunk)
+        best = min(length, chunks * count)
+        programs = rows * chunks
+        launches.append(LaunchCost(passes * scanned, float(passes * rows * length), "i32", programs))
+        scanned, length = float(rows * best * (key_bytes + 4)), best
     launches.append(LaunchCost(passes * scanned + written, float(passes * rows * length), "i32", rows))
     if isinstance(op, TopkOp) and op.order.data == "score":
         count = op.k.value.data

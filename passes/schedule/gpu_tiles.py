@@ -137,12 +137,6 @@ def plan_statement(
     )
 
 
-def keys_are_cheap(op: RangedOp) -> bool:
-    """Whether a selection computes its score anew in each of its passes: one plain read and no reduction."""
-    inner = list(op.walk())
-    return not any(isinstance(item, ReduceOp) for item in inner) and sum(isinstance(i, ReadOp) for i in inner) <= 1
-
-
 def _wishes(
     statement: RangedOp, axes: list[_Index], reductions: list[_Index], chosen: Mapping[str, int]
 ) -> list[tuple[_Index, int]]:

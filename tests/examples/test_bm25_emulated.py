@@ -27,6 +27,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> HostProgram:
 @pytest.mark.parametrize("calls", [[0], [1], [0, 3, 0], [64, 1, 65], [1000, 2]], ids=str)
 @pytest.mark.parametrize("rows", [1, 3])
 def test_calls(program: HostProgram, calls: list[int], rows: int) -> None:
+    assert set(program.backends) == {"gpu", "fpga"}
     session = ProgramSession(program, {"N": max(sum(calls), 1)}, {"N": 0})
     bm25_drive.drive(session, np.random.default_rng([rows, *calls]), calls, rows)
 
@@ -39,7 +40,6 @@ def test_equal_documents_go_by_number(program: HostProgram) -> None:
     assert outputs["picked"].tolist() == [[1, 4, 7, 10, 13]]
 
 
-@pytest.mark.full
 def test_a_hundred_calls(program: HostProgram) -> None:
     session = ProgramSession(program, {"N": 200}, {"N": 0})
     bm25_drive.drive(session, np.random.default_rng(3), [2] * 100, rows=2)

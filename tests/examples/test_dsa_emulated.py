@@ -15,8 +15,12 @@ PATH = "examples/dsa/dsa.mp"
 LENGTHS = ([0], [1], [63, 64, 65], [1000], [0, 1000, 7])
 
 
+# What an FPGA's memory channels hold bounds the sizes that all stages can be compiled for.
+DIMS = {**dsa_drive.DIMS, "B": 4, "T": 4096}
+
+
 def compiled(out: Path, pins: dict[str, str]) -> HostProgram:
-    compile_to(PATH, out, dsa_drive.DIMS, pins=pins)
+    compile_to(PATH, out, DIMS, pins=pins)
     return load_program(out, "emulation")
 
 
@@ -32,14 +36,9 @@ def started(program: HostProgram, case: dsa_drive.Case, capacity: int) -> Progra
     return session
 
 
-def test_scan_and_selection_run_on_the_fpga(program: HostProgram) -> None:
-    assert set(program.backends) == {"gpu", "fpga"}
-    report = (program.directory / "report.json").read_text()
-    assert '"retrieve"' in report
-
-
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
 def test_steps(program: HostProgram, lengths: list[int]) -> None:
+    assert set(program.backends) == {"gpu", "fpga"}
     rng = np.random.default_rng([1, *lengths])
     case = dsa_drive.draw_case(rng, lengths)
     dsa_drive.drive(started(program, case, max(lengths) + 2), case, rng, steps=2)
@@ -59,12 +58,12 @@ def test_nan_and_infinite_scores(program: HostProgram) -> None:
     dsa_drive.drive(started(program, case, 91), case, rng, steps=1)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("seed", range(4))
-def test_a_hundred_steps_from_an_empty_memory(program: HostProgram, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    case = dsa_drive.draw_case(rng, [0, 0])
-    dsa_drive.drive(started(program, case, 100), case, rng, steps=100)
+@pytest.mark.parametrize("lengths", [[0], pytest.param([0, 0, 30], marks=pytest.mark.full)], ids=str)
+def test_a_hundred_steps(program: HostProgram, lengths: list[int]) -> None:
+    rng = np.random.default_rng(len(lengths))
+    case = dsa_drive.draw_case(rng, lengths)
+    capacity = max(lengths) + 100
+    dsa_drive.drive(started(program, case, capacity), case, rng, steps=100)
 
 
 @pytest.mark.parametrize("kind", ["gpu", "fpga"])

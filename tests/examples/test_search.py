@@ -33,15 +33,14 @@ def search() -> ModuleType:
     return module
 
 
-def small_collection(search: ModuleType, folder: Path, step: int) -> None:
-    """Every `step`-th passage of the library, where the script keeps the passages it has read."""
+def keep(folder: Path, chosen: list[list[str]]) -> None:
+    """Put passages where the script keeps those that it has read."""
     name = f"passages-{sys.version_info.major}.{sys.version_info.minor}.json"
-    chosen = [[item.title, item.text] for item in search.passages()[::step]]
     (folder / name).write_text(json.dumps(chosen), encoding="utf-8")
 
 
 def test_passages_found_are_the_reference_s(search: ModuleType, tmp_path: Path) -> None:
-    small_collection(search, tmp_path, 40)
+    keep(tmp_path, [[item.title, item.text] for item in search.passages()[::40]])
     collection = search.Collection(tmp_path)
     engine = search.Search(collection, tmp_path, "mi210+u55c", "emulation")
     engine.append_passages()
@@ -55,7 +54,7 @@ def test_passages_found_are_the_reference_s(search: ModuleType, tmp_path: Path) 
 
 
 def test_words_that_no_passage_has_are_said(search: ModuleType, tmp_path: Path) -> None:
-    small_collection(search, tmp_path, 200)
+    keep(tmp_path, [["io.open", "Open a file."], ["os.remove", "Remove the file."]])
     collection = search.Collection(tmp_path)
     assert collection.unknown("the Xyzzyx file") == ["Xyzzyx"]
     assert np.all(collection.query("Xyzzyx") == -1)
@@ -63,14 +62,14 @@ def test_words_that_no_passage_has_are_said(search: ModuleType, tmp_path: Path) 
 
 @pytest.mark.parametrize("arguments", [[], ["-k", "0", "x"], ["-k", "17", "x"], ["--mode", "x", "y"]])
 def test_wrong_usage_is_said_in_a_line(arguments: list[str]) -> None:
-    run = subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert "Traceback" not in run.stderr and run.stderr.splitlines()[-1].startswith("search.py: error:")
 
 
 @pytest.mark.full
 def test_the_whole_library_from_the_command_line(tmp_path: Path) -> None:
-    command = [sys.executable, SCRIPT, "-k", "2", "--mode", "emulation", "create a temporary directory"]
+    command = [sys.executable, str(SCRIPT), "-k", "2", "--mode", "emulation", "create a temporary directory"]
     environment = {**os.environ, "HETC_CACHE_DIR": str(tmp_path)}
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert run.returncode == 0, run.stderr

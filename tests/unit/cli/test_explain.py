@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hetc.compiler.explain import render_report, slower_than_best, totals
+from hetc.compiler.table import energy_text, time_text
 
 REPORT: dict[str, Any] = {
     "pipeline": "demo",
@@ -64,7 +65,7 @@ def test_a_stage_shows_its_facts_and_each_device():
 
 def test_the_losing_alternative_is_told_even_where_it_is_faster():
     text = render_report(REPORT)
-    assert "not gpu: estimated 40 us and 12 mJ (2x faster, in this estimate, 4x the energy" in text
+    assert "not gpu: estimated 40 us and 12 mJ (2x faster, 4x the energy; transfers not counted)" in text
     assert "not fpga: it refuses the stage: a weight does not fit (demo.mp:7)" in text
 
 
@@ -97,3 +98,15 @@ def test_a_placement_slower_than_one_device_is_said():
 def test_sections_without_rows_are_left_out():
     short = {**REPORT, "transfers": [], "kernels": [], "memories": []}
     assert "transfer" not in render_report(short).replace("transfers not counted", "")
+
+
+@pytest.mark.parametrize(
+    ("energy_mj", "text"), [(0.25, "250 uJ"), (3.5, "3.5 mJ"), (1.59e5, "159 J"), (2.3e7, "23 kJ")]
+)
+def test_energies_in_the_unit_that_reads_best(energy_mj, text):
+    assert energy_text(energy_mj) == text
+
+
+@pytest.mark.parametrize(("time_us", "text"), [(9.0, "9 us"), (1450.0, "1.45 ms"), (1.53e8, "153 s")])
+def test_times_in_the_unit_that_reads_best(time_us, text):
+    assert time_text(time_us) == text

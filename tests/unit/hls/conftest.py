@@ -238,3 +238,15 @@ def bench_of_sources(csim_cache):
     return lambda sources, plan=None, **options: Bench.of_modules(
         [one_kernel(source, plan) for source in sources], **options
     )
+
+
+@pytest.fixture(scope="session")
+def one_kernel_of():
+    """A pipeline as text, and a plan -> the lowered module."""
+    return one_kernel
+
+
+@pytest.fixture(scope="session")
+def bench_of_modules(csim_cache):
+    """Lowered modules -> Bench."""
+    return Bench.of_modules

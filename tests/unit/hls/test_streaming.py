@@ -80,6 +80,12 @@ def bench(bench_of_sources):
 
 
 @pytest.fixture(scope="module")
+def dealt(bench_of_sources):
+    """Keys striped; the scales, which are narrow, whole and dealt out by one reader."""
+    return bench_of_sources([dense("dealt")], {"stripes": 3, "striped": (2,), "lanes": 64})
+
+
+@pytest.fixture(scope="module")
 def striped(bench_of_sources):
     return bench_of_sources(
         [dense("striped"), dense("striped_large", k=100, order=", order=score"), dense("wide", heads=16, width=100)],
@@ -135,6 +141,13 @@ def test_striped_scan(striped, name):
         striped.check(f"{name}_kernel", given, {"B": 3, "T": np.array(lengths)})
     given = operands(striped, f"{name}_kernel", 4, 64, integers=True)
     striped.check(f"{name}_kernel", given, {"B": 3, "T": np.array([64, 60, 2])}, exact=True)
+
+
+def test_rows_dealt_by_one_reader(dealt):
+    parts = [item.part.data for item in dealt.kernel("dealt_kernel").arguments if item.role.data == "operand"]
+    assert parts == ["", "", "stripe:0", "stripe:1", "stripe:2", ""]
+    for lengths in LENGTHS:
+        dealt.check("dealt_kernel", operands(dealt, "dealt_kernel", 3, 64), {"B": 3, "T": np.array(lengths)})
 
 
 def test_what_is_never_taken(bench):

@@ -3,6 +3,8 @@ the interpreter, the FPGA's in C simulation."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,47 @@ def test_capacities_and_lengths_build_nothing_anew(program: Any, monkeypatch: py
         state = program.new_state(B=rows, T=tokens)
         state.set_lengths(T=tokens - 1)
         assert program.decode(state, x=x, W=WEIGHT)["s"].shape == (2, tokens)
+
+
+def test_as_a_script_it_says_what_its_kernels_run_on(program: Any) -> None:
+    script = program.directory / "host" / "tiny_host.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--mode", "emulation"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["fpga: c-simulation", "gpu: triton-interpreter"]
+    bare = subprocess.run(
+        [sys.executable, str(script), "--mode", "hardware"], capture_output=True, text=True, check=False
+    )
+    assert bare.returncode == 1 and "DeviceMissingError" in bare.stderr
+
+
+def test_read_only_inputs_are_taken_without_a_warning(program: Any, recwarn: pytest.WarningsRecorder) -> None:
+    x = np.broadcast_to(np.ones(4, np.float32), (2, 4))
+    weight = WEIGHT.copy()
+    weight.flags.writeable = False
+    program.decode(program.new_state(B=2, T=2), x=x, W=weight)
+    assert not [item for item in recwarn if issubclass(item.category, UserWarning)]
+
+
+def test_two_kernels_that_want_one_memory_in_different_layouts(tmp_path: Path) -> None:
+    """The second kernel reads a copy in its own layout, to which only the new rows move."""
+    start, stop = STRIPED.index("%s = task.kernel"), STRIPED.index('mp.commit "keys"')
+    second = TEXT[TEXT.index("%s = task.kernel") : TEXT.index('mp.commit "keys"')]
+    second = second.replace("%s =", "%s2 =").replace("@scan", "@scan_again")
+    text = STRIPED[:start] + STRIPED[start:stop] + second + STRIPED[stop:]
+    text = text.replace('mp.output "s",', 'mp.output "s2", %s2 as f32 : !mp.tensor<[B, T], f32>\n mp.output "s",')
+    write_program(text, tmp_path)
+    program = load_program(tmp_path, "emulation")
+    moved: list[int] = []
+    program.on_transfer = lambda item: moved.append(item.bytes_moved) if item.tensor == "keys" else None
+    state = program.new_state(B=2, T=9)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        outputs = program.step("decode")(state, x=rng.integers(-3, 4, (2, 4)).astype(np.float32), W=WEIGHT)
+        np.testing.assert_array_equal(outputs["s"].numpy(), outputs["s2"].numpy())
+        assert outputs["s"].abs().sum() > 0
+    assert moved == [2 * 4 * 4] * 5
 
 
 def test_a_directory_without_a_program(tmp_path: Path) -> None:

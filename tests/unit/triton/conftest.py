@@ -119,7 +119,7 @@ class Machine:
         ]
         name = self.task.sym_name.data
         launches = [op for op in self.lowered.module.ops if isinstance(op, KernelLaunch) and op.task.data == name]
-        scratch = [allocated(item) for item in launches[0].scratch]
+        scratch = [allocated(item) for item in launches[0].scratch] if launches else []
         held = {
             "operand": [
                 tensor(item) if isinstance(item, np.ndarray) else {k: tensor(v) for k, v in _parts(item).items()}
@@ -155,3 +155,21 @@ class Machine:
 def machine(tmp_path: Path) -> Any:
     """`machine(text)`: lowered and ready to run."""
     return lambda text: Machine(lower(text), tmp_path)
+
+
+@pytest.fixture(name="lower")
+def lower_fixture() -> Any:
+    """`lower(text)`: lowered and printed."""
+    return lower
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Any:
+    """`machines(module)`: of a placed module, a machine for each task kernel by its name."""
+
+    def make(module: ModuleOp) -> dict[str, Machine]:
+        names = [op.sym_name.data for op in module.walk() if isinstance(op, KernelOp)]
+        lowered = lower_module(module)
+        return {name: Machine(lowered, tmp_path, name) for name in names}
+
+    return make

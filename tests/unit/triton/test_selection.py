@@ -97,3 +97,21 @@ def test_select_keeps_the_highest_scores_and_counts_the_rest(machine, capacity):
         want, _ = best(np.where(seen > 0.5, seen, -np.inf), capacity, "index")
         np.testing.assert_array_equal(picked[row], want)
         assert over[row] == max(0, np.sum(seen > 0.5) - capacity)
+
+
+@pytest.mark.parametrize("order", ["score", "index"])
+@pytest.mark.parametrize("k", [1, 6])
+def test_topk_from_several_chunks(machine, monkeypatch, order, k):
+    monkeypatch.setattr("hetc.passes.schedule.gpu_selection.CHUNK", 64)
+    x = np.round(RNG.standard_normal((5, 300)) * 2).astype(np.float32)
+    x[1] = 0.0
+    x[2, :200] = -np.inf
+    x[3, 2] = np.nan
+    lengths = [300, 300, 299, 65, 0]
+    target = machine(topk_text(k, order))
+    assert "_chunks(" in target.lowered.text
+    picked, scores = target.run([x], {"B": 5, "T": lengths}, {"B": 5, "T": 300})
+    for row, length in enumerate(lengths):
+        want, values = best(x[row, :length], k, order)
+        np.testing.assert_array_equal(picked[row], want, err_msg=f"row {row}")
+        np.testing.assert_array_equal(scores[row], values, err_msg=f"row {row}")

@@ -1,0 +1,195 @@
+"""`@hetero_pipeline`: a Python function as a pipeline that is compiled, explained and called."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from hetc.compiler.embedding.source import function_source
+from hetc.compiler.presentation import Explanation, Inspection
+from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
+
+if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not where one is written
+    from xdsl.dialects.builtin import ModuleOp
+
+    from hetc.compiler.driver import Compilation, Options
+    from hetc.compiler.frontend import ast
+    from hetc.runtime.program import HostProgram
+    from hetc.runtime.state import State
+
+_CHANGEABLE = ("platform", "policy", "pins", "dims", "estimate")
+
+
+class HeteroPipeline:
+    """A pipeline written as a Python function. Its text is taken where it is decorated, and read when it is used.
+
+    Methods raise DiagnosticError, whose text shows what is wrong at which line of the Python file.
+    """
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        self._text = function_source(function)
+        self._function = function
+        self._given = options
+        functools.update_wrapper(self, function)
+
+    # What it is
+
+    @property
+    def name(self) -> str:
+        return self._function.__name__
+
+    @property
+    def source(self) -> str:
+        """The text that is compiled: the function from its first decorator on."""
+        return self._text.text.lstrip("\n")
+
+    @property
+    def options(self) -> Options:
+        """Everything besides the text that decides what is compiled."""
+        from hetc.compiler.driver import Options
+
+        return Options(**self._given)
+
+    def with_options(self, **changes: Any) -> HeteroPipeline:
+        """The same pipeline with other options: `dims={"K": 64}`, `platform=`, `pins=`, `policy=`, `estimate=`.
+
+        Mappings are added to those given before. The pipeline itself stays as it is."""
+        for name in changes:
+            if name not in _CHANGEABLE:
+                guess = suggest(name, _CHANGEABLE)
+                help = f"did you mean `{guess}`?" if guess else f"the options are {', '.join(_CHANGEABLE)}"
+                raise DiagnosticError(Diagnostic("error", "HET410", f"no option `{name}`", help=help), EXIT_USAGE)
+        merged = dict(self._given)
+        for name, value in changes.items():
+            merged[name] = {**merged.get(name, {}), **value} if isinstance(value, Mapping) else value
+        return HeteroPipeline(self._function, **merged)
+
+    # The compiler
+
+    @functools.cached_property
+    def tree(self) -> ast.Pipeline:
+        """The syntax tree, the same as a `.mp` file's."""
+        from hetc.compiler.embedding.read import parse_source
+
+        return parse_source(self._text)
+
+    def check(self) -> tuple[Diagnostic, ...]:
+        """Check names, shapes, dtypes and memory; gives the warnings. Raises DiagnosticError with every error."""
+        return self._checked[1]
+
+    def module(self) -> ModuleOp:
+        """A fresh module of the pipeline, as the front end makes it."""
+        return self._checked[0].clone()
+
+    def explain(self) -> Explanation:
+        """Where each stage goes and why: prints as `hetc explain` does, as a table in a notebook."""
+        return Explanation(self._placed.report)
+
+    def compile(self, directory: str | Path | None = None) -> Path:
+        """Kernels, host program and report in a work directory (default: one in the cache); gives its path."""
+        if directory is None:
+            return self._cached
+        from hetc.compiler.driver import compile_source_file, write_directory
+
+        write_directory(compile_source_file(self._text, self.options), Path(directory))
+        return Path(directory)
+
+    def inspect(self, what: str | None = None) -> Inspection:
+        """Generated kernels with their text: those of a stage (`"relevancy"`), one kernel by its name, or all."""
+        from hetc.compiler.inspect import kernels_of
+        from hetc.compiler.work_directory import WorkDirectory
+
+        directory = WorkDirectory.open(self._cached)
+        kernels = kernels_of(directory)
+        chosen = [kernel for kernel in kernels if what is None or what == kernel.name or what in kernel.stages]
+        if not chosen:
+            names = list(dict.fromkeys(name for kernel in kernels for name in (*kernel.stages, kernel.name)))
+            guess = suggest(str(what), names)
+            help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(names)}"
+            message = f"`{self.name}` has no stage or kernel `{what}`"
+            raise DiagnosticError(Diagnostic("error", "HET410", message, help=help), EXIT_USAGE)
+        return Inspection(tuple(chosen), directory.source_lines())
+
+    # Running
+
+    @functools.cached_property
+    def program(self) -> HostProgram:
+        """The compiled program with its devices opened: real ones where this machine has them, else emulated."""
+        from hetc.runtime.program import load_program
+
+        return load_program(self._cached)
+
+    def new_state(self, **capacities: int) -> State:
+        """Memories of these capacities, empty: `new_state(B=4, T=65536)`. Raises InputError, CapacityError."""
+        return self.program.new_state(**capacities)
+
+    def __call__(self, state: State, lengths: Mapping[str, Any] | None = None, /, **tensors: Any) -> Any:
+        """One step on `state`: inputs and weights by name, torch tensors or numpy arrays.
+
+        Gives what the function returns: one tensor, or a tuple in the order of `return`. Run-time extents are those
+        of the tensors; `lengths` gives those that no shape says. Nothing is compiled again for other extents.
+        """
+        (step,) = self.program.PIPELINE.steps
+        results = self.program.step(step)(state, lengths, **tensors)
+        given = tuple(results[output.name] for output in self.tree.outputs)
+        return given[0] if len(given) == 1 else given
+
+    def __repr__(self) -> str:
+        return f"<pipeline {self.name} at {self._text.name}:{self.tree.name_span.line}>"
+
+    @functools.cached_property
+    def _checked(self) -> tuple[ModuleOp, tuple[Diagnostic, ...]]:
+        from hetc.compiler.frontend import compile_pipeline
+
+        module, diagnostics = compile_pipeline(self.tree, self.options.dims)
+        return module, diagnostics.sorted()
+
+    @functools.cached_property
+    def _placed(self) -> Compilation:
+        from hetc.compiler.driver import compile_source_file
+
+        return compile_source_file(self._text, self.options, until="placed")
+
+    @functools.cached_property
+    def _cached(self) -> Path:
+        from hetc.compiler.compile_cache import compiled_directory
+
+        return compiled_directory(self._text, self.options)
+
+
+@overload
+def hetero_pipeline(function: Callable[..., Any], /) -> HeteroPipeline: ...
+@overload
+def hetero_pipeline(
+    *,
+    platform: str = ...,
+    grows: Mapping[str, int | str] | None = ...,
+    policy: str = ...,
+    pins: Mapping[str, str] | None = ...,
+    dims: Mapping[str, int] | None = ...,
+    estimate: Mapping[str, int] | None = ...,
+) -> Callable[[Callable[..., Any]], HeteroPipeline]: ...
+def hetero_pipeline(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    platform: str | None = None,
+    grows: Mapping[str, int | str] | None = None,
+    policy: str | None = None,
+    pins: Mapping[str, str] | None = None,
+    dims: Mapping[str, int] | None = None,
+    estimate: Mapping[str, int] | None = None,
+) -> Any:
+    """Make a pipeline of a function: its text is read as equations, it is never executed.
+
+    platform: the devices (`hetc platform list`). grows: rows that a call appends along each growing dim; it is part
+    of the text, so it is written out here. pins: device kinds of stages. dims: overrides of constants and bounds.
+    estimate: the extents that estimates are made at. Raises DiagnosticError where the function's text cannot be read.
+    """
+    given = {"platform": platform, "policy": policy, "pins": pins, "dims": dims, "estimate": estimate}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if function is not None:
+        return HeteroPipeline(function, **options)
+    return functools.partial(HeteroPipeline, **options)

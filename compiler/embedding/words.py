@@ -1,0 +1,71 @@
+"""The words of the language, as names that Python code can import: `from hetc import bf16, le, memory`.
+
+Words of annotations and defaults stand where Python evaluates them, so they can be subscripted and called; nothing
+comes of it. The words of a body are never evaluated: they exist for editors and linters, and say so when used.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+
+class Word:
+    """A word of annotations and defaults: `bf16["B", "E"]`, `memory(...)`, `le(64)`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self
+
+    def __getitem__(self, extents: Any) -> Any:
+        return self
+
+    def __repr__(self) -> str:
+        return f"hetc.{self.name}"
+
+
+class BodyWord(Word):
+    """A word that stands in the body of a pipeline only."""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> NoReturn:
+        self._refuse()
+
+    def __getitem__(self, indices: Any) -> NoReturn:
+        self._refuse()
+
+    def __enter__(self) -> NoReturn:
+        self._refuse()
+
+    def __exit__(self, *raised: Any) -> None:
+        return None
+
+    def _refuse(self) -> NoReturn:
+        raise TypeError(
+            f"`{self.name}` is a word of the pipeline language: it stands in the body of a function under "
+            "@hetero_pipeline, which is read and not executed"
+        )
+
+
+DTYPE_WORDS = ("f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i4", "i16", "i32", "i64", "bool")
+SIGNATURE_WORDS = ("weight", "memory", "sparse", "le")
+STAGE_WORDS = ("prepare", "relevancy", "retrieve", "apply")
+BLOCK_WORDS = ("repeat",)
+DEVICE_WORDS = ("gpu", "fpga")
+REDUCTION_WORDS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
+CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize")
+FUNCTION_WORDS = (
+    "exp", "log", "sqrt", "rsqrt", "abs", "relu", "sigmoid", "silu", "gelu", "tanh", "sin", "cos", "atan2", "erf",
+    "floor", "ceil", "round", "sign", "pow", "ceildiv", "where",
+)  # fmt: skip
+OPTION_WORDS = ("half", "interleaved", "pow2", "score", "index")
+
+WORDS: dict[str, Word] = {
+    **{name: Word(name) for name in (*DTYPE_WORDS, *SIGNATURE_WORDS)},
+    **{
+        name: BodyWord(name)
+        for name in (
+            *STAGE_WORDS, *BLOCK_WORDS, *DEVICE_WORDS, *REDUCTION_WORDS, *CALL_WORDS, *FUNCTION_WORDS, *OPTION_WORDS
+        )
+    },
+}  # fmt: skip

@@ -1,0 +1,25 @@
+"""The host dialect: what the host does in one call of a step, in order.
+
+`structure` holds the frame, kernels, launches and waits, `data` where values come from and what becomes of them,
+`types` the type of a tensor in a device's memory.
+"""
+
+from xdsl.ir import Dialect
+
+from hetc.dialects.host.data import AllocateOp, AppendOp, CommitOp, ConstantOp, CopyOp, InputOp, MemoryOp, OutputOp
+from hetc.dialects.host.structure import KernelOp, LaunchOp, ProgramOp, StepOp, WaitOp
+from hetc.dialects.host.types import HOST_KIND, BufferType
+
+HOST = Dialect(
+    "host",
+    [
+        ProgramOp, StepOp, InputOp, MemoryOp, ConstantOp, AllocateOp, CopyOp, KernelOp, LaunchOp, WaitOp, AppendOp,
+        CommitOp, OutputOp,
+    ],
+    [BufferType],
+)  # fmt: skip
+
+__all__ = [
+    "HOST", "HOST_KIND", "AllocateOp", "AppendOp", "BufferType", "CommitOp", "ConstantOp", "CopyOp", "InputOp",
+    "KernelOp", "LaunchOp", "MemoryOp", "OutputOp", "ProgramOp", "StepOp", "WaitOp",
+]  # fmt: skip

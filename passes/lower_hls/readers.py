@@ -1,0 +1,98 @@
+"""The front of a scan: processes that read rows of device memory in bursts, as words, into FIFOs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.dialects import arith
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from hetc.dialects import fpga
+from hetc.passes.lower_hls.builder import Body, Frame, Loop, close_conditions
+from hetc.passes.lower_hls.kernel import KernelBuilder
+from hetc.passes.lower_hls.scan import Streamed
+from hetc.passes.lower_hls.words import WordView
+
+
+@dataclass
+class Channel:
+    """One channel's part: which rows, and the streams that reach its scores."""
+
+    number: int
+    first: SSAValue
+    rows: SSAValue
+    words: dict[SSAValue, SSAValue]
+    invariants: dict[SSAValue, SSAValue]
+
+
+class Readers:
+    """Builds the readers of one scan. `free` are the scan's free indices at the top of the kernel."""
+
+    def __init__(self, kernel: KernelBuilder, op: Operation, free: Sequence[SSAValue], count: int):
+        self.kernel, self.op, self.free, self.count = kernel, op, free, count
+
+    def stream(self, body: Body, wanted: str, element: Attribute, words: int = 1) -> SSAValue:
+        depth = max(self.kernel.plan.fifo_depth * words, 2)
+        return body.add(fpga.StreamOp(wanted, depth, element)).result
+
+    def numbered(self, name: str, number: int) -> str:
+        return name if self.count == 1 else f"{name}_{number}"
+
+    def build(self, body: Body, streamed: Streamed, channels: list[Channel], rows: SSAValue) -> None:
+        """The processes that read a tensor: one a channel where it is striped, else one that deals rows out."""
+        views = self.kernel.views(streamed)
+        name = streamed.tensor.name_hint or "rows"
+        per_row = prod(views[0].steps) if views[0].steps else 1
+        for number, channel in enumerate(channels):
+            stream = self.stream(
+                body, self.numbered(f"{name}_words", number), fpga.value_type(views[0].element), per_row
+            )
+            channel.words[streamed.tensor] = stream
+        if len(views) == self.count:
+            for view, channel in zip(views, channels, strict=True):
+                self._read_channel(body, streamed, view, channel)
+        else:
+            self._deal(body, streamed, views[0], channels, rows)
+
+    def _read_channel(self, body: Body, streamed: Streamed, view: WordView, channel: Channel) -> None:
+        frame = Frame(f"read_{streamed.tensor.name_hint or 'rows'}", self.op)
+        inner = frame.body()
+        loop = inner.loop("row", inner.use(channel.rows))
+        self._row_words(loop.body, streamed, view, loop.index, loop.body.use(channel.words[streamed.tensor]))
+        loop.close()
+        frame.finish(body)
+
+    def _deal(self, body: Body, streamed: Streamed, view: WordView, channels: list[Channel], rows: SSAValue) -> None:
+        frame = Frame(f"read_{streamed.tensor.name_hint or 'rows'}", self.op)
+        inner = frame.body()
+        loop = inner.loop("round", inner.use(channels[0].rows))
+        for number, channel in enumerate(channels):
+            scaled = loop.body.add(arith.MuliOp(loop.index, loop.body.index(self.count))).result
+            row = loop.body.add(arith.AddiOp(scaled, loop.body.index(number))).result
+            inside = loop.body.when(loop.body.compare("slt", row, loop.body.use(rows)))
+            self._row_words(inside, streamed, view, row, inside.use(channel.words[streamed.tensor]))
+        loop.close()
+        close_conditions(frame.block)
+        frame.finish(body)
+
+    def _row_words(self, body: Body, streamed: Streamed, view: WordView, row: SSAValue, stream: SSAValue) -> None:
+        """One row's words into a stream."""
+        places: dict[int, SSAValue] = {streamed.position: row}
+        free = self.free
+        for position, number in streamed.fixed.items():
+            places[position] = body.use(free[number])
+        loops: list[Loop] = []
+        for position, steps in zip(streamed.window, view.steps, strict=True):
+            if steps == 1:
+                places[position] = body.index(0)
+                continue
+            loop = body.loop("word", body.index(steps), most=steps)
+            places[position] = loop.index
+            loops.append(loop)
+            body = loop.body
+        word = view.memory.load(body, [places[position] for position in sorted(places)])
+        body.add(fpga.WriteOp(word, body.use(stream)))
+        for loop in reversed(loops):
+            loop.close()

@@ -1,0 +1,54 @@
+"""The plans that the FPGA scheduler chooses from: how many stripes of which operands, how many lanes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from xdsl.ir import Operation
+
+from hetc.dialects.mp import AppendOp, GetOp, TensorType, storage_bits
+from hetc.dialects.task import KernelOp
+from hetc.passes.lower_hls.lower_to_hls import find_scans
+from hetc.passes.lower_hls.plan import FpgaPlan
+from hetc.passes.lower_hls.scan import Scan
+from hetc.platforms.fpga import Fpga
+
+STRIPES = (1, 2, 4, 8, 12, 16, 20, 24)
+NARROW_ROW_BYTES = 16  # rows below this are dealt out by one reader: striping them would only take ports
+LANES = (16, 32, 64, 128, 256, 512, 1024)
+
+
+def plans(kernel: KernelOp, statements: list[Operation], base: FpgaPlan, device: Fpga) -> list[FpgaPlan]:
+    """The grid of plans. Only operands that one scan reads, in one way, are striped."""
+    striped = stripable(kernel, statements, base)
+    ports = len(kernel.block.args) + len(kernel.returned.values) + 4
+    most = max(1, int((device.ports.max_bundles - ports) // max(len(striped), 1)))
+    choices = [count for count in STRIPES if count <= most] if striped else [1]
+    return [
+        replace(base, stripes=count, striped=striped if count > 1 else (), lanes=lanes)
+        for count in choices
+        for lanes in LANES
+    ]
+
+
+def stripable(kernel: KernelOp, statements: list[Operation], plan: FpgaPlan) -> tuple[int, ...]:
+    """The task operands that one scan streams and nothing else reads, memories and inputs of the pipeline (not what
+    another kernel has just made); none if the scan also reads at random."""
+    scans = [scan for scan in find_scans(statements, plan).values() if isinstance(scan, Scan)]
+    if len(scans) != 1 or scans[0].direct:
+        return ()
+    arguments = list(kernel.block.args)
+    found = []
+    for item in scans[0].streamed:
+        type_ = item.tensor.type
+        assert isinstance(type_, TensorType)
+        reads = [use.operation for use in item.tensor.uses]
+        if item.tensor not in arguments or any(op.name != "mp.read" for op in reads):
+            continue
+        number = arguments.index(item.tensor)  # type: ignore[arg-type]
+        row = prod(extent for p in item.window if isinstance(extent := type_.shape[p], int))
+        wide = row * storage_bits(type_.element) >= 8 * NARROW_ROW_BYTES
+        if wide and isinstance(kernel.arguments[number].owner, GetOp | AppendOp):
+            found.append(number)
+    return tuple(sorted(found))
