@@ -11,6 +11,7 @@ from hetc.compiler.frontend.concat import expand_concat
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_irregular import IrregularEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
+from hetc.compiler.frontend.emit_update import UpdateEmitter
 from hetc.compiler.frontend.environment import Refused, Tensor
 from hetc.compiler.frontend.extents import StatementExtents, constraints_of
 from hetc.compiler.frontend.hoist import Hoister
@@ -19,6 +20,7 @@ from hetc.diagnostics import Related
 
 # Repetitions are unrolled: what a loop of the target could not hold is refused here.
 MAX_REPEATED_STATEMENTS = 1_000
+GIVE_TENSORS = ("topk", "select", "quantize")
 
 
 class StatementEmitter:
@@ -29,6 +31,7 @@ class StatementEmitter:
         self.inliner = inliner
         self.environment = step.environment
         self.irregular = IrregularEmitter(step)
+        self.update = UpdateEmitter(step)
         self._repeated = 0
 
     def emit(self, statement: ast.Statement) -> None:
@@ -65,9 +68,12 @@ class StatementEmitter:
             self._alias(statement)
             return
         statement = expand_concat(statement, environment)
+        if self._is_update(statement):
+            self.update.emit(statement.targets[0], statement)
+            return
         value = statement.value if statement.operator == "=" else self._augmented(statement)
         function = value.function if isinstance(value, ast.Call) and value.indices else ""
-        if function in ("topk", "select", "quantize"):
+        if function in GIVE_TENSORS:
             assert isinstance(value, ast.Call)
             self.irregular.define(function, statement.targets, value, statement.span)
             return
@@ -139,10 +145,7 @@ class StatementEmitter:
             related = (Related(environment.dims[target.name].span, "declared here"),)
             raise environment.refuse("HET101", f"`{target.name}` is a dim", target.name_span, related=related)
         for index in target.indices:
-            if not isinstance(index, ast.Index):
-                if declared is not None:
-                    message = "updates of a memory at computed indices are not supported yet"
-                    raise environment.refuse("HET301", message, index.span)
+            if not isinstance(index, ast.Index) and declared is None:
                 message = "on the left stand plain indices: `d` or `d < 64`"
                 raise environment.refuse("HET108", message, index.span)
 
@@ -152,10 +155,6 @@ class StatementEmitter:
         extents = StatementExtents(environment)
         indices = [index for index in target.indices if isinstance(index, ast.Index)]
         shape: Sequence[int | str] = declared.type.shape if declared is not None else ()
-        if declared is not None and len(indices) != len(shape):
-            message = f"the update of `{target.name}` needs {len(shape)} indices, got {len(indices)}"
-            related = (Related(declared.span, "declared here"),)
-            raise environment.refuse("HET105", message, target.span, related=related)
         for position, index in enumerate(indices):
             given = constraints_of(shape, index.span, f"`{target.name}`")[position : position + 1]
             extents.open(index, given)
@@ -163,7 +162,6 @@ class StatementEmitter:
         infos = extents.close(len(indices))
         if declared is not None:
             environment.used.add(target.name)
-            self._check_update(target, tuple(info.key for info in infos))
         elif not indices and self._named_constant(target, value):
             return
         hoister = Hoister(self.step, extents.infos)
@@ -177,19 +175,40 @@ class StatementEmitter:
             result = self.step.compute(infos, extents.infos, rewritten, statement.span, target.name, type_)
         self.step.define(target.name, target.name_span, result)
 
-    def _check_update(self, target: ast.Target, keys: tuple[int | str, ...]) -> None:
-        """An update writes a memory whole; one that grows is appended to."""
+    def _is_update(self, statement: ast.Define) -> bool:
+        """Whether a statement writes to a memory in part, at computed places, or by adding to it. One that writes all
+        elements, each once, defines the memory anew like any other tensor."""
         environment = self.environment
-        declared = environment.declared[target.name]
+        target = statement.targets[0]
+        declared = environment.declared.get(target.name)
+        value = statement.value
+        irregular = isinstance(value, ast.Call) and bool(value.indices) and value.function in GIVE_TENSORS
+        if declared is None or len(statement.targets) > 1 or irregular:
+            return False
         related = (Related(declared.span, "declared here"),)
         if declared.type.is_sparse:
             raise environment.refuse("HET301", "updates of a sparse memory are not supported yet", target.span)
-        if any(key in environment.growth for key in declared.type.shape):
-            message = f"`{target.name}` grows: it is written by `append`, updates of it are not supported yet"
-            raise environment.refuse("HET301", message, target.span, related=related)
-        if keys != declared.type.shape:
-            message = f"updates of a part of a memory are not supported yet; `{target.name}` is written whole"
-            raise environment.refuse("HET301", message, target.span, related=related)
+        shape = declared.type.shape
+        if len(target.indices) != len(shape):
+            message = f"the update of `{target.name}` needs {len(shape)} indices, got {len(target.indices)}"
+            raise environment.refuse("HET105", message, target.span, related=related)
+        if not shape:
+            return False
+        if any(isinstance(key, str) and key in environment.growth for key in shape):
+            return True
+        bounded = any(not isinstance(item, ast.Index) or self._is_part(item, key)
+                      for item, key in zip(target.indices, shape, strict=True))  # fmt: skip
+        return bounded or statement.operator in ("+=", "-=")
+
+    def _is_part(self, index: ast.Index, key: int | str) -> bool:
+        """Whether an index is bounded by something else than the memory's own dim."""
+        bound = index.bound
+        if bound is None:
+            return False
+        dim = self.environment.dims.get(bound.name) if isinstance(bound, ast.Name) else None
+        if dim is not None:
+            return dim.key != key
+        return not (isinstance(bound, ast.Number) and bound.value == key)
 
     def _named_constant(self, target: ast.Target, value: ast.Expr) -> bool:
         """`k1 = 1.2`: a name for a number, no tensor."""
