@@ -37,11 +37,14 @@ def update(
         raise OracleError("mp.update: the memory must be dense")
     assert isinstance(type_, TensorType)
     part = tuple(slice(environment.longest(key)) for key in type_.shape)
-    array = memory.array[part].astype(compute_kind(type_.element))
+    # A single value is an array of one element here.
+    shape = tuple(item.stop for item in part) or (1,)
+    array: np.ndarray = np.asarray(memory.array[part]).reshape(shape).astype(compute_kind(type_.element))
     size = None
     if environment.magnitudes and isinstance(type_.element, AnyFloat):
-        size = (np.abs(array) if memory.magnitude is None else memory.magnitude[part]).copy()
-    puts = _within(_evaluate(op, environment, tensors), environment.exists(type_.shape, array.shape))
+        size = (np.abs(array) if memory.magnitude is None else np.asarray(memory.magnitude[part]).reshape(shape)).copy()
+    exists = environment.exists(type_.shape, array.shape) if type_.rank else np.ones(1, np.bool_)
+    puts = _within(_evaluate(op, environment, tensors), exists)
     if op.mode.data == "add":
         np.add.at(array, tuple(puts.places), puts.values)
         if size is not None and puts.magnitudes is not None:
@@ -52,7 +55,9 @@ def update(
         array[at] = puts.values[last]
         if size is not None and puts.magnitudes is not None:
             size[at] = puts.magnitudes[last]
-    return (make_tensor(environment, type_, array, magnitude=size),)
+    whole = tuple(item.stop for item in part)
+    size = None if size is None else size.reshape(whole)
+    return (make_tensor(environment, type_, array.reshape(whole), magnitude=size),)
 
 
 def _evaluate(op: UpdateOp, environment: Environment, tensors: Mapping[SSAValue, Tensor | SparseTensor]) -> _Puts:
@@ -66,7 +71,8 @@ def _evaluate(op: UpdateOp, environment: Environment, tensors: Mapping[SSAValue,
     kind = compute_kind(type_.element)
     written = np.zeros(shape, np.bool_)
     places = [np.zeros(shape, np.int64) for _ in op.put.indices]
-    values, sizes = np.zeros(shape, kind), np.zeros(shape)
+    values: np.ndarray = np.zeros(shape, kind)
+    sizes = np.zeros(shape)
     for spans in blocks(shape, product_below(op, environment), environment.elements_at_once):
         block = tuple(slice(*span) for span in spans)
         ended, bindings = evaluate_block(op, evaluator, inside, spans)
@@ -85,7 +91,8 @@ def _evaluate(op: UpdateOp, environment: Environment, tensors: Mapping[SSAValue,
         if value.magnitude is not None:
             sizes[block] = _fitted(value.magnitude, sizes[block])
     magnitudes = sizes[written] if environment.magnitudes else None
-    return _Puts([place[written] for place in places], values[written], magnitudes)
+    taken = [place[written] for place in places] or [np.zeros(np.count_nonzero(written), np.int64)]
+    return _Puts(taken, values[written], magnitudes)
 
 
 def _filled(value: Lanes, op: UpdateOp) -> np.ndarray:
@@ -113,7 +120,5 @@ def _within(puts: _Puts, exists: np.ndarray) -> _Puts:
 
 def _last_of_each(places: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     """For each element that is written, the position of what is written to it last."""
-    if not places:
-        return np.arange(1)[-1:]
     flat = np.ravel_multi_index(tuple(places), shape) if len(places[0]) else places[0]
     return len(flat) - 1 - np.unique(flat[::-1], return_index=True)[1]

@@ -14,8 +14,10 @@ from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.emit_update import UpdateEmitter
 from hetc.compiler.frontend.environment import Refused, Tensor
 from hetc.compiler.frontend.extents import StatementExtents, constraints_of
+from hetc.compiler.frontend.guards import take_guard
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.compiler.frontend.inline import Inliner
+from hetc.compiler.frontend.substitute import substituted
 from hetc.diagnostics import Related
 
 # Repetitions are unrolled: what a loop of the target could not hold is refused here.
@@ -42,9 +44,11 @@ class StatementEmitter:
         if isinstance(statement, ast.Inlined):
             self._inlined(statement)
             return
-        if isinstance(statement, ast.When | ast.Loop):
-            word = "when" if isinstance(statement, ast.When) else "for"
-            self.environment.refuse("HET301", f"`{word}` is not supported yet", statement.span)
+        if isinstance(statement, ast.When):
+            self._when(statement)
+            return
+        if isinstance(statement, ast.Loop):
+            self._loop(statement)
             return
         try:
             expanded = self.inliner.expand(statement, self.environment)
@@ -106,20 +110,60 @@ class StatementEmitter:
 
     def _repeat(self, statement: ast.Repeat) -> None:
         """Emits the block as often as it says; a name that it defines again carries over."""
+        count = self._count(statement, statement.count, "the number of repetitions")
+        self._passes([statement.statements] * count)
+
+    def _count(self, statement: ast.Repeat | ast.Loop, count: ast.Expr, purpose: str) -> int:
+        """How often a block runs; once after an error, so that the statements inside are still checked."""
         try:
-            count = evaluate_integer(statement.count, self.environment, "the number of repetitions", low=0)
-            self._repeated += count * len(statement.statements)
+            found = evaluate_integer(count, self.environment, purpose, low=0)
+            self._repeated += found * len(statement.statements)
             if self._repeated > MAX_REPEATED_STATEMENTS:
                 message = f"repetitions come to more than {MAX_REPEATED_STATEMENTS} statements"
                 raise self.environment.refuse("HET301", message, statement.span)
         except Refused:
-            count = 1  # so that the statements inside are still checked, once
-        for _ in range(count):
+            return 1
+        return found
+
+    def _passes(self, passes: Sequence[Sequence[ast.Statement]]) -> None:
+        """Emits the statements of each pass over a block, up to the first pass with a mistake."""
+        for statements in passes:
             before = len(self.environment.diagnostics)
-            for inner in statement.statements:
+            for inner in statements:
                 self.emit(inner)
             if len(self.environment.diagnostics) > before:
                 return
+
+    def _loop(self, statement: ast.Loop) -> None:
+        """`for l in L:`: one pass for each layer, in order, with its number in the place of `l`."""
+        name, environment = statement.index.name, self.environment
+        if name in environment.dims or name in environment.tensors:
+            message = f"`{name}` has a meaning already; a loop has an index of its own"
+            environment.refuse("HET101", message, statement.index.span)
+            return
+        count = self._count(statement, statement.extent, "the number of layers")
+        self._passes([[substituted(inner, name, layer) for inner in statement.statements] for layer in range(count)])
+
+    def _when(self, statement: ast.When) -> None:
+        """What stands inside is computed in any case; memories are written where the condition holds. Names that are
+        defined inside end with the block."""
+        environment = self.environment
+        try:
+            environment.guards.append(take_guard(self.step, statement.condition))
+        except Refused:
+            return
+        outside = dict(environment.tensors)
+        for inner in statement.statements:
+            self.emit(inner)
+        environment.guards.pop()
+        for name in list(environment.tensors):
+            if name in environment.declared:
+                continue
+            if name in outside:
+                environment.tensors[name] = outside[name]
+            else:
+                environment.ended.setdefault(name, statement.span)
+                del environment.tensors[name]
 
     def _augmented(self, statement: ast.Define) -> ast.Expr:
         """`a[i] += x` as `a[i] + x`."""
@@ -192,13 +236,13 @@ class StatementEmitter:
         if len(target.indices) != len(shape):
             message = f"the update of `{target.name}` needs {len(shape)} indices, got {len(target.indices)}"
             raise environment.refuse("HET105", message, target.span, related=related)
-        if not shape:
+        if not shape and not environment.guards:
             return False
         if any(isinstance(key, str) and key in environment.growth for key in shape):
             return True
         bounded = any(not isinstance(item, ast.Index) or self._is_part(item, key)
                       for item, key in zip(target.indices, shape, strict=True))  # fmt: skip
-        return bounded or statement.operator in ("+=", "-=")
+        return bounded or statement.operator in ("+=", "-=") or bool(environment.guards)
 
     def _is_part(self, index: ast.Index, key: int | str) -> bool:
         """Whether an index is bounded by something else than the memory's own dim."""

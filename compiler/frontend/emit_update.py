@@ -8,6 +8,7 @@ from xdsl.ir import Region
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.extents import IndexInfo, StatementExtents, constraints_of
+from hetc.compiler.frontend.guards import held
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.diagnostics import Related
 from hetc.dialects.mp import PutOp, UpdateOp, compute_type
@@ -57,7 +58,8 @@ class UpdateEmitter:
         self.environment.used.add(target.name)
         memory = self.environment.tensor(target.name, target.name_span).value
         assert memory is not None and emitted.type == compute_type(type_.element)
-        emitter.add(PutOp(emitted, places))
+        present = held(self.environment.guards, infos, emitter, self.environment, target.span)
+        emitter.add(PutOp(emitted, places, present))
         op = self.step.add(UpdateOp(mode, memory, ranges, Region(emitter.block)), statement.span, target.name)
         self.step.define(target.name, target.name_span, op.results[0])
 

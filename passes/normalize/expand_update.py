@@ -113,7 +113,7 @@ class _Gather:
                 row = item.per_position
                 if offset is None or place in self.settled or (row is not None and arguments[row] not in self.direct):
                     continue
-                at = self.places[place]
+                at: SSAValue = self.places[place]
                 if offset:
                     at = emit(arith.SubiOp(at, index(offset, self.end)), self.end)
                 self.settled.add(place)
