@@ -53,7 +53,7 @@ STAGE_WORDS = ("prepare", "relevancy", "retrieve", "apply")
 BLOCK_WORDS = ("repeat",)
 DEVICE_WORDS = ("gpu", "fpga")
 REDUCTION_WORDS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
-CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize")
+CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize", "concat")
 FUNCTION_WORDS = (
     "exp", "log", "sqrt", "rsqrt", "abs", "relu", "sigmoid", "silu", "gelu", "tanh", "sin", "cos", "atan2", "erf",
     "floor", "ceil", "round", "sign", "pow", "ceildiv", "where",

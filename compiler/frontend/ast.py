@@ -153,6 +153,7 @@ class Declaration:
     initial: Expr | None
     name_span: Span
     span: Span
+    ring: bool = False
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,6 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
     def tensor(self, parts: list[Part]) -> ast.Declaration:
         role, name_token, _, storage, dtype, shape, stored, initial = parts
-        if storage == "ring":
-            raise self._refuse("HET301", "ring memories are not supported yet", self._span(storage))
         name = self._name(name_token)
         last = next(part for part in (initial, stored, shape, dtype) if part is not None)
         return ast.Declaration(
@@ -149,7 +147,8 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
             name=name.name,
             dtype=self._name(dtype),
             extents=shape[0] if shape is not None else (),
-            sparse=storage is not None,
+            sparse=storage == "sparse",
+            ring=storage == "ring",
             stored_bound=stored,
             initial=initial,
             name_span=name.span,

@@ -10,6 +10,7 @@ from xdsl.ir import Attribute, Block, Region
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.build_step import build_step
 from hetc.compiler.frontend.declare import declare_tensors
+from hetc.compiler.frontend.desugar import desugar
 from hetc.compiler.frontend.dims import declare_dims
 from hetc.compiler.frontend.emit_expression import location_of
 from hetc.compiler.frontend.environment import Declared, Dim, Environment
@@ -20,6 +21,7 @@ from hetc.dialects.mp import DeclareOp, DimOp, PipelineOp, StepOp, compute_type
 
 def emit_pipeline(pipeline: ast.Pipeline, overrides: Mapping[str, int], diagnostics: Diagnostics) -> ModuleOp | None:
     """The module of a pipeline, or None where `diagnostics` now holds errors."""
+    pipeline = desugar(pipeline, diagnostics)
     environment = Environment(diagnostics)
     declare_dims(pipeline, overrides, environment)
     declare_tensors(pipeline, environment)

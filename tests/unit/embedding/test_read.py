@@ -121,7 +121,7 @@ def test_other_ways_to_write_it(old: str, new: str) -> None:
 
 def test_several_items_of_a_with_nest() -> None:
     text = PYTHON.replace("with retrieve:", "with retrieve, repeat(2), repeat(3):")
-    (statement,) = read(text).stages[2].statements
+    (statement,) = read(text).steps[0].stages[2].statements
     assert isinstance(statement, ast.Repeat) and bare(statement.count) == ("Number", {"value": 2})
     (inner,) = statement.statements
     assert isinstance(inner, ast.Repeat) and bare(inner.count) == ("Number", {"value": 3})
@@ -146,8 +146,8 @@ def test_every_place_is_in_the_function_and_names_cover_themselves() -> None:
     assert pipeline.name_span.text == "p" and pipeline.name_span.line == 5
     size = pipeline.dims[5].size
     assert size is not None and size.span.text == "2 * D - 1"
-    assert [output.span.text for output in pipeline.outputs] == ["o", "picked"]
-    assert pipeline.grows[1].by.span.text == "M"
+    assert [output.span.text for output in pipeline.steps[0].outputs] == ["o", "picked"]
+    assert pipeline.steps[0].grows[1].by.span.text == "M"
 
 
 def test_one_pipeline_is_chosen_by_name_where_there_are_several() -> None:
