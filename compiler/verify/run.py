@@ -30,19 +30,22 @@ def run(
     calls: int = 2,
     style: str = "normal",
     extents: Mapping[str, int | list[int]] | None = None,
+    largest: int = 192,
 ) -> RunReport:
     """Execute a compilation, or what a work directory holds, on inputs drawn from `seed`.
 
     Each step is called `calls` times on one state. With `check` every kernel is compared with the oracle run on the
-    inputs that the kernel received, and every memory with what it must hold. style, extents: see `draw`.
+    inputs that the kernel received, and every memory with what it must hold. style, extents, largest: see `draw`.
     Raises PipelineError where the program cannot run, DiagnosticError where a work directory cannot be read.
     """
     if isinstance(target, Path):
-        return _execute(recompiled(WorkDirectory.open(target)), target, seed, check, progress, calls, style, extents)
+        return _execute(
+            recompiled(WorkDirectory.open(target)), target, seed, check, progress, calls, style, extents, largest
+        )
     with tempfile.TemporaryDirectory(prefix="hetc-run-") as folder:
         directory = Path(folder) / "work"
         write_directory(target, directory)
-        return _execute(target, directory, seed, check, progress, calls, style, extents)
+        return _execute(target, directory, seed, check, progress, calls, style, extents, largest)
 
 
 def recompiled(directory: WorkDirectory) -> Compilation:
@@ -62,11 +65,12 @@ def _execute(
     calls: int,
     style: str,
     extents: Mapping[str, int | list[int]] | None,
+    largest: int,
 ) -> RunReport:
     progress("building kernels")
     program = load_program(directory)
     pipeline = pipeline_of(compilation.checked)
-    drawn = draw(pipeline, np.random.default_rng(seed), calls=calls, style=style, extents=extents)
+    drawn = draw(pipeline, np.random.default_rng(seed), calls=calls, style=style, extents=extents, largest=largest)
     kernels, memories = KernelJudge(compilation.placed), MemoryJudge(compilation.placed)
     report = RunReport(backends=program.backends)
 
@@ -123,13 +127,14 @@ def _tensors(program: HostProgram, step: str, drawn: Draw, call: int) -> dict[st
 
 
 def _given_lengths(program: HostProgram, drawn: Draw) -> dict[str, Any]:
-    """Live extents that neither the state nor a tensor's shape says: those of dims per another that do not grow."""
+    """Live extents of the dims that do not grow: a tensor's shape may not say them."""
     pipeline = program.PIPELINE
-    return {
-        name: np.full(drawn.capacities[dim.per], drawn.capacities[name])
-        for name, dim in pipeline.dims.items()
-        if dim.per is not None and name not in drawn.lengths and dim.derived is None and name in drawn.capacities
-    }
+    given: dict[str, Any] = {}
+    for name, dim in pipeline.dims.items():
+        if dim.derived is None and name not in drawn.lengths and name in drawn.capacities:
+            size = drawn.capacities[name]
+            given[name] = size if dim.per is None else np.full(drawn.capacities[dim.per], size)
+    return given
 
 
 def _unchecked(compilation: Compilation, program: HostProgram) -> list[Row]:

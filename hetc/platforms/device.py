@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from pydantic import Field
 
 from hetc.platforms.figure import Figure, Model, PositiveFigure
@@ -60,7 +62,7 @@ class HostLink(Model):
     to_host: Link
 
 
-class Device(Model):
+class Device(Model, ABC):
     """One device of a platform. Subclasses say what memory and arithmetic it has."""
 
     name: str
@@ -73,27 +75,27 @@ class Device(Model):
     host_link: HostLink
 
     @property
+    @abstractmethod
     def capacity_bytes(self) -> float:
         """Bytes of the device's own memory."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def peak_bandwidth_bytes_per_s(self) -> float:
         """Data-sheet bandwidth of that memory."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def usable_bandwidth_bytes_per_s(self) -> float:
         """Bandwidth that a well-formed scan is expected to reach: for time estimates, not ridge points."""
-        raise NotImplementedError
 
+    @abstractmethod
     def peak_ops_per_s(self, dtype: str) -> float:
         """Dense operations a second in `dtype` (a multiply-add counts two); KeyError if it has none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def supports(self, dtype: str) -> bool:
         """Whether the device has arithmetic in `dtype` itself."""
-        raise NotImplementedError
 
     def compute_dtype(self, storage: str) -> str:
         """The dtype in which values stored as `storage` are computed: itself, or the nearest wider one.

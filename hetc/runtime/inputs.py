@@ -70,6 +70,8 @@ def live_lengths(
         dim = pipeline.dims[name]
         if dim.derived is not None:
             continue
+        if dim.per is not None and dim.per not in state.given and dim.per not in before:
+            continue  # no tensor has its rows, so none has it
         rows = None if dim.per is None else _rows_of(state, dim.per, before)
         if name in pipeline.growing:
             before[name] = state.lengths[name]

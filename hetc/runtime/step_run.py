@@ -18,7 +18,7 @@ from hetc.runtime.appending import append_rows
 from hetc.runtime.buffers import Buffer, SparseBuffer, Stripes, allocate
 from hetc.runtime.devices import HOST
 from hetc.runtime.elements import absent_bits, host_dtype, to_torch
-from hetc.runtime.errors import StateError
+from hetc.runtime.errors import InputError, StateError
 from hetc.runtime.memory import DenseMemory
 from hetc.runtime.regions import Extents, region_rows
 from hetc.runtime.specification import Pipeline
@@ -92,6 +92,9 @@ class StepRun:
 
     def allocate(self, name: str, kind: str, extents: Extents, element: str, stripes: Stripes | None = None) -> Buffer:
         """The buffer of one value of this step, kept from call to call; its contents are whatever they were."""
+        unsaid = [item for item in extents if isinstance(item, str) and item not in self.capacities]
+        if unsaid:
+            raise InputError(f"dim {unsaid[0]}: no tensor says how long it is; give it in `lengths`")
         shape = tuple(self.capacities[item] if isinstance(item, str) else item for item in extents)
         key = (self.step, name)
         found = self.state.workspace.get(key)

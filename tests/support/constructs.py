@@ -1,0 +1,104 @@
+"""Every construct of the language as a small program, to be tried on every backend."""
+
+from __future__ import annotations
+
+HEAD = """pipeline construct{grows}:
+    dim B <= 3
+    dim T <= 64 per B
+    dim N <= 64
+    dim D = 8
+    dim E = 4
+    dim K = 5
+{declarations}
+    apply:
+{statements}
+    output {output}
+"""
+
+X = "input x: f32[B, D]"
+Y = "input y: f32[D, E]"
+KEYS = "memory keys: bf16[B, T, D]"
+ROW = "r[b, d] = x[b, d] * 2\nappend(keys, r)"
+BANK = "memory bank: f32[N, D]"
+BANK_ROW = "v[d] = x[0, d]\nappend(bank, v)"
+
+# name -> (declarations, statements, output, growth)
+CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
+    "elementwise arithmetic `+ - * /`": (X, "o[b, d] = (x[b, d] + 1) * 3 / (abs(x[b, d]) + 2) - 4", "o", ""),
+    "integer `//` `%` `**` and division by zero": (
+        "input n: i32[D]", "o[i < D] = (n[i] // (i - 2)) % 3 + n[i] ** 2", "o", "",
+    ),
+    "comparisons, `and or not`": (X, "o[b, d] = (x[b, d] > 0 and not x[b, d] >= 1) or d == 3", "o", ""),
+    "`where` with two branches": (X, "o[b, d] = where(x[b, d] > 0, x[b, d], -1.0)", "o", ""),
+    "`where` without else (absent)": (X, "o[b] = sum[d](where(x[b, d] > 0, x[b, d]))", "o", ""),
+    "binary `min` `max`": (X, "o[b, d] = min(max(x[b, d], -1), 1)", "o", ""),
+    "`exp log sqrt rsqrt abs`": (X, "o[b, d] = exp(x[b, d]) + log(abs(x[b, d]) + 1) * sqrt(abs(x[b, d])) * rsqrt(abs(x[b, d]) + 1)", "o", ""),
+    "`relu sigmoid silu gelu tanh`": (X, "o[b, d] = relu(x[b, d]) + sigmoid(x[b, d]) + silu(x[b, d]) + gelu(x[b, d]) + tanh(x[b, d])", "o", ""),
+    "`sin cos atan2 erf`": (X, "o[b, d] = sin(x[b, d]) + cos(x[b, d]) + atan2(x[b, d], 2.0) + erf(x[b, d])", "o", ""),
+    "`floor round sign pow`": (X, "o[b, d] = floor(x[b, d]) + round(x[b, d]) * sign(x[b, d]) + pow(abs(x[b, d]) + 1, 1.5)", "o", ""),
+    "casts to every dtype": (X, "o[b, d] = f32(bf16(x[b, d])) + f32(f16(x[b, d])) + f32(fp8(x[b, d])) + f32(fp8e5m2(x[b, d])) + f32(i32(x[b, d] * 10)) + f32(i8(x[b, d] * 10))", "o", ""),
+    "index and dim values": (X, "o[b < B, d < D] = f32(b * D + d + B)", "o", ""),
+    "`sum`": (f"{X}\n{Y}", "o[b, e] = sum[d](x[b, d] * y[d, e])", "o", ""),
+    "`prod`": (X, "o[b] = prod[d](x[b, d] / 2 + 1)", "o", ""),
+    "`max` `min` (NaN kept)": (X, "o[b] = max[d](x[b, d]) - min[d](x[b, d])", "o", ""),
+    "`mean`": (X, "o[b] = mean[d](x[b, d])", "o", ""),
+    "`any all count`": (X, "o[b] = where(any[d](x[b, d] > 1) or all[d](x[b, d] < 1), count[d](x[b, d] > 0), -1)", "o", ""),
+    "`argmax argmin`": (X, "o[b] = argmax[d](x[b, d]) + argmin[d](x[b, d])", "o", ""),
+    "reduction over several indices": (Y, "o[k < K] = sum[d, e](y[d, e]) * k", "o", ""),
+    "bounded reduction `sum[i < 3]`": (X, "o[b] = sum[i < 3](x[b, i + 1])", "o", ""),
+    "nested reductions": (f"{X}\n{Y}", "o[b] = max[e](sum[d](x[b, d] * y[d, e]))", "o", ""),
+    "affine indices (blocks)": (X, "o[b, j < 4] = sum[i < 2](x[b, 2 * j + i])", "o", ""),
+    "indirect indices": ("input n: i32[K]\n" + X, "o[b, k] = x[b, n[k]]", "o", ""),
+    "index past an end (absent)": (X, "o[b, d < D] = x[b, d + 1] + x[b, d - 1]", "o", ""),
+    "bound on the left `v < V`": (X, "o[b, v < E] = x[b, v]", "o", ""),
+    "derived dims `T // 4`": ("dim P = N // 4\n" + X + "\n" + BANK, BANK_ROW + "\no[p < P] = max[i < 4](bank[4 * p + i, 0])", "o", " grows N by 1"),
+    "`append`, live length": (f"{X}\n{KEYS}", ROW + "\no[b] = sum[t](keys[b, t, 0])", "o", " grows T by 1"),
+    "growth by several rows": ("input z: f32[B, 3, D]\n" + KEYS, "append(keys, z)\no[b] = count[t](keys[b, t, 0] > 0)", "o", " grows T by 3"),
+    "whole-memory update": (f"{X}\nmemory state: f32[D]", "state[d] = state[d] * 0.9 + x[0, d]\no[d] = state[d]", "o", ""),
+    "`+=` with plain indices": (f"{X}\nmemory state: f32[D]", "state[d] += x[0, d]\no[d] = state[d]", "o", ""),
+    "initial value of a memory": (f"{X}\nmemory state: f32[D] = 2", "state[d] = state[d] + x[0, d]\no[d] = state[d]", "o", ""),
+    "`topk`": (f"{X}\n{KEYS}", ROW + "\no[b, k] = topk[t](sum[d](x[b, d] * keys[b, t, d]), K)", "o", " grows T by 1"),
+    "`topk` with scores, `order=score`": (X, "best[b, k], o[b, k] = topk[d](x[b, d], K, order=score)", "best, o", ""),
+    "`topk` `order=index`": (X, "o[b, k] = topk[d](x[b, d], K, order=index)", "o", ""),
+    "gather through picks (-1 absent)": (f"{X}\n{KEYS}", ROW + "\np[b, k] = topk[t](keys[b, t, 0], K)\no[b, d] = sum[k](keys[b, p[b, k], d])", "o", " grows T by 1"),
+    "`select` with a capacity": (X, "o[b, k] = select[d](x[b, d] > 0, capacity=K)", "o", ""),
+    "`softmax`": (X, "o[b, d] = softmax[d](x[b, d])", "o", ""),
+    "`rope` half and interleaved": (X, "h[b, d] = rope[d](x[b, d], at=7, dims=4, layout=half)\no[b, d] = rope[d](h[b, d], at=3, dims=8, layout=interleaved)", "o", ""),
+    "`quantize` fp8 pow2": (X, "q[b, d], s[b] = quantize[d](x[b, d], fp8, scale=pow2)\no[b, d] = q[b, d] * s[b]", "o", ""),
+    "`quantize` i8 in blocks": (X, "q[b, d], s[b, j] = quantize[d](x[b, d], i8, block=4, scale=f32)\no[b, d] = q[b, d] * s[b, d // 4]", "o", ""),
+    "sparse memory: append, rows, scan": (
+        "input words: i32[6]\ninput query: i32[B, 3]\nmemory tf: sparse u8[16, N] stored <= 1000",
+        "append(tf, words)\nf[b, q < 3] = count[n](tf[query[b, q], n] > 0)\no[b, n] = sum[q](tf[query[b, q], n] * 2.0)",
+        "o, f", " grows N by 1",
+    ),
+    "dtypes f16 bf16 fp8 fp8e5m2 stored": (
+        "memory a: f16[D]\nmemory c: fp8[D]\nmemory e: fp8e5m2[D]\n" + X,
+        "a[d] = a[d] + x[0, d]\nc[d] = c[d] + x[0, d]\ne[d] = e[d] + x[0, d]\no[d] = a[d] + c[d] + e[d]", "o", "",
+    ),
+    "dtypes i8 u8 i16 i64 bool stored": (
+        "input a: i8[D]\ninput c: u8[D]\ninput e: i16[D]\ninput g: i64[D]\ninput m: bool[D]",
+        "o[d] = where(m[d], i64(a[d]) + i64(c[d]) + i64(e[d]) + g[d], -1)", "o", "",
+    ),
+    "`repeat`": (X, "v[b, d] = x[b, d]\nrepeat 3:\n    v[b, d] = v[b, d] * 0.5 + 1\no[b, d] = v[b, d]", "o", ""),
+    "`def`": (X, "o[b, d] = x[b, d] / double(x[b, d] + 3)", "o", ""),
+}  # fmt: skip
+
+
+def program(name: str) -> str:
+    """The construct's `.mp` text."""
+    declarations, statements, output, grows = CONSTRUCTS[name]
+    text = HEAD.format(
+        grows=grows,
+        declarations=_indented(declarations, 4),
+        statements=_indented(statements, 8),
+        output=output,
+    )
+    return (
+        text.replace("    apply:", "    def double(v):\n        return v * 2\n\n    apply:")
+        if "double(" in text
+        else text
+    )
+
+
+def _indented(text: str, columns: int) -> str:
+    return "\n".join(" " * columns + line for line in text.splitlines())
