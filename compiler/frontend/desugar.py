@@ -56,7 +56,8 @@ def _with_initial(pipeline: ast.Pipeline, names: FreshNames, diagnostics: Diagno
             kind = "a sparse memory" if item.sparse else "a memory that grows"
             what = f"{kind} begins empty" if empty else f"`{tensor.name}` is no dense input or weight"
             related = (Related(tensor.name_span, "declared here"),)
-            diagnostics.error("HET201", f"{what}: this cannot be the initial value of `{item.name}`", source.span, related=related)
+            message = f"{what}: this cannot be the initial value of `{item.name}`"
+            diagnostics.error("HET201", message, source.span, related=related)
             continue
         flag = names.fresh(f"{item.name}_set")
         declarations.append(scalar(flag, item.name_span))

@@ -22,6 +22,10 @@ class AppendEmitter:
     def emit(self, call: ast.Call) -> None:
         environment = self.environment
         memory = call.arguments[0] if len(call.arguments) == 2 and not call.keywords else None
+        if isinstance(memory, ast.Access) and memory.name in environment.declared:
+            message = f"appends to a part of a memory (`{memory.name}`) are not supported yet"
+            help = "append the rows of all layers at once"
+            raise environment.refuse("HET301", message, memory.span, help=help)
         if not isinstance(memory, ast.Name):
             message = "`append` takes a memory and the tensor with its new rows: `append(keys, k8)`"
             raise environment.refuse("HET108", message, call.span)
