@@ -39,6 +39,10 @@ class Session(ABC):
     step: str
     lengths: dict[str, np.ndarray]
 
+    def __init__(self) -> None:
+        self.extents: dict[str, np.ndarray] = {}
+        """Live extents of dims that do not grow and have one a row: they are no tensor's shape."""
+
     @abstractmethod
     def load(self, name: str, array: np.ndarray) -> None:
         """Set a memory: an array over capacities (dense) of which the first `lengths` rows are live."""
@@ -56,6 +60,7 @@ class OracleSession(Session):
     """Executes a module in float64. strict: it is one after stage `explicit`, where reads are guarded."""
 
     def __init__(self, module: ModuleOp, capacities: Dims, lengths: Mapping[str, Any], strict: bool = False):
+        super().__init__()
         self.module, self.strict = module, strict
         self.pipeline: PipelineOp = pipeline_of(module)
         self.step = next(iter(self.pipeline.steps))
@@ -80,7 +85,7 @@ class OracleSession(Session):
 
     def call(self, **tensors: np.ndarray) -> dict[str, np.ndarray]:
         extents = {name: value for name, value in _extents(self.pipeline, tensors).items() if name not in self.lengths}
-        during: dict[str, int | np.ndarray] = dict(extents)
+        during: dict[str, int | np.ndarray] = {**extents, **self.extents}
         for name, value in self.lengths.items():
             during[name] = value if self.pipeline.dims[name].per is not None else int(value[0])
         for name, size in self.pipeline.steps[self.step].grows.data.items():
@@ -110,6 +115,7 @@ class ProgramSession(Session):
     """Runs a compiled program: C simulation of the FPGA kernels, Triton's interpreter for the GPU's."""
 
     def __init__(self, program: Any, capacities: Dims, lengths: Mapping[str, Any]):
+        super().__init__()
         self.program = program
         self.specification = program.PIPELINE
         self.step = next(iter(self.specification.steps))
@@ -128,7 +134,7 @@ class ProgramSession(Session):
 
     def call(self, **tensors: np.ndarray) -> dict[str, np.ndarray]:
         given = {name: _as_stored(value, self.specification.tensors[name].element) for name, value in tensors.items()}
-        outputs = self.program.step(self.step)(self.state, **given)
+        outputs = self.program.step(self.step)(self.state, self.extents, **given)
         return {name: _plain(value) for name, value in outputs.items()}
 
     def memory(self, name: str) -> np.ndarray:

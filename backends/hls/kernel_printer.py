@@ -166,7 +166,7 @@ class KernelPrinter:
     def _dataflow(self, printer: FunctionPrinter, op: fpga.IsolatedOp) -> None:
         writer = printer.writer
         writer.unindented("#pragma HLS DATAFLOW")
-        processes = [inner for inner in op.block.ops if isinstance(inner, fpga.ProcessOp)]
+        processes = [inner for inner in op.block.ops if isinstance(inner, fpga.ProcessOp | fpga.InstanceOp)]
         for stream in op.block.ops:
             if isinstance(stream, fpga.StreamOp):
                 name = printer.declare(stream.result, stream.sym_name.data)
@@ -174,8 +174,12 @@ class KernelPrinter:
                 depth = stream.depth.value.data
                 writer.line(f'hls::stream<{c_types.value(element)}, {depth}> {name}("{name}");')
         writer.line("HETC_DATAFLOW_BEGIN();")
+        functions: dict[str, str] = {}
         for process in processes:
-            function = self._function(process)
+            if isinstance(process, fpga.ProcessOp):
+                functions[process.sym_name.data] = function = self._function(process)
+            else:
+                function = functions[process.process.data]
             arguments = ", ".join([function, *(printer.text(operand) for operand in process.operands)])
             writer.line(f"HETC_PROCESS({arguments});")
         writer.line("HETC_DATAFLOW_END();")
@@ -208,6 +212,7 @@ def _is_written(argument: SSAValue) -> bool:
         op = use.operation
         if isinstance(op, fpga.StoreOp):
             return True
-        if isinstance(op, fpga.IsolatedOp) and _is_written(op.block.args[use.index]):
+        inner = fpga.isolated_block(op)
+        if inner is not None and _is_written(inner.args[use.index]):
             return True
     return False

@@ -21,13 +21,13 @@ HEADERS = ("hetc_hls.h", "hetc_float.h")  # of the runtime; projects carry them 
 
 def kernels(module: ModuleOp) -> list[fpga.KernelOp]:
     """The FPGA kernels of a module."""
-    return [op for op in module.walk() if isinstance(op, fpga.KernelOp)]
+    return [op for op in module.body.block.ops if isinstance(op, fpga.KernelOp)]
 
 
 def check(module: ModuleOp) -> list[Diagnostic]:
     """What this backend cannot print."""
     printer = FunctionPrinter(Writer(), Names())
-    frame = (fpga.KernelOp, fpga.IsolatedOp, fpga.PortOp, fpga.ScalarOp, fpga.StreamOp, fpga.TableOp)
+    frame = (fpga.KernelOp, fpga.IsolatedOp, fpga.InstanceOp, fpga.PortOp, fpga.ScalarOp, fpga.StreamOp, fpga.TableOp)
     found = []
     for kernel in kernels(module):
         for op in kernel.walk():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,8 +58,9 @@ def command(
     out = Path(output) if output is not None else Path("out") / _stem(file)
     if not force:
         refuse_edited(out)
-    compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
-    write_directory(compilation, out)
+    with _without_collection():
+        compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
+        write_directory(compilation, out)
     say(f"{file} -> {out}: {_summary(compilation)}")
     warning = slower_than_best(compilation.report)
     if warning is not None:
@@ -67,6 +70,19 @@ def command(
 
         return run_and_report(compilation, seed=0, check=True, as_json=False)
     return 0
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No garbage collection. Nearly all that a compile makes is in use until its end, so that looking for what is not
+    takes a seventh of the time and frees little."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _stem(file: str) -> str:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 # Raise when the worker's result files change their form, so that old cache entries are not read.
-_FORMAT = 1
+_FORMAT = 2
 _WORKER = Path(__file__).with_name("triton_compile_worker.py")
 _TARGET = re.compile(r"sm_\d+|gfx[0-9a-f]+")
 

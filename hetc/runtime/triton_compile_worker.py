@@ -99,13 +99,15 @@ def cuda_spills(ptx: str, target: str, folder: Path) -> int:
 
 
 def amd_resources(assembly: str) -> dict[str, int]:
-    """The same from the metadata at the end of AMD assembly; a spilled register is four bytes a lane."""
-    names = "vgpr_count|vgpr_spill_count|sgpr_spill_count|private_segment_fixed_size|group_segment_fixed_size"
+    """The same from the metadata at the end of AMD assembly; a spilled register is four bytes a lane.
+
+    Scalar registers spill into lanes of vector registers, which are counted, and past those into the stack."""
+    names = "vgpr_count|vgpr_spill_count|private_segment_fixed_size|group_segment_fixed_size"
     found = _numbers(rf"\.({names}):\s+(\d+)", assembly)
     return {
         "registers": found["vgpr_count"],
         "stack_bytes": found["private_segment_fixed_size"],
-        "spill_bytes": 4 * (found["vgpr_spill_count"] + found.get("sgpr_spill_count", 0)),
+        "spill_bytes": 4 * found["vgpr_spill_count"],
         "static": found.get("group_segment_fixed_size", 0),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from xdsl.dialects import arith, scf
@@ -52,6 +52,11 @@ class Frame:
         operands = [outer.use(value) for value in self.operands]
         op = outer.add(self.kind(self.name, operands, Region(self.block)))
         return copy_location(self.source, op)
+
+    def repeat(self, outer: Body, instead: Mapping[SSAValue, SSAValue]) -> fpga.InstanceOp:
+        """The finished process once more, with other values for some of those from outside."""
+        operands = [outer.use(instead.get(value, value)) for value in self.operands]
+        return copy_location(self.source, outer.add(fpga.InstanceOp(self.name, operands)))
 
 
 class Body:

@@ -157,7 +157,8 @@ def _access(pointer: SSAValue) -> str:
 def _accesses(pointer: SSAValue) -> Iterable[str]:
     for use in pointer.uses:
         op: Operation = use.operation
-        if isinstance(op, fpga.IsolatedOp):
-            yield from _accesses(op.block.args[use.index])
+        inner = fpga.isolated_block(op)
+        if inner is not None:
+            yield from _accesses(inner.args[use.index])
         else:
             yield "write" if isinstance(op, fpga.StoreOp) else "read"

@@ -12,6 +12,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from hetc.dialects import fpga
 from hetc.passes.lower_hls.builder import Body, Frame, Loop, close_conditions
 from hetc.passes.lower_hls.kernel import KernelBuilder
+from hetc.passes.lower_hls.memory import Memory
 from hetc.passes.lower_hls.scan import Streamed
 from hetc.passes.lower_hls.words import WordView
 
@@ -25,6 +26,13 @@ class Channel:
     rows: SSAValue
     words: dict[SSAValue, SSAValue]
     invariants: dict[SSAValue, SSAValue]
+
+    def instead_of(self, other: Channel) -> dict[SSAValue, SSAValue]:
+        """This channel's values for the other's."""
+        pairs = {other.first: self.first, other.rows: self.rows}
+        pairs.update({stream: self.words[tensor] for tensor, stream in other.words.items()})
+        pairs.update({stream: self.invariants[tensor] for tensor, stream in other.invariants.items()})
+        return pairs
 
 
 class Readers:
@@ -51,18 +59,24 @@ class Readers:
             )
             channel.words[streamed.tensor] = stream
         if len(views) == self.count:
-            for view, channel in zip(views, channels, strict=True):
-                self._read_channel(body, streamed, view, channel)
+            self._read_channels(body, streamed, views, channels)
         else:
             self._deal(body, streamed, views[0], channels, rows)
 
-    def _read_channel(self, body: Body, streamed: Streamed, view: WordView, channel: Channel) -> None:
+    def _read_channels(
+        self, body: Body, streamed: Streamed, views: Sequence[WordView], channels: Sequence[Channel]
+    ) -> None:
+        """One process for the first channel, instances of it for the others."""
         frame = Frame(f"read_{streamed.tensor.name_hint or 'rows'}", self.op)
         inner = frame.body()
-        loop = inner.loop("row", inner.use(channel.rows))
-        self._row_words(loop.body, streamed, view, loop.index, loop.body.use(channel.words[streamed.tensor]))
+        first = channels[0]
+        loop = inner.loop("row", inner.use(first.rows))
+        self._row_words(loop.body, streamed, views[0], loop.index, loop.body.use(first.words[streamed.tensor]))
         loop.close()
         frame.finish(body)
+        for view, channel in zip(views[1:], channels[1:], strict=True):
+            assert isinstance(views[0].memory, Memory) and isinstance(view.memory, Memory)
+            frame.repeat(body, {**channel.instead_of(first), views[0].memory.pointer: view.memory.pointer})
 
     def _deal(self, body: Body, streamed: Streamed, view: WordView, channels: list[Channel], rows: SSAValue) -> None:
         frame = Frame(f"read_{streamed.tensor.name_hint or 'rows'}", self.op)

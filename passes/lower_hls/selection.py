@@ -12,6 +12,7 @@ from hetc.dialects import fpga
 from hetc.dialects.mp import RangedOp, SelectOp, TopkOp
 from hetc.passes.lower_hls.builder import Body, Frame
 from hetc.passes.lower_hls.kernel import KernelBuilder
+from hetc.passes.lower_hls.readers import Channel
 from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.statements import (
     candidate,
@@ -34,15 +35,15 @@ class Selecting:
         self.capacity = op.k.value.data if isinstance(op, TopkOp) else op.capacity.value.data
         self.order = op.order.data if isinstance(op, TopkOp) else "index"
 
-    def build(self, body: Body, scores: Sequence[SSAValue], channels: Sequence[tuple[SSAValue, SSAValue]]) -> None:
-        """`channels` gives each one's first row and number of rows."""
+    def build(self, body: Body, scores: Sequence[SSAValue], channels: Sequence[Channel]) -> None:
         if self.count == 1:
-            self._alone(body, scores[0], channels[0][1])
+            self._alone(body, scores[0], channels[0].rows)
             return
-        streams = [
-            self._channel(body, number, stream, *channel)
-            for number, (stream, channel) in enumerate(zip(scores, channels, strict=True))
-        ]
+        streams = [self._streams(body, number) for number in range(self.count)]
+        frame = self._channel(body, streams[0], scores[0], channels[0])
+        for number in range(1, self.count):
+            own = dict(zip(streams[0], streams[number], strict=True))
+            frame.repeat(body, {**own, **channels[number].instead_of(channels[0]), scores[0]: scores[number]})
         self._merge(body, streams)
 
     def _take(self, inner: Body, queue: SSAValue, scores: SSAValue, rows: SSAValue, first: SSAValue | None) -> SSAValue:
@@ -80,38 +81,38 @@ class Selecting:
         if isinstance(self.op, SelectOp):
             store_overflow(self.kernel, inner, self.op, count, outer)
 
-    def _channel(
-        self, body: Body, number: int, scores: SSAValue, first: SSAValue, rows: SSAValue
-    ) -> tuple[SSAValue, SSAValue, SSAValue | None]:
-        """One channel's best pairs as streams; the count of its candidates too where it matters."""
-        score_type = self.op.yielded.value.type
-        best = body.add(fpga.StreamOp(f"best_{number}", PAIR_DEPTH, score_type)).result
-        places = body.add(fpga.StreamOp(f"places_{number}", PAIR_DEPTH, IndexType())).result
-        counts = None
+    def _streams(self, body: Body, number: int) -> list[SSAValue]:
+        """What leaves one channel: scores, places, and the count of candidates where it matters."""
+        kinds = [("best", PAIR_DEPTH, self.op.yielded.value.type), ("places", PAIR_DEPTH, IndexType())]
         if isinstance(self.op, SelectOp):
-            counts = body.add(fpga.StreamOp(f"count_{number}", 2, IndexType())).result
+            kinds.append(("count", 2, IndexType()))
+        return [body.add(fpga.StreamOp(f"{name}_{number}", depth, type_)).result for name, depth, type_ in kinds]
+
+    def _channel(self, body: Body, streams: Sequence[SSAValue], scores: SSAValue, channel: Channel) -> Frame:
+        """The best pairs of the first channel into its streams."""
+        best, places, *counts = streams
         frame = Frame("select", self.op)
         inner = frame.body()
         queue = declare_queue(self.kernel, inner, self.op, self.capacity)  # type: ignore[arg-type]
-        count = self._take(inner, queue, scores, rows, first)
-        if counts is not None:
-            inner.add(fpga.WriteOp(count, inner.use(counts)))
+        count = self._take(inner, queue, scores, channel.rows, channel.first)
+        for stream in counts:
+            inner.add(fpga.WriteOp(count, inner.use(stream)))
         loop = inner.loop("j", inner.index(self.capacity), most=self.capacity)
         entry = loop.body.add(fpga.EntryOp(queue, loop.index))
         loop.body.add(fpga.WriteOp(entry.score, loop.body.use(best)))
         loop.body.add(fpga.WriteOp(entry.index, loop.body.use(places)))
         loop.close()
         frame.finish(body)
-        return best, places, counts
+        return frame
 
-    def _merge(self, body: Body, streams: Sequence[tuple[SSAValue, SSAValue, SSAValue | None]]) -> None:
+    def _merge(self, body: Body, streams: Sequence[Sequence[SSAValue]]) -> None:
         frame = Frame("merge", self.op)
         inner = frame.body()
         queue = declare_queue(self.kernel, inner, self.op, self.capacity)  # type: ignore[arg-type]
         total = inner.index(0)
-        for best, places, counts in streams:
-            if counts is not None:
-                count = inner.add(fpga.ReadOp(inner.use(counts))).result
+        for best, places, *counts in streams:
+            for stream in counts:
+                count = inner.add(fpga.ReadOp(inner.use(stream))).result
                 total = inner.add(arith.AddiOp(total, count)).result
             loop = inner.loop("j", inner.index(self.capacity), most=self.capacity)
             score = loop.body.add(fpga.ReadOp(loop.body.use(best))).result

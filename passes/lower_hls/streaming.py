@@ -66,12 +66,12 @@ class _Streaming:
             self.readers.build(body, streamed, channels, rows)
         for invariant in self.scan.invariants:
             self._load(body, invariant, channels)
-        scores = [self._score(body, channel) for channel in channels]
+        scores = self._scores(body, channels)
         if isinstance(self.op, ComputeOp):
             self._write(body, scores, rows)
         else:
             selecting = Selecting(self.kernel, self.op, self._free(), self.count)
-            selecting.build(body, scores, [(channel.first, channel.rows) for channel in channels])
+            selecting.build(body, scores, channels)
         self._finish(flow, nest)
 
     def _finish(self, flow: Frame, nest: Nest) -> None:
@@ -151,11 +151,20 @@ class _Streaming:
 
     # Scores
 
-    def _score(self, body: Body, channel: Channel) -> SSAValue:
-        """The process that evaluates the region on each row; returns the stream of its values."""
+    def _scores(self, body: Body, channels: list[Channel]) -> list[SSAValue]:
+        """The process that evaluates the region on each row, once a channel; returns the streams of values."""
         value_type = self.op.yielded.value.type
-        name = self.readers.numbered("values" if isinstance(self.op, ComputeOp) else "scores", channel.number)
-        stream = self.readers.stream(body, name, value_type)
+        wanted = "values" if isinstance(self.op, ComputeOp) else "scores"
+        streams = [
+            self.readers.stream(body, self.readers.numbered(wanted, channel.number), value_type) for channel in channels
+        ]
+        frame = self._score(body, channels[0], streams[0])
+        for channel, stream in zip(channels[1:], streams[1:], strict=True):
+            frame.repeat(body, {**channel.instead_of(channels[0]), streams[0]: stream})
+        return streams
+
+    def _score(self, body: Body, channel: Channel, stream: SSAValue) -> Frame:
+        value_type = self.op.yielded.value.type
         frame = Frame("evaluate", self.op)
         inner = frame.body()
         region = self._region(inner)
@@ -173,7 +182,7 @@ class _Streaming:
         loop.body.add(fpga.WriteOp(value, loop.body.use(stream)))
         loop.close()
         frame.finish(body)
-        return stream
+        return frame
 
     def _region(self, inner: Body) -> RegionLowering:
         """The lowering of the scan's region; extents that it needs come in by value."""

@@ -71,6 +71,10 @@ class Reduction:
             value = builder.add(tile.ReduceOp(kind, builder.broadcast(value, self.full), self.dim))
         return builder.broadcast(value, self.shape)
 
+    def _counted(self, lanes: Lanes, ones: SSAValue) -> SSAValue:
+        """The sum of zeros and ones. Exact in f32, for a tile; in integers LLVM packs the bits through the stack."""
+        return self.builder.cast(self._folded("sum", lanes, ones), i32)
+
     def initial(self) -> list[SSAValue]:
         kept = [self._filled(identity(kind, element), element) for kind, element in self._kept()]
         return kept
@@ -96,9 +100,10 @@ class Reduction:
         builder = self.builder
         match self.kind:
             case "mean":
-                ones = builder.constant(1, i32)
-                return [self._folded("sum", lanes, lanes.value), self._folded("sum", lanes, ones)]
-            case "any" | "all" | "count":
+                return [self._folded("sum", lanes, lanes.value), self._counted(lanes, builder.constant(1.0, f32))]
+            case "count":
+                return [self._counted(lanes, builder.cast(builder.cast(lanes.value, i32), f32))]
+            case "any" | "all":
                 ((kind, _),) = self._kept()
                 return [self._folded(kind, lanes, builder.cast(lanes.value, i32))]
         return [self._folded(self.kind, lanes, lanes.value)]

@@ -27,7 +27,7 @@ from hetc.passes.schedule.gpu_products import largest_extent
 from hetc.passes.schedule.gpu_selection import chunk_of, keys_are_cheap
 from hetc.passes.schedule.gpu_tiles import StatementPlan, plan_statement, power_of_two
 
-_TILE = 4096
+_TILE = 2048
 
 
 def lower_topk(task: Task, op: TopkOp, number: int) -> None:

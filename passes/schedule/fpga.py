@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil, log, log2, prod
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation
 
 from hetc.dialects.mp import (
     ComputeOp,
@@ -24,14 +24,12 @@ from hetc.dialects.mp import (
     storage_bits,
 )
 from hetc.dialects.task import KernelOp
-from hetc.passes.lower_hls.initiation import Latencies
-from hetc.passes.lower_hls.lanes import assign_lanes
 from hetc.passes.lower_hls.lower_to_hls import find_scans
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.scan import Scan
 from hetc.passes.lower_hls.sparse_scan import SparseScan
 from hetc.passes.lower_hls.words import lanes_of_row
-from hetc.passes.schedule.fpga_cost import Cost, CostModel, price
+from hetc.passes.schedule.fpga_cost import Costs, price
 from hetc.passes.schedule.fpga_plans import plans
 from hetc.passes.schedule.model import Refused, Schedule
 from hetc.platforms.fpga import BRAM36_BYTES, URAM_BYTES, Fpga
@@ -62,8 +60,10 @@ def schedule(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> Schedul
             raise Refused(f"{op.name} has no form on an FPGA", op)
     fitting: list[Estimate] = []
     short = ""
-    for plan in plans(kernel, statements, base, device):
-        estimate = _Estimator(kernel, statements, device, dims, plan).run()
+    scans = find_scans(statements, base)  # the same under every plan of the grid
+    costs = Costs(device, dims, base.accumulators)
+    for plan in plans(kernel, scans, base, device):
+        estimate = _Estimator(statements, scans, device, dims, plan, costs).run()
         lacking = _lacking(device, estimate, kernel, dims)
         if lacking:
             short = short or lacking
@@ -127,11 +127,11 @@ class _Estimator:
     """Time and resources of one plan."""
 
     def __init__(
-        self, kernel: KernelOp, statements: list[Operation], device: Fpga, dims: Mapping[str, int], plan: FpgaPlan
-    ):
-        self.kernel, self.statements, self.device, self.dims, self.plan = kernel, statements, device, dims, plan
-        self.latencies = Latencies.of(device)
-        self.scans = find_scans(statements, plan)
+        self, statements: list[Operation], scans: Mapping[Operation, Scan | SparseScan], device: Fpga,
+        dims: Mapping[str, int], plan: FpgaPlan, costs: Costs,
+    ):  # fmt: skip
+        self.statements, self.scans, self.device, self.dims, self.plan = statements, scans, device, dims, plan
+        self.costs = costs
         self.operators: Counter[tuple[str, str]] = Counter()
         self.bram36 = self.uram = 0.0
         self.bytes_moved = self.operations = 0.0
@@ -173,15 +173,9 @@ class _Estimator:
             assert isinstance(result.type, TensorType)
             self.bytes_moved += _bytes(result.type, self.dims)
 
-    def _model(self, op: RangedOp, fused: Mapping[SSAValue, ComputeOp], budget: int) -> Cost:
-        blocks = [op.body.block, *(statement.body.block for statement in fused.values())]
-        lanes = assign_lanes(blocks, budget) if budget > 1 else {}
-        model = CostModel(self.dims, self.latencies, lanes, fused, self.plan.accumulators)
-        return model.of_block(op.body.block)
-
     def _scan(self, op: RangedOp, scan: Scan, outer: int, rows: int) -> None:
         channels = self.plan.stripes if self.plan.striped else 1
-        cost = self._model(op, scan.fused, self.plan.lanes)
+        cost = self.costs.of(op, scan.fused, self.plan.lanes)
         words, row_bytes = 0.0, 0.0
         for item in scan.streamed:
             type_ = item.tensor.type
@@ -218,7 +212,7 @@ class _Estimator:
         stored = type_.storage.stored_bound.data  # type: ignore[attr-defined]
         lists = self.dims.get(str(type_.shape[0]), type_.shape[0])
         entries = self._extent(scan.reduce.range.extent) * stored / max(int(lists), 1)
-        cost = self._model(op, scan.fused, 1)
+        cost = self.costs.of(op, scan.fused, 1)
         tiles = ceil(rows / self.plan.tile)
         search = 2 * log2(max(stored, 2)) * self._extent(scan.reduce.range.extent) * tiles
         cycles = outer * (entries + search + 2 * rows)
@@ -231,7 +225,7 @@ class _Estimator:
 
     def _nest(self, op: RangedOp, outer: int, rows: int) -> None:
         """Loops in order; each read of device memory is a beat of its own."""
-        cost = self._model(op, {}, 1)
+        cost = self.costs.of(op, {}, 1)
         elements = outer * rows
         reads = sum(cost.reads.values())
         interval = max(cost.cycles, max(cost.reads.values(), default=1))

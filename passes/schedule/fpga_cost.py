@@ -17,6 +17,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from hetc.dialects.mp import (
     ComputeOp,
     DimSizeOp,
+    RangedOp,
     ReadOp,
     ReadStoredOp,
     ReduceOp,
@@ -27,6 +28,7 @@ from hetc.dialects.mp import (
 )
 from hetc.passes.lower_hls.entries import stored_only
 from hetc.passes.lower_hls.initiation import FLOAT_OPERATORS, INTEGER_OPERATORS, Latencies
+from hetc.passes.lower_hls.lanes import assign_lanes
 from hetc.platforms.fpga import Fpga, Operator
 
 OperatorKey = tuple[str, str]
@@ -124,6 +126,28 @@ class CostModel:
         total.operators[join] += lanes
         for tensor, count in inner.reads.items():
             total.reads[tensor] += count * trips
+
+
+@dataclass
+class Costs:
+    """Costs of one kernel's statements: each is needed for many plans, which differ in little that it depends on."""
+
+    card: Fpga
+    dims: Mapping[str, int]
+    accumulators: int
+    _known: dict[tuple[Operation, int], Cost] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._latencies = Latencies.of(self.card)
+
+    def of(self, op: RangedOp, fused: Mapping[SSAValue, ComputeOp], budget: int) -> Cost:
+        """The cost of the statement's region, with reductions laid out within a budget of lanes."""
+        if (op, budget) not in self._known:
+            blocks = [op.body.block, *(statement.body.block for statement in fused.values())]
+            lanes = assign_lanes(blocks, budget) if budget > 1 else {}
+            model = CostModel(self.dims, self._latencies, lanes, fused, self.accumulators)
+            self._known[(op, budget)] = model.of_block(op.body.block)
+        return self._known[(op, budget)]
 
 
 def operator_of(op: Operation) -> OperatorKey | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 
@@ -9,9 +10,9 @@ from xdsl.ir import Operation
 
 from hetc.dialects.mp import AppendOp, GetOp, TensorType, storage_bits
 from hetc.dialects.task import KernelOp
-from hetc.passes.lower_hls.lower_to_hls import find_scans
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.scan import Scan
+from hetc.passes.lower_hls.sparse_scan import SparseScan
 from hetc.platforms.fpga import Fpga
 
 STRIPES = (1, 2, 4, 8, 12, 16, 20, 24)
@@ -19,9 +20,12 @@ NARROW_ROW_BYTES = 16  # rows below this are dealt out by one reader: striping t
 LANES = (16, 32, 64, 128, 256, 512, 1024)
 
 
-def plans(kernel: KernelOp, statements: list[Operation], base: FpgaPlan, device: Fpga) -> list[FpgaPlan]:
+Scans = Mapping[Operation, Scan | SparseScan]
+
+
+def plans(kernel: KernelOp, scans: Scans, base: FpgaPlan, device: Fpga) -> list[FpgaPlan]:
     """The grid of plans. Only operands that one scan reads, in one way, are striped."""
-    striped = stripable(kernel, statements, base)
+    striped = stripable(kernel, scans)
     ports = len(kernel.block.args) + len(kernel.returned.values) + 4
     most = max(1, int((device.ports.max_bundles - ports) // max(len(striped), 1)))
     choices = [count for count in STRIPES if count <= most] if striped else [1]
@@ -32,10 +36,10 @@ def plans(kernel: KernelOp, statements: list[Operation], base: FpgaPlan, device:
     ]
 
 
-def stripable(kernel: KernelOp, statements: list[Operation], plan: FpgaPlan) -> tuple[int, ...]:
+def stripable(kernel: KernelOp, found_scans: Scans) -> tuple[int, ...]:
     """The task operands that one scan streams and nothing else reads, memories and inputs of the pipeline (not what
     another kernel has just made); none if the scan also reads at random."""
-    scans = [scan for scan in find_scans(statements, plan).values() if isinstance(scan, Scan)]
+    scans = [scan for scan in found_scans.values() if isinstance(scan, Scan)]
     if len(scans) != 1 or scans[0].direct:
         return ()
     arguments = list(kernel.block.args)

@@ -10,13 +10,15 @@ from xdsl.ir import Block, SSAValue
 
 from hetc.dialects.mp import RangeAttr, RangedOp, ReadOp, ReduceOp, extent_key
 from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices
-from hetc.passes.schedule.gpu_products import Product, fit_product, products_of
-
-ELEMENTS_PER_THREAD = 64
-"""fp32 elements that a thread may hold in one tile; several tiles are live at a time and a thread has 255 registers."""
+from hetc.passes.schedule.gpu_products import Product, fit_product, largest_extent, products_of
+from hetc.passes.schedule.gpu_registers import elements, live_registers
 
 THREADS = 128
-LIMIT = ELEMENTS_PER_THREAD * THREADS
+LIMIT = 64 * THREADS
+"""Elements of one tile."""
+
+LIVE_LIMIT = 128 * THREADS
+"""Elements of all tiles that are live at a time: a thread has 255 registers, and addresses and masks beside these."""
 
 
 def power_of_two(value: int) -> int:
@@ -78,18 +80,20 @@ def _largest_tile(
     for nested in statement.walk():
         for result in nested.results:
             if result in dependencies.of and result not in terms:
-                largest = max(largest, _elements(dependencies.of[result], tiles))
+                largest = max(largest, elements(dependencies.of[result], tiles))
         if isinstance(nested, ReduceOp) and nested not in matrices:
             index = nested.body.block.args[0]
-            largest = max(largest, _elements(dependencies.of[nested.result] | {index}, tiles))
+            largest = max(largest, elements(dependencies.of[nested.result] | {index}, tiles))
     return largest
 
 
-def _elements(indices: Indices, tiles: Mapping[SSAValue, int]) -> int:
-    count = 1
-    for index in indices:
-        count *= tiles.get(index, 1)
-    return count
+def _fits(
+    statement: RangedOp, dependencies: Dependencies, tiles: Mapping[SSAValue, int], products: Sequence[Product]
+) -> bool:
+    if _largest_tile(statement, dependencies, tiles, products) > LIMIT:
+        return False
+    # The operands of a product go through shared memory, in tiles that were tried for themselves.
+    return bool(products) or live_registers(statement, dependencies, tiles) <= LIVE_LIMIT
 
 
 def _contiguous(statement: RangedOp) -> set[SSAValue]:
@@ -120,10 +124,10 @@ def plan_statement(
     for index, wanted in _wishes(statement, axes, reductions, chosen or {}):
         if index.argument in fixed:
             continue
-        size = wanted if isinstance(index.extent, str) else min(wanted, power_of_two(index.extent))
+        size = min(wanted, power_of_two(largest_extent(statement, index.argument)))
         while size > 1:
             tiles[index.argument] = size
-            if _largest_tile(statement, dependencies, tiles, products) <= LIMIT:
+            if _fits(statement, dependencies, tiles, products):
                 break
             size //= 2
             tiles[index.argument] = size

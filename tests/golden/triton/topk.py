@@ -26,8 +26,8 @@ def k_0_chunks(x, best_positions, best_keys, len_B, len_T, cap_T):
             live_T_2 = tl.load(len_T + b)
             entries = tl.minimum(live_T_2 - chunk_start, 32768)
             counts = tl.full((512,), 0, tl.int32)
-            for start in range(0, entries, 4096):
-                value_3 = start + tl.arange(0, 4096)
+            for start in range(0, entries, 2048):
+                value_3 = start + tl.arange(0, 2048)
                 in_t = value_3 < entries
                 x_2 = tl.load(x + b * cap_T + chunk_start + value_3, mask=in_t, other=0.0)
                 value_4 = tl.where(x_2 == 0.0, 0.0, x_2).to(tl.int32, bitcast=True)
@@ -40,8 +40,8 @@ def k_0_chunks(x, best_positions, best_keys, len_B, len_T, cap_T):
             digit = tl.max(tl.where(value_6 + chosen_2 >= 2048, lane, 0))
             remaining = 2048 - tl.sum(tl.where(lane == digit, value_6, 0))
             counts_2 = tl.full((512,), 0, tl.int32)
-            for start_2 in range(0, entries, 4096):
-                value_7 = start_2 + tl.arange(0, 4096)
+            for start_2 in range(0, entries, 2048):
+                value_7 = start_2 + tl.arange(0, 2048)
                 in_t_2 = value_7 < entries
                 x_3 = tl.load(x + b * cap_T + chunk_start + value_7, mask=in_t_2, other=0.0)
                 value_8 = tl.where(x_3 == 0.0, 0.0, x_3).to(tl.int32, bitcast=True)
@@ -57,8 +57,8 @@ def k_0_chunks(x, best_positions, best_keys, len_B, len_T, cap_T):
             remaining_2 = remaining - tl.sum(tl.where(lane_2 == digit_2, value_10, 0))
             value_11 = digit << 8 | digit_2
             counts_4 = tl.full((512,), 0, tl.int32)
-            for start_3 in range(0, entries, 4096):
-                value_12 = start_3 + tl.arange(0, 4096)
+            for start_3 in range(0, entries, 2048):
+                value_12 = start_3 + tl.arange(0, 2048)
                 in_t_3 = value_12 < entries
                 x_4 = tl.load(x + b * cap_T + chunk_start + value_12, mask=in_t_3, other=0.0)
                 value_13 = tl.where(x_4 == 0.0, 0.0, x_4).to(tl.int32, bitcast=True)
@@ -74,8 +74,8 @@ def k_0_chunks(x, best_positions, best_keys, len_B, len_T, cap_T):
             remaining_3 = remaining_2 - tl.sum(tl.where(lane_3 == digit_3, value_15, 0))
             value_16 = value_11 << 8 | digit_3
             counts_6 = tl.full((512,), 0, tl.int32)
-            for start_4 in range(0, entries, 4096):
-                value_17 = start_4 + tl.arange(0, 4096)
+            for start_4 in range(0, entries, 2048):
+                value_17 = start_4 + tl.arange(0, 2048)
                 in_t_4 = value_17 < entries
                 x_5 = tl.load(x + b * cap_T + chunk_start + value_17, mask=in_t_4, other=0.0)
                 value_18 = tl.where(x_5 == 0.0, 0.0, x_5).to(tl.int32, bitcast=True)
@@ -94,8 +94,8 @@ def k_0_chunks(x, best_positions, best_keys, len_B, len_T, cap_T):
             taken = tl.full((), 0, tl.int32)
             ties = tl.full((), 0, tl.int32)
             candidates = tl.full((), 0, tl.int32)
-            for start_5 in range(0, entries, 4096):
-                value_21 = start_5 + tl.arange(0, 4096)
+            for start_5 in range(0, entries, 2048):
+                value_21 = start_5 + tl.arange(0, 2048)
                 in_t_5 = value_21 < entries
                 t = chunk_start + value_21
                 x_6 = tl.load(x + b * cap_T + t, mask=in_t_5, other=0.0)
@@ -116,8 +116,8 @@ def k_0_chunks(x, best_positions, best_keys, len_B, len_T, cap_T):
                 ties = value_29
                 candidates = value_30
             value_31 = tl.minimum(entries, 2048)
-            for start_6 in range(0, value_31 - taken, 4096):
-                value_32 = taken + start_6 + tl.arange(0, 4096)
+            for start_6 in range(0, value_31 - taken, 2048):
+                value_32 = taken + start_6 + tl.arange(0, 2048)
                 holds_4 = value_32 < value_31
                 value_33 = chunk_start + value_32
                 tl.store(best_positions + b * cap_T + value_33, -1, mask=holds_4)
@@ -132,8 +132,8 @@ def k_1_unordered(unordered, unordered_keys, best_positions, best_keys, len_B, l
         live_T = tl.load(len_T + program)
         entries = (live_T + 32767) // 32768 * 2048
         counts = tl.full((512,), 0, tl.int32)
-        for start in range(0, entries, 4096):
-            value = start + tl.arange(0, 4096)
+        for start in range(0, entries, 2048):
+            value = start + tl.arange(0, 2048)
             place = value // 2048 * 32768 + value % 2048
             value_2 = (value < entries) & (place < live_T)
             value_3 = tl.load(best_keys + program * cap_T + place, mask=value_2, other=0)
@@ -146,8 +146,8 @@ def k_1_unordered(unordered, unordered_keys, best_positions, best_keys, len_B, l
         digit = tl.max(tl.where(value_6 + chosen >= 2048, lane, 0))
         remaining = 2048 - tl.sum(tl.where(lane == digit, value_6, 0))
         counts_2 = tl.full((512,), 0, tl.int32)
-        for start_2 in range(0, entries, 4096):
-            value_7 = start_2 + tl.arange(0, 4096)
+        for start_2 in range(0, entries, 2048):
+            value_7 = start_2 + tl.arange(0, 2048)
             place_2 = value_7 // 2048 * 32768 + value_7 % 2048
             value_8 = (value_7 < entries) & (place_2 < live_T)
             value_9 = tl.load(best_keys + program * cap_T + place_2, mask=value_8, other=0)
@@ -163,8 +163,8 @@ def k_1_unordered(unordered, unordered_keys, best_positions, best_keys, len_B, l
         remaining_2 = remaining - tl.sum(tl.where(lane_2 == digit_2, value_12, 0))
         value_13 = digit << 8 | digit_2
         counts_4 = tl.full((512,), 0, tl.int32)
-        for start_3 in range(0, entries, 4096):
-            value_14 = start_3 + tl.arange(0, 4096)
+        for start_3 in range(0, entries, 2048):
+            value_14 = start_3 + tl.arange(0, 2048)
             place_3 = value_14 // 2048 * 32768 + value_14 % 2048
             value_15 = (value_14 < entries) & (place_3 < live_T)
             value_16 = tl.load(best_keys + program * cap_T + place_3, mask=value_15, other=0)
@@ -180,8 +180,8 @@ def k_1_unordered(unordered, unordered_keys, best_positions, best_keys, len_B, l
         remaining_3 = remaining_2 - tl.sum(tl.where(lane_3 == digit_3, value_19, 0))
         value_20 = value_13 << 8 | digit_3
         counts_6 = tl.full((512,), 0, tl.int32)
-        for start_4 in range(0, entries, 4096):
-            value_21 = start_4 + tl.arange(0, 4096)
+        for start_4 in range(0, entries, 2048):
+            value_21 = start_4 + tl.arange(0, 2048)
             place_4 = value_21 // 2048 * 32768 + value_21 % 2048
             value_22 = (value_21 < entries) & (place_4 < live_T)
             value_23 = tl.load(best_keys + program * cap_T + place_4, mask=value_22, other=0)
@@ -200,8 +200,8 @@ def k_1_unordered(unordered, unordered_keys, best_positions, best_keys, len_B, l
         taken = tl.full((), 0, tl.int32)
         ties = tl.full((), 0, tl.int32)
         candidates = tl.full((), 0, tl.int32)
-        for start_5 in range(0, entries, 4096):
-            value_27 = start_5 + tl.arange(0, 4096)
+        for start_5 in range(0, entries, 2048):
+            value_27 = start_5 + tl.arange(0, 2048)
             place_5 = value_27 // 2048 * 32768 + value_27 % 2048
             value_28 = (value_27 < entries) & (place_5 < live_T)
             value_29 = tl.load(best_keys + program * cap_T + place_5, mask=value_28, other=0)
@@ -220,8 +220,8 @@ def k_1_unordered(unordered, unordered_keys, best_positions, best_keys, len_B, l
             taken = value_36
             ties = value_37
             candidates = value_38
-        for start_6 in range(0, 2048 - taken, 4096):
-            value_39 = taken + start_6 + tl.arange(0, 4096)
+        for start_6 in range(0, 2048 - taken, 2048):
+            value_39 = taken + start_6 + tl.arange(0, 2048)
             holds_4 = value_39 < 2048
             tl.store(unordered + program * 2048 + value_39, -1, mask=holds_4)
             tl.store(unordered_keys + program * 2048 + value_39, -2147483648, mask=holds_4)

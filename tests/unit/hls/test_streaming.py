@@ -218,3 +218,15 @@ def test_sparse_scan(bench_of_sources, tile):
         }  # fmt: skip
         order = [given[argument.name_hint] for argument in bench.task("postings_kernel").block.args]
         bench.check("postings_kernel", order, {"N": n, "Q": 7})
+
+
+def test_channels_are_instances_of_one_process(striped):
+    """Three stripes: what every channel does is defined once, and there two more times."""
+    (flow,) = [op for op in striped.kernel("striped_kernel").walk() if isinstance(op, fpga.DataflowOp)]
+    names = [op.sym_name.data for op in flow.block.ops if isinstance(op, fpga.ProcessOp)]
+    assert len(set(names)) == len(names)
+    again = [op.process.data for op in flow.block.ops if isinstance(op, fpga.InstanceOp)]
+    assert {name: again.count(name) for name in again} == dict.fromkeys(
+        ["read_keys", "read_scale", "evaluate", "select"], 2
+    )
+    assert striped.source("striped_kernel").count("void evaluate") == 1

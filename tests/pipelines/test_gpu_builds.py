@@ -1,0 +1,51 @@
+"""Every GPU function of the examples and pipelines compiled by Triton for GPUs that need not be here: no spills, no
+stack, and no more shared memory than one program may have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hetc.compiler.gpu_builds import build, known_targets, launches_of
+from hetc.compiler.work_directory import WorkDirectory
+from hetc.runtime.triton_compile import violations
+from tests.executors import all_on, compile_to
+
+# CUDA C++ Programming Guide, table of technical specifications: compute capability 8.0. No platform has one.
+_WITHOUT_PLATFORM = {"sm_80": 166_912}
+LIMITS = {**_WITHOUT_PLATFORM, **known_targets()}
+TARGETS = ("sm_80", "sm_90", "gfx90a")
+PIPELINES = (
+    "examples/dsa/dsa.mp",
+    "examples/bm25/bm25.mp",
+    "tests/pipelines/pages.mp",
+    "tests/pipelines/decay.mp",
+    "tests/pipelines/codebook.mp",
+)
+# A product with a loop over its depth, and a reduction over rows of lengths of their own.
+REPRESENTATIVE = {"examples/dsa/dsa.mp": "_ol", "tests/pipelines/decay.mp": "_moved"}
+
+
+def problems(path: str, out: Path, pins: dict[str, str], only: str = "") -> list[str]:
+    """What is wrong with the functions whose names end in `only`, at the dims that the file declares."""
+    compile_to(path, out, pins=pins)
+    directory = WorkDirectory.open(out)
+    names = [name for names in launches_of(directory).values() for name in names if name.endswith(only)]
+    assert names, f"no GPU function of {path} ends in `{only}`"
+    builds = [each for target in TARGETS for each in build(directory, names, target, LIMITS[target])]
+    assert len(builds) == len(names) * len(TARGETS)
+    return [problem for each in builds for problem in violations(each)]
+
+
+@pytest.mark.parametrize("path", REPRESENTATIVE)
+def test_representative_functions_may_be_shipped(path: str, tmp_path: Path) -> None:
+    assert problems(path, tmp_path / "out", all_on("gpu", path), REPRESENTATIVE[path]) == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("placement", ["by policy", "gpu"])
+@pytest.mark.parametrize("path", PIPELINES)
+def test_every_function_may_be_shipped(path: str, placement: str, tmp_path: Path) -> None:
+    pins = all_on("gpu", path) if placement == "gpu" else {}
+    assert problems(path, tmp_path / "out", pins) == []
