@@ -174,3 +174,18 @@ def test_a_name_behind_a_path() -> None:
     assert file_and_name("a/b.py:scan") == ("a/b.py", "scan")
     assert file_and_name("a/b.py") == ("a/b.py", None)
     assert file_and_name("a:b.mp") == ("a:b.mp", None)
+
+
+def test_conditions_and_layers_are_read_as_in_a_file() -> None:
+    statements = (
+        ("with when(x[0] > 0):", "when x[0] > 0:"),
+        ("    for l in L:", "    for l in L:"),
+        ("        m[l] += x[l]", "        m[l] += x[l]"),
+    )
+    python = "@hetero_pipeline\ndef p(x: f32[4], m: memory(f32[4]), *, L=4):\n    with apply:\n"
+    python += "".join(f"        {line}\n" for line, _ in statements) + "    return m\n"
+    text = "pipeline p:\n    dim L = 4\n    input x: f32[4]\n    memory m: f32[4]\n    apply:\n"
+    text += "".join(f"        {line}\n" for _, line in statements) + "    output m\n"
+    (found,) = read(python).steps[0].stages[0].statements
+    (expected,) = read(text, "p.mp").steps[0].stages[0].statements
+    assert bare(found) == bare(expected)
