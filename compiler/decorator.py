@@ -134,7 +134,7 @@ class HeteroPipeline:
         """
         (step,) = self.program.PIPELINE.steps
         results = self.program.step(step)(state, lengths, **tensors)
-        given = tuple(results[output.name] for output in self.tree.outputs)
+        given = tuple(results[output.name] for output in self.tree.steps[0].outputs)
         return given[0] if len(given) == 1 else given
 
     def __repr__(self) -> str:

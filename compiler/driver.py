@@ -19,7 +19,7 @@ from xdsl.ir import Operation
 from hetc.compiler.embedding.read import parse_source
 from hetc.compiler.frontend import compile_pipeline
 from hetc.compiler.pipeline import run_stages
-from hetc.compiler.report import kernel_rows, memory_rows, pipeline_of, stage_rows, transfer_rows
+from hetc.compiler.report import kernel_rows, memory_rows, pipeline_of, stage_label, stage_rows, transfer_rows
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
 from hetc.dialects.task import KernelOp
 from hetc.passes.lower_hls.refusal import LoweringRefused
@@ -206,8 +206,9 @@ def _manifest(compilation: Compilation, platform: Platform) -> dict[str, Any]:
     stages: dict[str, Any] = {}
     several = len({row["step"] for row in report["stages"]}) > 1
     for row in report["stages"]:
-        kernels = [kernel["name"] for kernel in report["kernels"] if row["stage"] in kernel["stages"]]
-        name = f"{row['step']}.{row['stage']}" if several else row["stage"]
+        own = [kernel for kernel in report["kernels"] if kernel["step"] == row["step"]]
+        kernels = [kernel["name"] for kernel in own if row["stage"] in kernel["stages"]]
+        name = stage_label(row["step"], row["stage"], several)
         stages[name] = {"device": row["device"], "kernels": kernels, "reason": row["reason"]}
     hashes = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in sorted(compilation.files.items())}
     return {

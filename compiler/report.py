@@ -80,13 +80,20 @@ def kernel_rows(placed: ModuleOp) -> list[dict[str, Any]]:
     return [
         {
             "name": kernel.sym_name.data,
+            "step": step.sym_name.data,
             "device": kernel.device.data,
             "stages": [stage.data for stage in kernel.stages],
             "schedule": plain(kernel.schedule) if kernel.schedule is not None else None,
         }
-        for kernel in placed.walk()
+        for step in pipeline_of(placed).steps.values()
+        for kernel in step.body.block.ops
         if isinstance(kernel, KernelOp)
     ]
+
+
+def stage_label(step: str, stage: str, several: bool) -> str:
+    """How a stage is called where a pipeline's steps are told apart."""
+    return f"{step}.{stage}" if several else stage
 
 
 def transfer_rows(placed: ModuleOp, platform: Platform, estimate: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -34,8 +34,9 @@ def rounded(values: ArrayLike, dtype: str) -> np.ndarray:
 
 
 class Session(ABC):
-    """A state of one pipeline, and its step."""
+    """A state of one pipeline, and the step that `call` calls: the first unless `step` is set to another."""
 
+    step: str
     lengths: dict[str, np.ndarray]
 
     def __init__(self) -> None:
@@ -62,7 +63,7 @@ class OracleSession(Session):
         super().__init__()
         self.module, self.strict = module, strict
         self.pipeline: PipelineOp = pipeline_of(module)
-        (self.step,) = self.pipeline.steps
+        self.step = next(iter(self.pipeline.steps))
         self.capacities = dict(capacities)
         self.lengths = {name: np.atleast_1d(np.asarray(value)) for name, value in lengths.items()}
         self.memories: dict[str, Any] = {}
@@ -85,6 +86,8 @@ class OracleSession(Session):
     def call(self, **tensors: np.ndarray) -> dict[str, np.ndarray]:
         extents = {name: value for name, value in _extents(self.pipeline, tensors).items() if name not in self.lengths}
         during: dict[str, int | np.ndarray] = {**extents, **self.extents}
+        for name, value in self.lengths.items():
+            during[name] = value if self.pipeline.dims[name].per is not None else int(value[0])
         for name, size in self.pipeline.steps[self.step].grows.data.items():
             rows = extents[size.symbol.data] if isinstance(size, DimAttr) else cast(IntegerAttr, size).value.data
             grown = self.lengths[name] + rows
@@ -115,7 +118,7 @@ class ProgramSession(Session):
         super().__init__()
         self.program = program
         self.specification = program.PIPELINE
-        (self.step,) = self.specification.steps
+        self.step = next(iter(self.specification.steps))
         self.state = program.new_state(**capacities)
         self.state.set_lengths(**lengths)
 

@@ -10,7 +10,7 @@ from hetc.backends.hls import c_types
 from hetc.backends.hls.declarations import extents, queue_type
 from hetc.backends.hls.expressions import Expression
 from hetc.backends.hls.function_printer import FunctionPrinter
-from hetc.backends.hls.names import Names
+from hetc.backends.hls.names import Names, argument_name
 from hetc.backends.hls.tables import table_rows
 from hetc.dialects import fpga
 from hetc.dialects.locations import source_line
@@ -74,25 +74,25 @@ class KernelPrinter:
     @staticmethod
     def _parameter(op: fpga.PortOp | fpga.ScalarOp) -> str:
         if isinstance(op, fpga.ScalarOp):
-            return f"int {op.sym_name.data}"
+            return f"int {argument_name(op.sym_name.data)}"
         const = "const " if op.access.data == "read" else ""
-        return f"{const}{c_types.storage(op.result.type.element)}* {op.sym_name.data}"
+        return f"{const}{c_types.storage(op.result.type.element)}* {argument_name(op.sym_name.data)}"
 
     def _top(self) -> str:
         writer = Writer()
-        names = Names({op.sym_name.data for op in self.kernel.interface} | {self.name})
+        names = Names({argument_name(op.sym_name.data) for op in self.kernel.interface} | {self.name})
         printer = FunctionPrinter(writer, names)
         with writer.block(f"{self._signature()} {{"):
             for op in self.kernel.interface:
                 self._interface_pragmas(writer, op)
-                printer.texts[op.result] = Expression(op.sym_name.data)
+                printer.texts[op.result] = Expression(argument_name(op.sym_name.data))
             writer.unindented("#pragma HLS INTERFACE s_axilite port=return bundle=control")
             self._body(printer, [op for op in self.kernel.body.ops if op not in self.kernel.interface])
         return writer.text()
 
     @staticmethod
     def _interface_pragmas(writer: Writer, op: fpga.PortOp | fpga.ScalarOp) -> None:
-        name = op.sym_name.data
+        name = argument_name(op.sym_name.data)
         if isinstance(op, fpga.PortOp):
             burst, outstanding = op.burst.value.data, op.outstanding.value.data
             options = [f"port={name}", "offset=slave", f"bundle={op.bundle.data}"]

@@ -19,6 +19,11 @@ def identifier(text: str) -> str:
     return f"v{cleaned}" if cleaned[0].isdigit() else cleaned
 
 
+def argument_name(text: str) -> str:
+    """The name of a kernel's argument, which is the program's word for it: kept unless C++ owns it."""
+    return f"{text}_argument" if text in _RESERVED else text
+
+
 class Names:
     """Hands out names; `child` is a scope inside this one, which hides none of its names."""
 

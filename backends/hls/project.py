@@ -9,7 +9,7 @@ from xdsl.ir import Operation
 
 from hetc.backends.hls.function_printer import FunctionPrinter
 from hetc.backends.hls.kernel_printer import KernelPrinter
-from hetc.backends.hls.names import Names
+from hetc.backends.hls.names import Names, argument_name
 from hetc.backends.hls.testbench import testbench
 from hetc.diagnostics import Diagnostic
 from hetc.dialects import fpga
@@ -83,7 +83,7 @@ def link_configuration(kernel: fpga.KernelOp) -> str:
     writer.line(f"nk={name}:1:{name}_1")
     for op in kernel.interface:
         if isinstance(op, fpga.PortOp) and op.bank.value.data >= 0:
-            writer.line(f"sp={name}_1.{op.sym_name.data}:HBM[{op.bank.value.data}]")
+            writer.line(f"sp={name}_1.{argument_name(op.sym_name.data)}:HBM[{op.bank.value.data}]")
     return writer.text()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast as python
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hetc.compiler.embedding.expressions import Expressions
 from hetc.compiler.embedding.places import refused
@@ -17,9 +17,9 @@ _WHERE = "statements stand in a stage: `with relevancy:` and indented lines"
 _STATEMENT = "a statement is `name[indices] = value` or `append(...)`"
 _AUGMENTED: dict[type, str] = {python.Add: "+=", python.Sub: "-=", python.Mult: "*=", python.Div: "/="}
 # Constructs of the language that are not compiled yet, by how Python code spells them.
-UNSUPPORTED_BLOCKS = {"when": "conditional statements", "step": "several steps in a pipeline"}
+UNSUPPORTED_BLOCKS = {"step": "several steps in a pipeline"}
+_BLOCK_ARGUMENTS = {"repeat": ("how often its block runs", "repeat(5)"), "when": ("one condition", "when(x > 0)")}
 _UNSUPPORTED: dict[type, tuple[str, str]] = {
-    python.For: ("for", "loops over layers"),
     python.FunctionDef: ("def", "functions"),
 }
 _FOREIGN: dict[type, tuple[str, str | None]] = {
@@ -119,14 +119,14 @@ class BodyReader:
         """The statements below a `with`, inside of the blocks that its items open one in another."""
         if not items:
             return tuple(self._statements(node.body))
-        block = self._repeat(items[0])
+        block = self._block(items[0])
         statements = self._blocks(items[1:], node)
         if not statements and not self.diagnostics.has_errors:
             raise refused("HET012", "this block is empty", block.span)
-        return (ast.Repeat(block.count, statements, block.span),)
+        return (replace(block, statements=statements),)
 
-    def _repeat(self, item: python.withitem) -> ast.Repeat:
-        """`repeat(5)`, without its statements."""
+    def _block(self, item: python.withitem) -> ast.Repeat | ast.When:
+        """`repeat(5)` or `when(c)`, without its statements."""
         self._no_as(item)
         context = item.context_expr
         span = self.places.span(context)
@@ -138,9 +138,20 @@ class BodyReader:
         if context.func.id not in BLOCK_WORDS:
             raise self._unknown_block(item, [*BLOCK_WORDS])
         if len(context.args) != 1 or context.keywords:
-            message = f"`repeat` takes how often its block runs, got {len(context.args)} values"
-            raise refused("HET012", message, span, "write `with repeat(5):`")
+            what, example = _BLOCK_ARGUMENTS[context.func.id]
+            message = f"`{context.func.id}` takes {what}, got {len(context.args)} values"
+            raise refused("HET012", message, span, f"write `with {example}:`")
+        if context.func.id == "when":
+            return ast.When(self.expressions.expression(context.args[0]), (), span)
         return ast.Repeat(self.expressions.expression(context.args[0]), (), span)
+
+    def _loop(self, node: python.For) -> ast.Loop:
+        """`for l in L:`: one pass for each layer, in order."""
+        index = self.expressions.expression(node.target)
+        span = self._head(node, "for")
+        if not isinstance(index, ast.Name) or node.orelse:
+            raise refused("HET012", "a loop has one index and no `else`", span, "write `for l in L:`")
+        return ast.Loop(index, self.expressions.expression(node.iter), tuple(self._statements(node.body)), span)
 
     def _statements(self, nodes: Sequence[python.stmt]) -> list[ast.Statement]:
         statements: list[ast.Statement] = []
@@ -148,6 +159,8 @@ class BodyReader:
             try:
                 if isinstance(node, python.With):
                     statements.extend(self._blocks(node.items, node))
+                elif isinstance(node, python.For):
+                    statements.append(self._loop(node))
                 elif not _is_text(node) and not isinstance(node, python.Pass):
                     statements.append(self._statement(node))
             except DiagnosticError as error:

@@ -11,7 +11,8 @@ from hetc.compiler.embedding.places import Places, refused
 from hetc.compiler.embedding.signature import Signature
 from hetc.compiler.embedding.source import Function, function_of, select_function
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.parse import check_depth, parse
+from hetc.compiler.frontend.depth import check_depth
+from hetc.compiler.frontend.parse import parse
 from hetc.diagnostics import DiagnosticError, Diagnostics
 from hetc.source import SourceFile, Span
 
@@ -39,8 +40,8 @@ def read_function(source: SourceFile) -> ast.Pipeline:
     body = BodyReader(expressions, diagnostics).read(node.body)
     if not (dims or declarations or body.stages or diagnostics.has_errors):
         diagnostics.error("HET012", "the pipeline is empty", name.span)
-    items = (dims, declarations, tuple(body.stages), body.outputs)
-    pipeline = ast.Pipeline(name.name, grows, body.doc, *items, name.span, source)
+    step = ast.Step(name.name, None, grows, tuple(body.stages), body.outputs, name.span)
+    pipeline = ast.Pipeline(name.name, body.doc, dims, declarations, (), (step,), name.span, source)
     check_depth(pipeline, diagnostics)
     diagnostics.raise_if_errors()
     return pipeline

@@ -1,6 +1,7 @@
 """The syntax tree of a pipeline, the same for a `.mp` file and for a decorated Python function.
 
-Nodes are frozen and carry the span that they came from. Nothing here knows how the text was parsed.
+Nodes are frozen and carry the span that they came from. Nothing here knows how the text was parsed. The nodes of
+expressions are in `expression_nodes`; they are used through this module.
 """
 
 from __future__ import annotations
@@ -9,85 +10,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from hetc.compiler.frontend.expression_nodes import (
+    Access,
+    Binary,
+    Call,
+    Expr,
+    Index,
+    Keyword,
+    Name,
+    Number,
+    Unary,
+    children,
+    replace_children,
+    walk,
+)
 from hetc.source import SourceFile, Span
 
-
-@dataclass(frozen=True)
-class Number:
-    """An int or a float literal."""
-
-    value: int | float
-    span: Span
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name that stands alone: an index, a dim, a constant or a tensor without indices."""
-
-    name: str
-    span: Span
-
-
-@dataclass(frozen=True)
-class Access:
-    """`keys[b, t, d]`: a tensor at indices, or a dim of one row (`T[b]`)."""
-
-    name: str
-    indices: tuple[Expr, ...]
-    name_span: Span
-    span: Span
-
-
-@dataclass(frozen=True)
-class Unary:
-    """`-x`, `+x` or `not x`."""
-
-    operator: str
-    operand: Expr
-    span: Span
-
-
-@dataclass(frozen=True)
-class Binary:
-    """`a + b` and the other operators of two operands, comparisons, `and` and `or` among them."""
-
-    operator: str
-    left: Expr
-    right: Expr
-    span: Span
-
-
-@dataclass(frozen=True)
-class Keyword:
-    """`at=T[b]-1` in a call."""
-
-    name: str
-    value: Expr
-    span: Span
-
-
-@dataclass(frozen=True)
-class Index:
-    """An index where it is introduced: on the left or in a reduction, with its bound if it has one (`v < V`)."""
-
-    name: str
-    bound: Expr | None
-    span: Span
-
-
-@dataclass(frozen=True)
-class Call:
-    """`exp(x)`, or with indices `sum[d](x)`, `topk[t](s, K)`. `indices` is empty without brackets."""
-
-    function: str
-    indices: tuple[Index, ...]
-    arguments: tuple[Expr, ...]
-    keywords: tuple[Keyword, ...]
-    name_span: Span
-    span: Span
-
-
-Expr: TypeAlias = Number | Name | Access | Unary | Binary | Call
+__all__ = [
+    "Access", "Binary", "Block", "Call", "Declaration", "Define", "Dim", "Effect", "Expr", "Function", "Growth",
+    "Index", "Inlined", "Keyword", "Loop", "Name", "Number", "Output", "Pipeline", "Repeat", "Stage", "Statement",
+    "Step", "Target", "Unary", "When", "children", "replace_children", "simple_statements", "walk",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -127,7 +70,52 @@ class Repeat:
     span: Span
 
 
-Statement: TypeAlias = Define | Effect | Repeat
+@dataclass(frozen=True)
+class When:
+    """`when COND:` and the statements below: what they write to memories is written only where it holds."""
+
+    condition: Expr
+    statements: tuple[Statement, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`for l in L:` and the statements below, once for each value of the index, in order."""
+
+    index: Name
+    extent: Expr
+    statements: tuple[Statement, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Inlined:
+    """Statements that a call of a function became, and the statement that held the call as the last of them."""
+
+    function: Function
+    call_span: Span
+    statements: tuple[Statement, ...]
+
+    @property
+    def span(self) -> Span:
+        return self.call_span
+
+
+Block: TypeAlias = Repeat | When | Loop
+Statement: TypeAlias = Define | Effect | Block | Inlined
+
+
+@dataclass(frozen=True)
+class Function:
+    """`def rmsnorm(x, g):`, its statements, and what it returns."""
+
+    name: str
+    parameters: tuple[Name, ...]
+    statements: tuple[Statement, ...]
+    results: tuple[Expr, ...]
+    name_span: Span
+    span: Span
 
 
 @dataclass(frozen=True)
@@ -165,6 +153,7 @@ class Declaration:
     initial: Expr | None
     name_span: Span
     span: Span
+    ring: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,16 +175,29 @@ class Growth:
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """A whole pipeline. Each kind of item keeps its source order; stages are in program order."""
+class Step:
+    """One callable step. `inputs` names those that it takes, None where it takes whatever it reads."""
 
     name: str
+    inputs: tuple[Name, ...] | None
     grows: tuple[Growth, ...]
+    stages: tuple[Stage, ...]
+    outputs: tuple[Output, ...]
+    name_span: Span
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A whole pipeline. Each kind of item keeps its source order; stages are in program order.
+
+    A pipeline whose stages stand in it directly has one step, called as the pipeline is."""
+
+    name: str
     doc: str
     dims: tuple[Dim, ...]
     declarations: tuple[Declaration, ...]
-    stages: tuple[Stage, ...]
-    outputs: tuple[Output, ...]
+    functions: tuple[Function, ...]
+    steps: tuple[Step, ...]
     name_span: Span
     source: SourceFile
 
@@ -203,32 +205,7 @@ class Pipeline:
 def simple_statements(statements: tuple[Statement, ...]) -> Iterator[Define | Effect]:
     """The statements in order of the text, those inside of blocks among them, each once."""
     for statement in statements:
-        if isinstance(statement, Repeat):
-            yield from simple_statements(statement.statements)
-        else:
+        if isinstance(statement, Define | Effect):
             yield statement
-
-
-def children(expr: Expr) -> tuple[Expr, ...]:
-    """The expressions directly inside `expr`, keyword values and index bounds among them."""
-    match expr:
-        case Access(indices=indices):
-            return indices
-        case Unary(operand=operand):
-            return (operand,)
-        case Binary(left=left, right=right):
-            return (left, right)
-        case Call(indices=indices, arguments=arguments, keywords=keywords):
-            bounds = tuple(index.bound for index in indices if index.bound is not None)
-            return (*bounds, *arguments, *(keyword.value for keyword in keywords))
-        case _:
-            return ()
-
-
-def walk(expr: Expr) -> Iterator[tuple[Expr, int]]:
-    """`expr` and all inside of it, each with its depth. Iterative: depth may be anything."""
-    pending = [(expr, 1)]
-    while pending:
-        node, depth = pending.pop()
-        yield node, depth
-        pending.extend((child, depth + 1) for child in reversed(children(node)))
+        else:
+            yield from simple_statements(statement.statements)

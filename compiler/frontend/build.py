@@ -140,8 +140,6 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
     def tensor(self, parts: list[Part]) -> ast.Declaration:
         role, name_token, _, storage, dtype, shape, stored, initial = parts
-        if storage == "ring":
-            raise self._refuse("HET301", "ring memories are not supported yet", self._span(storage))
         name = self._name(name_token)
         last = next(part for part in (initial, stored, shape, dtype) if part is not None)
         return ast.Declaration(
@@ -149,7 +147,8 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
             name=name.name,
             dtype=self._name(dtype),
             extents=shape[0] if shape is not None else (),
-            sparse=storage is not None,
+            sparse=storage == "sparse",
+            ring=storage == "ring",
             stored_bound=stored,
             initial=initial,
             name_span=name.span,
@@ -180,6 +179,30 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
     def repeat(self, parts: list[Part]) -> ast.Repeat:
         word, count, colon, statements = parts
         return ast.Repeat(count, statements or (), self._span(word, colon))
+
+    def when(self, parts: list[Part]) -> ast.When:
+        word, condition, colon, statements = parts
+        return ast.When(condition, statements or (), self._span(word, colon))
+
+    def loop(self, parts: list[Part]) -> ast.Loop:
+        word, index, _, extent, colon, statements = parts
+        return ast.Loop(self._name(index), extent, statements or (), self._span(word, colon))
+
+    def parameters(self, parts: list[Part]) -> tuple[ast.Name, ...]:
+        return tuple(self._name(part) for part in parts if isinstance(part, Token) and part.type == "NAME")
+
+    def returned(self, parts: list[Part]) -> tuple[ast.Expr, ...]:
+        return parts[1]
+
+    def step(self, parts: list[Part]) -> ast.Step:
+        """The head of a step; its stages and outputs stand below it."""
+        return ast.Step(self._name(parts[1]).name, parts[2], _of(parts, ast.Growth), (), (), self._span(parts[1]))
+
+    def function(self, parts: list[Part]) -> ast.Function:
+        """The head of a function, and what it returns where that stands on the same line."""
+        word, name_token, parameters, colon, returned = parts
+        name = self._name(name_token)
+        return ast.Function(name.name, parameters, (), returned or (), name.span, self._span(word, colon))
 
     def pin(self, parts: list[Part]) -> ast.Name:
         return self._name(parts[1])

@@ -47,6 +47,8 @@ def _declare(pipeline: ast.Pipeline, item: ast.Declaration, environment: Environ
         key = _extent(item, extent, environment)
         _check_per(item, extent, key, extents, environment)
         extents.append(key)
+    if item.ring and item.role != "memory":
+        raise environment.refuse("HET201", f"only a memory is a ring, not the {item.role} `{item.name}`", item.span)
     storage = None
     if item.sparse:
         stored = _stored_bound(item, environment)
@@ -102,7 +104,9 @@ def _initial(item: ast.Declaration, type_: TensorType, environment: Environment)
         raise environment.refuse("HET201", message, item.initial.span)
     names = [node for node, _ in ast.walk(item.initial) if isinstance(node, ast.Name)]
     if any(node.name in environment.declared for node in names):
-        raise environment.refuse("HET301", "initial values from a tensor are not supported yet", item.initial.span)
+        message = f"the initial value of `{item.name}` is computed from a tensor"
+        help = "it is a constant, or an input or a weight by its name alone"
+        raise environment.refuse("HET201", message, item.initial.span, help=help)
     value = evaluate(item.initial, environment, f"the initial value of `{item.name}`")
     if item.sparse and value != 0:
         raise environment.refuse("HET201", "a sparse memory begins empty", item.initial.span)
@@ -117,9 +121,9 @@ def _initial(item: ast.Declaration, type_: TensorType, environment: Environment)
     return value
 
 
-def declare_growth(pipeline: ast.Pipeline, environment: Environment) -> None:
+def declare_growth(step: ast.Step, environment: Environment) -> None:
     """Fills `environment.growth`: how many rows the step appends along each growing dim."""
-    for growth in pipeline.grows:
+    for growth in step.grows:
         try:
             environment.growth[growth.dim.name] = _growth(growth, environment)
         except Refused:

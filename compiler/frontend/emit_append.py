@@ -22,11 +22,19 @@ class AppendEmitter:
     def emit(self, call: ast.Call) -> None:
         environment = self.environment
         memory = call.arguments[0] if len(call.arguments) == 2 and not call.keywords else None
+        if isinstance(memory, ast.Access) and memory.name in environment.declared:
+            message = f"appends to a part of a memory (`{memory.name}`) are not supported yet"
+            help = "append the rows of all layers at once"
+            raise environment.refuse("HET301", message, memory.span, help=help)
         if not isinstance(memory, ast.Name):
             message = "`append` takes a memory and the tensor with its new rows: `append(keys, k8)`"
             raise environment.refuse("HET108", message, call.span)
         rows = call.arguments[1]
         declared = self._memory(memory)
+        if environment.guards:
+            message = f"`{declared.name}` grows with every call of the step, so its rows are appended in any case"
+            related = (Related(environment.guards[-1].span, "the condition"),)
+            raise environment.refuse("HET201", message, call.span, related=related, help="move it out of the `when`")
         before = environment.appended.get(declared.name)
         if before is not None:
             message = f"`{declared.name}` is appended to twice in one step"

@@ -171,6 +171,8 @@ class ExpressionEmitter:
             return self.arithmetic.compare(expr.operator, left, right)
         if not isinstance(left, SSAValue) and not isinstance(right, SSAValue):
             return fold_binary(expr.operator, left, right)
+        if expr.operator in ("+", "-") and type_of(left) == IndexType() and isinstance(right, int) and right == 0:
+            return left
         return self.arithmetic.binary(expr.operator, left, right)
 
     def _is_small_index(self, expr: ast.Expr) -> bool:

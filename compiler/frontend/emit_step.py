@@ -42,8 +42,9 @@ class StepEmitter:
         op.location = location_of(span)
         if self.stage:
             op.attributes["stage"] = StringAttr(self.stage)
-        if name is not None and not name.startswith("%"):
-            op.results[0].name_hint = name
+        # `%function.call.name` is what a function defined, `%kind.number` has no name in the program.
+        if name is not None and (not name.startswith("%") or name.count(".") == 2):
+            op.results[0].name_hint = name.rsplit(".", 1)[-1]
         self.block.add_op(op)
         return op
 
@@ -67,18 +68,27 @@ class StepEmitter:
     ) -> SSAValue:
         """A tensor defined element by element; its element type is the value's, a cast's, or that of `type_`."""
         ranges, emitter = self.region(infos, all_infos, span)
+        if type_ is not None:
+            kept = self.stored(emitter, value, type_, name)
+        else:
+            cast = _outermost_cast(value)
+            emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
+            emitter.span = value.span
+            element = ELEMENT_TYPES[cast] if cast is not None else type_of(emitted)
+            type_ = TensorType([info.key for info in infos], element)
+            kept = self._converted(emitter, emitted, type_, cast is not None, value, name)
+        return self.add(ComputeOp(ranges, emitter.finish(kept), type_), span, name).results[0]
+
+    def stored(self, emitter: ExpressionEmitter, value: ast.Expr, type_: TensorType, name: str) -> SSAValue:
+        """An expression in the compute type of a memory's element. Raises Refused where it does not fit."""
         cast = _outermost_cast(value)
         emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
         emitter.span = value.span
-        if type_ is None:
-            element = ELEMENT_TYPES[cast] if cast is not None else type_of(emitted)
-            type_ = TensorType([info.key for info in infos], element)
-        elif cast is not None:
+        if cast is not None:
             emitted = emitter.cast(emitted, cast)
-        stored = self._stored(emitter, emitted, type_, cast is not None, value, name)
-        return self.add(ComputeOp(ranges, emitter.finish(stored), type_), span, name).results[0]
+        return self._converted(emitter, emitted, type_, cast is not None, value, name)
 
-    def _stored(
+    def _converted(
         self, emitter: ExpressionEmitter, value: Value, type_: TensorType, is_cast: bool, expr: ast.Expr, name: str
     ) -> SSAValue:
         """The value in the compute type of the element; floats become integers only by a cast."""
@@ -128,7 +138,7 @@ class StepEmitter:
         producer.erase()
         return replaced.results[0]
 
-    def define(self, name: str, span: Span, value: SSAValue) -> None:
+    def define(self, name: str, span: Span, value: SSAValue | None) -> None:
         """Makes `name` stand for `value` from here on."""
         declared = self.environment.declared.get(name)
         self.environment.tensors[name] = Tensor(name, span, value, declared=declared)

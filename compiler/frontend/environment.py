@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import AffineMapAttr
 from xdsl.ir import SSAValue
 
+from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.constants import Constant
 from hetc.diagnostics import Diagnostics, Related, suggest
 from hetc.dialects.mp import TensorType
 from hetc.source import Span
+
+if TYPE_CHECKING:
+    from hetc.compiler.frontend.guards import Guard
+
+# What the inliner puts before the names that a function defines.
+_LOCAL_NAME = re.compile(r"%\w+\.\d+\.")
 
 
 class Refused(Exception):
@@ -85,6 +94,27 @@ class Environment:
     appended: dict[str, Span] = field(default_factory=dict)
     # Names whose declaration was refused: using them is no second mistake.
     broken: set[str] = field(default_factory=set)
+    # Inputs that the step at hand does not take, and where the step is.
+    outside: dict[str, Span] = field(default_factory=dict)
+    # The program's own functions.
+    functions: set[str] = field(default_factory=set)
+    # The conditions (`when`) around the statement at hand, outer ones first.
+    guards: list[Guard] = field(default_factory=list)
+    # Names that a `when` defined inside, and where it stands.
+    ended: dict[str, Span] = field(default_factory=dict)
+    # The calls of functions that the statement at hand came from, outer ones first.
+    calls: list[ast.Inlined] = field(default_factory=list)
+
+    def for_step(self) -> Environment:
+        """An environment for one more step: what is declared is shared, what statements define is not."""
+        made = Environment(self.diagnostics, self.dims, self.declared, used=self.used, broken=set(self.broken))
+        made.functions = self.functions
+        return made
+
+    def declared_names(self) -> dict[str, Span]:
+        """Where each dim and each declared tensor is declared."""
+        taken = {dim.name: dim.span for dim in self.dims.values()}
+        return taken | {declared.name: declared.span for declared in self.declared.values()}
 
     def refuse(
         self,
@@ -97,6 +127,13 @@ class Environment:
         help: str | None = None,
     ) -> Refused:
         """Records an error and gives the exception to raise."""
+        for call in reversed(self.calls):
+            function = call.function
+            if function.span.file == span.file and function.span.start <= span.start <= function.span.end:
+                # What is wrong shows in the function, but the caller is who can mend it.
+                related = (Related(span, f"in `{function.name}`, here"), *related)
+                message = _LOCAL_NAME.sub("", message)
+                span, label = call.call_span, label or f"in this call of `{function.name}`"
         self.diagnostics.error(code, message, span, label=label, related=related, help=help)
         return Refused()
 
@@ -118,6 +155,14 @@ class Environment:
         """An error for a name that stands for nothing; silent where its declaration was refused."""
         if name in self.broken:
             return Refused()
+        if name in self.outside:
+            related = (Related(self.outside[name], "this step"),)
+            wanted = f"add `{name}` to the step's inputs"
+            return self.refuse("HET100", f"the step does not take `{name}`", span, related=related, help=wanted)
+        if name in self.ended:
+            related = (Related(self.ended[name], "this block"),)
+            message = f"`{name}` ends with the block that defines it"
+            return self.refuse("HET100", message, span, related=related, help="what outlives a `when` is a memory")
         if name in self.later:
             related = (Related(self.later[name], "it is defined here"),)
             message = f"`{name}` is used before it is defined"

@@ -12,11 +12,11 @@ REDUCTIONS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argma
 # These keep their index, which must be in scope around them.
 KEEPING = ("softmax", "rope", "quantize")
 SELECTING = ("topk", "select")
-INDEXED_FUNCTIONS = (*REDUCTIONS, *KEEPING, *SELECTING)
+INDEXED_FUNCTIONS = (*REDUCTIONS, *KEEPING, *SELECTING, "concat")
 # What may be cast to: the declared dtypes, without the element type of index tensors.
 DTYPES = tuple(name for name in ELEMENT_TYPES if name != "index")
 FUNCTIONS = (*UNARY_FUNCTIONS, "min", "max", "where", "atan2", "pow", "ceildiv", *DTYPES)
-UNSUPPORTED_FUNCTIONS = ("sort", "concat", "age", "clear")
+UNSUPPORTED_FUNCTIONS = ("sort", "clear")
 _ARITY = {"where": (2, 3), "min": (2, 8), "max": (2, 8), "atan2": (2, 2), "pow": (2, 2), "ceildiv": (2, 2)}
 # Nested reductions over single indices would give another result.
 _SINGLE_INDEX_REDUCTIONS = ("mean", "argmax", "argmin")
@@ -44,9 +44,11 @@ def _unknown(call: ast.Call, environment: Environment) -> Refused:
         return environment.refuse("HET301", f"`{name}` is not supported yet", span)
     if name in INDEXED_FUNCTIONS:
         return environment.refuse("HET108", f"`{name}` needs its index in brackets: `{name}[i](...)`", span)
+    if name in environment.broken:
+        return Refused()
     if name in environment.tensors:
         return environment.refuse("HET108", f"`{name}` is a tensor, not a function", span, help=f"write `{name}[...]`")
-    close = suggest(name, (*FUNCTIONS, *INDEXED_FUNCTIONS))
+    close = suggest(name, (*FUNCTIONS, *INDEXED_FUNCTIONS, *environment.functions))
     help = f"did you mean `{close}`?" if close else None
     return environment.refuse("HET100", f"unknown function `{name}`", span, help=help)
 

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from importlib import resources
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lark import Lark, TextSlice, UnexpectedInput
-from lark.exceptions import VisitError
-
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.build import TreeBuilder
+from hetc.compiler.frontend.blocks import DECLARATION_WORDS, STAGES, BlockParser
+from hetc.compiler.frontend.depth import check_depth
 from hetc.compiler.frontend.lines import Line, read_lines
-from hetc.compiler.frontend.syntax_errors import report_syntax_error
-from hetc.diagnostics import DiagnosticError, Diagnostics, Related, suggest
-from hetc.source import SourceFile, Span
-
-STAGES = ("prepare", "relevancy", "retrieve", "apply")
-DECLARATION_WORDS = ("dim", "input", "weight", "memory", "output")
-MAX_EXPRESSION_DEPTH = 80
-# Words that open a construct of the language that is not compiled yet, and what it is.
-UNSUPPORTED = {
-    "step": "several steps in a pipeline",
-    "for": "loops over layers",
-    "when": "conditional statements",
-    "def": "functions",
-}
-_FOREIGN = {"if": "where(c, a, b)", "while": None, "return": "output", "import": None, "class": None, "with": None}
-
-
-@lru_cache(maxsize=1)
-def _grammar() -> Lark:
-    """Building the tables takes about 40 ms, too little to keep them in a file."""
-    text = resources.files("hetc.compiler.frontend").joinpath("grammar.lark").read_text(encoding="utf-8")
-    starts = ["header", "declarations", "stage", "repeat", "statements"]
-    return Lark(text, parser="lalr", lexer="contextual", keep_all_tokens=True, maybe_placeholders=True, start=starts)
+from hetc.diagnostics import Diagnostics, Related, suggest
+from hetc.source import SourceFile
 
 
 def parse(source: SourceFile) -> ast.Pipeline:
@@ -46,12 +22,19 @@ def parse(source: SourceFile) -> ast.Pipeline:
     return pipeline
 
 
-class _FileParser:
-    def __init__(self, source: SourceFile, diagnostics: Diagnostics):
-        self.source = source
-        self.diagnostics = diagnostics
-        self.builder = TreeBuilder(source, diagnostics)
+@dataclass
+class _Items:
+    """What stands in a pipeline or a step, each kind in source order."""
 
+    dims: list[ast.Dim] = field(default_factory=list)
+    declarations: list[ast.Declaration] = field(default_factory=list)
+    outputs: list[ast.Output] = field(default_factory=list)
+    stages: list[ast.Stage] = field(default_factory=list)
+    functions: list[ast.Function] = field(default_factory=list)
+    steps: list[ast.Step] = field(default_factory=list)
+
+
+class _FileParser(BlockParser):
     def pipeline(self) -> ast.Pipeline | None:
         lines = [line for line in read_lines(self.source, self.diagnostics) if not line.is_doc]
         heads = [line for line in lines if line.first_word == "pipeline"]
@@ -82,139 +65,77 @@ class _FileParser:
         self.diagnostics.error("HET014", "expected `pipeline NAME:`", line.span, help=help)
 
     def _body(self, header: Any, head: Line) -> ast.Pipeline | None:
-        dims: list[ast.Dim] = []
-        declarations: list[ast.Declaration] = []
-        outputs: list[ast.Output] = []
-        stages: list[ast.Stage] = []
+        items = _Items()
         doc = ""
         for position, line in enumerate(head.block):
-            word = line.first_word
             if line.is_doc:
                 doc = doc or line.text[3:-3].strip()
                 if position:
                     self._syntax("a docstring stands first in its pipeline", line.span)
-            elif word in DECLARATION_WORDS:
-                self._no_block(line)
-                for item in self._parse(line.span, "declarations") or ():
-                    match item:
-                        case ast.Dim():
-                            dims.append(item)
-                        case ast.Declaration():
-                            declarations.append(item)
-                        case tuple():
-                            outputs.extend(item)
-            elif word in STAGES:
-                stage = self._stage(line)
-                if stage is not None:
-                    stages.append(stage)
             else:
-                self._misplaced(line)
+                self._item(line, items)
         if not head.block and not self.diagnostics.has_errors:
             self._syntax("the pipeline is empty", head.span)
         if header is None:
             return None
         name, grows = header
-        items = (tuple(dims), tuple(declarations), tuple(stages), tuple(outputs))
-        pipeline = ast.Pipeline(name.name, grows, doc, *items, name.span, self.source)
+        if items.steps:
+            self._check_steps(grows, items)
+            steps = tuple(items.steps)
+        else:
+            steps = (ast.Step(name.name, None, grows, tuple(items.stages), tuple(items.outputs), name.span),)
+        declared = (tuple(items.dims), tuple(items.declarations), tuple(items.functions))
+        pipeline = ast.Pipeline(name.name, doc, *declared, steps, name.span, self.source)
         check_depth(pipeline, self.diagnostics)
         return pipeline
 
-    def _stage(self, line: Line) -> ast.Stage | None:
-        stage = self._parse(line.span, "stage")
-        inside = self._statements(line)
-        if stage is None:
-            return None
-        statements = (*stage.statements, *inside)
-        self._check_filled(f"the stage `{stage.name}`", statements, line)
-        return ast.Stage(stage.name, stage.pin, statements, stage.span)
-
-    def _repeat(self, line: Line) -> ast.Repeat | None:
-        repeat = self._parse(line.span, "repeat")
-        inside = self._statements(line)
-        if repeat is None:
-            return None
-        statements = (*repeat.statements, *inside)
-        self._check_filled("this block", statements, line)
-        return ast.Repeat(repeat.count, statements, repeat.span)
-
-    def _check_filled(self, what: str, statements: tuple[ast.Statement, ...], line: Line) -> None:
-        if not statements and not line.block and not self.diagnostics.has_errors:
-            self._syntax(f"{what} is empty", line.span)
-
-    def _statements(self, line: Line) -> list[ast.Statement]:
-        """The statements in the block below a line."""
-        statements: list[ast.Statement] = []
-        for inner in line.block:
-            word = inner.first_word
-            if word == "repeat" and inner.text[len(word) :].lstrip()[:1] not in ("[", "=", ",", "+", "-", "*", "/"):
-                repeat = self._repeat(inner)
-                statements += [repeat] if repeat is not None else []
-            elif word in UNSUPPORTED or word in _FOREIGN:
-                self._misplaced(inner)
-            elif inner.is_doc:
-                continue
-            elif (word in DECLARATION_WORDS or word in STAGES) and not inner.text[len(word) :].lstrip().startswith("["):
-                self._syntax(f"`{word}` stands in the pipeline, not in a stage", inner.span, "indent it less")
-            else:
-                self._no_block(inner)
-                statements.extend(self._parse(inner.span, "statements") or ())
-        return statements
-
-    def _misplaced(self, line: Line) -> None:
+    def _item(self, line: Line, items: _Items) -> None:
+        """One line of a pipeline with its block."""
         word = line.first_word
-        span = Span(self.source, line.span.start, line.span.start + len(word)) if word else line.span
-        if word in UNSUPPORTED:
-            self.diagnostics.error("HET301", f"`{word}` ({UNSUPPORTED[word]}) is not supported yet", span)
-        elif word in _FOREIGN:
-            spelling = _FOREIGN[word]
-            help = f"write `{spelling}`" if spelling else None
-            self._syntax(f"there is no `{word}` in this language", span, help)
+        if word in DECLARATION_WORDS:
+            self._no_block(line)
+            for item in self._parse(line.span, "declarations") or ():
+                match item:
+                    case ast.Dim():
+                        items.dims.append(item)
+                    case ast.Declaration():
+                        items.declarations.append(item)
+                    case tuple():
+                        items.outputs.extend(item)
+        elif word in STAGES:
+            stage = self._stage(line)
+            items.stages += [stage] if stage is not None else []
+        elif word == "def":
+            function = self._function(line)
+            items.functions += [function] if function is not None else []
+        elif word == "step":
+            step = self._step(line)
+            items.steps += [step] if step is not None else []
         else:
-            close = suggest(word, [*STAGES, *DECLARATION_WORDS])
-            where = "statements stand in a stage: `relevancy:` and indented lines"
-            help = f"did you mean `{close}`?" if close else where
-            self._syntax("expected a declaration or a stage", span, help)
+            self._misplaced(line)
 
-    def _no_block(self, line: Line) -> None:
-        if line.block:
-            self._syntax("this line opens no block", line.span, "only stages and `repeat` have blocks")
+    def _step(self, line: Line) -> ast.Step | None:
+        step = self._parse(line.span, "step")
+        items = _Items()
+        for inner in line.block:
+            if inner.first_word in STAGES or inner.first_word == "output":
+                self._item(inner, items)
+            elif not inner.is_doc:
+                self._syntax("expected a stage or `output` in a step", inner.span, "declarations stand in the pipeline")
+        if not line.block and not self.diagnostics.has_errors:
+            self._syntax("the step is empty", line.span)
+        return replace(step, stages=tuple(items.stages), outputs=tuple(items.outputs)) if step is not None else None
 
-    def _syntax(self, message: str, span: Span, help: str | None = None) -> None:
-        self.diagnostics.error("HET012", message, span, help=help)
-
-    def _parse(self, span: Span, start: str) -> Any:
-        """What the grammar makes of a line, or None after a diagnostic."""
-        try:
-            tree = _grammar().parse(TextSlice(self.source.text, span.start, span.end), start=start)
-            return self.builder.build(tree)
-        except UnexpectedInput as error:
-            report_syntax_error(error, self.source, span, self.diagnostics)
-        except VisitError as error:
-            if not isinstance(error.orig_exc, DiagnosticError):
-                raise
-            self.diagnostics.extend(error.orig_exc.diagnostics)
-        return None
-
-
-def check_depth(pipeline: ast.Pipeline, diagnostics: Diagnostics) -> None:
-    """Refuses expressions so deep that later stages, which recurse over them, could not."""
-    for stage in pipeline.stages:
-        for statement in ast.simple_statements(stage.statements):
-            value = statement.value if isinstance(statement, ast.Define) else statement.call
-            inside = [index for target in _targets(statement) for index in target.indices]
-            bounds = [index.bound if isinstance(index, ast.Index) else index for index in inside]
-            for expr in (value, *bounds):
-                if expr is not None and any(depth > MAX_EXPRESSION_DEPTH for _, depth in ast.walk(expr)):
-                    message = f"this expression is more than {MAX_EXPRESSION_DEPTH} operations deep"
-                    diagnostics.error("HET013", message, statement.span, help="split it into statements")
-                    break
-    sizes = [(dim.size or dim.bound, dim.span) for dim in pipeline.dims]
-    for declared in pipeline.declarations:
-        sizes += [(item, declared.span) for item in (*declared.extents, declared.stored_bound, declared.initial)]
-    for size, span in sizes:
-        if size is not None and any(depth > MAX_EXPRESSION_DEPTH for _, depth in ast.walk(size)):
-            diagnostics.error("HET013", f"this expression is more than {MAX_EXPRESSION_DEPTH} operations deep", span)
-
-
-def _targets(statement: ast.Statement) -> tuple[ast.Target, ...]:
-    return statement.targets if isinstance(statement, ast.Define) else ()
+    def _check_steps(self, grows: tuple[ast.Growth, ...], items: _Items) -> None:
+        """What belongs to one step stands in it."""
+        related = (Related(items.steps[0].name_span, "the pipeline has this step"),)
+        for growth in grows:
+            message = "a pipeline with several steps says in each what it grows"
+            help = f"write `step {items.steps[0].name} grows {growth.span.text}:`"
+            self.diagnostics.error("HET012", message, growth.span, related=related, help=help)
+        for stage in items.stages:
+            message = f"the stage `{stage.name}` stands outside of the steps"
+            self.diagnostics.error("HET012", message, stage.span, related=related, help="indent it into a step")
+        for output in items.outputs:
+            message = f"the output `{output.name}` stands outside of the steps"
+            self.diagnostics.error("HET012", message, output.span, related=related, help="indent it into a step")

@@ -71,7 +71,7 @@ def draw(
     for name, rows in growth.items():
         dim = pipeline.dims[name]
         count = plain[dim.per.data] if dim.per is not None else 1
-        step_rows = calls * max(plain.get(str(size), 0) if isinstance(size, str) else size for size in rows)
+        step_rows = calls * sum(plain.get(str(size), 0) if isinstance(size, str) else size for size in rows)
         room = max(dim.largest - step_rows, 0)
         lengths[name] = _lengths(given.get(name), count, min(room, largest), rng)
         capacities[name] = int(min(dim.largest, lengths[name].max(initial=0) + step_rows)) or 1

@@ -17,8 +17,9 @@ from hetc.backends.reference import (
     compare_tensor,
     run_kernel,
 )
+from hetc.compiler.report import pipeline_of, stage_label
 from hetc.compiler.verify.report import Row
-from hetc.dialects.mp import TopkOp
+from hetc.dialects.mp import StepOp, TopkOp
 from hetc.dialects.task import KernelOp
 from hetc.passes.partition.outline import attribute
 from hetc.runtime.trace import KernelTrace, SparseArrays
@@ -54,14 +55,15 @@ class KernelJudge:
 
     def __init__(self, placed: ModuleOp) -> None:
         self.kernels = {op.sym_name.data: op for op in placed.walk() if isinstance(op, KernelOp)}
+        self.several = len(pipeline_of(placed).steps) > 1
         self.stages: dict[str, _StageVerdict] = {}
         self.traces: dict[str, KernelTrace] = {}
 
     def __call__(self, trace: KernelTrace) -> None:
         kernel = self.kernels[trace.kernel]
         self.traces[trace.kernel] = trace
-        for stage in kernel.stages:
-            self.stages.setdefault(stage.data, _StageVerdict(trace.device, trace.backend))
+        for stage in self._labels(kernel):
+            self.stages.setdefault(stage, _StageVerdict(trace.device, trace.backend))
         arguments = [_argument(item) for item in trace.inputs]
         selected = {
             position: np.asarray(output)
@@ -72,13 +74,21 @@ class KernelJudge:
         for position, output in enumerate(trace.outputs):
             self._judge(kernel, position, np.asarray(output), expected, selected)
 
+    def _label(self, kernel: KernelOp, stage: str) -> str:
+        step = kernel.parent_op()
+        assert isinstance(step, StepOp)
+        return stage_label(step.sym_name.data, stage, self.several)
+
+    def _labels(self, kernel: KernelOp) -> list[str]:
+        return [self._label(kernel, stage.data) for stage in kernel.stages]
+
     def _judge(
         self, kernel: KernelOp, position: int, actual: np.ndarray, expected: list, selected: dict[int, np.ndarray]
     ) -> None:
         value = kernel.returned.values[position]
         owner = value.owner
         assert isinstance(owner, Operation)
-        stage = self.stages[attribute(owner, "stage")]
+        stage = self.stages[self._label(kernel, attribute(owner, "stage"))]
         tensor = expected[position]
         assert isinstance(tensor, Tensor)
         if isinstance(owner, TopkOp) and value is owner.scores:
@@ -91,14 +101,14 @@ class KernelJudge:
 
     def rows(self, stages: Iterable[str]) -> list[Row]:
         """One row for each of `stages`; a stage without a result of its own was fused into a later one."""
-        rows, kernel_of = [], {stage.data: kernel for kernel in self.kernels.values() for stage in kernel.stages}
+        rows, kernel_of = [], {stage: kernel for kernel in self.kernels.values() for stage in self._labels(kernel)}
         for name in dict.fromkeys(stages):
             verdict = self.stages.get(name)
             if verdict is None:
                 continue
             kernel = kernel_of[name]
             if verdict.worst is None:
-                later = [stage.data for stage in kernel.stages if stage.data != name]
+                later = [stage for stage in self._labels(kernel) if stage != name]
                 through = [other for other in later if self.stages[other].worst is not None]
                 ok = all(self.stages[other].worst.ok for other in through)  # type: ignore[union-attr]
                 note = f"fused: checked through {', '.join(through)}"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hetc.compiler.driver import Compilation, Options, compile_source_file, write_directory
-from hetc.compiler.report import pipeline_of
+from hetc.compiler.report import pipeline_of, stage_label
 from hetc.compiler.verify.draw import Draw, draw, stored_entries
 from hetc.compiler.verify.kernels import KernelJudge
 from hetc.compiler.verify.memories import MemoryJudge
@@ -92,7 +92,8 @@ def _execute(
             if check:
                 memories.judge(name, state, before, lengths, kernels.traces, tensors)
     progress("")
-    stages = [row["stage"] for row in compilation.report["stages"]]
+    several = len(pipeline.steps) > 1
+    stages = [stage_label(row["step"], row["stage"], several) for row in compilation.report["stages"]]
     report.rows = kernels.rows(stages) if check else _unchecked(compilation, program)
     memory = memories.row()
     if memory is not None:

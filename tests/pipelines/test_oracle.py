@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hetc.diagnostics import DiagnosticError
 from tests.executors import Dims, OracleSession, module_of
 from tests.pipelines import drives
 
@@ -42,12 +41,3 @@ def test_decay(lengths: list[int], stage: str) -> None:
 def test_codebook(live: int, added: int, tau: float, exact: bool, stage: str) -> None:
     session = oracle("codebook", stage, {"N": live + drives.STEPS * added}, {"N": [live]})
     drives.drive_codebook(session, np.random.default_rng(live + added), live, added, tau, exact)
-
-
-def test_a_ring_memory_is_refused_where_it_is_declared() -> None:
-    with pytest.raises(DiagnosticError) as caught:
-        module_of("tests/pipelines/bank.mp")
-    (diagnostic,) = caught.value.diagnostics
-    assert (diagnostic.code, diagnostic.message) == ("HET301", "ring memories are not supported yet")
-    assert diagnostic.span is not None
-    assert (diagnostic.span.line, diagnostic.span.column, diagnostic.span.text) == (7, 18, "ring")

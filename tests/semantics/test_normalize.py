@@ -17,17 +17,18 @@ from hetc.backends.reference import SparseMatrix, StepResult, run_step
 from hetc.compiler.frontend import compile_source
 from hetc.compiler.verify.draw import Draw, draw
 from hetc.dialects.locations import without_location
-from hetc.dialects.mp import GuardOp, PipelineOp, QuantizeOp, RopeOp, SoftmaxOp
+from hetc.dialects.mp import GuardOp, PipelineOp, QuantizeOp, RopeOp, SoftmaxOp, UpdateOp
 from hetc.dialects.registry import all_dialects
 from hetc.passes.registry import load
 from hetc.source import SourceFile
 
-FLAGS = ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax")
+FLAGS = ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update")
 GONE = {
     "explicit-presence": GuardOp,
     "expand-rope": RopeOp,
     "expand-quantize": QuantizeOp,
     "expand-softmax": SoftmaxOp,
+    "expand-update": UpdateOp,
 }
 PROGRAMS = sorted((Path(__file__).parent / "normalize").glob("*.mp"))
 

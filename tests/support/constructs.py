@@ -81,6 +81,19 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     ),
     "`repeat`": (X, "v[b, d] = x[b, d]\nrepeat 3:\n    v[b, d] = v[b, d] * 0.5 + 1\no[b, d] = v[b, d]", "o", ""),
     "`def`": (X, "o[b, d] = x[b, d] / double(x[b, d] + 3)", "o", ""),
+    "`concat`": (f"{X}\n{Y}", "o[b, d] = concat[d](x[b, d], y[d, 1], x[b, d])", "o", ""),
+    "several steps": (f"{X}\n{KEYS}", ROW, "keys", " grows T by 1"),
+    "update of a part": (f"{X}\nmemory state: f32[D]", "state[d < 3] = x[0, d]\no[d] = state[d]", "o", ""),
+    "update at computed places": (f"{X}\ninput n: i32[K]\nmemory state: f32[D]", "state[n[k]] = x[0, k + 1]\no[d] = state[d]", "o", ""),
+    "`+=` at computed places": (f"{X}\ninput n: i32[K]\nmemory state: f32[D]", "state[n[k]] += x[0, k + 1]\no[d] = state[d]", "o", ""),
+    "update of a growing memory": (f"{X}\n{KEYS}", ROW + "\nkeys[b, T[b] - 2, d] *= 0.5\no[b] = sum[t](keys[b, t, 0])", "o", " grows T by 1"),
+    "initial value from a tensor": (f"{X}\nweight w: f32[D]\nmemory state: f32[D] = w", "state[d] = state[d] * 0.5 + x[0, d]\no[d] = state[d]", "o", ""),
+    "ring memory, `age`": (f"{X}\nmemory bank: ring f32[B, E, D]", "append(bank, x)\no[b] = sum[e](bank[b, e, 0] * age(e))", "o", ""),
+    "`calls`": (X, "o[b] = x[b, 0] * calls", "o", ""),
+    "`when`": (f"{X}\nmemory state: f32[B, D]", "when x[b, 0] > 0:\n    state[b, d] = x[b, d]\no[b, d] = state[b, d]", "o", ""),
+    "`for`": (f"{X}\nmemory state: f32[E, D]", "v[b, d] = x[b, d]\nfor l in E:\n    state[l, d] = state[l, d] + v[0, d]\n    v[b, d] = state[l, d] * x[b, d]\no[b, d] = v[b, d]", "o", ""),
+    "`clear`": (f"{X}\n{KEYS}", ROW + "\nclear(T)\no[b] = x[b, 0]", "o", " grows T by 1"),
+    "`sort`": (X, "o[b, d] = sort[d](x[b, d])", "o", ""),
 }  # fmt: skip
 
 
@@ -93,11 +106,16 @@ def program(name: str) -> str:
         statements=_indented(statements, 8),
         output=output,
     )
-    return (
-        text.replace("    apply:", "    def double(v):\n        return v * 2\n\n    apply:")
-        if "double(" in text
-        else text
-    )
+    if "double(" in text:
+        return text.replace("    apply:", "    def double(v):\n        return v * 2\n\n    apply:")
+    return _in_two_steps(text, grows) if name == "several steps" else text
+
+
+def _in_two_steps(text: str, grows: str) -> str:
+    """The pipeline with a second step, which reads what the first leaves."""
+    head, body = text.replace(f"construct{grows}:", "construct:").split("    apply:")
+    ask = "    step ask(x):\n        apply:\n            a[b] = sum[t](keys[b, t, 0] * x[b, 0])\n        output a\n"
+    return f"{head}    step add(x){grows}:\n{_indented('    apply:' + body, 4)}\n{ask}"
 
 
 def _indented(text: str, columns: int) -> str:

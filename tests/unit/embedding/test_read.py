@@ -121,7 +121,7 @@ def test_other_ways_to_write_it(old: str, new: str) -> None:
 
 def test_several_items_of_a_with_nest() -> None:
     text = PYTHON.replace("with retrieve:", "with retrieve, repeat(2), repeat(3):")
-    (statement,) = read(text).stages[2].statements
+    (statement,) = read(text).steps[0].stages[2].statements
     assert isinstance(statement, ast.Repeat) and bare(statement.count) == ("Number", {"value": 2})
     (inner,) = statement.statements
     assert isinstance(inner, ast.Repeat) and bare(inner.count) == ("Number", {"value": 3})
@@ -146,8 +146,8 @@ def test_every_place_is_in_the_function_and_names_cover_themselves() -> None:
     assert pipeline.name_span.text == "p" and pipeline.name_span.line == 5
     size = pipeline.dims[5].size
     assert size is not None and size.span.text == "2 * D - 1"
-    assert [output.span.text for output in pipeline.outputs] == ["o", "picked"]
-    assert pipeline.grows[1].by.span.text == "M"
+    assert [output.span.text for output in pipeline.steps[0].outputs] == ["o", "picked"]
+    assert pipeline.steps[0].grows[1].by.span.text == "M"
 
 
 def test_one_pipeline_is_chosen_by_name_where_there_are_several() -> None:
@@ -174,3 +174,18 @@ def test_a_name_behind_a_path() -> None:
     assert file_and_name("a/b.py:scan") == ("a/b.py", "scan")
     assert file_and_name("a/b.py") == ("a/b.py", None)
     assert file_and_name("a:b.mp") == ("a:b.mp", None)
+
+
+def test_conditions_and_layers_are_read_as_in_a_file() -> None:
+    statements = (
+        ("with when(x[0] > 0):", "when x[0] > 0:"),
+        ("    for l in L:", "    for l in L:"),
+        ("        m[l] += x[l]", "        m[l] += x[l]"),
+    )
+    python = "@hetero_pipeline\ndef p(x: f32[4], m: memory(f32[4]), *, L=4):\n    with apply:\n"
+    python += "".join(f"        {line}\n" for line, _ in statements) + "    return m\n"
+    text = "pipeline p:\n    dim L = 4\n    input x: f32[4]\n    memory m: f32[4]\n    apply:\n"
+    text += "".join(f"        {line}\n" for _, line in statements) + "    output m\n"
+    (found,) = read(python).steps[0].stages[0].statements
+    (expected,) = read(text, "p.mp").steps[0].stages[0].statements
+    assert bare(found) == bare(expected)

@@ -19,7 +19,7 @@ def parsed(body: str) -> ast.Pipeline:
 
 def value_of(expression: str) -> ast.Expr:
     pipeline = parsed(f"    apply:\n        a[i] = {expression}\n")
-    (statement,) = pipeline.stages[0].statements
+    (statement,) = pipeline.steps[0].stages[0].statements
     assert isinstance(statement, ast.Define)
     return statement.value
 
@@ -96,17 +96,17 @@ pipeline dsa grows T by 1, S by C:
         )
     )
     assert (pipeline.name, pipeline.doc) == ("dsa", "One line\n    and another.")
-    assert [growth.dim.name for growth in pipeline.grows] == ["T", "S"]
+    assert [growth.dim.name for growth in pipeline.steps[0].grows] == ["T", "S"]
     assert [dim.name for dim in pipeline.dims] == ["B", "T", "E"]
     assert pipeline.dims[1].per is not None and pipeline.dims[1].per.name == "B"
     tf, m, scalar = pipeline.declarations
     assert tf.sparse and tf.stored_bound is not None and not m.sparse and m.initial is not None
     assert scalar.extents == ()
-    assert [(stage.name, len(stage.statements)) for stage in pipeline.stages] == [
+    assert [(stage.name, len(stage.statements)) for stage in pipeline.steps[0].stages] == [
         ("relevancy", 3), ("apply", 1), ("relevancy", 1)
     ]  # fmt: skip
-    assert pipeline.stages[0].pin is not None and pipeline.stages[0].pin.name == "fpga"
-    assert [(output.name, output.dtype and output.dtype.name) for output in pipeline.outputs] == [
+    assert pipeline.steps[0].stages[0].pin is not None and pipeline.steps[0].stages[0].pin.name == "fpga"
+    assert [(output.name, output.dtype and output.dtype.name) for output in pipeline.steps[0].outputs] == [
         ("o", "bf16"), ("picked", None)
     ]  # fmt: skip
 

@@ -199,7 +199,7 @@ def one_kernel(source: str, plan: Mapping[str, int | tuple[int, ...]] | None = N
     is called as the pipeline is."""
     context = new_context()
     module = compile_source(SourceFile("test.mp", source))
-    for flag in ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax"):
+    for flag in ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update"):
         load(flag)().apply(context, module)
     (step,) = [op for op in module.walk() if isinstance(op, mp.StepOp)]
     ops = list(step.body.block.ops)

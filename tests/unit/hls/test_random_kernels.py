@@ -84,7 +84,7 @@ def _wrap(run: list[Operation], name: str, plan: dict) -> None:
 
 def program_module(seed: int, plan: dict) -> ModuleOp:
     module = compile_source(SourceFile(f"random_{seed}.mp", spell(generate(seed))))
-    for flag in ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax"):
+    for flag in ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update"):
         load(flag)().apply(Context(), module)
     cut(module, seed, plan)
     module.verify()

@@ -20,7 +20,7 @@ from hetc.passes.partition.outline import statements_of
 from hetc.passes.registry import load
 from hetc.source import SourceFile
 
-NORMALIZE = ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax")
+NORMALIZE = ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update")
 SPARE = 2
 """Capacity past the longest row, filled with what must not be read."""
 

@@ -1,0 +1,146 @@
+"""Lines below a line: stages and their statements, functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from lark import Lark, TextSlice, UnexpectedInput
+from lark.exceptions import VisitError
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.build import TreeBuilder
+from hetc.compiler.frontend.lines import Line
+from hetc.compiler.frontend.syntax_errors import report_syntax_error
+from hetc.diagnostics import DiagnosticError, Diagnostics, suggest
+from hetc.source import SourceFile, Span
+
+STAGES = ("prepare", "relevancy", "retrieve", "apply")
+DECLARATION_WORDS = ("dim", "input", "weight", "memory", "output")
+PIPELINE_WORDS = ("step", "def")
+# Statements that open a block, and the grammar's rule for their line.
+BLOCK_RULES = {"repeat": "repeat", "when": "when", "for": "loop"}
+_FOLLOWS_NAME = ("[", "=", ",", "+", "-", "*", "/")
+_FOREIGN = {"if": "where(c, a, b)", "while": None, "return": "output", "import": None, "class": None, "with": None}
+
+
+@lru_cache(maxsize=1)
+def _grammar() -> Lark:
+    """Building the tables takes about 40 ms, too little to keep them in a file."""
+    text = resources.files("hetc.compiler.frontend").joinpath("grammar.lark").read_text(encoding="utf-8")
+    starts = ["header", "declarations", "step", "function", "returned", "stage", "statements", *BLOCK_RULES.values()]
+    return Lark(text, parser="lalr", lexer="contextual", keep_all_tokens=True, maybe_placeholders=True, start=starts)
+
+
+class BlockParser:
+    """Parses lines of one file, each with the block below it."""
+
+    def __init__(self, source: SourceFile, diagnostics: Diagnostics):
+        self.source = source
+        self.diagnostics = diagnostics
+        self.builder = TreeBuilder(source, diagnostics)
+
+    def _stage(self, line: Line) -> ast.Stage | None:
+        stage = self._parse(line.span, "stage")
+        inside = self._statements(line)
+        if stage is None:
+            return None
+        statements = (*stage.statements, *inside)
+        self._check_filled(f"the stage `{stage.name}`", statements, line)
+        return ast.Stage(stage.name, stage.pin, statements, stage.span)
+
+    def _block(self, line: Line, rule: str) -> ast.Block | None:
+        """`repeat`, `when` or `for` with the statements below it."""
+        block = self._parse(line.span, rule)
+        inside = self._statements(line)
+        if block is None:
+            return None
+        statements = (*block.statements, *inside)
+        self._check_filled("this block", statements, line)
+        return replace(block, statements=statements)
+
+    def _function(self, line: Line) -> ast.Function | None:
+        """A function: statements, then what it returns."""
+        function = self._parse(line.span, "function")
+        lines = [inner for inner in line.block if not inner.is_doc]
+        if function is not None and function.results:
+            self._no_block(line)
+            return function
+        if function is None:
+            return None
+        if not lines or lines[-1].first_word != "return":
+            place = lines[-1].span if lines else line.span
+            self._syntax("a function ends with what it returns", place, "write `return y` as its last line")
+            return None
+        *before, last = lines
+        statements = self._statements(replace(line, block=before))
+        self._no_block(last)
+        results = self._parse(last.span, "returned")
+        if results is None:
+            return None
+        span = Span(self.source, function.span.start, last.span.end)
+        return replace(function, statements=tuple(statements), results=results, span=span)
+
+    def _check_filled(self, what: str, statements: tuple[ast.Statement, ...], line: Line) -> None:
+        if not statements and not line.block and not self.diagnostics.has_errors:
+            self._syntax(f"{what} is empty", line.span)
+
+    def _statements(self, line: Line) -> list[ast.Statement]:
+        """The statements in the block below a line."""
+        statements: list[ast.Statement] = []
+        for inner in line.block:
+            word = inner.first_word
+            if word in BLOCK_RULES and inner.text[len(word) :].lstrip()[:1] not in _FOLLOWS_NAME:
+                block = self._block(inner, BLOCK_RULES[word])
+                statements += [block] if block is not None else []
+            elif word in _FOREIGN or word in PIPELINE_WORDS:
+                self._misplaced(inner)
+            elif inner.is_doc:
+                continue
+            elif (word in DECLARATION_WORDS or word in STAGES) and not inner.text[len(word) :].lstrip().startswith("["):
+                self._syntax(f"`{word}` stands in the pipeline, not in a stage", inner.span, "indent it less")
+            else:
+                self._no_block(inner)
+                statements.extend(self._parse(inner.span, "statements") or ())
+        return statements
+
+    def _misplaced(self, line: Line) -> None:
+        word = line.first_word
+        span = Span(self.source, line.span.start, line.span.start + len(word)) if word else line.span
+        if word in _FOREIGN:
+            spelling = _FOREIGN[word]
+            help = f"write `{spelling}`" if spelling else None
+            self._syntax(f"there is no `{word}` in this language", span, help)
+        elif word in PIPELINE_WORDS:
+            self._syntax(f"`{word}` stands in the pipeline, not in a stage", span, "indent it less")
+        else:
+            close = suggest(word, [*STAGES, *DECLARATION_WORDS, *PIPELINE_WORDS])
+            where = "statements stand in a stage: `relevancy:` and indented lines"
+            help = f"did you mean `{close}`?" if close else where
+            self._syntax("expected a declaration or a stage", span, help)
+
+    def _no_block(self, line: Line) -> None:
+        if line.block:
+            self._syntax(
+                "this line opens no block",
+                line.span,
+                "stages, steps, functions, `repeat`, `when` and `for` have blocks",
+            )
+
+    def _syntax(self, message: str, span: Span, help: str | None = None) -> None:
+        self.diagnostics.error("HET012", message, span, help=help)
+
+    def _parse(self, span: Span, start: str) -> Any:
+        """What the grammar makes of a line, or None after a diagnostic."""
+        try:
+            tree = _grammar().parse(TextSlice(self.source.text, span.start, span.end), start=start)
+            return self.builder.build(tree)
+        except UnexpectedInput as error:
+            report_syntax_error(error, self.source, span, self.diagnostics)
+        except VisitError as error:
+            if not isinstance(error.orig_exc, DiagnosticError):
+                raise
+            self.diagnostics.extend(error.orig_exc.diagnostics)
+        return None

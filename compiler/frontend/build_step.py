@@ -1,0 +1,173 @@
+"""One step of a pipeline: its statements, its outputs, and the memories' new values."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import IntegerAttr, i64
+from xdsl.ir import Attribute, Block, Region, SSAValue
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.declare import declare_growth, element_of
+from hetc.compiler.frontend.emit_expression import location_of
+from hetc.compiler.frontend.emit_statement import StatementEmitter
+from hetc.compiler.frontend.emit_step import StepEmitter
+from hetc.compiler.frontend.environment import Environment, Refused, Tensor
+from hetc.compiler.frontend.inline import Inliner
+from hetc.diagnostics import Related
+from hetc.dialects.mp import ELEMENT_TYPES, CommitOp, DimAttr, GetOp, OutputOp, StepOp, TensorType
+
+# Device kinds that a stage can be pinned to.
+DEVICE_KINDS = ("gpu", "fpga")
+
+
+def build_step(tree: ast.Step, environment: Environment, inliner: Inliner) -> StepOp:
+    """The op of one step. Errors go to the environment's diagnostics; then the op is not to be used."""
+    declare_growth(tree, environment)
+    _take_inputs(tree, environment)
+    step = StepEmitter(environment, Block())
+    _get_declared(step)
+    _note_later(tree, environment)
+    statements = StatementEmitter(step, inliner)
+    pins: dict[str, str] = {}
+    for stage in tree.stages:
+        _pin(stage, pins, environment)
+        step.stage = stage.name
+        for statement in stage.statements:
+            statements.emit(statement)
+    step.stage = ""
+    _check_appends(tree, environment)
+    _finish(tree, step)
+    if not environment.diagnostics.has_errors:
+        _drop_unused(step)
+    grows: dict[str, Attribute] = {
+        name: DimAttr(by) if isinstance(by, str) else IntegerAttr(by, i64) for name, by in environment.growth.items()
+    }
+    op = StepOp(tree.name, grows, pins, Region(step.block))
+    op.location = location_of(tree.name_span)
+    return op
+
+
+def _take_inputs(tree: ast.Step, environment: Environment) -> None:
+    """Inputs that the step does not name are out of its reach."""
+    if tree.inputs is None:
+        return
+    taken = {name.name for name in tree.inputs}
+    inputs = [item.name for item in environment.declared.values() if item.role == "input"]
+    for name in tree.inputs:
+        if name.name not in inputs:
+            environment.unknown(name.name, name.span, "input", inputs)
+    environment.outside.update((name, tree.name_span) for name in inputs if name not in taken)
+
+
+def _drop_unused(step: StepEmitter) -> None:
+    for op in list(step.block.ops):
+        if isinstance(op, GetOp) and op.result.first_use is None:
+            op.detach()
+            op.erase()
+
+
+def _get_declared(step: StepEmitter) -> None:
+    """Every declared tensor as a value; those that nothing reads are dropped at the end."""
+    for declared in step.environment.declared.values():
+        if declared.name in step.environment.outside:
+            continue
+        value = step.add(GetOp(declared.name, declared.type), declared.span).results[0]
+        step.environment.tensors[declared.name] = Tensor(declared.name, declared.span, value, declared=declared)
+
+
+def _note_later(step: ast.Step, environment: Environment) -> None:
+    for stage in step.stages:
+        for statement in ast.simple_statements(stage.statements):
+            for target in statement.targets if isinstance(statement, ast.Define) else ():
+                if target.name not in environment.declared:
+                    environment.later.setdefault(target.name, target.name_span)
+
+
+def _pin(stage: ast.Stage, pins: dict[str, str], environment: Environment) -> None:
+    if stage.pin is None:
+        return
+    kind = stage.pin.name
+    if kind not in DEVICE_KINDS:
+        message = f"no backend makes programs for a device of kind `{kind}`"
+        help = f"stages are pinned to {' or '.join(DEVICE_KINDS)}"
+        environment.diagnostics.error("HET302", message, stage.pin.span, help=help)
+    elif pins.setdefault(stage.name, kind) != kind:
+        message = f"the stage `{stage.name}` is pinned to `{pins[stage.name]}` before and to `{kind}` here"
+        environment.diagnostics.error("HET302", message, stage.pin.span)
+
+
+def _check_appends(step: ast.Step, environment: Environment) -> None:
+    """Every memory along a dim that grows is written, or its new rows would hold nothing."""
+    for declared in environment.declared.values():
+        growing = [key for key in declared.type.shape if isinstance(key, str) and key in environment.growth]
+        if not growing or declared.name in environment.appended or declared.role != "memory":
+            continue
+        spans = {growth.dim.name: growth.span for growth in step.grows}
+        message = f"`{declared.name}` grows along `{growing[0]}`, but nothing is appended to it"
+        related = (Related(spans[growing[0]], "the step grows it"),)
+        help = f"write `append({declared.name}, ...)` in a stage"
+        environment.diagnostics.error("HET200", message, declared.span, related=related, help=help)
+
+
+def _finish(tree: ast.Step, step: StepEmitter) -> None:
+    """Outputs, then the memories' new values."""
+    environment = step.environment
+    if not tree.outputs and not environment.declared:
+        return
+    # What no stage computed (an input or a memory converted, a named constant) is made in the last one.
+    last_stage = tree.stages[-1].name if tree.stages else "apply"
+    seen: dict[str, ast.Output] = {}
+    for output in tree.outputs:
+        if output.name in seen:
+            related = (Related(seen[output.name].span, "the first time"),)
+            environment.diagnostics.error("HET101", f"`{output.name}` is an output twice", output.span, related=related)
+            continue
+        seen[output.name] = output
+        step.stage = last_stage
+        try:
+            value = _output_value(output, step)
+        except Refused:
+            continue
+        finally:
+            step.stage = ""
+        assert isinstance(value.type, TensorType)
+        step.add(OutputOp(output.name, value, value.type.element), output.span)
+    for declared in environment.declared.values():
+        if declared.role != "memory":
+            continue
+        value = environment.tensors[declared.name].value
+        if value is not None and not isinstance(value.owner, GetOp):
+            step.add(CommitOp(declared.name, value), declared.span)
+
+
+def _output_value(output: ast.Output, step: StepEmitter) -> SSAValue:
+    environment = step.environment
+    if output.name in environment.dims:
+        raise environment.refuse("HET101", f"`{output.name}` is a dim, not a tensor", output.span)
+    tensor = environment.tensor(output.name, output.span)
+    value = tensor.value
+    if value is None:
+        assert tensor.constant is not None
+        value = step.compute((), {}, ast.Number(tensor.constant, output.span), output.span, output.name)
+    return _converted(output, value, step)
+
+
+def _converted(output: ast.Output, value: SSAValue, step: StepEmitter) -> SSAValue:
+    environment = step.environment
+    type_ = value.type
+    assert isinstance(type_, TensorType)
+    if type_.is_sparse:
+        raise environment.refuse("HET301", "a sparse tensor as an output is not supported yet", output.span)
+    if output.dtype is None:
+        return value
+    element = ELEMENT_TYPES[element_of(output.dtype, environment)]
+    if type_.element == element:
+        return value
+    # A memory keeps the element type that it is declared with.
+    replaced = step.retype(value, element) if output.name not in environment.declared else None
+    if replaced is not None:
+        environment.tensors[output.name].value = replaced
+        return replaced
+    producer = value.owner
+    if not isinstance(producer, Block) and "stage" in producer.attributes:
+        step.stage = producer.attributes["stage"].data  # type: ignore[attr-defined]
+    return step.copy(value, element, output.span)

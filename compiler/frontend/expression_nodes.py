@@ -1,0 +1,131 @@
+"""The nodes of expressions, and walking over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from hetc.source import Span
+
+
+@dataclass(frozen=True)
+class Number:
+    """An int or a float literal."""
+
+    value: int | float
+    span: Span
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that stands alone: an index, a dim, a constant or a tensor without indices."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class Access:
+    """`keys[b, t, d]`: a tensor at indices, or a dim of one row (`T[b]`)."""
+
+    name: str
+    indices: tuple[Expr, ...]
+    name_span: Span
+    span: Span
+
+
+@dataclass(frozen=True)
+class Unary:
+    """`-x`, `+x` or `not x`."""
+
+    operator: str
+    operand: Expr
+    span: Span
+
+
+@dataclass(frozen=True)
+class Binary:
+    """`a + b` and the other operators of two operands, comparisons, `and` and `or` among them."""
+
+    operator: str
+    left: Expr
+    right: Expr
+    span: Span
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """`at=T[b]-1` in a call."""
+
+    name: str
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index where it is introduced: on the left or in a reduction, with its bound if it has one (`v < V`)."""
+
+    name: str
+    bound: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True)
+class Call:
+    """`exp(x)`, or with indices `sum[d](x)`, `topk[t](s, K)`. `indices` is empty without brackets."""
+
+    function: str
+    indices: tuple[Index, ...]
+    arguments: tuple[Expr, ...]
+    keywords: tuple[Keyword, ...]
+    name_span: Span
+    span: Span
+
+
+Expr: TypeAlias = Number | Name | Access | Unary | Binary | Call
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions directly inside `expr`, keyword values and index bounds among them."""
+    match expr:
+        case Access(indices=indices):
+            return indices
+        case Unary(operand=operand):
+            return (operand,)
+        case Binary(left=left, right=right):
+            return (left, right)
+        case Call(indices=indices, arguments=arguments, keywords=keywords):
+            bounds = tuple(index.bound for index in indices if index.bound is not None)
+            return (*bounds, *arguments, *(keyword.value for keyword in keywords))
+        case _:
+            return ()
+
+
+def replace_children(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """`expr` with `change` applied to every expression directly inside it; Index nodes keep their identity where
+    they have no bound."""
+    match expr:
+        case Access():
+            return replace(expr, indices=tuple(map(change, expr.indices)))
+        case Unary():
+            return replace(expr, operand=change(expr.operand))
+        case Binary():
+            return replace(expr, left=change(expr.left), right=change(expr.right))
+        case Call():
+            indices = tuple(
+                index if index.bound is None else replace(index, bound=change(index.bound)) for index in expr.indices
+            )
+            keywords = tuple(replace(keyword, value=change(keyword.value)) for keyword in expr.keywords)
+            return replace(expr, indices=indices, arguments=tuple(map(change, expr.arguments)), keywords=keywords)
+    return expr
+
+
+def walk(expr: Expr) -> Iterator[tuple[Expr, int]]:
+    """`expr` and all inside of it, each with its depth. Iterative: depth may be anything."""
+    pending = [(expr, 1)]
+    while pending:
+        node, depth = pending.pop()
+        yield node, depth
+        pending.extend((child, depth + 1) for child in reversed(children(node)))

@@ -1,0 +1,96 @@
+"""Rewriting statements of the syntax tree: small pieces to build, and walks over what stands in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from hetc.compiler.frontend import ast
+from hetc.source import Span
+
+
+class FreshNames:
+    def __init__(self, taken: set[str]):
+        self.taken = taken
+
+    def fresh(self, wanted: str) -> str:
+        while wanted in self.taken:
+            wanted += "_"
+        self.taken.add(wanted)
+        return wanted
+
+
+def scalar(name: str, span: Span) -> ast.Declaration:
+    """A memory of one integer, 0 at first."""
+    return ast.Declaration("memory", name, ast.Name("i32", span), (), False, None, None, span, span)
+
+
+def binary(operator: str, left: ast.Expr, right: ast.Expr, span: Span) -> ast.Expr:
+    return ast.Binary(operator, left, right, span)
+
+
+def where(span: Span, *arguments: ast.Expr) -> ast.Expr:
+    return ast.Call("where", (), arguments, (), span, span)
+
+
+def assignment(name: str, value: ast.Expr, span: Span) -> ast.Define:
+    return ast.Define((ast.Target(name, (), span, span),), "=", value, span)
+
+
+def mapped(statements: tuple[ast.Statement, ...], change: Callable[[ast.Expr], ast.Expr]) -> tuple[ast.Statement, ...]:
+    """The statements with `change` applied to each of their expressions."""
+    found: list[ast.Statement] = []
+    for statement in statements:
+        match statement:
+            case ast.Define():
+                targets = tuple(
+                    replace(
+                        target,
+                        indices=tuple(item if isinstance(item, ast.Index) else change(item) for item in target.indices),
+                    )
+                    for target in statement.targets
+                )
+                found.append(replace(statement, targets=targets, value=change(statement.value)))
+            case ast.Effect(call=call):
+                changed = ast.replace_children(call, change)
+                assert isinstance(changed, ast.Call)
+                found.append(replace(statement, call=changed))
+            case ast.Repeat():
+                inside = mapped(statement.statements, change)
+                found.append(replace(statement, count=change(statement.count), statements=inside))
+            case ast.When():
+                inside = mapped(statement.statements, change)
+                found.append(replace(statement, condition=change(statement.condition), statements=inside))
+            case ast.Loop():
+                inside = mapped(statement.statements, change)
+                found.append(replace(statement, extent=change(statement.extent), statements=inside))
+    return tuple(found)
+
+
+def words(statements: tuple[ast.Statement, ...]) -> set[str]:
+    """Every name that stands in statements."""
+    found: set[str] = set()
+
+    def note(expr: ast.Expr) -> ast.Expr:
+        found.update(node.name for node, _ in ast.walk(expr) if isinstance(node, ast.Name | ast.Access))
+        return expr
+
+    mapped(statements, note)
+    for statement in ast.simple_statements(statements):
+        if isinstance(statement, ast.Define):
+            found.update(target.name for target in statement.targets)
+    return found
+
+
+def mentioned(step: ast.Step) -> set[str]:
+    found = {output.name for output in step.outputs}
+    for stage in step.stages:
+        found |= words(stage.statements)
+    return found
+
+
+def defines(step: ast.Step) -> Iterator[ast.Define]:
+    for stage in step.stages:
+        for statement in ast.simple_statements(stage.statements):
+            if isinstance(statement, ast.Define):
+                yield statement
