@@ -11,10 +11,11 @@ help:  ## print this list
 setup:  ## install hetc here, editable, with what emulation and the tests need
 	.ci/setup
 
-demo:  ## compile a sparse attention step, explain its placement, run every kernel under emulation
+demo:  ## compile a sparse attention step, explain it, run it checked under emulation; search real text with BM25
 	hetc compile examples/dsa/dsa.mp --dims examples/dsa/small.toml -o $(OUT)
-	hetc explain examples/dsa/dsa.mp
+	hetc explain examples/dsa/dsa.mp --dims examples/dsa/paper.toml
 	hetc run $(OUT) --check
+	python examples/bm25/search.py "open a file without blocking"
 
 check:  ## format, lint, types, import contract, quick tests
 	.ci/check $(PYTEST_ARGS)

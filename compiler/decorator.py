@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from hetc.compiler.embedding.source import function_source
+from hetc.compiler.embedding.source import OPTIONS, function_source
 from hetc.compiler.presentation import Explanation, Inspection
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not
     from hetc.compiler.frontend import ast
     from hetc.runtime.program import HostProgram
     from hetc.runtime.state import State
-
-_CHANGEABLE = ("platform", "policy", "pins", "dims", "estimate")
 
 
 class HeteroPipeline:
@@ -57,9 +57,9 @@ class HeteroPipeline:
 
         Mappings are added to those given before. The pipeline itself stays as it is."""
         for name in changes:
-            if name not in _CHANGEABLE:
-                guess = suggest(name, _CHANGEABLE)
-                help = f"did you mean `{guess}`?" if guess else f"the options are {', '.join(_CHANGEABLE)}"
+            if name not in OPTIONS:
+                guess = suggest(name, OPTIONS)
+                help = f"did you mean `{guess}`?" if guess else f"the options are {', '.join(OPTIONS)}"
                 raise DiagnosticError(Diagnostic("error", "HET410", f"no option `{name}`", help=help), EXIT_USAGE)
         merged = dict(self._given)
         for name, value in changes.items():
@@ -84,7 +84,7 @@ class HeteroPipeline:
         return self._checked[0].clone()
 
     def explain(self) -> Explanation:
-        """Where each stage goes and why: prints as `hetc explain` does, as a table in a notebook."""
+        """Where each stage goes and why: the table of `hetc explain`, in a session and in a notebook."""
         return Explanation(self._placed.report)
 
     def compile(self, directory: str | Path | None = None) -> Path:
@@ -93,6 +93,7 @@ class HeteroPipeline:
             return self._cached
         from hetc.compiler.driver import compile_source_file, write_directory
 
+        self.check()
         write_directory(compile_source_file(self._text, self.options), Path(directory))
         return Path(directory)
 
@@ -143,20 +144,39 @@ class HeteroPipeline:
     def _checked(self) -> tuple[ModuleOp, tuple[Diagnostic, ...]]:
         from hetc.compiler.frontend import compile_pipeline
 
-        module, diagnostics = compile_pipeline(self.tree, self.options.dims)
+        try:
+            module, diagnostics = compile_pipeline(self.tree, self.options.dims)
+        except DiagnosticError as error:
+            noted = (_with_outer_name(item, self._function) for item in error.diagnostics)
+            raise DiagnosticError(noted, error.exit_code) from None
         return module, diagnostics.sorted()
 
     @functools.cached_property
     def _placed(self) -> Compilation:
         from hetc.compiler.driver import compile_source_file
 
+        self.check()
         return compile_source_file(self._text, self.options, until="placed")
 
     @functools.cached_property
     def _cached(self) -> Path:
         from hetc.compiler.compile_cache import compiled_directory
 
+        self.check()
         return compiled_directory(self._text, self.options)
+
+
+def _with_outer_name(diagnostic: Diagnostic, function: Callable[..., Any]) -> Diagnostic:
+    """A note where an error is about a name that is a number around the function: it is not visible in it."""
+    name = diagnostic.span.text if diagnostic.span is not None else ""
+    inner = inspect.unwrap(function)
+    outer = inspect.getclosurevars(inner)
+    value = {**outer.globals, **outer.nonlocals}.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return diagnostic
+    note = f"`{name}` is {value} where the function stands, but nothing outside of a pipeline is visible in it"
+    help = f"make it a dim, `{name}={value}` behind `*`, or a constant in a stage, `{name} = {value}`"
+    return dataclasses.replace(diagnostic, notes=(*diagnostic.notes, note), help=help)
 
 
 @overload

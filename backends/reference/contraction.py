@@ -39,7 +39,8 @@ def contract(left: Lanes, right: Lanes, axis: int, extent: int, mask: Mapping[Ax
         return value, count, None
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         return None
-    return value, count, _matrix_product(first, second, axis, extent)
+    size = _matrix_product(np.abs(arrays[0]), second, axis, extent)
+    return value, count, size + _matrix_product(first, np.abs(arrays[1]), axis, extent)
 
 
 def _fits(one: BoolArray, array: np.ndarray) -> bool:

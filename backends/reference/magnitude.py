@@ -1,8 +1,9 @@
 """How large the numbers are that a float's rounding errors are relative to.
 
 Of a value v this is a magnitude M >= |v| such that an evaluation that rounds each operation with relative error u
-lies within a few u * M of v, whatever cancels on the way: a sum's magnitude is the sum of its terms' magnitudes,
-a product's the product of its factors', and a function adds what its slope does to its argument's error.
+lies within a few u * M of v, whatever cancels on the way, to first order in u: a sum's magnitude is the sum of its
+terms' magnitudes, a product's what each factor's error does times the other factor, and a function adds what its
+slope does to its argument's error.
 A result is then judged against rtol * M, which a difference of two near-equal sums does not tighten.
 """
 
@@ -33,9 +34,13 @@ def _sum(result: np.ndarray, x: list[np.ndarray], m: list[np.ndarray]) -> np.nda
     return m[0] + m[1]
 
 
+def _product(result: np.ndarray, x: list[np.ndarray], m: list[np.ndarray]) -> np.ndarray:
+    return np.abs(x[0]) * m[1] + m[0] * np.abs(x[1])
+
+
 def _quotient(result: np.ndarray, x: list[np.ndarray], m: list[np.ndarray]) -> np.ndarray:
     divisor = np.abs(x[1])
-    return m[0] * m[1] / (divisor * divisor)
+    return m[0] / divisor + np.abs(x[0]) * m[1] / (divisor * divisor)
 
 
 def _power(result: np.ndarray, x: list[np.ndarray], m: list[np.ndarray]) -> np.ndarray:
@@ -63,7 +68,7 @@ def _root(result: np.ndarray, x: list[np.ndarray], m: list[np.ndarray]) -> np.nd
 _RULES: dict[str, Rule] = {
     "arith.addf": _sum,
     "arith.subf": _sum,
-    "arith.mulf": lambda result, x, m: m[0] * m[1],
+    "arith.mulf": _product,
     "arith.divf": _quotient,
     "arith.negf": _passed,
     "arith.maximumf": _largest,

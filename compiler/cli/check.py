@@ -15,8 +15,8 @@ from hetc.compiler.cli.common import (
     unknown,
     verbosity_options,
 )
+from hetc.compiler.embedding.source import read_program
 from hetc.diagnostics import EXIT_OK, Diagnostic, DiagnosticError, print_diagnostics, to_json
-from hetc.source import read_source
 
 FORMATS = ("text", "json")
 
@@ -45,11 +45,12 @@ def _check(file: str, dims_file: str | None, dims: tuple[str, ...]) -> tuple[int
     """The exit code, and everything that is to be said, warnings among it."""
     try:
         overrides, _ = read_extents(dims_file, dims)
-        source = read_source(file)
+        source = read_program(file)
         # Imported now: what cannot be read needs no compiler.
-        from hetc.compiler.frontend import compile_pipeline, parse
+        from hetc.compiler.embedding.read import parse_source
+        from hetc.compiler.frontend import compile_pipeline
 
-        _, diagnostics = compile_pipeline(parse(source), overrides)
+        _, diagnostics = compile_pipeline(parse_source(source), overrides)
     except DiagnosticError as error:
         return error.exit_code, error.diagnostics
     return EXIT_OK, tuple(diagnostics)

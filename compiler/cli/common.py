@@ -14,6 +14,7 @@ from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
 
 if TYPE_CHECKING:  # the driver brings the whole compiler
     from hetc.compiler.driver import Options
+    from hetc.source import SourceFile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -106,20 +107,22 @@ class Selection:
             message = f"`{directory}` is compiled already: {', '.join(self.given)} would change nothing"
             raise usage("HET404", message, "give the .mp file instead")
 
-    def options(self) -> Options:
-        """As the driver's options. Raises DiagnosticError (exit 2) for what is malformed."""
+    def options(self, source: SourceFile) -> Options:
+        """As the driver's options, over those of a Python pipeline's decorator. Raises DiagnosticError (exit 2)."""
         from hetc.compiler.driver import Options
+        from hetc.compiler.embedding.source import decorator_options
         from hetc.platforms import DEFAULT_PLATFORM
 
         if self.policy is not None and self.policy not in POLICIES:
             raise unknown("policy", self.policy, POLICIES)
         dims, estimate = read_extents(self.dims_file, self.dims)
+        own = decorator_options(source)
         return Options(
-            platform=self.platform or DEFAULT_PLATFORM,
-            dims=dims,
-            estimate=estimate,
-            pins=dict(parse_pin(text) for text in self.pins),
-            policy=self.policy or POLICIES[0],
+            platform=self.platform or own.get("platform", DEFAULT_PLATFORM),
+            dims={**own.get("dims", {}), **dims},
+            estimate={**own.get("estimate", {}), **estimate},
+            pins={**own.get("pins", {}), **dict(parse_pin(text) for text in self.pins)},
+            policy=self.policy or own.get("policy", POLICIES[0]),
         )
 
 

@@ -18,9 +18,9 @@ from hetc.compiler.cli.common import (
     usage,
     verbosity_options,
 )
+from hetc.compiler.embedding.source import file_and_name, read_program
 from hetc.compiler.explain import slower_than_best
 from hetc.compiler.work_directory import WorkDirectory
-from hetc.source import read_source
 
 if TYPE_CHECKING:
     from hetc.compiler.driver import Compilation
@@ -45,15 +45,15 @@ def command(
     force: bool,
 ) -> int:
     """Compile a pipeline into a work directory: kernels, host program, report."""
-    source = read_source(file)
-    options = selection.options()
+    source = read_program(file)
+    options = selection.options(source)
     if emit is not None:
         from hetc.compiler.cli.emit import print_form
 
         return print_form(source, options, emit)
     from hetc.compiler.driver import compile_source_file, write_directory
 
-    out = Path(output) if output is not None else Path("out") / Path(file).stem
+    out = Path(output) if output is not None else Path("out") / _stem(file)
     if not force:
         refuse_edited(out)
     compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
@@ -67,6 +67,12 @@ def command(
 
         return run_and_report(compilation, seed=0, check=True, as_json=False)
     return 0
+
+
+def _stem(file: str) -> str:
+    """`scan` for `scan.mp`, `scan.py` and `pipelines.py:scan`."""
+    path, name = file_and_name(file)
+    return name or Path(path).stem
 
 
 def _stage_clock(ctx: click.Context) -> Callable[[str, object], None]:

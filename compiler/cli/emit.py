@@ -29,9 +29,9 @@ def print_form(source: SourceFile, options: Options, form: str) -> int:
     if form not in forms():
         raise unknown("form", form, forms())
     if form == "ast":
-        from hetc.compiler.frontend.parse import parse
+        from hetc.compiler.embedding.read import parse_source
 
-        print("\n".join(tree_lines(parse(source))))
+        print("\n".join(tree_lines(parse_source(source))))
         return 0
     from hetc.compiler.driver import compile_source_file
 

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from hetc.compiler.cli.common import Selection, json_option, selection_options, verbosity_options
+from hetc.compiler.embedding.source import read_program
 from hetc.compiler.work_directory import WorkDirectory, reading
-from hetc.source import read_source
 
 
 @click.command("explain")
@@ -38,8 +38,8 @@ def _report(file: str, selection: Selection) -> dict[str, Any]:
     if Path(file).is_dir():
         selection.refuse_for_directory(file)
         return WorkDirectory.open(Path(file)).report
-    source = read_source(file)
-    options = selection.options()
+    source = read_program(file)
+    options = selection.options(source)
     from hetc.compiler.driver import compile_source_file
 
     return compile_source_file(source, options, until="placed").report

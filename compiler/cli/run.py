@@ -18,11 +18,11 @@ from hetc.compiler.cli.common import (
     usage,
     verbosity_options,
 )
+from hetc.compiler.embedding.source import read_program
 from hetc.compiler.table import Table
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, Diagnostic, DiagnosticError
 from hetc.runtime import environment
-from hetc.source import read_source
 
 if TYPE_CHECKING:
     from hetc.compiler.driver import Compilation
@@ -116,8 +116,8 @@ def _target(file: str, selection: Selection) -> Compilation | Path:
     if Path(file).is_dir():
         selection.refuse_for_directory(file)
         return WorkDirectory.open(Path(file)).root
-    source = read_source(file)
-    options = selection.options()
+    source = read_program(file)
+    options = selection.options(source)
     from hetc.compiler.driver import compile_source_file
 
     return compile_source_file(source, options)

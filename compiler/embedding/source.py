@@ -11,9 +11,11 @@ from pathlib import PurePath
 from typing import Any, NoReturn
 
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
-from hetc.source import SourceFile
+from hetc.source import SourceFile, read_source
 
 DECORATOR = "hetero_pipeline"
+# What the decorator takes besides `grows`: everything that decides what is compiled.
+OPTIONS = ("platform", "policy", "pins", "dims", "estimate")
 Function = python.FunctionDef | python.AsyncFunctionDef
 
 
@@ -51,15 +53,39 @@ def select_function(source: SourceFile, name: str | None = None) -> SourceFile:
     """The text of one pipeline of a Python file. Raises DiagnosticError where there is none, or none of that name."""
     found = [node for node in functions_of(parse_file(source)) if decorator_of(node) is not None]
     names = [node.name for node in found]
-    shown = f"`{source.name}` holds {', '.join(f'`{item}`' for item in names)}"
+    shown = f"it holds {', '.join(f'`{item}`' for item in names)}"
     if not found:
         _refuse(f"`{source.name}` holds no function under @{DECORATOR}")
     if name is None and len(found) > 1:
-        _refuse(f"`{source.name}` holds {len(found)} pipelines", f"{shown}: write for example `FILE.py:{names[0]}`")
+        _refuse(f"`{source.name}` holds {len(found)} pipelines", f"{shown}; write for example `FILE.py:{names[0]}`")
     if name is not None and name not in names:
         guess = suggest(name, names)
         _refuse(f"`{source.name}` holds no pipeline `{name}`", f"did you mean `{guess}`?" if guess else shown)
     return cut_out(source, found[0] if name is None else found[names.index(name)])
+
+
+def read_program(argument: str) -> SourceFile:
+    """The source of a pipeline: a `.mp` file, `FILE.py` with one, or `FILE.py:NAME`. Raises DiagnosticError."""
+    path, name = file_and_name(argument)
+    source = read_source(path)
+    return select_function(source, name) if source.name.endswith(".py") else source
+
+
+def decorator_options(source: SourceFile) -> dict[str, Any]:
+    """Options that the decorator of a Python pipeline spells out; none for a `.mp` file. Raises DiagnosticError."""
+    if not source.name.endswith(".py"):
+        return {}
+    decorator = decorator_of(function_of(source))
+    found: dict[str, Any] = {}
+    for keyword in decorator.keywords if isinstance(decorator, python.Call) else []:
+        if keyword.arg in OPTIONS:
+            try:
+                found[keyword.arg] = python.literal_eval(keyword.value)
+            except ValueError:
+                _refuse(
+                    f"`{source.name}`: `{keyword.arg}` is computed where the file runs; here it must be spelled out"
+                )
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def cut_out(source: SourceFile, node: Function) -> SourceFile:
@@ -86,6 +112,8 @@ def parse_file(source: SourceFile) -> python.Module:
         text = "\n" * (before - 1) + "if 1:" + text[before - 1 :]
     try:
         return parse_python(text)
+    except ValueError as error:  # a NUL byte, to older Pythons
+        raise DiagnosticError(Diagnostic("error", "HET002", f"`{source.name}`: {error}")) from None
     except SyntaxError as error:
         line = min(max(error.lineno or 1, 1), source.last_line)
         start = source.offset_of(line, error.offset or 1)

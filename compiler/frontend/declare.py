@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from xdsl.dialects.builtin import AnyFloat, IntegerType
 
 from hetc.compiler.frontend import ast
@@ -47,10 +49,11 @@ def _declare(pipeline: ast.Pipeline, item: ast.Declaration, environment: Environ
         extents.append(key)
     storage = None
     if item.sparse:
-        storage = SparseAttr(_stored_bound(item, environment))
+        stored = _stored_bound(item, environment)
         if len(extents) != 2:
             message = f"a sparse tensor has two dims, `{item.name}` has {len(extents)}"
             raise environment.refuse("HET102", message, item.name_span)
+        storage = SparseAttr(min(stored, _most_elements(extents, environment)))
     elif item.stored_bound is not None:
         raise environment.refuse("HET102", "only a sparse tensor has a bound on its stored entries", item.span)
     type_ = TensorType(extents, element, storage)
@@ -80,6 +83,15 @@ def _stored_bound(item: ast.Declaration, environment: Environment) -> int:
         message = f"the sparse tensor `{item.name}` needs a bound on its stored entries"
         raise environment.refuse("HET102", message, item.span, help="write `stored <= 2e9` behind its extents")
     return evaluate_integer(item.stored_bound, environment, "the bound on stored entries", low=1)
+
+
+def _most_elements(extents: list[int | str], environment: Environment) -> int:
+    """Elements at the dims' bounds: no more can be stored, whatever the program allows."""
+    sizes = []
+    for key in extents:
+        dim = environment.dim_of_extent(key)
+        sizes.append(key if isinstance(key, int) else (dim.bound or 1) if dim is not None else 1)
+    return prod(sizes)
 
 
 def _initial(item: ast.Declaration, type_: TensorType, environment: Environment) -> int | float | None:

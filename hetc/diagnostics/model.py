@@ -61,6 +61,17 @@ class DiagnosticError(Exception):
         self.exit_code = exit_code
         super().__init__("; ".join(str(diagnostic) for diagnostic in self.diagnostics))
 
+    def __str__(self) -> str:
+        """What the command line would print: a Python session shows it as the exception's text."""
+        from hetc.diagnostics.render import render_all
+
+        placed = any(diagnostic.span is not None for diagnostic in self.diagnostics)
+        return ("\n" if placed else "") + render_all(self.diagnostics)
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython's hook: a notebook shows what is wrong with the program, not where the compiler noticed."""
+        return str(self).strip("\n").split("\n")
+
 
 class Diagnostics:
     """Collects diagnostics; gives them back by position, each once, at most `limit` of them."""

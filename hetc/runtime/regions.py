@@ -36,7 +36,7 @@ def region_rows(
     low: Lengths | None = None,
 ) -> NDArray[np.int64]:
     """The numbers, ascending, of the rows of a buffer of `shape` whose every index is below `high`, and at or past
-    `low` along the dims that it names. `pers` names the dim that a dim is per."""
+    `low` along the dims that it names. `pers` names the dim that a dim is per, which stands before it."""
     axis = row_axis(extents)
     if axis < 0:
         return np.zeros(1, np.int64)

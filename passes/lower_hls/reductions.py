@@ -9,8 +9,9 @@ from xdsl.dialects.builtin import Float32Type, IndexType, IntegerType, i1, i32
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from hetc.dialects import fpga
-from hetc.dialects.mp import ReadStoredOp, ReduceOp, extent_key
+from hetc.dialects.mp import ReadStoredOp, ReduceOp, YieldOp, extent_key
 from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Loop
+from hetc.passes.lower_hls.entries import stored_only, varying_in
 from hetc.passes.lower_hls.memory import Sparse
 from hetc.passes.lower_hls.regions import RegionLowering
 
@@ -239,51 +240,16 @@ def _one_round(region: RegionLowering, body: Body, op: ReduceOp, first: SSAValue
     return body.add(lanes).result
 
 
-def stored_only(op: ReduceOp) -> ReadStoredOp | None:
-    """The sparse read whose unstored entries the reduction skips: its column is the reduction's index, its row does
-    not depend on it, and the yield's condition implies that the entry is stored."""
-    present = op.yielded.present
-    if present is None:
-        return None
-    block = op.body.block
-    for condition in conjuncts(present):
-        read = condition.owner
-        if (
-            isinstance(read, ReadStoredOp)
-            and condition is read.stored
-            and read.parent_block() is block
-            and read.indices[1] is block.args[0]
-            and not depends_on(read.indices[0], block)
-            and (read.present is None or not depends_on(read.present, block))
-        ):
-            return read
-    return None
-
-
-def conjuncts(condition: SSAValue) -> list[SSAValue]:
-    """The conditions that `arith.andi` joins."""
-    if isinstance(condition.owner, arith.AndIOp):
-        return conjuncts(condition.owner.lhs) + conjuncts(condition.owner.rhs)
-    return [condition]
-
-
-def depends_on(value: SSAValue, block: Block) -> bool:
-    """Whether the value is made inside the block (or a region of it)."""
-    owner = value.owner
-    current: Block | None = owner if isinstance(owner, Block) else owner.parent_block()
-    while current is not None:
-        if current is block:
-            return True
-        parent = current.parent_op()
-        current = parent.parent_block() if parent is not None else None
-    return False
-
-
 def _over_entries(region: RegionLowering, body: Body, op: ReduceOp, read: ReadStoredOp) -> SSAValue:
     """A loop over the row's entries; an entry past the range's end is left out."""
     home = region.homes[read.tensor]
     assert isinstance(home, Sparse)
     upper = region.extent(body, op.range.extent, None if op.per is None else region.value(op.per))
+    varying = varying_in(op.body.block)
+    constant = [item for item in op.body.block.ops if item is not read and not varying.intersection(item.results)]
+    for item in constant:
+        if not isinstance(item, YieldOp):
+            region.lower_op(item, body)
     row_present = None if read.present is None else region.value(read.present)
     start, length = home.row(body, region.value(read.indices[0]), row_present)
     accumulation = _accumulation(op)
@@ -295,6 +261,10 @@ def _over_entries(region: RegionLowering, body: Body, op: ReduceOp, read: ReadSt
     stored = home.entry_value(inner, start, loop.index, None)
     region.stored[read] = (stored, inner.constant(1, i1))
     region.values[op.body.block.args[0]] = column
-    value, present = region.lower(op.body.block, inner)
+    for item in op.body.block.ops:
+        if item not in constant and not isinstance(item, YieldOp):
+            region.lower_op(item, inner)
+    value = region.value(op.yielded.value)
+    present = None if op.yielded.present is None else region.value(op.yielded.present)
     present = inner.both(present, inside)
     return accumulation.finish(body, loop.close(accumulation.step(inner, loop.carried, value, present, column)))

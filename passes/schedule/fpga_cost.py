@@ -25,8 +25,8 @@ from hetc.dialects.mp import (
     YieldOp,
     extent_key,
 )
+from hetc.passes.lower_hls.entries import stored_only
 from hetc.passes.lower_hls.initiation import FLOAT_OPERATORS, INTEGER_OPERATORS, Latencies
-from hetc.passes.lower_hls.reductions import stored_only
 from hetc.platforms.fpga import Fpga, Operator
 
 OperatorKey = tuple[str, str]

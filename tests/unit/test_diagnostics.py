@@ -185,7 +185,7 @@ def test_raise_if_errors() -> None:
     assert not found.has_errors
     found.raise_if_errors()
     found.error("HET001", "e", FILE.span(0))
-    with pytest.raises(DiagnosticError, match=r"dsa.mp:1:1: error\[HET001\]: e") as caught:
+    with pytest.raises(DiagnosticError, match=r"error\[HET001\]: e\n *--> dsa.mp:1:1") as caught:
         found.raise_if_errors(EXIT_USAGE)
     assert caught.value.exit_code == EXIT_USAGE
     assert [d.message for d in caught.value.diagnostics] == ["e", "w", "n"]

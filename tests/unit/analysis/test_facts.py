@@ -72,30 +72,31 @@ def test_intensity_is_work_over_bytes_at_the_compute_dtype(step: StepOp) -> None
     assert relevancy.dominant_dtype(gpu, dims) == "bf16"
 
 
-SPARSE = """
-builtin.module {
-  mp.pipeline @p {
+POSTINGS = "!mp.tensor<[1000, N], ui8, #mp.sparse<#builtin.int<500000>>>"
+SPARSE = f"""
+builtin.module {{
+  mp.pipeline @p {{
     mp.dim @N bound 1000000 : i64
     mp.declare @tf "memory" : <[1000, N], ui8, #mp.sparse<#builtin.int<500000>>>
     mp.declare @q "input" : <[4], i32>
-    mp.step @p grows {N = 1 : i64} pins {} {
-      %tf = mp.get "tf" : !mp.tensor<[1000, N], ui8, #mp.sparse<#builtin.int<500000>>>
+    mp.step @p grows {{N = 1 : i64}} pins {{}} {{
+      %tf = mp.get "tf" : {POSTINGS}
       %q = mp.get "q" : !mp.tensor<[4], i32>
-      %s = mp.compute [#mp.range<n in N>] {
+      %s = mp.compute [#mp.range<n in N>] {{
       ^bb0(%n: index):
-        %v = mp.reduce "sum" <j in 4> {
+        %v = mp.reduce "sum" <j in 4> {{
         ^bb0(%j: index):
           %word = mp.read %q[%j] : !mp.tensor<[4], i32> -> i32
           %row = arith.index_cast %word : i32 to index
-          %c, %stored = mp.read_stored %tf[%row, %n] : !mp.tensor<[1000, N], ui8, #mp.sparse<#builtin.int<500000>>> -> i32, i1
+          %c, %stored = mp.read_stored %tf[%row, %n] : {POSTINGS} -> i32, i1
           mp.yield %c if %stored : i32
-        } : i32
+        }} : i32
         mp.yield %v : i32
-      } {stage = "relevancy"} : !mp.tensor<[N], i32>
+      }} {{stage = "relevancy"}} : !mp.tensor<[N], i32>
       mp.output "s", %s as i32 : !mp.tensor<[N], i32>
-    }
-  }
-}
+    }}
+  }}
+}}
 """
 
 

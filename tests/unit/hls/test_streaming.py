@@ -195,7 +195,9 @@ pipeline postings:
         chosen[j] = select[n](hits[n] > 0, capacity=20)
         r[n] = sum[q](idf[terms[q]] * tf[terms[q], n])
         some[j] = select[n](r[n] > 0.9, capacity=20)
-    output picked, best, hits, chosen, some
+        df[q] = count[n](tf[terms[q], n] > 1)
+        weight[q] = sum[n](idf[terms[q]] * tf[terms[q], n] / length[n])
+    output picked, best, hits, chosen, some, df, weight
 """
 
 
@@ -205,6 +207,7 @@ def test_sparse_scan(bench_of_sources, tile):
 
     bench = bench_of_sources([SPARSE], {"tile": tile})
     assert "tile_sums" in bench.source("postings_kernel")
+    assert "find" not in bench.source("postings_kernel") and bench.source("postings_kernel").count("lower_bound") == 6
     random = np.random.default_rng(8)
     for n in (700, 64, 3):
         tf = np.where(random.random((40, n)) < 0.05, random.integers(1, 9, (40, n)), 0)

@@ -147,5 +147,5 @@ def test_sums_of_products(extents: tuple[int, ...], infinite: bool, chunk: int) 
     assert magnitude is not None
     bound = np.zeros((b, m, n))
     for at in range(k - 1):
-        bound += np.abs(x[:, :, at + 1, None] * y[:, None, at, :])
+        bound += 2 * np.abs(x[:, :, at + 1, None] * y[:, None, at, :])  # an error of either factor
     np.testing.assert_allclose(magnitude, bound, rtol=1e-10, atol=1e-12)

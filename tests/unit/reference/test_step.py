@@ -47,7 +47,7 @@ def test_a_kernel_on_the_arguments_that_it_received() -> None:
     kernel = next(op for op in built.walk() if isinstance(op, KernelOp))
     y, picked = run_kernel(kernel, [np.array([1.0, 2.0, 3.0])], {"N": 3})
     assert y.array.tolist() == [3.0, 6.0, 9.0] and y.present.all()
-    assert y.magnitude is not None and y.magnitude.tolist() == [3.0, 6.0, 9.0]  # type: ignore[union-attr]
+    assert y.magnitude is not None and y.magnitude.tolist() == [6.0, 12.0, 18.0]  # type: ignore[union-attr]
     assert picked.array.tolist() == [2, 1]
     with pytest.raises(OracleError, match="takes 1 arguments, got 2"):
         run_kernel(kernel, [np.zeros(3), np.zeros(3)], {"N": 3})

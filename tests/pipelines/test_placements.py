@@ -1,0 +1,66 @@
+"""Every placement of every stage: values and predicates cross devices in all directions."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hetc.runtime.program import HostProgram, load_program
+from tests.examples import bm25_drive, dsa_drive
+from tests.executors import ProgramSession, all_on, compile_to
+from tests.pipelines import drives
+
+LENGTHS = [0, 9, 57]
+CAPACITY = max(LENGTHS) + drives.STEPS
+
+
+def pages(program: HostProgram) -> None:
+    session = ProgramSession(program, {"B": 3, "T": CAPACITY}, {"T": LENGTHS})
+    drives.drive_pages(session, np.random.default_rng(1), LENGTHS, False, CAPACITY)
+
+
+def decay(program: HostProgram) -> None:
+    session = ProgramSession(program, {"B": 3, "T": CAPACITY}, {"T": LENGTHS})
+    drives.drive_decay(session, np.random.default_rng(1), LENGTHS, CAPACITY)
+
+
+def codebook(program: HostProgram) -> None:
+    session = ProgramSession(program, {"N": 109}, {"N": 100})
+    drives.drive_codebook(session, np.random.default_rng(1), 100, 3, 2.0, False)
+
+
+def bm25(program: HostProgram) -> None:
+    bm25_drive.drive(ProgramSession(program, {"N": 100}, {"N": 0}), np.random.default_rng(2), [50, 0, 3], 2)
+
+
+def dsa(program: HostProgram) -> None:
+    rng = np.random.default_rng(5)
+    case = dsa_drive.draw_case(rng, LENGTHS)
+    session = ProgramSession(program, {"B": 3, "T": CAPACITY}, {"T": LENGTHS})
+    dsa_drive.load(session, case, CAPACITY)
+    dsa_drive.drive(session, case, rng, steps=drives.STEPS)
+
+
+CASES = {
+    "tests/pipelines/pages.mp": (pages, {}),
+    "tests/pipelines/decay.mp": (decay, {}),
+    "tests/pipelines/codebook.mp": (codebook, {}),
+    "examples/bm25/bm25.mp": (bm25, bm25_drive.DIMS),
+    "examples/dsa/dsa.mp": (dsa, {**dsa_drive.DIMS, "B": 4, "T": 4096}),
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("path", CASES)
+def test_every_placement(path: str, tmp_path: Path) -> None:
+    drive, dims = CASES[path]
+    stages = sorted(all_on("gpu", path))
+    for number, kinds in enumerate(itertools.product(("gpu", "fpga"), repeat=len(stages))):
+        out = tmp_path / str(number)
+        compile_to(path, out, dims, pins=dict(zip(stages, kinds, strict=True)))
+        program = load_program(out, "emulation")
+        assert set(program.backends) <= set(kinds)  # a stage that only appends needs no kernel
+        drive(program)
