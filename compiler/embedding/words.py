@@ -50,10 +50,11 @@ class BodyWord(Word):
 DTYPE_WORDS = ("f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i4", "i16", "i32", "i64", "bool")
 SIGNATURE_WORDS = ("weight", "memory", "sparse", "le")
 STAGE_WORDS = ("prepare", "relevancy", "retrieve", "apply")
-BLOCK_WORDS = ("repeat",)
+BLOCK_WORDS = ("repeat", "when")
+STEP_WORDS = ("step",)
 DEVICE_WORDS = ("gpu", "fpga")
 REDUCTION_WORDS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
-CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize")
+CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize", "concat")
 FUNCTION_WORDS = (
     "exp", "log", "sqrt", "rsqrt", "abs", "relu", "sigmoid", "silu", "gelu", "tanh", "sin", "cos", "atan2", "erf",
     "floor", "ceil", "round", "sign", "pow", "ceildiv", "where",
@@ -65,7 +66,8 @@ WORDS: dict[str, Word] = {
     **{
         name: BodyWord(name)
         for name in (
-            *STAGE_WORDS, *BLOCK_WORDS, *DEVICE_WORDS, *REDUCTION_WORDS, *CALL_WORDS, *FUNCTION_WORDS, *OPTION_WORDS
+            *STAGE_WORDS, *BLOCK_WORDS, *STEP_WORDS, *DEVICE_WORDS, *REDUCTION_WORDS, *CALL_WORDS, *FUNCTION_WORDS,
+            *OPTION_WORDS,
         )
     },
 }  # fmt: skip
