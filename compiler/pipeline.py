@@ -17,10 +17,10 @@ from hetc.passes.registry import load
 
 _FRAME = {"builtin.module", "mp.pipeline", "mp.dim", "mp.declare", "mp.step", "mp.get", "mp.commit", "mp.output"}
 _REGION = {
-    "mp.read", "mp.read_stored", "mp.reduce", "mp.dim_size", "mp.round", "mp.mod", "mp.yield",
+    "mp.read", "mp.read_stored", "mp.reduce", "mp.dim_size", "mp.round", "mp.mod", "mp.yield", "mp.put",
 }  # fmt: skip
 _STATEMENTS = {"mp.compute", "mp.topk", "mp.select", "mp.constant", "mp.append"}
-_COMPOSITE = {"mp.softmax", "mp.rope", "mp.quantize"}
+_COMPOSITE = {"mp.softmax", "mp.rope", "mp.quantize", "mp.update"}
 _TASK = {"task.kernel", "task.return", "task.transfer"}
 
 
@@ -45,7 +45,7 @@ PIPELINE: tuple[Stage, ...] = (
     Stage("explicit", ("explicit-presence",), _legal(_FRAME, _REGION, _STATEMENTS, _COMPOSITE)),
     Stage(
         "expanded",
-        ("expand-rope", "expand-quantize", "expand-softmax", "remove-unused"),
+        ("expand-rope", "expand-quantize", "expand-softmax", "expand-update", "remove-unused"),
         _legal(_FRAME, _REGION, _STATEMENTS),
     ),
     # Facts are taken on the expanded form, so that the work of composite ops counts as what it becomes.

@@ -9,12 +9,19 @@ from importlib import import_module
 from xdsl.passes import ModulePass
 
 _FOLDERS: dict[str, tuple[str, ...]] = {
-    "normalize": ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "remove-unused"),
+    "normalize": (
+        "explicit-presence",
+        "expand-rope",
+        "expand-quantize",
+        "expand-softmax",
+        "expand-update",
+        "remove-unused",
+    ),
     "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers", "schedule-kernels"),
     "lower_hls": ("lower-to-hls",),
     "lower_triton": ("lower-to-triton",),
     "lower_host": ("lower-to-host",),
-}
+}  # fmt: skip
 
 
 def module_of(flag: str) -> str:

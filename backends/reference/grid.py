@@ -16,7 +16,7 @@ from hetc.backends.reference.lanes import Lanes
 from hetc.backends.reference.reduction import product_below
 from hetc.backends.reference.region import Frame, RegionEvaluator
 from hetc.backends.reference.tensors import SparseTensor, Tensor
-from hetc.dialects.mp import RangedOp, extent_key
+from hetc.dialects.mp import PutOp, RangedOp, YieldOp, extent_key
 
 BoolArray = NDArray[np.bool_]
 Span = tuple[int, int]
@@ -62,8 +62,10 @@ def evaluate(op: RangedOp, environment: Environment, tensors: Mapping[SSAValue, 
     evaluator = RegionEvaluator(environment, tensors)
     inside = environment.exists(keys, shape)
     grid: Grid | None = None
-    for spans in _blocks(shape, product_below(op, environment), environment.elements_at_once):
-        value, guard = _evaluate_block(op, evaluator, inside, spans)
+    for spans in blocks(shape, product_below(op, environment), environment.elements_at_once):
+        ended, bindings = evaluate_block(op, evaluator, inside, spans)
+        assert isinstance(ended, YieldOp)
+        value, guard = bindings[ended.value], bindings[ended.present] if ended.present is not None else None
         if grid is None:
             grid = _empty(shape, inside, value, guard)
         _place(grid, value, guard, spans)
@@ -72,7 +74,7 @@ def evaluate(op: RangedOp, environment: Environment, tensors: Mapping[SSAValue, 
     return grid
 
 
-def _blocks(shape: tuple[int, ...], below: int, at_once: int) -> Iterator[tuple[Span, ...]]:
+def blocks(shape: tuple[int, ...], below: int, at_once: int) -> Iterator[tuple[Span, ...]]:
     """Blocks of the index space, its longest ranges halved until a block fits; one (empty) if there is nothing."""
     sizes = [max(extent, 1) for extent in shape]
     while prod(sizes) * below > at_once and max(sizes, default=1) > 1:
@@ -83,9 +85,10 @@ def _blocks(shape: tuple[int, ...], below: int, at_once: int) -> Iterator[tuple[
         yield tuple((low, min(low + size, extent)) for low, size, extent in zip(corner, sizes, shape, strict=True))
 
 
-def _evaluate_block(
+def evaluate_block(
     op: RangedOp, evaluator: RegionEvaluator, inside: BoolArray, spans: tuple[Span, ...]
-) -> tuple[Lanes, Lanes | None]:
+) -> tuple[YieldOp | PutOp, dict[SSAValue, Lanes]]:
+    """The values of a region over a block of its indices, and the op that ends it."""
     rank = len(spans)
     bindings: dict[SSAValue, Lanes] = {
         argument: evaluator.index(position, rank, *span)
@@ -93,8 +96,7 @@ def _evaluate_block(
     }
     exists = inside[tuple(slice(*span) for span in spans)]
     frame = Frame(rank, prod(max(stop - start, 1) for start, stop in spans), () if exists.all() else (exists,))
-    ended = evaluator.body(op.body.block, frame, bindings)
-    return bindings[ended.value], bindings[ended.present] if ended.present is not None else None
+    return evaluator.body(op.body.block, frame, bindings), bindings
 
 
 def _empty(shape: tuple[int, ...], inside: BoolArray, value: Lanes, guard: Lanes | None) -> Grid:

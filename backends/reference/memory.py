@@ -127,5 +127,5 @@ def committed(environment: Environment, before: Tensor | SparseTensor, after: Te
     array = _writable(before)
     part = tuple(slice(extent) for extent in after.array.shape)
     value = stored(after.array.astype(compute_kind(after.type.element)), before.type.element)
-    np.copyto(array[part], value.astype(array.dtype), where=after.inside)
+    np.copyto(array[part] if part else array, value.astype(array.dtype), where=after.inside)
     return array

@@ -76,7 +76,8 @@ class Reduction:
             self.evaluator.operation(product, frame, bindings)
             ended = self.op.yielded
         else:
-            ended = self.evaluator.body(self.op.body.block, frame, bindings)
+            self.evaluator.body(self.op.body.block, frame, bindings)
+            ended = self.op.yielded
         return self._combined(ended, bindings, mask, start, stop)
 
     def _combined(

@@ -29,6 +29,7 @@ from hetc.backends.reference.tensors import SparseTensor, Tensor, stored, stored
 from hetc.dialects.mp import (
     DimSizeOp,
     GuardOp,
+    PutOp,
     RangeAttr,
     ReadOp,
     ReadStoredOp,
@@ -80,10 +81,10 @@ class RegionEvaluator:
         return Lanes(np.where(within, value[row], 0), per.axes, merge([per.conditions, condition(per.axes, within)]))
 
     def body(self, block: Block, frame: Frame, bindings: dict[SSAValue, Lanes], without: Operation | None = None
-             ) -> YieldOp:  # fmt: skip
+             ) -> YieldOp | PutOp:  # fmt: skip
         """Evaluate the ops of a block in order, adding their results to `bindings`; `without` skips one."""
         for op in block.ops:
-            if isinstance(op, YieldOp):
+            if isinstance(op, YieldOp | PutOp):
                 return op
             if op is not without:
                 self.operation(op, frame, bindings)

@@ -14,6 +14,7 @@ from hetc.backends.reference.environment import Environment, OracleError, comple
 from hetc.backends.reference.memory import append, committed
 from hetc.backends.reference.sparse import SparseMatrix
 from hetc.backends.reference.tensors import SparseTensor, Tensor, bind, stored
+from hetc.backends.reference.update import update
 from hetc.dialects.mp import (
     AppendOp,
     CommitOp,
@@ -30,6 +31,7 @@ from hetc.dialects.mp import (
     StepOp,
     TensorType,
     TopkOp,
+    UpdateOp,
 )
 from hetc.dialects.task import KernelOp, ReturnOp, TransferOp
 
@@ -173,6 +175,8 @@ class _Execution:
                 results = statements.rope(op, environment, values)
             case QuantizeOp():
                 results = statements.quantized(op, environment, values)
+            case UpdateOp():
+                results = update(op, environment, values)
             case ConstantOp():
                 results = (statements.constant(op, environment),)
             case _:

@@ -27,6 +27,10 @@ class AppendEmitter:
             raise environment.refuse("HET108", message, call.span)
         rows = call.arguments[1]
         declared = self._memory(memory)
+        if environment.guards:
+            message = f"`{declared.name}` grows with every call of the step, so its rows are appended in any case"
+            related = (Related(environment.guards[-1].span, "the condition"),)
+            raise environment.refuse("HET201", message, call.span, related=related, help="move it out of the `when`")
         before = environment.appended.get(declared.name)
         if before is not None:
             message = f"`{declared.name}` is appended to twice in one step"

@@ -11,14 +11,18 @@ from hetc.compiler.frontend.concat import expand_concat
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_irregular import IrregularEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
+from hetc.compiler.frontend.emit_update import UpdateEmitter
 from hetc.compiler.frontend.environment import Refused, Tensor
 from hetc.compiler.frontend.extents import StatementExtents, constraints_of
+from hetc.compiler.frontend.guards import take_guard
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.compiler.frontend.inline import Inliner
+from hetc.compiler.frontend.substitute import substituted
 from hetc.diagnostics import Related
 
 # Repetitions are unrolled: what a loop of the target could not hold is refused here.
 MAX_REPEATED_STATEMENTS = 1_000
+GIVE_TENSORS = ("topk", "select", "quantize")
 
 
 class StatementEmitter:
@@ -29,6 +33,7 @@ class StatementEmitter:
         self.inliner = inliner
         self.environment = step.environment
         self.irregular = IrregularEmitter(step)
+        self.update = UpdateEmitter(step)
         self._repeated = 0
 
     def emit(self, statement: ast.Statement) -> None:
@@ -39,9 +44,11 @@ class StatementEmitter:
         if isinstance(statement, ast.Inlined):
             self._inlined(statement)
             return
-        if isinstance(statement, ast.When | ast.Loop):
-            word = "when" if isinstance(statement, ast.When) else "for"
-            self.environment.refuse("HET301", f"`{word}` is not supported yet", statement.span)
+        if isinstance(statement, ast.When):
+            self._when(statement)
+            return
+        if isinstance(statement, ast.Loop):
+            self._loop(statement)
             return
         try:
             expanded = self.inliner.expand(statement, self.environment)
@@ -65,9 +72,12 @@ class StatementEmitter:
             self._alias(statement)
             return
         statement = expand_concat(statement, environment)
+        if self._is_update(statement):
+            self.update.emit(statement.targets[0], statement)
+            return
         value = statement.value if statement.operator == "=" else self._augmented(statement)
         function = value.function if isinstance(value, ast.Call) and value.indices else ""
-        if function in ("topk", "select", "quantize"):
+        if function in GIVE_TENSORS:
             assert isinstance(value, ast.Call)
             self.irregular.define(function, statement.targets, value, statement.span)
             return
@@ -100,20 +110,60 @@ class StatementEmitter:
 
     def _repeat(self, statement: ast.Repeat) -> None:
         """Emits the block as often as it says; a name that it defines again carries over."""
+        count = self._count(statement, statement.count, "the number of repetitions")
+        self._passes([statement.statements] * count)
+
+    def _count(self, statement: ast.Repeat | ast.Loop, count: ast.Expr, purpose: str) -> int:
+        """How often a block runs; once after an error, so that the statements inside are still checked."""
         try:
-            count = evaluate_integer(statement.count, self.environment, "the number of repetitions", low=0)
-            self._repeated += count * len(statement.statements)
+            found = evaluate_integer(count, self.environment, purpose, low=0)
+            self._repeated += found * len(statement.statements)
             if self._repeated > MAX_REPEATED_STATEMENTS:
                 message = f"repetitions come to more than {MAX_REPEATED_STATEMENTS} statements"
                 raise self.environment.refuse("HET301", message, statement.span)
         except Refused:
-            count = 1  # so that the statements inside are still checked, once
-        for _ in range(count):
+            return 1
+        return found
+
+    def _passes(self, passes: Sequence[Sequence[ast.Statement]]) -> None:
+        """Emits the statements of each pass over a block, up to the first pass with a mistake."""
+        for statements in passes:
             before = len(self.environment.diagnostics)
-            for inner in statement.statements:
+            for inner in statements:
                 self.emit(inner)
             if len(self.environment.diagnostics) > before:
                 return
+
+    def _loop(self, statement: ast.Loop) -> None:
+        """`for l in L:`: one pass for each layer, in order, with its number in the place of `l`."""
+        name, environment = statement.index.name, self.environment
+        if name in environment.dims or name in environment.tensors:
+            message = f"`{name}` has a meaning already; a loop has an index of its own"
+            environment.refuse("HET101", message, statement.index.span)
+            return
+        count = self._count(statement, statement.extent, "the number of layers")
+        self._passes([[substituted(inner, name, layer) for inner in statement.statements] for layer in range(count)])
+
+    def _when(self, statement: ast.When) -> None:
+        """What stands inside is computed in any case; memories are written where the condition holds. Names that are
+        defined inside end with the block."""
+        environment = self.environment
+        try:
+            environment.guards.append(take_guard(self.step, statement.condition))
+        except Refused:
+            return
+        outside = dict(environment.tensors)
+        for inner in statement.statements:
+            self.emit(inner)
+        environment.guards.pop()
+        for name in list(environment.tensors):
+            if name in environment.declared:
+                continue
+            if name in outside:
+                environment.tensors[name] = outside[name]
+            else:
+                environment.ended.setdefault(name, statement.span)
+                del environment.tensors[name]
 
     def _augmented(self, statement: ast.Define) -> ast.Expr:
         """`a[i] += x` as `a[i] + x`."""
@@ -139,10 +189,7 @@ class StatementEmitter:
             related = (Related(environment.dims[target.name].span, "declared here"),)
             raise environment.refuse("HET101", f"`{target.name}` is a dim", target.name_span, related=related)
         for index in target.indices:
-            if not isinstance(index, ast.Index):
-                if declared is not None:
-                    message = "updates of a memory at computed indices are not supported yet"
-                    raise environment.refuse("HET301", message, index.span)
+            if not isinstance(index, ast.Index) and declared is None:
                 message = "on the left stand plain indices: `d` or `d < 64`"
                 raise environment.refuse("HET108", message, index.span)
 
@@ -152,10 +199,6 @@ class StatementEmitter:
         extents = StatementExtents(environment)
         indices = [index for index in target.indices if isinstance(index, ast.Index)]
         shape: Sequence[int | str] = declared.type.shape if declared is not None else ()
-        if declared is not None and len(indices) != len(shape):
-            message = f"the update of `{target.name}` needs {len(shape)} indices, got {len(indices)}"
-            related = (Related(declared.span, "declared here"),)
-            raise environment.refuse("HET105", message, target.span, related=related)
         for position, index in enumerate(indices):
             given = constraints_of(shape, index.span, f"`{target.name}`")[position : position + 1]
             extents.open(index, given)
@@ -163,7 +206,6 @@ class StatementEmitter:
         infos = extents.close(len(indices))
         if declared is not None:
             environment.used.add(target.name)
-            self._check_update(target, tuple(info.key for info in infos))
         elif not indices and self._named_constant(target, value):
             return
         hoister = Hoister(self.step, extents.infos)
@@ -177,19 +219,40 @@ class StatementEmitter:
             result = self.step.compute(infos, extents.infos, rewritten, statement.span, target.name, type_)
         self.step.define(target.name, target.name_span, result)
 
-    def _check_update(self, target: ast.Target, keys: tuple[int | str, ...]) -> None:
-        """An update writes a memory whole; one that grows is appended to."""
+    def _is_update(self, statement: ast.Define) -> bool:
+        """Whether a statement writes to a memory in part, at computed places, or by adding to it. One that writes all
+        elements, each once, defines the memory anew like any other tensor."""
         environment = self.environment
-        declared = environment.declared[target.name]
+        target = statement.targets[0]
+        declared = environment.declared.get(target.name)
+        value = statement.value
+        irregular = isinstance(value, ast.Call) and bool(value.indices) and value.function in GIVE_TENSORS
+        if declared is None or len(statement.targets) > 1 or irregular:
+            return False
         related = (Related(declared.span, "declared here"),)
         if declared.type.is_sparse:
             raise environment.refuse("HET301", "updates of a sparse memory are not supported yet", target.span)
-        if any(key in environment.growth for key in declared.type.shape):
-            message = f"`{target.name}` grows: it is written by `append`, updates of it are not supported yet"
-            raise environment.refuse("HET301", message, target.span, related=related)
-        if keys != declared.type.shape:
-            message = f"updates of a part of a memory are not supported yet; `{target.name}` is written whole"
-            raise environment.refuse("HET301", message, target.span, related=related)
+        shape = declared.type.shape
+        if len(target.indices) != len(shape):
+            message = f"the update of `{target.name}` needs {len(shape)} indices, got {len(target.indices)}"
+            raise environment.refuse("HET105", message, target.span, related=related)
+        if not shape and not environment.guards:
+            return False
+        if any(isinstance(key, str) and key in environment.growth for key in shape):
+            return True
+        bounded = any(not isinstance(item, ast.Index) or self._is_part(item, key)
+                      for item, key in zip(target.indices, shape, strict=True))  # fmt: skip
+        return bounded or statement.operator in ("+=", "-=") or bool(environment.guards)
+
+    def _is_part(self, index: ast.Index, key: int | str) -> bool:
+        """Whether an index is bounded by something else than the memory's own dim."""
+        bound = index.bound
+        if bound is None:
+            return False
+        dim = self.environment.dims.get(bound.name) if isinstance(bound, ast.Name) else None
+        if dim is not None:
+            return dim.key != key
+        return not (isinstance(bound, ast.Number) and bound.value == key)
 
     def _named_constant(self, target: ast.Target, value: ast.Expr) -> bool:
         """`k1 = 1.2`: a name for a number, no tensor."""

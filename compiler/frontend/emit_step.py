@@ -68,18 +68,27 @@ class StepEmitter:
     ) -> SSAValue:
         """A tensor defined element by element; its element type is the value's, a cast's, or that of `type_`."""
         ranges, emitter = self.region(infos, all_infos, span)
+        if type_ is not None:
+            kept = self.stored(emitter, value, type_, name)
+        else:
+            cast = _outermost_cast(value)
+            emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
+            emitter.span = value.span
+            element = ELEMENT_TYPES[cast] if cast is not None else type_of(emitted)
+            type_ = TensorType([info.key for info in infos], element)
+            kept = self._converted(emitter, emitted, type_, cast is not None, value, name)
+        return self.add(ComputeOp(ranges, emitter.finish(kept), type_), span, name).results[0]
+
+    def stored(self, emitter: ExpressionEmitter, value: ast.Expr, type_: TensorType, name: str) -> SSAValue:
+        """An expression in the compute type of a memory's element. Raises Refused where it does not fit."""
         cast = _outermost_cast(value)
         emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
         emitter.span = value.span
-        if type_ is None:
-            element = ELEMENT_TYPES[cast] if cast is not None else type_of(emitted)
-            type_ = TensorType([info.key for info in infos], element)
-        elif cast is not None:
+        if cast is not None:
             emitted = emitter.cast(emitted, cast)
-        stored = self._stored(emitter, emitted, type_, cast is not None, value, name)
-        return self.add(ComputeOp(ranges, emitter.finish(stored), type_), span, name).results[0]
+        return self._converted(emitter, emitted, type_, cast is not None, value, name)
 
-    def _stored(
+    def _converted(
         self, emitter: ExpressionEmitter, value: Value, type_: TensorType, is_cast: bool, expr: ast.Expr, name: str
     ) -> SSAValue:
         """The value in the compute type of the element; floats become integers only by a cast."""

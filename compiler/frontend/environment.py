@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import AffineMapAttr
 from xdsl.ir import SSAValue
@@ -14,6 +15,9 @@ from hetc.compiler.frontend.constants import Constant
 from hetc.diagnostics import Diagnostics, Related, suggest
 from hetc.dialects.mp import TensorType
 from hetc.source import Span
+
+if TYPE_CHECKING:
+    from hetc.compiler.frontend.guards import Guard
 
 # What the inliner puts before the names that a function defines.
 _LOCAL_NAME = re.compile(r"%\w+\.\d+\.")
@@ -94,6 +98,10 @@ class Environment:
     outside: dict[str, Span] = field(default_factory=dict)
     # The program's own functions.
     functions: set[str] = field(default_factory=set)
+    # The conditions (`when`) around the statement at hand, outer ones first.
+    guards: list[Guard] = field(default_factory=list)
+    # Names that a `when` defined inside, and where it stands.
+    ended: dict[str, Span] = field(default_factory=dict)
     # The calls of functions that the statement at hand came from, outer ones first.
     calls: list[ast.Inlined] = field(default_factory=list)
 
@@ -151,6 +159,10 @@ class Environment:
             related = (Related(self.outside[name], "this step"),)
             wanted = f"add `{name}` to the step's inputs"
             return self.refuse("HET100", f"the step does not take `{name}`", span, related=related, help=wanted)
+        if name in self.ended:
+            related = (Related(self.ended[name], "this block"),)
+            message = f"`{name}` ends with the block that defines it"
+            return self.refuse("HET100", message, span, related=related, help="what outlives a `when` is a memory")
         if name in self.later:
             related = (Related(self.later[name], "it is defined here"),)
             message = f"`{name}` is used before it is defined"

@@ -1,7 +1,7 @@
 """The mp dialect: a memory-processing pipeline as named-index statements over dense and sparse tensors.
 
 `structure` holds the frame (pipeline, dims, declarations, steps), `compute` the statements, `irregular` the
-operations that are not element by element, `types` the types.
+operations that are not element by element, `update` writing to memories, `types` the types.
 """
 
 from xdsl.ir import Dialect
@@ -46,13 +46,14 @@ from hetc.dialects.mp.types import (
     extent_key,
     storage_bits,
 )
+from hetc.dialects.mp.update import PutOp, UpdateOp
 
 MP = Dialect(
     "mp",
     [
         PipelineOp, DimOp, DeclareOp, StepOp, GetOp, ConstantOp, CommitOp, OutputOp,
         ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp, YieldOp,
-        TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp,
+        TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, UpdateOp, PutOp,
     ],
     [DimAttr, RangeAttr, DenseAttr, SparseAttr, TensorType],
 )  # fmt: skip
@@ -74,6 +75,7 @@ __all__ = [
     "ModOp",
     "OutputOp",
     "PipelineOp",
+    "PutOp",
     "QuantizeOp",
     "RangeAttr",
     "RangedOp",
@@ -88,6 +90,7 @@ __all__ = [
     "StepOp",
     "TensorType",
     "TopkOp",
+    "UpdateOp",
     "YieldOp",
     "compute_type",
     "dim_of",

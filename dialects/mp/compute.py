@@ -65,6 +65,7 @@ class RangedOp(IRDLOperation):
 
     ranges = prop_def(ArrayAttr[RangeAttr])
     body = region_def("single_block")
+    ENDS_IN: ClassVar[type[Operation]] = YieldOp
 
     @property
     def index_ranges(self) -> tuple[RangeAttr, ...]:
@@ -90,8 +91,8 @@ class RangedOp(IRDLOperation):
                 raise VerifyException(f"{self.name}: index {item.index.data} is of type {argument.type}, not index")
             if isinstance(item.extent, DimAttr):
                 _verify_per(self, item, dim_of(self, item.extent).per, position)
-        if not isinstance(self.body.block.last_op, YieldOp):
-            raise VerifyException(f"{self.name}: the region must end in mp.yield")
+        if not isinstance(self.body.block.last_op, self.ENDS_IN):
+            raise VerifyException(f"{self.name}: the region must end in {self.ENDS_IN.name}")
 
 
 def _verify_per(op: RangedOp, item: RangeAttr, per: StringAttr | None, position: int) -> None:

@@ -11,6 +11,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
+from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
     AppendOp,
     CommitOp,
@@ -19,6 +20,7 @@ from hetc.dialects.mp import (
     GetOp,
     GuardOp,
     OutputOp,
+    PutOp,
     QuantizeOp,
     RangedOp,
     RopeOp,
@@ -26,9 +28,10 @@ from hetc.dialects.mp import (
     SoftmaxOp,
     StepOp,
     TopkOp,
+    UpdateOp,
     enclosing_pipeline,
 )
-from hetc.passes.emission import conjunction, constant, constant_value, emit, irredundant, leaves, union
+from hetc.passes.emission import conjunction, constant, constant_value, emit, irredundant, leaves, union, without
 from hetc.passes.normalize.bounds import Bounds
 from hetc.passes.normalize.predicates import Predicates, rope_partner
 from hetc.passes.normalize.region_presence import Conditions, RegionPresence, replace_yield
@@ -83,6 +86,9 @@ class StepPresence:
         that is no statement."""
         if isinstance(statement, _WITHOUT_REGION):
             return
+        if isinstance(statement, UpdateOp):
+            self._update(statement)
+            return
         if not isinstance(statement, ComputeOp | TopkOp | SelectOp | SoftmaxOp | RopeOp):
             raise rejected(
                 statement, "explicit-presence", f"expected a statement of the mp dialect, got {statement.name}"
@@ -101,6 +107,27 @@ class StepPresence:
         renamed = merge_equal(block)
         if not isinstance(statement, TopkOp | SelectOp):
             self.predicates.note(statement, union(renamed.get(value, value) for value in found))
+
+    def _update(self, statement: UpdateOp) -> None:
+        """An absent place, or value to add, writes nothing; an absent value to assign is its fill."""
+        region = RegionPresence(self.bounds, self.predicates.at)
+        block = statement.body.block
+        region.visit(block)
+        end = statement.put
+        placed = union(leaves(end.present), region.of(end.present), *(region.of(place) for place in end.indices))
+        value, of_value = end.value, region.of(end.value)
+        if statement.mode.data == "add":
+            placed = union(placed, of_value)
+        elif without(of_value, placed):
+            condition = conjunction(without(of_value, placed), end)
+            assert condition is not None
+            value = emit(arith.SelectOp(condition, value, emit(fill(value.type), end)), end)
+        fresh = PutOp(value, tuple(end.indices), conjunction(irredundant(placed), end))
+        block.insert_op_before(copy_location(end, fresh), end)
+        Rewriter.erase_op(end)
+        _remove_guards(statement)
+        erase_unused(block)
+        merge_equal(block)
 
     def _end(self, statement: RangedOp, found: Conditions) -> None:
         end = statement.yielded

@@ -8,9 +8,19 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from hetc.dialects.mp import ComputeOp, ConstantOp, PipelineOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
+from hetc.dialects.mp import (
+    ComputeOp,
+    ConstantOp,
+    PipelineOp,
+    QuantizeOp,
+    RopeOp,
+    SelectOp,
+    SoftmaxOp,
+    TopkOp,
+    UpdateOp,
+)
 
-_WITHOUT_EFFECT = (ComputeOp, ConstantOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp)
+_WITHOUT_EFFECT = (ComputeOp, ConstantOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp, UpdateOp)
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def test_names_are_bound_again() -> None:
 
 
 def test_a_memory_is_read_as_it_was_last_written() -> None:
-    ops = statements_of("a[d] = total[d]\ntotal[d] = total[d] + 1\ntotal[d] += lr\nz[d] = total[d]", "a, z")
+    ops = statements_of("a[d] = total[d]\ntotal[d] = total[d] + 1\ntotal[d] *= lr\nz[d] = total[d]", "a, z")
     owners = [op.tensor.owner for item in ops for op in item.walk() if isinstance(op, ReadOp)]
     totals = [owner for owner in owners if isinstance(owner, ComputeOp) or owner.declared.data == "total"]  # type: ignore[union-attr]
     assert [type(owner) for owner in totals] == [GetOp, GetOp, ComputeOp, ComputeOp]

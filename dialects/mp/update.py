@@ -1,0 +1,94 @@
+"""Writing some elements of a memory.
+
+mp.update   a memory with elements written at computed places
+mp.put      the end of its region: a value, the place that it goes to, and whether it goes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from xdsl.dialects.builtin import ArrayAttr, IndexType, StringAttr, i1
+from xdsl.ir import Attribute, Operation, Region, SSAValue
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import IsTerminator
+from xdsl.utils.exceptions import VerifyException
+
+from hetc.dialects.mp.compute import RangedOp
+from hetc.dialects.mp.types import RangeAttr, TensorType, compute_type
+
+MODES = ("assign", "add")
+
+
+@irdl_op_definition
+class PutOp(IRDLOperation):
+    """`mp.put %v at [%i, %j] if %p : f32`. A place that is out of range or absent, or a false condition, writes
+    nothing; an absent value is stored as 0 / -1 / false by `assign` and adds nothing."""
+
+    name = "mp.put"
+    value = operand_def(Attribute)
+    indices = var_operand_def(IndexType())
+    present = opt_operand_def(i1)
+    traits = traits_def(IsTerminator())
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
+    assembly_format = "$value `at` `[` $indices `]` (`if` $present^)? attr-dict `:` type($value)"
+
+    def __init__(self, value: SSAValue, indices: Sequence[SSAValue], present: SSAValue | None = None):
+        super().__init__(operands=[[value], indices, [present] if present is not None else []])
+
+
+@irdl_op_definition
+class UpdateOp(RangedOp):
+    """`%m1 = mp.update "assign" %m [#mp.range<...>, ...] { ... mp.put %v at [%i, %j] : f32 } : !mp.tensor<...>`: the
+    memory with a value put at a place for each combination of the indices; reads of `%m` inside see the old values.
+
+    `assign`: of several values for one element the one of the highest (lexicographically last) indices stays.
+    `add`: all of them are added to the old value, in the compute type, and rounded once when stored."""
+
+    name = "mp.update"
+    mode = prop_def(StringAttr)
+    memory = operand_def(TensorType)
+    result = result_def(TensorType)
+    ENDS_IN: ClassVar[type[Operation]] = PutOp
+    assembly_format = "$mode $memory $ranges $body attr-dict `:` type($memory) `->` type($result)"
+
+    def __init__(self, mode: str, memory: SSAValue, ranges: Sequence[RangeAttr], body: Region):
+        super().__init__(
+            operands=[memory],
+            properties={"mode": StringAttr(mode), "ranges": ArrayAttr(ranges)},
+            regions=[body],
+            result_types=[memory.type],
+        )
+
+    @property
+    def put(self) -> PutOp:
+        last: Operation | None = self.body.block.last_op
+        assert isinstance(last, PutOp)
+        return last
+
+    def verify_(self) -> None:
+        self.verify_ranges()
+        type_ = self.memory.type
+        assert isinstance(type_, TensorType)
+        if self.mode.data not in MODES:
+            raise VerifyException(f"mp.update: mode is one of {', '.join(MODES)}, got {self.mode.data}")
+        if type_ != self.result.type:
+            raise VerifyException(f"mp.update: the memory is {type_}, the result {self.result.type}")
+        if len(self.put.indices) != type_.rank:
+            raise VerifyException(f"mp.update: expected {type_.rank} indices, got {len(self.put.indices)}")
+        expected, got = compute_type(type_.element), self.put.value.type
+        if expected != got:
+            raise VerifyException(f"mp.update: expected a value of type {expected}, got {got}")
+        if self.mode.data == "add" and (expected == i1 or isinstance(expected, IndexType)):
+            raise VerifyException(f"mp.update: values of type {expected} are not added")
