@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from hetc.compiler.embedding.source import OPTIONS, function_source
 from hetc.compiler.presentation import Explanation, Inspection
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
+from hetc.runtime.errors import StateError
 
 if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not where one is written
     from xdsl.dialects.builtin import ModuleOp
@@ -132,10 +133,22 @@ class HeteroPipeline:
         Gives what the function returns: one tensor, or a tuple in the order of `return`. Run-time extents are those
         of the tensors; `lengths` gives those that no shape says. Nothing is compiled again for other extents.
         """
-        (step,) = self.program.PIPELINE.steps
-        results = self.program.step(step)(state, lengths, **tensors)
-        given = tuple(results[output.name] for output in self.tree.steps[0].outputs)
-        return given[0] if len(given) == 1 else given
+        if len(self.tree.steps) > 1:
+            names = ", ".join(step.name for step in self.tree.steps)
+            raise StateError(f"pipeline '{self.name}' has the steps {names}: call `.step(name)(state, ...)`")
+        return self.step(self.tree.steps[0].name)(state, lengths, **tensors)
+
+    def step(self, name: str) -> Callable[..., Any]:
+        """One step of several: `step("decode")(state, x=...)` is called as a pipeline of one step is."""
+        called = self.program.step(name)
+        (outputs,) = (step.outputs for step in self.tree.steps if step.name == name)
+
+        def call(state: State, lengths: Mapping[str, Any] | None = None, /, **tensors: Any) -> Any:
+            results = called(state, lengths, **tensors)
+            given = tuple(results[output.name] for output in outputs)
+            return given if len(given) > 1 else given[0] if given else None
+
+        return call
 
     def __repr__(self) -> str:
         return f"<pipeline {self.name} at {self._text.name}:{self.tree.name_span.line}>"

@@ -5,15 +5,14 @@ from __future__ import annotations
 import ast as python
 import re
 
-from hetc.compiler.embedding.body import BodyReader
+from hetc.compiler.embedding.body import Body, BodyReader
 from hetc.compiler.embedding.expressions import Expressions
 from hetc.compiler.embedding.places import Places, refused
 from hetc.compiler.embedding.signature import Signature
-from hetc.compiler.embedding.source import Function, function_of, select_function
+from hetc.compiler.embedding.source import Function, decorator_of, function_of, select_function
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.depth import check_depth
-from hetc.compiler.frontend.parse import parse
-from hetc.diagnostics import DiagnosticError, Diagnostics
+from hetc.compiler.frontend.parse import check_depth, parse
+from hetc.diagnostics import DiagnosticError, Diagnostics, Related
 from hetc.source import SourceFile, Span
 
 
@@ -35,13 +34,19 @@ def read_function(source: SourceFile) -> ast.Pipeline:
     signature = Signature(expressions, diagnostics)
     name = _name(node, expressions)
     _check_definition(node, places, diagnostics)
-    grows = signature.growth(node)
+    decorator = decorator_of(node)
+    grows = signature.growth(decorator.keywords if isinstance(decorator, python.Call) else [])
     dims, declarations = signature.dims(node), signature.declarations(node)
-    body = BodyReader(expressions, diagnostics).read(node.body)
-    if not (dims or declarations or body.stages or diagnostics.has_errors):
+    body = BodyReader(expressions, diagnostics).read(node.body, signature)
+    if not (dims or declarations or body.stages or body.steps or diagnostics.has_errors):
         diagnostics.error("HET012", "the pipeline is empty", name.span)
-    step = ast.Step(name.name, None, grows, tuple(body.stages), body.outputs, name.span)
-    pipeline = ast.Pipeline(name.name, body.doc, dims, declarations, (), (step,), name.span, source)
+    if body.steps:
+        _check_steps(grows, body, diagnostics)
+        steps = tuple(body.steps)
+    else:
+        steps = (ast.Step(name.name, None, grows, tuple(body.stages), body.outputs, name.span),)
+    items = (dims, declarations, tuple(body.functions), steps)
+    pipeline = ast.Pipeline(name.name, body.doc, *items, name.span, source)
     check_depth(pipeline, diagnostics)
     diagnostics.raise_if_errors()
     return pipeline
@@ -53,6 +58,22 @@ def _name(node: Function, expressions: Expressions) -> ast.Name:
     found = re.compile(r"(?:async\s+)?def\s+").match(source.text, start)
     start = found.end() if found else start
     return expressions.name(node.name, Span(source, start, start + len(node.name)))
+
+
+def _check_steps(grows: tuple[ast.Growth, ...], body: Body, diagnostics: Diagnostics) -> None:
+    """What belongs to one step stands in it."""
+    related = (Related(body.steps[0].name_span, "the pipeline has this step"),)
+    for growth in grows:
+        message = "a pipeline with several steps says in each what it grows"
+        spelled = f'{{"{growth.dim.name}": {growth.by.span.text}}}'
+        help = f"write `with step.{body.steps[0].name}(..., grows={spelled}):`"
+        diagnostics.error("HET012", message, growth.span, related=related, help=help)
+    for stage in body.stages:
+        message = f"the stage `{stage.name}` stands outside of the steps"
+        diagnostics.error("HET012", message, stage.span, related=related, help="indent it into a step")
+    for output in body.outputs:
+        message = f"the output `{output.name}` stands outside of the steps"
+        diagnostics.error("HET012", message, output.span, related=related, help="return it in a step")
 
 
 def _check_definition(node: Function, places: Places, diagnostics: Diagnostics) -> None:

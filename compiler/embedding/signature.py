@@ -8,10 +8,11 @@ Parameters before `*` are tensors by their annotation, those behind it dims by t
 from __future__ import annotations
 
 import ast as python
+from collections.abc import Sequence
 
 from hetc.compiler.embedding.expressions import Expressions, elements, unquoted
 from hetc.compiler.embedding.places import refused
-from hetc.compiler.embedding.source import Function, decorator_of
+from hetc.compiler.embedding.source import Function
 from hetc.compiler.frontend import ast
 from hetc.diagnostics import DiagnosticError, Diagnostics
 from hetc.source import Span
@@ -59,10 +60,8 @@ class Signature:
                 self.diagnostics.extend(error.diagnostics)
         return tuple(found)
 
-    def growth(self, node: Function) -> tuple[ast.Growth, ...]:
-        """`grows={"T": 1}` of the decorator."""
-        decorator = decorator_of(node)
-        keywords = decorator.keywords if isinstance(decorator, python.Call) else []
+    def growth(self, keywords: Sequence[python.keyword]) -> tuple[ast.Growth, ...]:
+        """`grows={"T": 1}` of the decorator or of a step."""
         found: list[ast.Growth] = []
         for keyword in keywords:
             if keyword.arg != "grows" or is_none(keyword.value):

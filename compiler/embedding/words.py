@@ -51,6 +51,7 @@ DTYPE_WORDS = ("f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i4", "i16", 
 SIGNATURE_WORDS = ("weight", "memory", "sparse", "le")
 STAGE_WORDS = ("prepare", "relevancy", "retrieve", "apply")
 BLOCK_WORDS = ("repeat", "when")
+STEP_WORDS = ("step",)
 DEVICE_WORDS = ("gpu", "fpga")
 REDUCTION_WORDS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
 CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize", "concat")
@@ -65,7 +66,8 @@ WORDS: dict[str, Word] = {
     **{
         name: BodyWord(name)
         for name in (
-            *STAGE_WORDS, *BLOCK_WORDS, *DEVICE_WORDS, *REDUCTION_WORDS, *CALL_WORDS, *FUNCTION_WORDS, *OPTION_WORDS
+            *STAGE_WORDS, *BLOCK_WORDS, *STEP_WORDS, *DEVICE_WORDS, *REDUCTION_WORDS, *CALL_WORDS, *FUNCTION_WORDS,
+            *OPTION_WORDS,
         )
     },
 }  # fmt: skip

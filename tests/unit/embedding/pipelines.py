@@ -55,3 +55,13 @@ def made_in_a_function(factor: int) -> HeteroPipeline:
         return y
 
     return inner
+
+
+@hetero_pipeline
+def log(x: f32[D], rows: memory(f32["T", "D"]), *, T=le(64), D=4):
+    with step.push(x, grows={"T": 1}), prepare:
+        append(rows, x)
+    with step.total():
+        with apply:
+            y[d] = sum[t](rows[t, d])
+        return y

@@ -19,6 +19,7 @@ from hetc.compiler.explain import render_report
 from hetc.compiler.frontend import functions
 from hetc.compiler.frontend.parse import STAGES
 from hetc.compiler.work_directory import WorkDirectory
+from hetc.runtime.errors import StateError
 from tests.unit.embedding import pipelines
 from tests.unit.embedding.pipelines import attend, double
 
@@ -121,6 +122,19 @@ def test_one_returned_tensor_comes_alone_and_torch_tensors_are_taken() -> None:
     for count in (1, 5, 64):
         x = torch.arange(count, dtype=torch.float32)
         torch.testing.assert_close(double(state, x=x), 2 * x)
+
+
+def test_several_steps_share_a_state() -> None:
+    pipeline = pipelines.log
+    state = pipeline.new_state(T=8)
+    for value in (1, 2, 4):
+        assert pipeline.step("push")(state, x=np.full(4, value, np.float32)) is None
+    np.testing.assert_array_equal(pipeline.step("total")(state).numpy(), [7, 7, 7, 7])
+    with pytest.raises(StateError, match="has the steps push, total"):
+        pipeline(state)
+    with pytest.raises(StateError, match="no step 'pop'"):
+        pipeline.step("pop")
+    assert {row["step"] for row in pipeline.explain().report["stages"]} == {"push", "total"}
 
 
 def test_the_cache_is_used_unless_its_files_were_edited() -> None:

@@ -81,6 +81,59 @@ def p(
 '''
 
 
+STEPS_MP = """\
+pipeline p:
+    dim N <= 4; dim T <= 64; dim L = 3
+    input x: f32[N]
+    memory m: f32[L, N]
+    memory log: f32[T, N]
+    def twice(a, f): return f * a, a
+    def norm(a):
+        s = sum[n](a[n])
+        return a / s
+    step decode(x) grows T by 1:
+        prepare:
+            append(log, x)
+            when T % 4 == 0:
+                for l in L:
+                    repeat 2:
+                        m[l, n] = m[l, n] + x[n]
+        output m
+    step reset():
+        prepare:
+            m[l, n] = 0 * m[l, n]
+    step peek:
+        prepare:
+            y[n] = sum[l](m[l, n])
+        output y: bf16, x
+"""
+
+STEPS_PYTHON = """\
+@hetero_pipeline
+def p(x: f32["N"], m: memory(f32["L", "N"]), log: memory(f32["T", "N"]), *, N=le(4), T=le(64), L=3):
+    def twice(a, f):
+        return f * a, a
+    def norm(a):
+        s = sum[n](a[n])
+        return a / s
+    with step.decode(x, grows={"T": 1}):
+        with prepare:
+            append(log, x)
+            with when(T % 4 == 0):
+                for l in L:
+                    with repeat(2):
+                        m[l, n] = m[l, n] + x[n]
+        return m
+    with step.reset():
+        with prepare:
+            m[l, n] = 0 * m[l, n]
+    with step.peek:
+        with prepare:
+            y[n] = sum[l](m[l, n])
+        return bf16(y), x
+"""
+
+
 def bare(node: Any) -> Any:
     """A tree as plain data, without places."""
     if isinstance(node, tuple):
@@ -97,6 +150,10 @@ def read(text: str, name: str = "p.py") -> ast.Pipeline:
 
 def test_every_spelling_gives_the_tree_of_the_mp_file() -> None:
     assert bare(read(PYTHON)) == bare(parse_source(SourceFile("p.mp", MP)))
+
+
+def test_steps_functions_conditions_and_loops() -> None:
+    assert bare(read(STEPS_PYTHON)) == bare(parse_source(SourceFile("p.mp", STEPS_MP)))
 
 
 @pytest.mark.parametrize(
