@@ -3,7 +3,7 @@ PYTEST_ARGS ?=
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check check-full test format bench-compile clean
+.PHONY: help setup demo check check-full check-triton test format bench-compile clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,11 @@ demo:  ## compile a sparse attention step, explain it, run it checked under emul
 check:  ## format, lint, types, import contract, quick tests
 	.ci/check $(PYTEST_ARGS)
 
-check-full:  ## the same with the long tests
-	.ci/check --full $(PYTEST_ARGS)
+check-full:  ## the same with the long tests; with OTHER_PYTHON=PATH those of check-triton there too
+	OTHER_PYTHON="$(OTHER_PYTHON)" .ci/check --full $(PYTEST_ARGS)
+
+check-triton:  ## what runs or compiles GPU kernels, under another Triton: OTHER_PYTHON=PATH of its Python
+	.ci/check-triton "$(OTHER_PYTHON)" $(PYTEST_ARGS)
 
 test:  ## the quick tests alone
 	python -m pytest -q -m 'not full' $(PYTEST_ARGS)

@@ -5,6 +5,8 @@ lies within a few u * M of v, whatever cancels on the way, to first order in u: 
 terms' magnitudes, a product's what each factor's error does times the other factor, and a function adds what its
 slope does to its argument's error.
 A result is then judged against rtol * M, which a difference of two near-equal sums does not tighten.
+
+Below the smallest normal f32 the error is not relative: devices flush such results to zero or keep few bits of them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+
+from hetc.numerics.tolerance import tolerance
+
+_SMALLEST_NORMAL = float(np.finfo(np.float32).smallest_normal)
 
 Rule = Callable[[np.ndarray, list[np.ndarray], list[np.ndarray]], np.ndarray]
 """(result, operands, operands' magnitudes) -> the result's magnitude"""
@@ -94,4 +100,7 @@ def magnitude(name: str, result: np.ndarray, values: list[np.ndarray], magnitude
     """The magnitude of the float `result` of the scalar operation `name`; operations on integers are exact, so
     that what they are converted to has its own value's."""
     rule = _RULES.get(name)
-    return np.abs(result) if rule is None or not magnitudes else rule(result, values, magnitudes)
+    found = np.abs(result) if rule is None or not magnitudes else rule(result, values, magnitudes)
+    underflows = (result != 0) & (np.abs(result) < _SMALLEST_NORMAL)
+    # What may become zero is off by all of it: an error of the smallest normal is allowed.
+    return np.where(underflows, np.maximum(found, _SMALLEST_NORMAL / tolerance("f32").rtol), found)

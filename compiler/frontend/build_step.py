@@ -113,6 +113,8 @@ def _finish(tree: ast.Step, step: StepEmitter) -> None:
     environment = step.environment
     if not tree.outputs and not environment.declared:
         return
+    # What no stage computed (an input or a memory converted, a named constant) is made in the last one.
+    last_stage = tree.stages[-1].name if tree.stages else "apply"
     seen: dict[str, ast.Output] = {}
     for output in tree.outputs:
         if output.name in seen:
@@ -120,19 +122,24 @@ def _finish(tree: ast.Step, step: StepEmitter) -> None:
             environment.diagnostics.error("HET101", f"`{output.name}` is an output twice", output.span, related=related)
             continue
         seen[output.name] = output
+        step.stage = last_stage
         try:
-            _output(output, step)
+            value = _output_value(output, step)
         except Refused:
             continue
+        finally:
+            step.stage = ""
+        assert isinstance(value.type, TensorType)
+        step.add(OutputOp(output.name, value, value.type.element), output.span)
     for declared in environment.declared.values():
         if declared.role != "memory":
             continue
-        value = environment.tensors[declared.name].value
-        if value is not None and not isinstance(value.owner, GetOp):
-            step.add(CommitOp(declared.name, value), declared.span)
+        newest = environment.tensors[declared.name].value
+        if newest is not None and not isinstance(newest.owner, GetOp):
+            step.add(CommitOp(declared.name, newest), declared.span)
 
 
-def _output(output: ast.Output, step: StepEmitter) -> None:
+def _output_value(output: ast.Output, step: StepEmitter) -> SSAValue:
     environment = step.environment
     if output.name in environment.dims:
         raise environment.refuse("HET101", f"`{output.name}` is a dim, not a tensor", output.span)
@@ -141,10 +148,7 @@ def _output(output: ast.Output, step: StepEmitter) -> None:
     if value is None:
         assert tensor.constant is not None
         value = step.compute((), {}, ast.Number(tensor.constant, output.span), output.span, output.name)
-    value = _converted(output, value, step)
-    type_ = value.type
-    assert isinstance(type_, TensorType)
-    step.add(OutputOp(output.name, value, type_.element), output.span)
+    return _converted(output, value, step)
 
 
 def _converted(output: ast.Output, value: SSAValue, step: StepEmitter) -> SSAValue:
@@ -164,9 +168,6 @@ def _converted(output: ast.Output, value: SSAValue, step: StepEmitter) -> SSAVal
         environment.tensors[output.name].value = replaced
         return replaced
     producer = value.owner
-    if isinstance(producer, Block) or "stage" not in producer.attributes:
-        return step.copy(value, element, output.span)
-    step.stage = producer.attributes["stage"].data  # type: ignore[attr-defined]
-    copied = step.copy(value, element, output.span)
-    step.stage = ""
-    return copied
+    if not isinstance(producer, Block) and "stage" in producer.attributes:
+        step.stage = producer.attributes["stage"].data  # type: ignore[attr-defined]
+    return step.copy(value, element, output.span)

@@ -12,9 +12,7 @@ from hetc.compiler.work_directory import WorkDirectory
 from hetc.runtime.triton_compile import violations
 from tests.executors import all_on, compile_to
 
-# CUDA C++ Programming Guide, table of technical specifications: compute capability 8.0. No platform has one.
-_WITHOUT_PLATFORM = {"sm_80": 166_912}
-LIMITS = {**_WITHOUT_PLATFORM, **known_targets()}
+LIMITS = known_targets()
 TARGETS = ("sm_80", "sm_90", "gfx90a")
 PIPELINES = (
     "examples/dsa/dsa.mp",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, StringAttr
 from xdsl.ir import Operation
 
 from hetc.compiler.frontend import compile_source
@@ -31,6 +31,7 @@ from hetc.dialects.mp import (
 )
 from hetc.source import SourceFile
 from tests.unit.frontend.support import (
+    HEADER,
     errors_of,
     module_of,
     pipeline_of,
@@ -204,6 +205,22 @@ def test_outputs_convert_in_a_copy_where_others_read_the_value() -> None:
     module = module_of(program("z[d] = n[d] * lr\nw[d] = z[d]", "z: bf16, w, total: f16"))
     computes = [shape(op)[1] for op in module.walk() if isinstance(op, ComputeOp)]
     assert sorted(computes) == ["bf16", "f16", "f32", "f32"]
+
+
+@pytest.mark.parametrize("output", ["x: f16", "total: f16", "half", "half: f16"])
+def test_outputs_that_no_stage_computed_are_made_in_the_last_stage(output: str) -> None:
+    *_, made = statements_of("half = 0.5", output)
+    assert made.attributes["stage"] == StringAttr("relevancy")
+    (handed_out,) = [
+        op for op in step_of(module_of(program("half = 0.5", output))).body.ops if isinstance(op, OutputOp)
+    ]
+    assert "stage" not in handed_out.attributes
+
+
+def test_outputs_need_no_stage() -> None:
+    text = HEADER + "    output lr: f16\n"
+    (made,) = [op for op in step_of(module_of(text)).body.ops if "stage" in op.attributes]
+    assert made.attributes["stage"] == StringAttr("apply")
 
 
 def test_an_updated_memory_keeps_its_dtype_as_an_output() -> None:

@@ -181,3 +181,24 @@ def test_an_f32_evaluation_lies_within_the_magnitude(element: str, dtype: str, s
     verdict = compare_tensor(round_to(single, dtype), result.output_values["out"])
     assert verdict.ok, verdict.note
     assert not compare_tensor(round_to(single * 1.05 + 0.5, dtype), result.output_values["out"]).ok
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_what_underflows_in_f32_may_be_zero(flushed: bool) -> None:
+    body = """
+    %out = mp.compute [#mp.range<i in N>] {
+    ^bb0(%i: index):
+      %a = mp.read %x[%i] : !mp.tensor<[N], f32> -> f32
+      %small = arith.mulf %a, %a : f32
+      %large = arith.divf %small, %a : f32
+      mp.yield %large : f32
+    } : !mp.tensor<[N], f32>
+    mp.output "out", %out as f32 : !mp.tensor<[N], f32>
+"""
+    x = np.array([1e-21, 1e-18], np.float32)
+    result = run_step(module("N bound 9", {"x": "input [N], f32"}, body), "s", {"x": x}, {}, {"N": 2}, magnitudes=True)
+    small = x * x
+    if flushed:
+        small[0] = 0.0  # its exact square, 1e-42, is below the smallest normal number
+    assert compare_tensor(small / x, result.output_values["out"]).ok
+    assert not compare_tensor(np.array([small[0] / x[0], 0.0]), result.output_values["out"]).ok
