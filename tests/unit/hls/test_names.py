@@ -10,6 +10,9 @@ from hetc.compiler.driver import Options, compile_source_file
 from hetc.source import SourceFile
 
 WORDS = [
+    ,
+    ,
+]  # fmt: skip
     "new",
     "signed",
     "union",
