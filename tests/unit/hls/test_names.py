@@ -10,25 +10,8 @@ from hetc.compiler.driver import Options, compile_source_file
 from hetc.source import SourceFile
 
 WORDS = [
-    ,
-    ,
-]  # fmt: skip
-    "new",
-    "signed",
-    "union",
-    "and_eq",
-    "NULL",
-    "M_PI",
-    "EOF",
-    "INFINITY",
-    "ap_uint",
-    "half",
-    "main",
-    "errno",
-    "j0",
-    "std",
-    "register_2",
-    "true",
+    *("new", "signed", "union", "and_eq", "NULL", "M_PI", "EOF", "INFINITY"),
+    *("ap_uint", "half", "main", "errno", "j0", "std", "register_2", "true"),
 ]
 
 
