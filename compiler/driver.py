@@ -20,6 +20,7 @@ from hetc.compiler.embedding.read import parse_source
 from hetc.compiler.frontend import compile_pipeline
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import kernel_rows, memory_rows, pipeline_of, stage_label, stage_rows, transfer_rows
+from hetc.compiler.work_directory import is_work_directory
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
 from hetc.dialects.task import KernelOp
 from hetc.passes.lower_hls.refusal import LoweringRefused
@@ -163,10 +164,19 @@ def _check_pins(module: ModuleOp, options: Options, platform: Platform) -> None:
                 f"it has {', '.join(platform.kinds)}",
             )
     run_time = {name for name, dim in pipeline.dims.items() if not dim.is_static}
-    for name in options.estimate:
+    for name, extent in options.estimate.items():
         if name not in pipeline.dims:
             guess = suggest(name, run_time)
             raise _usage(f"the pipeline has no dim {name}", f"did you mean {guess}?" if guess else "")
+        if name not in run_time:
+            raise _usage(
+                f"an estimate at {name} = {extent}, but {name} is a constant", "set it under [dims], or with -D"
+            )
+        if extent > pipeline.dims[name].largest:
+            bound = pipeline.dims[name].largest
+            raise _usage(
+                f"an estimate at {name} = {extent}, but its bound is {bound}", "raise the bound, or estimate less"
+            )
 
 
 def _usage(message: str, help: str) -> DiagnosticError:
@@ -232,7 +242,8 @@ def write_directory(compilation: Compilation, out: Path) -> None:
 
     Only a directory that this compiler wrote (or an empty one) is replaced. Raises DiagnosticError otherwise.
     """
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "manifest.json").exists())):
+    out = out.resolve() if out.is_symlink() else out  # a link stays, and what it names is written
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or is_work_directory(out))):
         raise _usage(f"{out} exists and is not a work directory of hetc", "choose another -o, or remove it")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,12 @@ class WorkDirectory:
         """Files that are gone, or whose content is not what was generated."""
         return [path for path, digest in self.manifest.get("files", {}).items() if self._digest(path) != digest]
 
+    def foreign_files(self) -> list[str]:
+        """Files that were put there since: notes, bitstreams, logs. Python's caches are not counted."""
+        own = {MANIFEST, REPORT, *self.files, f"source/{self.manifest.get('source', {}).get('name')}"}
+        found = (path.relative_to(self.root) for path in self.root.rglob("*") if not path.is_dir())
+        return sorted(str(path) for path in found if path.as_posix() not in own and "__pycache__" not in path.parts)
+
     def source_lines(self) -> dict[str, list[str]]:
         """The pipeline's source by its file name, as lines; empty where the copy is missing."""
         name = self.manifest.get("source", {}).get("name")
@@ -60,6 +66,15 @@ class WorkDirectory:
             return hashlib.sha256((self.root / path).read_bytes()).hexdigest()
         except OSError:
             return ""
+
+
+def is_work_directory(root: Path) -> bool:
+    """Whether `root` holds a manifest that this compiler wrote; other programs have a `manifest.json` too."""
+    try:
+        manifest = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and {"hetc", "pipeline", "files"} <= manifest.keys()
 
 
 @contextmanager

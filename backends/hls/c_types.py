@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import Float32Type, IndexType, IntegerType, i1, i64
+from xdsl.dialects.builtin import Float32Type, IndexType, IntegerType, i1, i32, i64
 from xdsl.ir import Attribute
 
 from hetc.dialects import fpga
@@ -21,6 +21,8 @@ def storage(element: Attribute) -> str:
     """The C++ type of one stored element or word."""
     if isinstance(element, fpga.WordType):
         return f"ap_uint<{element.bits}>"
+    if isinstance(element, fpga.CodeType):
+        element = element.element
     return _STORAGE[dtype_name(element)]
 
 
@@ -32,14 +34,17 @@ def value(type: Attribute) -> str:
         return f"ap_uint<{type.bits}>"
     if isinstance(type, IndexType):
         return "int"
+    if isinstance(type, fpga.CodeType):
+        return storage(type)
     if isinstance(type, IntegerType):
-        return "bool" if type == i1 else "int64_t" if type == i64 else "int32_t"
+        own = {i1: "bool", i32: "int32_t", i64: "int64_t"}
+        return own.get(type) or f"hetc::fixed<{type.width.data}>"
     raise TypeError(f"no C++ type for {type}")
 
 
 def decode(element: Attribute, stored: str) -> str:
     """The value of a stored element."""
-    if isinstance(element, fpga.WordType):
+    if isinstance(element, fpga.WordType | fpga.CodeType):
         return stored
     name = dtype_name(element)
     if name in _NARROW_FLOATS:
@@ -49,7 +54,7 @@ def decode(element: Attribute, stored: str) -> str:
 
 def encode(element: Attribute, text: str) -> str:
     """A value as it is stored: rounded to nearest even, saturating where the element is narrower."""
-    if isinstance(element, fpga.WordType):
+    if isinstance(element, fpga.WordType | fpga.CodeType):
         return text
     name = dtype_name(element)
     if name in _NARROW_FLOATS:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float32Type, FloatAttr, IndexType, IntegerAttr, i1, i64
+from xdsl.dialects.builtin import Float32Type, FloatAttr, IndexType, IntegerAttr, i1, i32, i64
 from xdsl.ir import Attribute, Operation
 
 from hetc.backends.hls import c_types
+from hetc.dialects import fpga
 from hetc.dialects.mp import RoundOp
 
 
@@ -50,6 +51,7 @@ _CASTS = (
     "arith.sitofp", "arith.uitofp", "arith.fptosi", "arith.index_cast", "arith.extsi", "arith.extui", "arith.trunci",
     "arith.bitcast",
 )  # fmt: skip
+_EXACT = (fpga.EncodeOp, fpga.DecodeOp, fpga.ProductOp, fpga.IsNanOp, fpga.FromFixedOp)
 _ORDERED = {"oeq": "==", "ogt": ">", "oge": ">=", "olt": "<", "ole": "<=", "une": "!="}
 _NEGATED = {"ult": ">=", "ule": ">", "ugt": "<=", "uge": "<"}  # true for NaN too
 # In the order of the attributes' numbers.
@@ -63,7 +65,15 @@ _UNSIGNED = {"ult": "<", "ule": "<=", "ugt": ">", "uge": ">="}
 
 def is_known(op: Operation) -> bool:
     """Whether `expression` can write the operation."""
-    own = (arith.ConstantOp, arith.CmpfOp, arith.CmpiOp, arith.SelectOp, arith.NegfOp, RoundOp)
+    own: tuple[type[Operation], ...] = (
+        arith.ConstantOp,
+        arith.CmpfOp,
+        arith.CmpiOp,
+        arith.SelectOp,
+        arith.NegfOp,
+        RoundOp,
+    )
+    own += _EXACT
     known = {*_INFIX, *_CALLS, *_CASTS, *_BITWISE, *_WRAPPING}
     return isinstance(op, own) or op.name in known
 
@@ -83,9 +93,28 @@ def expression(op: Operation, operands: Sequence[Expression]) -> Expression:
         return Expression(f"-{operands[0].operand}", False)
     if isinstance(op, RoundOp):
         return Expression(c_types.rounded(op.element, op.value.type, operands[0].operand), False)
+    if isinstance(op, _EXACT):
+        return _exact(op, operands)
     if op.name in _CASTS:
         return _cast(op, operands[0])
     return _binary(op, operands)
+
+
+def _exact(op: Operation, operands: Sequence[Expression]) -> Expression:
+    """Codes of stored elements, and sums of their products."""
+    texts = [item.text for item in operands]
+    match op:
+        case fpga.EncodeOp():
+            return Expression(c_types.encode(op.result.type.element, texts[0]))
+        case fpga.DecodeOp():
+            return Expression(c_types.decode(fpga.code_element(op.code), texts[0]))
+        case fpga.IsNanOp():
+            return Expression(f"hetc::fp8_is_nan({texts[0]})")
+        case fpga.FromFixedOp():
+            return Expression(f"hetc::from_fixed({', '.join(texts)})")
+        case fpga.ProductOp() if op.result.type == i32:
+            return Expression(f"int32_t({texts[0]}) * int32_t({texts[1]})", False)
+    return Expression(f"hetc::fp8_product({', '.join(texts)})")
 
 
 def _infix(operator: str, operands: Sequence[Expression]) -> Expression:

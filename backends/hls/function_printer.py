@@ -213,7 +213,8 @@ class FunctionPrinter:
             taken = f"hetc::from_f32({taken})"
         elif kind.startswith("int"):
             taken = f"{kind}({taken}.to_uint64())"
-        self.define(op.result, c_types.decode(type_.element, taken), "lane")
+        coded = isinstance(op.result.type, fpga.CodeType)
+        self.define(op.result, taken if coded else c_types.decode(type_.element, taken), "lane")
 
     # Streams, searches, queues
 

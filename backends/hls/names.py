@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 
-_WORDS = """
-    alignas alignof and asm auto bool break case catch char class const constexpr continue decltype default delete do
-    double else enum explicit export extern false float for friend goto if inline int int32_t int64_t int8_t int16_t
-    uint8_t uint16_t uint32_t uint64_t long mutable namespace new not nullptr operator or private protected public
-    register return short signed sizeof static struct switch template this throw true try typedef typename union
-    unsigned using virtual void volatile while xor hetc hls std main j0 j1 jn y0 y1 yn"""
-_RESERVED = frozenset(_WORDS.split())
+from hetc.dialects.fpga.words import usable
+
+# Bessel functions of math.h, which are in the global scope.
+_RESERVED = frozenset({"j0", "j1", "jn", "y0", "y1", "yn"})
 
 
 def identifier(text: str) -> str:
@@ -32,7 +29,7 @@ class Names:
 
     def new(self, wanted: str) -> str:
         """`wanted` as an identifier, with a number where it is taken."""
-        base = identifier(wanted)
+        base = usable(identifier(wanted))
         chosen, number = base, 1
         while chosen in self._taken or chosen in _RESERVED:
             number += 1

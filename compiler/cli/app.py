@@ -86,6 +86,9 @@ def run(arguments: list[str]) -> int:
     except DiagnosticError as error:
         print_diagnostics(error.diagnostics)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return EXIT_USAGE
     except click.UsageError as error:
         print_diagnostics([usage_diagnostic(error)])
         return EXIT_USAGE

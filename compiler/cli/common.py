@@ -22,6 +22,7 @@ POLICIES = ("intensity",)
 _DIM = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>\S+)")
 _PIN = re.compile(r"(?P<stage>[A-Za-z_][\w.]*)=(?P<device>[A-Za-z_]\w*)")
 # `2**20`, `1_048_576` and `64k` are not told apart by eye from 65536 often enough: all of them are accepted.
+MAX_EXTENT = 2**31 - 1
 _SUFFIXES = {"k": 1 << 10, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -121,7 +122,7 @@ class Selection:
             platform=self.platform or own.get("platform", DEFAULT_PLATFORM),
             dims={**own.get("dims", {}), **dims},
             estimate={**own.get("estimate", {}), **estimate},
-            pins={**own.get("pins", {}), **dict(parse_pin(text) for text in self.pins)},
+            pins={**own.get("pins", {}), **parse_pins(self.pins)},
             policy=self.policy or own.get("policy", POLICIES[0]),
         )
 
@@ -141,6 +142,8 @@ def parse_dim(text: str) -> tuple[str, int]:
     if found is None:
         raise usage("HET404", f"-D takes NAME=EXTENT; found `{text}`", "write for example `-D T=65536`")
     extent = parse_extent(found["value"])
+    if extent is not None and extent > MAX_EXTENT:
+        raise usage("HET404", f"-D {found['name']}: {found['value']} is too large; the limit is {MAX_EXTENT}")
     if extent is None:
         raise usage(
             "HET404",
@@ -153,7 +156,7 @@ def parse_dim(text: str) -> tuple[str, int]:
 def parse_extent(text: str) -> int | None:
     """A positive integer in one of the accepted spellings, else None."""
     power = re.fullmatch(r"(\d{1,10})\*\*(\d{1,2})", text)
-    suffixed = re.fullmatch(r"(\d[\d_]{0,20})([kKMG]?)", text)
+    suffixed = re.fullmatch(r"(\d[\d_]{0,200})([kKMG]?)", text)
     if power:
         value = int(power[1]) ** int(power[2])
     elif suffixed:
@@ -173,6 +176,15 @@ def parse_pin(text: str) -> tuple[str, str]:
         message = f"--pin takes STAGE=DEVICE; found `{text}`"
         raise usage("HET404", message, "write for example `--pin relevancy=gpu`")
     return found["stage"], found["device"]
+
+
+def parse_pins(texts: Iterable[str]) -> dict[str, str]:
+    """Every --pin as stage and device kind. Raises DiagnosticError (exit 2), also where two pins disagree."""
+    pins: dict[str, str] = {}
+    for stage, device in map(parse_pin, texts):
+        if pins.setdefault(stage, device) != device:
+            raise usage("HET404", f"--pin places `{stage}` on {pins[stage]} and on {device}", "give one of them")
+    return pins
 
 
 def usage(code: str, message: str, help: str | None = None) -> DiagnosticError:

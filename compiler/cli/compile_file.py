@@ -22,7 +22,7 @@ from hetc.compiler.cli.common import (
 )
 from hetc.compiler.embedding.source import file_and_name, read_program
 from hetc.compiler.explain import slower_than_best
-from hetc.compiler.work_directory import WorkDirectory
+from hetc.compiler.work_directory import WorkDirectory, is_work_directory
 
 if TYPE_CHECKING:
     from hetc.compiler.driver import Compilation
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @selection_options
 @click.option("--emit", metavar="FORM", help="Print one form (ast, mp, placed, triton, ...) and write nothing.")
 @click.option("--check", "also_run", is_flag=True, help="Also run it under emulation, against the oracle.")
-@click.option("--force", is_flag=True, help="Overwrite a work directory whose files were edited.")
+@click.option("--force", is_flag=True, help="Overwrite a work directory whose files were edited or added to.")
 @verbosity_options
 @click.pass_context
 def command(
@@ -115,11 +115,19 @@ def _summary(compilation: Compilation) -> str:
 
 
 def refuse_edited(out: Path) -> None:
-    """Raises DiagnosticError (exit 2) where `out` holds files that were edited since they were generated."""
-    if not (out / "manifest.json").exists():
+    """Raises DiagnosticError (exit 2) where `out` holds files that were edited since they were generated, or others."""
+    if not is_work_directory(out):
         return
-    edited = WorkDirectory.open(out).edited_files()
+    work = WorkDirectory.open(out)
+    edited = work.edited_files()
     if edited:
-        shown = ", ".join(edited[:3]) + (f" and {len(edited) - 3} more" if len(edited) > 3 else "")
-        message = f"{out} holds generated files that were edited or removed: {shown}"
+        message = f"{out} holds generated files that were edited or removed: {_some(edited)}"
         raise usage("HET408", message, "--force overwrites them; or choose another -o")
+    foreign = work.foreign_files()
+    if foreign:
+        message = f"{out} holds files that hetc did not generate: {_some(foreign)}"
+        raise usage("HET408", message, "move them away; --force removes them; or choose another -o")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

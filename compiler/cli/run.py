@@ -68,6 +68,8 @@ def run_and_report(target: Compilation | Path, *, seed: int, check: bool, as_jso
 
 def render_verdict(report: RunReport) -> str:
     """The verdict table: what ran where, how far from the oracle, and what is allowed."""
+    from hetc.compiler.verify.report import NOT_CHECKED
+
     table = Table("stage", "device", "ran on", "max error", "tolerance", "near ties", "verdict", "note")
     for row in report.rows:
         table.add(
@@ -77,11 +79,13 @@ def render_verdict(report: RunReport) -> str:
             _number(row.max_error),
             _number(row.tolerance),
             "-" if row.near_ties is None else str(row.near_ties),
-            "ok" if row.ok else "WRONG",
+            "-" if row.note == NOT_CHECKED else "ok" if row.ok else "WRONG",
             row.note,
         )
     wrong = [row.stage for row in report.rows if not row.ok]
-    verdict = f"wrong: {', '.join(wrong)}" if wrong else "all stages ok" if report.ok else "failed"
+    compared = any(row.note != NOT_CHECKED for row in report.rows)
+    right = "all stages ok" if compared else "all stages ran; nothing was compared (--check does)"
+    verdict = f"wrong: {', '.join(wrong)}" if wrong else right
     return f"{table}\n\n{verdict}"
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+NOT_CHECKED = "not checked"
+"""The note of a row that was run and compared with nothing."""
+
 
 @dataclass(frozen=True)
 class Row:

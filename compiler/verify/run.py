@@ -14,7 +14,7 @@ from hetc.compiler.report import pipeline_of, stage_label
 from hetc.compiler.verify.draw import Draw, draw, stored_entries
 from hetc.compiler.verify.kernels import KernelJudge
 from hetc.compiler.verify.memories import MemoryJudge
-from hetc.compiler.verify.report import Row, RunReport
+from hetc.compiler.verify.report import NOT_CHECKED, Row, RunReport
 from hetc.compiler.work_directory import WorkDirectory, reading
 from hetc.runtime.program import HostProgram, load_program
 from hetc.runtime.state import State
@@ -139,6 +139,6 @@ def _given_lengths(program: HostProgram, drawn: Draw) -> dict[str, Any]:
 
 def _unchecked(compilation: Compilation, program: HostProgram) -> list[Row]:
     return [
-        Row(row["stage"], row["device"], program.backends.get(row["device"], ""), None, None, None, True, "not checked")
+        Row(row["stage"], row["device"], program.backends.get(row["device"], ""), None, None, None, True, NOT_CHECKED)
         for row in compilation.report["stages"]
     ]

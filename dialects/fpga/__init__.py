@@ -1,13 +1,14 @@
 """The fpga dialect: kernels as processes, FIFOs, ports and on-chip memory, with every decision in attributes.
 
 `structure` holds the frame, `processes` what runs in it, `onchip` memory on the chip, `control`, `access` and
-`queues` what a process does, `types` the types. An HLS C++ backend only prints it.
+`queues` what a process does, `exact` sums without rounding, `types` the types. An HLS C++ backend only prints it.
 """
 
 from xdsl.ir import Dialect
 
 from hetc.dialects.fpga.access import LaneOp, LoadAtOp, LoadOp, LowerBoundOp, ReadOp, StoreOp, WriteOp
 from hetc.dialects.fpga.control import LanesOp, LoopOp, YieldOp
+from hetc.dialects.fpga.exact import DecodeOp, EncodeOp, FromFixedOp, IsNanOp, ProductOp, code_element, sum_type
 from hetc.dialects.fpga.onchip import ArrayOp, QueueOp, TableOp
 from hetc.dialects.fpga.processes import (
     DataflowOp,
@@ -22,6 +23,7 @@ from hetc.dialects.fpga.queues import ArrangeOp, EntryOp, PushOp, TakenOp
 from hetc.dialects.fpga.structure import KernelOp, PortOp, ScalarOp
 from hetc.dialects.fpga.types import (
     ArrayType,
+    CodeType,
     PointerType,
     QueueType,
     StreamType,
@@ -35,9 +37,9 @@ FPGA = Dialect(
     [
         KernelOp, PortOp, ScalarOp, ProcessOp, InstanceOp, DataflowOp, StreamOp, ArrayOp, TableOp, QueueOp,
         LoopOp, LanesOp, YieldOp, LoadOp, LoadAtOp, StoreOp, LaneOp, ReadOp, WriteOp, LowerBoundOp,
-        PushOp, ArrangeOp, TakenOp, EntryOp,
+        PushOp, ArrangeOp, TakenOp, EntryOp, EncodeOp, DecodeOp, ProductOp, IsNanOp, FromFixedOp,
     ],
-    [WordType, PointerType, StreamType, ArrayType, QueueType],
+    [WordType, CodeType, PointerType, StreamType, ArrayType, QueueType],
 )  # fmt: skip
 
 __all__ = [
@@ -45,9 +47,14 @@ __all__ = [
     "ArrangeOp",
     "ArrayOp",
     "ArrayType",
+    "CodeType",
     "DataflowOp",
+    "DecodeOp",
+    "EncodeOp",
     "EntryOp",
+    "FromFixedOp",
     "InstanceOp",
+    "IsNanOp",
     "IsolatedOp",
     "KernelOp",
     "LaneOp",
@@ -59,6 +66,7 @@ __all__ = [
     "PointerType",
     "PortOp",
     "ProcessOp",
+    "ProductOp",
     "PushOp",
     "QueueOp",
     "QueueType",
@@ -72,8 +80,10 @@ __all__ = [
     "WordType",
     "WriteOp",
     "YieldOp",
+    "code_element",
     "element_bits",
     "isolated_block",
     "stream_accesses",
+    "sum_type",
     "value_type",
 ]

@@ -26,7 +26,7 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from hetc.dialects.fpga.types import ArrayType, PointerType, StreamType, WordType, value_type
+from hetc.dialects.fpga.types import ArrayType, CodeType, PointerType, StreamType, WordType, value_type
 from hetc.dialects.mp import compute_type
 
 
@@ -137,7 +137,7 @@ class LoadAtOp(IRDLOperation):
 
 @irdl_op_definition
 class LaneOp(IRDLOperation):
-    """`%v = fpga.lane %word[%i] : !fpga.word<bf16, 32> -> f32`."""
+    """`%v = fpga.lane %word[%i] : !fpga.word<bf16, 32> -> f32`; the element's code where the result is one."""
 
     name = "fpga.lane"
     word = operand_def(WordType)
@@ -145,10 +145,11 @@ class LaneOp(IRDLOperation):
     result = result_def(Attribute)
     assembly_format = "$word `[` $lane `]` attr-dict `:` type($word) `->` type($result)"
 
-    def __init__(self, word: SSAValue, lane: SSAValue):
+    def __init__(self, word: SSAValue, lane: SSAValue, *, coded: bool = False):
         type_ = word.type
         assert isinstance(type_, WordType)
-        super().__init__(operands=[word, lane], result_types=[compute_type(type_.element)])
+        result = CodeType(type_.element) if coded else compute_type(type_.element)
+        super().__init__(operands=[word, lane], result_types=[result])
 
 
 @irdl_op_definition

@@ -3,6 +3,7 @@
 !fpga.pointer<f8E4M3FN>               elements in device memory, behind a port
 !fpga.pointer<!fpga.word<bf16, 32>>   the same memory read 32 elements at a time
 !fpga.word<bf16, 32>                  elements side by side in one wide word, the first in the lowest bits
+!fpga.code<f8E4M3FN>                  a stored element taken as a value, not decoded
 !fpga.stream<f32>                     a FIFO of values (or words) between two processes
 !fpga.array<[64, 128], bf16>          an on-chip array
 !fpga.queue<f32, 64, "register">      the 64 best (score, index) pairs seen so far
@@ -61,13 +62,26 @@ class WordType(ParametrizedAttribute, TypeAttribute):
         compute_type(self.element)
 
 
+@irdl_attr_definition
+class CodeType(ParametrizedAttribute, TypeAttribute):
+    """The bits of one stored element as a value: what exact products are made of."""
+
+    name = "fpga.code"
+    element: Attribute
+
+    def verify(self) -> None:
+        compute_type(self.element)
+
+
 def value_type(element: Attribute) -> Attribute:
-    """The type of a loaded element: a word is itself, anything else is in its compute type."""
-    return element if isinstance(element, WordType) else compute_type(element)
+    """The type of a loaded element: a word or a code is itself, anything else is in its compute type."""
+    return element if isinstance(element, WordType | CodeType) else compute_type(element)
 
 
 def element_bits(element: Attribute) -> int:
     """Bits that one element takes where it is stored."""
+    if isinstance(element, CodeType):
+        return storage_bits(element.element)
     return element.bits if isinstance(element, WordType) else storage_bits(element)
 
 

@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import IndexType, IntegerAttr, StringAttr, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from hetc.dialects import fpga
+from hetc.dialects.fpga.words import usable
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import DimOp, TensorType, enclosing_pipeline
 from hetc.dialects.task import ArgumentAttr
@@ -48,11 +49,12 @@ class Interface:
         return {name: op for name, op in enclosing_pipeline(self.task).dims.items() if not op.is_static}
 
     def name(self, wanted: str) -> str:
-        """A name that no other argument has."""
-        chosen, number = wanted, 1
+        """A name that no other argument has, and that C++ takes: tensors and dims may be called `new` or `NULL`."""
+        base = usable(wanted)
+        chosen, number = base, 1
         while chosen in self.names:
             number += 1
-            chosen = f"{wanted}_{number}"
+            chosen = f"{base}_{number}"
         self.names.add(chosen)
         return chosen
 

@@ -52,6 +52,11 @@ class OnChip:
         return self.array if self.local else body.use(self.array)
 
     def load(self, body: Body, indices: Sequence[SSAValue], present: SSAValue | None = None) -> SSAValue:
+        value = self.load_code(body, indices, present)
+        return body.add(fpga.DecodeOp(value)).result if isinstance(value.type, fpga.CodeType) else value
+
+    def load_code(self, body: Body, indices: Sequence[SSAValue], present: SSAValue | None = None) -> SSAValue:
+        """What the array holds: a value, or an element's code (of 0 where absent)."""
         return body.add(fpga.LoadOp(self._array(body), list(indices) or [body.index(0)], (), present)).result
 
     def store(self, body: Body, value: SSAValue, indices: Sequence[SSAValue], present: SSAValue | None = None) -> None:
@@ -68,6 +73,9 @@ class Window:
 
     def load(self, body: Body, indices: Sequence[SSAValue], present: SSAValue | None = None) -> SSAValue:
         return self.array.load(body, [indices[position] for position in self.kept], present)
+
+    def load_code(self, body: Body, indices: Sequence[SSAValue]) -> SSAValue:
+        return self.array.load_code(body, [indices[position] for position in self.kept])
 
 
 Dense = Memory | OnChip | Window

@@ -112,6 +112,10 @@ class Accumulation:
 
 def lower_reduce(region: RegionLowering, body: Body, op: ReduceOp) -> SSAValue:
     """The reduction's value; see the module's docstring for its forms."""
+    if op in region.exact:
+        from hetc.passes.lower_hls.products import lower_exact
+
+        return lower_exact(region, body, op, region.exact[op])
     if op in region.lanes:
         return _lanes(region, body, op, region.lanes[op])
     entries = stored_only(op)

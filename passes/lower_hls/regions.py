@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from xdsl.dialects import arith
 from xdsl.ir import Attribute, Block, Operation, SSAValue
@@ -22,8 +23,11 @@ from hetc.dialects.mp import (
     extent_key,
 )
 from hetc.passes.lower_hls.builder import Body
-from hetc.passes.lower_hls.memory import Dense, Sparse
+from hetc.passes.lower_hls.memory import Dense, Sparse, Window
 from hetc.passes.lower_hls.refusal import refuse
+
+if TYPE_CHECKING:
+    from hetc.passes.lower_hls.products import ExactProduct
 
 Home = Dense | Sparse
 
@@ -40,6 +44,7 @@ class RegionLowering:
     lanes: reductions (by op) that are laid out as so many lanes side by side.
     accumulators: partial results that a running float reduction is split over.
     given: ops whose result is known already.
+    exact: sums of products that are formed from the codes of stored elements.
     fused: tensors that are not kept anywhere: a read evaluates the statement that defines them.
     """
 
@@ -52,6 +57,7 @@ class RegionLowering:
     lanes: dict[ReduceOp, int] = field(default_factory=dict)
     accumulators: int = 1
     fused: dict[SSAValue, ComputeOp] = field(default_factory=dict)
+    exact: Mapping[ReduceOp, ExactProduct] = field(default_factory=dict)
     given: dict[Operation, SSAValue] = field(default_factory=dict)
 
     def value(self, value: SSAValue) -> SSAValue:
@@ -147,6 +153,12 @@ class RegionLowering:
         if isinstance(home, Sparse):
             return home.find(body, indices[0], indices[1], present)[0]
         return home.load(body, indices, present)
+
+    def load_code(self, body: Body, op: ReadOp) -> SSAValue:
+        """The code of the element read, which is held on chip as one."""
+        home = self.home(op.tensor, op)
+        assert isinstance(home, Window)
+        return home.load_code(body, [self.value(index) for index in op.indices])
 
     def _read_stored(self, body: Body, op: ReadStoredOp) -> tuple[SSAValue, SSAValue]:
         if op in self.stored:

@@ -63,6 +63,11 @@ class Scan:
     invariants: list[Invariant] = field(default_factory=list)
     direct: list[SSAValue] = field(default_factory=list)
 
+    @property
+    def on_chip(self) -> set[SSAValue]:
+        """Tensors that the scan's process holds: the row that passes by, and what does not change."""
+        return {item.tensor for item in self.streamed} | {item.tensor for item in self.invariants}
+
 
 def find_scan(op: Operation, on_chip_bits: int) -> Scan | None:
     """The statement as a scan, or None where it is not one."""

@@ -16,7 +16,7 @@ from math import prod
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, IntegerAttr
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 from hetc.dialects import fpga
 from hetc.dialects.locations import copy_location
@@ -25,6 +25,7 @@ from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Frame, Loop, clo
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.lanes import assign_lanes, banks, on_chip_array
 from hetc.passes.lower_hls.memory import OnChip, Sparse, Window
+from hetc.passes.lower_hls.products import exact_sums
 from hetc.passes.lower_hls.readers import Channel, Readers
 from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.regions import RegionLowering
@@ -53,6 +54,8 @@ class _Streaming:
         self.top = kernel.body
         blocks = [scan.op.body.block, *(statement.body.block for statement in scan.fused.values())]
         self.lanes = assign_lanes(blocks, kernel.plan.lanes)
+        self.exact = exact_sums(self.lanes, scan.on_chip)
+        self.coded = {tensor for product in self.exact.values() for tensor in product.tensors}
 
     def build(self) -> None:
         nest = open_nest(self.outer, self.kernel.body, self.op, range(len(self.op.ranges) - 1))
@@ -116,6 +119,17 @@ class _Streaming:
         scaled = body.add(arith.MuliOp(index, body.index(self.count))).result
         return body.add(arith.AddiOp(scaled, first)).result
 
+    def _held(self, tensor: SSAValue) -> Attribute:
+        """How a process holds the tensor's elements: as codes where exact sums are formed of them, else as values."""
+        assert isinstance(tensor.type, TensorType)
+        element = tensor.type.element
+        return fpga.CodeType(element) if tensor in self.coded else compute_type(element)
+
+    def _coded(self, body: Body, tensor: SSAValue, value: SSAValue) -> SSAValue:
+        """A loaded value as the tensor is held."""
+        assert isinstance(tensor.type, TensorType)
+        return body.add(fpga.EncodeOp(value, tensor.type.element)).result if tensor in self.coded else value
+
     # What the scan does not change
 
     def _load(self, body: Body, invariant: Invariant, channels: list[Channel]) -> None:
@@ -125,7 +139,7 @@ class _Streaming:
         assert isinstance(type_, TensorType) and not isinstance(home, Sparse)
         name = invariant.tensor.name_hint or "value"
         for number, channel in enumerate(channels):
-            element = compute_type(type_.element)
+            element = self._held(invariant.tensor)
             channel.invariants[invariant.tensor] = self.readers.stream(
                 body, self.readers.numbered(name, number), element
             )
@@ -143,6 +157,7 @@ class _Streaming:
             inner = loop.body
         # A row of the batch that is not there is never asked for: the loops around run over live rows.
         value = home.load(inner, [places[position] for position in range(type_.rank)])
+        value = self._coded(inner, invariant.tensor, value)
         for channel in channels:
             inner.add(fpga.WriteOp(value, inner.use(channel.invariants[invariant.tensor])))
         for loop in reversed(loops):
@@ -187,7 +202,7 @@ class _Streaming:
     def _region(self, inner: Body) -> RegionLowering:
         """The lowering of the scan's region; extents that it needs come in by value."""
         region = self.kernel.region()
-        region.lanes = self.lanes
+        region.lanes, region.exact = self.lanes, self.exact
         region.fused = dict(self.scan.fused)
         for argument, value in zip(self.op.body.block.args, self._free(), strict=False):
             region.values[argument] = inner.use(value)
@@ -216,7 +231,7 @@ class _Streaming:
             assert isinstance(type_, TensorType)
             extents = [int(type_.shape[position]) for position in invariant.window]
             factors = banks(invariant.tensor, invariant.window, self.lanes)
-            array = on_chip_array(inner, invariant.tensor, extents, compute_type(type_.element), factors)
+            array = on_chip_array(inner, invariant.tensor, extents, self._held(invariant.tensor), factors)
             loops: list[Loop] = []
             body = inner
             for position, extent in zip(invariant.window, extents, strict=True):
@@ -235,7 +250,7 @@ class _Streaming:
             type_ = streamed.tensor.type
             assert isinstance(type_, TensorType)
             extents = [int(type_.shape[position]) for position in streamed.window]
-            array = on_chip_array(inner, streamed.tensor, extents, compute_type(type_.element), None)
+            array = on_chip_array(inner, streamed.tensor, extents, self._held(streamed.tensor), None)
             arrays[streamed.tensor] = array
             region.homes = {**region.homes, streamed.tensor: Window(OnChip(array, local=True), streamed.window)}
         return arrays
@@ -256,14 +271,14 @@ class _Streaming:
             body = loop.body
         word = body.add(fpga.ReadOp(body.use(channel.words[streamed.tensor]))).result
         if view.lanes == 1:
-            OnChip(array, local=True).store(body, word, indices)
+            OnChip(array, local=True).store(body, self._coded(body, streamed.tensor, word), indices)
         else:
             lane = body.loop("lane", body.index(view.lanes), unroll=0, most=view.lanes)
             place = lane.index
             if view.steps[-1] > 1:
                 base = lane.body.add(arith.MuliOp(indices[-1], lane.body.index(view.lanes))).result
                 place = lane.body.add(arith.AddiOp(base, lane.index)).result
-            value = lane.body.add(fpga.LaneOp(word, lane.index)).result
+            value = lane.body.add(fpga.LaneOp(word, lane.index, coded=streamed.tensor in self.coded)).result
             OnChip(array, local=True).store(lane.body, value, [*indices[:-1], place])
             lane.close()
         for loop in reversed(loops):

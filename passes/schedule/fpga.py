@@ -175,7 +175,7 @@ class _Estimator:
 
     def _scan(self, op: RangedOp, scan: Scan, outer: int, rows: int) -> None:
         channels = self.plan.stripes if self.plan.striped else 1
-        cost = self.costs.of(op, scan.fused, self.plan.lanes)
+        cost = self.costs.of(op, scan.fused, self.plan.lanes, scan.on_chip)
         words, row_bytes = 0.0, 0.0
         for item in scan.streamed:
             type_ = item.tensor.type

@@ -6,7 +6,7 @@ All figures are estimates from the card's operator table; address arithmetic and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from math import ceil, log2
 
@@ -29,6 +29,7 @@ from hetc.dialects.mp import (
 from hetc.passes.lower_hls.entries import stored_only
 from hetc.passes.lower_hls.initiation import FLOAT_OPERATORS, INTEGER_OPERATORS, Latencies
 from hetc.passes.lower_hls.lanes import assign_lanes
+from hetc.passes.lower_hls.products import ExactProduct, exact_sums
 from hetc.platforms.fpga import Fpga, Operator
 
 OperatorKey = tuple[str, str]
@@ -60,6 +61,7 @@ class CostModel:
     lanes: Mapping[ReduceOp, int]
     fused: Mapping[SSAValue, ComputeOp]
     accumulators: int = 8
+    exact: Mapping[ReduceOp, ExactProduct] = field(default_factory=dict)
 
     def extent(self, key: int | str) -> int:
         return key if isinstance(key, int) else self.dims[key]
@@ -105,7 +107,21 @@ class CostModel:
         rows = max(self.extent(type_.shape[0]), 1)
         return min(extent, ceil(storage.stored_bound.data / rows)) if isinstance(storage, SparseAttr) else extent
 
+    def _exact(self, op: ReduceOp, total: Cost) -> None:
+        """A tree over products of codes: integer adders, one conversion at its end."""
+        lanes, product = self.lanes[op], self.exact[op]
+        key: OperatorKey = ("fp8" if product.is_float else "i8", "madd")
+        total.operators[key] += lanes
+        total.operations += 2 * lanes
+        total.latency += self.latencies.operator(*key) + ceil(log2(max(lanes, 2)))
+        if product.is_float:
+            total.operators[("f32", "from_int")] += 1
+            total.latency += self.latencies.operator("f32", "from_int")
+
     def _reduce(self, op: ReduceOp, total: Cost) -> None:
+        if op in self.exact:
+            self._exact(op, total)
+            return
         trips = self._trips(op)
         lanes = self.lanes.get(op, 1)
         inner = self.of_block(op.body.block)
@@ -140,12 +156,15 @@ class Costs:
     def __post_init__(self) -> None:
         self._latencies = Latencies.of(self.card)
 
-    def of(self, op: RangedOp, fused: Mapping[SSAValue, ComputeOp], budget: int) -> Cost:
+    def of(
+        self, op: RangedOp, fused: Mapping[SSAValue, ComputeOp], budget: int, on_chip: Container[SSAValue] = ()
+    ) -> Cost:
         """The cost of the statement's region, with reductions laid out within a budget of lanes."""
         if (op, budget) not in self._known:
             blocks = [op.body.block, *(statement.body.block for statement in fused.values())]
             lanes = assign_lanes(blocks, budget) if budget > 1 else {}
-            model = CostModel(self.dims, self._latencies, lanes, fused, self.accumulators)
+            exact = exact_sums(lanes, on_chip)
+            model = CostModel(self.dims, self._latencies, lanes, fused, self.accumulators, exact)
             self._known[(op, budget)] = model.of_block(op.body.block)
         return self._known[(op, budget)]
 

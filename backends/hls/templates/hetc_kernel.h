@@ -135,6 +135,10 @@ struct add_values {
   static float join(float a, float b) { return a + b; }
   static int32_t join(int32_t a, int32_t b) { return wrap_add(a, b); }
   static int64_t join(int64_t a, int64_t b) { return wrap_add(a, b); }
+  template <int WIDTH>
+  static ap_int<WIDTH> join(const ap_int<WIDTH>& a, const ap_int<WIDTH>& b) {
+    return a + b;
+  }
 };
 struct multiply_values {
   static float join(float a, float b) { return a * b; }

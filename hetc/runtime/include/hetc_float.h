@@ -166,6 +166,46 @@ inline ap_uint<32> to_f32(float value) {
   return bits_of(value);
 }
 
+// Sums of products of fp8 numbers, without rounding: whole numbers of WIDTH bits, in units of 2^-18. What has room in
+// WIDTH bits has the same value in the 64 that a host adds faster.
+#ifdef __SYNTHESIS__
+template <int WIDTH>
+using fixed = ap_int<WIDTH>;
+#else
+template <int WIDTH>
+using fixed = int64_t;
+#endif
+
+inline bool fp8_is_nan(uint8_t code) {
+#pragma HLS INLINE
+  return (code & 0x7f) == 0x7f;
+}
+// Significands of 4 bits multiplied, shifted by the sum of the exponents. Of no meaning for a NaN.
+inline fixed<37> fp8_product(uint8_t a, uint8_t b) {
+#pragma HLS INLINE
+#ifdef __SYNTHESIS__
+  typedef ap_uint<4> part;
+  typedef ap_uint<5> shift;
+#else
+  typedef unsigned part;
+  typedef unsigned shift;
+#endif
+  const part exponent_a = a >> 3 & 15, exponent_b = b >> 3 & 15;
+  const part significand_a = (a & 7) | (exponent_a != 0 ? 8 : 0);
+  const part significand_b = (b & 7) | (exponent_b != 0 ? 8 : 0);
+  // A subnormal has the exponent of the smallest normal number.
+  const shift places = shift(exponent_a != 0 ? exponent_a - 1 : 0) + shift(exponent_b != 0 ? exponent_b - 1 : 0);
+  const fixed<37> magnitude = fixed<37>(significand_a * significand_b) << places;
+  return (a ^ b) & 0x80 ? fixed<37>(-magnitude) : magnitude;
+}
+// The nearest float, ties to even: only the conversion rounds, the exponent is then lowered by 18.
+template <typename T>
+inline float from_fixed(const T& total, bool is_nan) {
+#pragma HLS INLINE
+  const uint32_t bits = bits_of(float(int64_t(total)));
+  return float_of(is_nan ? 0x7fc00000u : total == 0 ? 0u : bits - (18u << 23));
+}
+
 // Two signed 4-bit numbers a byte, the even index in the low half.
 inline int from_i4(ap_uint<4> code) {
 #pragma HLS INLINE

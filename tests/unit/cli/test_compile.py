@@ -94,6 +94,44 @@ def test_edited_kernels_are_kept_unless_forced(program, out, capsys):
     assert "tuned by hand" not in kernels.read_text()
 
 
+def test_another_programs_manifest_makes_no_work_directory(program, tmp_path, capsys):
+    folder = tmp_path / "extension"
+    folder.mkdir()
+    (folder / "manifest.json").write_text('{"manifest_version": 3, "files": {}}')
+    (folder / "thesis.txt").write_text("precious")
+    for force in ([], ["--force"]):
+        assert app.run(["compile", str(program), "-p", "mi210", "-o", str(folder), *force]) == 2
+        assert "is not a work directory" in capsys.readouterr().err
+    assert (folder / "thesis.txt").read_text() == "precious"
+
+
+def test_files_added_to_a_work_directory_are_kept_unless_forced(program, out, capsys):
+    (out / "gpu" / "__pycache__").mkdir()
+    (out / "gpu" / "__pycache__" / "kernels.pyc").write_bytes(b"")
+    arguments = ["compile", str(program), "-p", "mi210", "-o", str(out)]
+    assert app.run(arguments) == 0
+    bitstream = out / "fpga" / "a.xclbin"
+    bitstream.parent.mkdir()
+    bitstream.write_bytes(b"hours of synthesis")
+    assert app.run(arguments) == 2
+    assert "fpga/a.xclbin" in capsys.readouterr().err
+    assert bitstream.exists()
+    assert app.run([*arguments, "--force"]) == 0
+    assert not bitstream.exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_to_a_work_directory_stays_a_link(program, tmp_path, there):
+    target, link = tmp_path / "scratch" / "work", tmp_path / "link"
+    if there:
+        target.mkdir(parents=True)
+    link.symlink_to(target)
+    for _ in range(2):
+        assert app.run(["compile", str(program), "-p", "mi210", "-o", str(link)]) == 0
+        assert link.is_symlink()
+    assert (target / "manifest.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -116,6 +154,14 @@ def test_an_estimate_of_an_unknown_dim_is_a_usage_error(program, tmp_path, capsy
     dims.write_text("[estimate]\nTT = 4\n")
     assert app.run(["explain", str(program), "-p", "mi210", "--dims", str(dims)]) == 2
     assert "no dim TT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("extents", "expected"), [("D = 4", "D is a constant"), ("T = 4097", "its bound is 4096")])
+def test_an_estimate_at_an_extent_that_cannot_be_is_a_usage_error(program, tmp_path, capsys, extents, expected):
+    dims = tmp_path / "dims.toml"
+    dims.write_text(f"[estimate]\n{extents}\n")
+    assert app.run(["explain", str(program), "-p", "mi210", "--dims", str(dims)]) == 2
+    assert expected in capsys.readouterr().err
 
 
 def test_the_explanation_of_a_file_and_of_its_directory_agree(program, out, capsys):

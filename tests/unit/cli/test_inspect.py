@@ -43,6 +43,8 @@ def directory(tmp_path: Path) -> Path:
         ]
     }
     manifest = {
+        "hetc": "0.1.0",
+        "pipeline": "demo",
         "source": {"name": "demo.mp"},
         "files": {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()},
     }

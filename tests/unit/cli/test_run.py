@@ -66,6 +66,13 @@ def test_the_verdict_names_what_is_wrong():
     assert "row 3" in text
 
 
+def test_a_run_without_check_claims_nothing(program, capsys):
+    assert app.run(["run", program, "-p", "mi210", "--calls", "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == "all stages ran; nothing was compared (--check does)"
+    assert " ok " not in out
+
+
 def test_a_wrong_stage_is_exit_code_one(program, capsys, monkeypatch):
     monkeypatch.setattr(verify, "run", fixed_report(RIGHT, WRONG))
     assert app.run(["run", program, "-p", "mi210", "--check"]) == 1
