@@ -125,9 +125,9 @@ def _finish_step(pipeline: ast.Pipeline, step: StepEmitter) -> None:
     for declared in environment.declared.values():
         if declared.role != "memory":
             continue
-        value = environment.tensors[declared.name].value
-        if value is not None and not isinstance(value.owner, GetOp):
-            step.add(CommitOp(declared.name, value), declared.span)
+        newest = environment.tensors[declared.name].value
+        if newest is not None and not isinstance(newest.owner, GetOp):
+            step.add(CommitOp(declared.name, newest), declared.span)
 
 
 def _output_value(output: ast.Output, step: StepEmitter) -> SSAValue:
