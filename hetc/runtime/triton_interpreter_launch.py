@@ -112,6 +112,20 @@ def _whole(argument: Any) -> Any:
     return argument
 
 
+def _keep_other_of_scalars() -> None:
+    """Let a masked-off load of one element give its `other`; as released an `other` of 0 is taken for none."""
+    semantic = type(interpreter.interpreter_semantic)
+    released: Callable = semantic.load
+
+    def load(self: Any, pointer: Any, mask: Any, other: Any, *rest: Any, **named: Any) -> Any:
+        loaded = released(self, pointer, mask, other, *rest, **named)
+        if pointer.type.is_block() or mask is None or other is None or bool(mask):
+            return loaded
+        return self.cast(other, loaded.dtype)
+
+    semantic.load = load
+
+
 def _splat(_: Any, block: Any, scalar: interpreter.TensorHandle) -> interpreter.TensorHandle:
     """A scalar seen as a block, not copied into one."""
     return interpreter.TensorHandle(np.broadcast_to(scalar.data.reshape(()), block.shape), scalar.dtype.scalar)
@@ -126,5 +140,6 @@ def correct() -> None:
     _remember_block_types()
     _remember_tensor_shapes()
     _skip_needless_broadcasts()
+    _keep_other_of_scalars()
     _patch_language_for_good()
     _launch_quietly()

@@ -46,9 +46,6 @@ def _state(compiled: HostProgram, program: Program, data: Data) -> object:
     state = compiled.new_state(B=data.batch, T=data.capacity)
     lengths = np.array(data.lengths, np.int32)
     for name, array in data.memories.items():
-        if "T" not in program.tensors[name].dims:
-            state.load(name, _stored(array))
-            continue
         at = program.tensors[name].dims.index("T")
         state.load(name, _stored(np.take(array, range(max(data.lengths)), axis=at)), lengths)
     if not data.memories:

@@ -18,7 +18,6 @@ from random_programs.tree import (
     Tensor,
     Topk,
     Unary,
-    Update,
     Var,
     Where,
 )
@@ -47,12 +46,11 @@ class _Generator:
         self._dims()
         self._declare()
         stages = ["prepare", "relevancy", "retrieve", "apply"]
-        for memory in [item for item in self.built.declared if item.role == "memory" and "T" in item.dims]:
+        for memory in [item for item in self.built.declared if item.role == "memory"]:
             self._append(memory)
         for position in range(statements):
             stage = stages[min(3, position * 4 // statements)]
-            kinds = [self._define, self._topk, self._softmax, self._update]
-            make = self.random.choices(kinds, [7, 2, 1, 2 if "st" in self.built.tensors else 0])[0]
+            make = self.random.choices([self._define, self._topk, self._softmax], [7, 2, 1])[0]
             make(stage)
         values = [tensor.name for tensor in self.built.tensors.values() if tensor.role == "value"]
         used = {name for name in values if name.startswith("r")}
@@ -76,8 +74,6 @@ class _Generator:
         self._tensor("mem", ("B", "T", "D"), "memory", self.random.choice(FLOATS))
         if self.random.random() < 0.5:
             self._tensor("tag", ("B", "T"), "memory", self.random.choice(("f32", "i32", "i8")))
-        if self.random.random() < 0.5:
-            self._tensor("st", ("B", "E"), "memory", "i32")
 
     def _tensor(self, name: str, dims: tuple[str, ...], role: str, dtype: str) -> Tensor:
         kind = "i" if dtype in INTEGERS else "f"
@@ -153,23 +149,6 @@ class _Generator:
                 return None
         return missing
 
-    def _update(self, stage: str) -> None:
-        """Values put at computed places of the integer memory: some collide, some fall outside."""
-        memory = self.built.tensors["st"]
-        for _ in range(60):
-            dims = ("B", self.random.choice(("D", "E")))
-            scope, names = self._scope(dims)
-            place = as_i32(self._expressions().of_kind("i", scope, 1))
-            value = as_i32(self._expressions().of_kind("i", scope, self.random.randint(1, 3)))
-            alone = indices_alone(place) | indices_alone(value)
-            if names[-1] not in alone or names[-1] not in variables(place) or value.bound > 2**20:
-                continue
-            adds = self.random.random() < 0.5
-            self.built.statements.append(Update("st", names[:1], names, dims, place, value, adds, stage))
-            bound = min(2**27, memory.bound + 64 * value.bound if adds else max(memory.bound, value.bound))
-            self.built.tensors["st"] = Tensor("st", memory.dims, "i32", "memory", "i", True, bound, 0)
-            return
-
     def _topk(self, stage: str) -> None:
         for _ in range(60):
             dim, free = self.random.choice([("T", ("B",)), ("T", ("B",)), ("D", ("B",)), ("E", ())])
@@ -207,25 +186,6 @@ class _Generator:
 def as_i32(value: Expr) -> Expr:
     """Arithmetic on positions gives positions: an integer result says that it is a number."""
     return Unary("i", True, value.bound, 0, "i32", value) if value.kind == "i" else value
-
-
-def variables(expr: Expr) -> frozenset[str]:
-    """The names of the indices that stand anywhere in an expression."""
-    match expr:
-        case Var():
-            return frozenset((expr.name,))
-        case Read():
-            return frozenset().union(*map(variables, expr.indices))
-        case Unary():
-            return variables(expr.operand)
-        case Binary():
-            return variables(expr.left) | variables(expr.right)
-        case Where():
-            parts = [expr.condition, expr.value] + ([expr.otherwise] if expr.otherwise else [])
-            return frozenset().union(*map(variables, parts))
-        case Reduce():
-            return variables(expr.body)
-    return frozenset()
 
 
 def indices_alone(expr: Expr) -> frozenset[str]:

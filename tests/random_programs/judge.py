@@ -79,8 +79,6 @@ def twin_outputs(program: Program, data: Data) -> list[dict[str, Values]]:
     pers = {tensor.name: tensor.dims for tensor in program.declared}
     memories = {name: Values.from_array(array) for name, array in data.memories.items()}
     for name, memory in memories.items():
-        if "T" not in pers[name]:
-            continue
         at = pers[name].index("T")
         for place in [place for place in memory if place[at] >= data.lengths[place[0]]]:
             del memory[place]

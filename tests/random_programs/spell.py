@@ -16,7 +16,6 @@ from random_programs.tree import (
     Statement,
     Topk,
     Unary,
-    Update,
     Var,
     Where,
 )
@@ -58,9 +57,6 @@ def _statement(statement: Statement) -> str:
             order = "" if statement.order == "any" else f", order={statement.order}"
             call = f"topk[{statement.index}]({text(statement.value)}, {statement.k}{order})"
             return f"{statement.scores.name}[{left}], {statement.picked.name}[{left}] = {call}"
-        case Update():
-            left = ", ".join([*statement.free, text(statement.place)])
-            return f"{statement.memory}[{left}] {'+=' if statement.adds else '='} {text(statement.value)}"
         case Append():
             return f"append({statement.memory}, {statement.rows})"
 

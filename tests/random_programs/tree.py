@@ -146,21 +146,7 @@ class Append:
     stage: str
 
 
-@dataclass(frozen=True)
-class Update:
-    """memory[free, place] = value or += value, for each of the indices; `place` is an integer."""
-
-    memory: str
-    free: tuple[str, ...]
-    indices: tuple[str, ...]
-    dims: tuple[str, ...]
-    place: Expr
-    value: Expr
-    adds: bool
-    stage: str
-
-
-Statement = Define | Softmax | Topk | Append | Update
+Statement = Define | Softmax | Topk | Append
 
 
 @dataclass

@@ -20,7 +20,6 @@ from random_programs.tree import (
     Tensor,
     Topk,
     Unary,
-    Update,
     Var,
     Where,
 )
@@ -70,8 +69,6 @@ class _Twin:
                 return self._topk(statement)
             case Append():
                 return self._append(statement)
-            case Update():
-                return self._update(statement)
         raise TypeError(statement)
 
     def _loops(self, names: tuple[str, ...], tensor: Tensor, body: list[str], skip: int = -1) -> list[str]:
@@ -124,25 +121,6 @@ class _Twin:
             f"{memory.name}[{_tuple(names)}] = store({memory.dtype!r}, {zero} if lane is None else lane)",
         ]
         return self._loops(names, memory, body, skip=at)
-
-    def _update(self, statement: Update) -> list[str]:
-        """All writes are found first, so that they read the old values; then they happen in order."""
-        memory = self.program.tensors[statement.memory]
-        place = _tuple((*statement.free, "place"))
-        body = [
-            f"place = {self.text(statement.place)}",
-            f"if in_range(place, extents.of({memory.dims[-1]!r})):",
-            f"    writes.append(({place}, {self.text(statement.value)}))",
-        ]
-        lines, depth = ["writes = []"], 0
-        for name, dim in zip(statement.indices, statement.dims, strict=True):
-            lines.append(f"{'    ' * depth}for {name} in extents.span({dim!r}):")
-            depth += 1
-        lines += [f"{'    ' * depth}{line}" for line in body]
-        put = f"{statement.memory}[at] = wrap({statement.memory}[at] + lane)" if statement.adds else ""
-        head = "if lane is not None:" if statement.adds else "if True:"
-        put = put or f"{statement.memory}[at] = 0 if lane is None else lane"
-        return [*lines, "for at, lane in writes:", f"    {head}", f"        {put}"]
 
     def _conditions(self, expr: Expr) -> tuple[Condition, ...]:
         return conditions(expr, self.positions, self.absence)

@@ -53,6 +53,18 @@ def assert_same(actual: torch.Tensor, expected: torch.Tensor) -> None:
 
 
 @triton.jit
+def scalar_load_kernel(source, target, count):
+    for place in range(4):
+        tl.store(target + place, tl.load(source + place, mask=place < count, other=0))
+
+
+def test_a_masked_off_scalar_is_its_other():
+    target = torch.full((4,), 7, dtype=torch.int32)
+    scalar_load_kernel[(1,)](torch.arange(5, 9, dtype=torch.int32), target, 2)
+    assert target.tolist() == [5, 6, 0, 0]
+
+
+@triton.jit
 def cast_kernel(source, target, N: tl.constexpr):
     lane = tl.arange(0, N)
     tl.store(target + lane, tl.load(source + lane).to(target.dtype.element_ty))
