@@ -92,7 +92,9 @@ def _evaluate_block(
         for position, (argument, span) in enumerate(zip(op.body.block.args, spans, strict=True))
     }
     exists = inside[tuple(slice(*span) for span in spans)]
-    frame = Frame(rank, prod(max(stop - start, 1) for start, stop in spans), () if exists.all() else (exists,))
+    frame = Frame(
+        rank, prod(max(stop - start, 1) for start, stop in spans), () if exists.size and exists.all() else (exists,)
+    )
     ended = evaluator.body(op.body.block, frame, bindings)
     return bindings[ended.value], bindings[ended.present] if ended.present is not None else None
 
