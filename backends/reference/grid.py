@@ -95,7 +95,8 @@ def evaluate_block(
         for position, (argument, span) in enumerate(zip(op.body.block.args, spans, strict=True))
     }
     exists = inside[tuple(slice(*span) for span in spans)]
-    frame = Frame(rank, prod(max(stop - start, 1) for start, stop in spans), () if exists.all() else (exists,))
+    live = () if exists.size and exists.all() else (exists,)
+    frame = Frame(rank, prod(max(stop - start, 1) for start, stop in spans), live)
     return evaluator.body(op.body.block, frame, bindings), bindings
 
 

@@ -211,8 +211,10 @@ _COMBINERS: dict[str, np.ufunc] = {
 
 
 def _with_axis(value: np.ndarray, axis: int, extent: int) -> np.ndarray:
-    """The array with the reduced axis in front, of the chunk's extent."""
+    """The array with the reduced axis in front, of the chunk's extent. Axes of inner reductions, which are over,
+    may stand before it, one lane long; they are dropped."""
     value = np.asarray(value)
+    value = value.reshape(value.shape[max(value.ndim - axis, 0) :])
     full = value.reshape((1,) * (axis - value.ndim) + value.shape)
     return np.broadcast_to(full, (extent, *full.shape[1:]))
 

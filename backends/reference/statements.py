@@ -64,15 +64,22 @@ def compute(op: ComputeOp, environment: Environment, tensors: Tensors) -> tuple[
 
 def topk(op: TopkOp, environment: Environment, tensors: Tensors) -> tuple[Tensor, ...]:
     grid = evaluate(op, environment, tensors)
-    indices_type, scores_type = op.indices.type, op.scores.type
-    assert isinstance(indices_type, TensorType) and isinstance(scores_type, TensorType)
+    indices_type = op.indices.type
+    assert isinstance(indices_type, TensorType)
     picked = best(grid.value, grid.candidates, op.k.value.data, op.order.data)
-    unused = -np.inf if grid.value.dtype == np.float64 else np.iinfo(np.int64).min
-    scores = _pick(grid.value, picked, unused)
-    size = None if grid.magnitude is None else _pick(grid.magnitude, picked, 0.0)
     selection = Selection(grid.value, grid.candidates, op.k.value.data, op.order.data, grid.magnitude, grid.doubt)
     indices = replace(make_tensor(environment, indices_type, picked), selection=selection)
-    return indices, make_tensor(environment, scores_type, scores, magnitude=size)
+    return indices, scores_at(op, environment, selection, picked)
+
+
+def scores_at(op: TopkOp, environment: Environment, selection: Selection, picked: np.ndarray) -> Tensor:
+    """The second result of a topk that picked these positions, which a wrong device may have put out of range."""
+    scores_type = op.scores.type
+    assert isinstance(scores_type, TensorType)
+    unused = -np.inf if selection.scores.dtype == np.float64 else np.iinfo(np.int64).min
+    within = np.minimum(picked, selection.scores.shape[-1] - 1)
+    size = None if selection.magnitude is None else _pick(selection.magnitude, within, 0.0)
+    return make_tensor(environment, scores_type, _pick(selection.scores, within, unused), magnitude=size)
 
 
 def _pick(values: np.ndarray, picked: np.ndarray, unused: float | int) -> np.ndarray:

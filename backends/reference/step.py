@@ -189,6 +189,9 @@ class _Execution:
                 part = tuple(slice(extent) for extent in tensor.array.shape)
                 self.own[value] = tensor
                 values[value] = replace(tensor, array=self.selected[value][part].astype(np.int64))
+                if isinstance(op, TopkOp):  # in the order of the entries, which `any` leaves to the device
+                    self.own[op.scores] = results[1]
+                    values[op.scores] = statements.scores_at(op, environment, tensor.selection, values[value].array)
 
     def _get(self, op: GetOp) -> None:
         name = op.declared.data

@@ -151,4 +151,8 @@ def _growth(growth: ast.Growth, environment: Environment) -> int | str:
                 message = f"`{name}` cannot grow by `{by.name}`; expected a constant or a plain run-time dim"
                 raise environment.refuse("HET202", message, growth.by.span)
             return by.name
-    return evaluate_integer(growth.by, environment, f"the growth of `{name}`", low=1)
+    rows = evaluate_integer(growth.by, environment, f"the growth of `{name}`", low=1)
+    if dim.bound is not None and rows > dim.bound:
+        message = f"a step appends {rows} rows along `{name}`, more than its bound of {dim.bound}"
+        raise environment.refuse("HET202", message, growth.span, related=related)
+    return rows
