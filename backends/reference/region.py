@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from xdsl.dialects.arith import SelectOp as ArithSelectOp
@@ -103,7 +103,8 @@ class RegionEvaluator:
             result = select(*operands)
         elif isinstance(op, GuardOp):
             value, guard = operands
-            result = value.under(merge([guard.conditions, condition(guard.axes, guard.value)]))
+            present = value.under(merge([guard.conditions, condition(guard.axes, guard.value)]))
+            result = replace(present, axes=value.axes | guard.axes)
         elif isinstance(op, DimSizeOp):
             result = self.live_extent(op.dim.data, operands[0] if operands else None)
         elif isinstance(op, RoundOp):

@@ -22,7 +22,7 @@ _PRINTED = (
     tile.LoadOp, tile.StoreOp, tile.AtomicAddOp, tile.ArgReduceOp, tile.ArgCombineOp, tile.ProgramIdOp, tile.RangeOp,
     tile.BroadcastOp, tile.ReshapeOp, tile.PermuteOp, tile.WhereOp, tile.CastOp, tile.DecodeOp, tile.EncodeOp,
     tile.ReduceOp, tile.CumsumOp, tile.HistogramOp, tile.DotOp, scf.ForOp, scf.IfOp, scf.YieldOp, arith.ConstantOp,
-    arith.NegfOp, arith.BitcastOp,
+    arith.NegfOp, arith.BitcastOp, tile.BarrierOp,
 )  # fmt: skip
 
 _HEADER = '''"""GPU kernels. Generated; runs alone, on a GPU or, with TRITON_INTERPRET=1, on a CPU."""

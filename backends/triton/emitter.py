@@ -103,6 +103,9 @@ class KernelPrinter:
                 self._if(op)
             case tile.StoreOp() | tile.AtomicAddOp():
                 self._store(op)
+            case tile.BarrierOp():
+                self.writer.line("tl.debug_barrier()")
+                self._comment(op)
             case tile.LoadOp():
                 self._assign(op.result, self._load(op))
             case tile.ArgReduceOp():

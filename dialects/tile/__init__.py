@@ -20,7 +20,7 @@ from hetc.dialects.tile.compute import (
     ReshapeOp,
     WhereOp,
 )
-from hetc.dialects.tile.kernel import KernelOp, ProgramIdOp
+from hetc.dialects.tile.kernel import BarrierOp, KernelOp, ProgramIdOp
 from hetc.dialects.tile.memory import AtomicAddOp, LoadOp, StoreOp
 from hetc.dialects.tile.types import (
     SCALAR,
@@ -36,7 +36,7 @@ from hetc.dialects.tile.types import (
 TILE = Dialect(
     "tile",
     [
-        KernelOp, ProgramIdOp, LoadOp, StoreOp, AtomicAddOp,
+        KernelOp, ProgramIdOp, BarrierOp, LoadOp, StoreOp, AtomicAddOp,
         RangeOp, BroadcastOp, ReshapeOp, PermuteOp, WhereOp, CompareOp, CastOp, ModOp, DecodeOp, EncodeOp,
         ReduceOp, ArgReduceOp, ArgCombineOp, CumsumOp, HistogramOp, DotOp,
     ],
@@ -50,6 +50,7 @@ __all__ = [
     "ArgCombineOp",
     "ArgReduceOp",
     "AtomicAddOp",
+    "BarrierOp",
     "BroadcastOp",
     "CastOp",
     "CompareOp",

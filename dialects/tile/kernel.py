@@ -2,6 +2,7 @@
 
 tile.kernel      one launch of a task kernel: arguments, grid, body
 tile.program_id  the number of the running program
+tile.barrier     between two statements of one launch
 """
 
 from __future__ import annotations
@@ -125,4 +126,13 @@ class ProgramIdOp(IRDLOperation):
         super().__init__(result_types=[i32])
 
 
-__all__ = ["KernelOp", "ProgramIdOp"]
+@irdl_op_definition
+class BarrierOp(IRDLOperation):
+    """`tile.barrier`: what the program stored before it is what the program loads after it, whichever of its threads
+    did so. Its location is that of the statement that begins here."""
+
+    name = "tile.barrier"
+    assembly_format = "attr-dict"
+
+
+__all__ = ["BarrierOp", "KernelOp", "ProgramIdOp"]

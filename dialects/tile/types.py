@@ -4,8 +4,8 @@
 #tile.grid<"T", 64>        how many programs run along one index: its capacity divided by the tile, rounded up
 #tile.constant<"FP8", ...> a compile-time parameter (see KernelOp)
 
-A tile is a builtin tensor of static shape, or a scalar. All tensors of one kernel have one rank: dimension n
-belongs to the same loop or grid index everywhere, and is 1 where a value does not depend on it.
+A tile is a builtin tensor of static shape, or a scalar. All tensors of one statement have one rank: dimension n
+belongs to the same loop or grid index everywhere in it, and is 1 where a value does not depend on it.
 """
 
 from __future__ import annotations

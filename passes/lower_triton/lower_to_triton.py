@@ -12,6 +12,7 @@ from xdsl.passes import ModulePass
 from hetc.dialects.mp import ComputeOp, ConstantOp, SelectOp, TensorType, TopkOp, enclosing_pipeline
 from hetc.dialects.task import KernelOp, ReturnOp
 from hetc.passes.lower_triton.arguments import Buffer
+from hetc.passes.lower_triton.group import lower_group
 from hetc.passes.lower_triton.statement import Task, lower_compute
 from hetc.passes.lower_triton.topk import lower_select, lower_topk
 from hetc.passes.schedule.gpu_checks import check_kernel
@@ -25,7 +26,8 @@ class LowerToTritonPass(ModulePass):
     Before: the statements are mp.compute, mp.topk, mp.select and mp.constant, in explicit-presence form.
     After: each statement of a GPU kernel has one tile.kernel or more in the module, in the order of their `order`;
     the task.kernel stays, for the host. Tile sizes are those of the kernel's `schedule` (plan keys
-    `s<statement>.<index>`), or defaults.
+    `s<statement>.<index>`), or defaults. Statements with one `launch.s<statement>` run in one launch, whose programs
+    run over the first `rows.s<first statement>` indices; by default each has its own.
 
         task.kernel @k on "gpu" stages ["a"] (%x) { ^bb0(%0: !mp.tensor<[256], f32>): %1 = mp.compute ... }
         // adds
@@ -71,7 +73,11 @@ def lower_kernel(kernel: KernelOp) -> list[Operation]:
                 task.buffers[result] = Buffer("result", returned[result], result.type, name)
             else:
                 task.buffers[result] = task.new_scratch(result.type, name)
-        _lower_statement(task, op, number)
+        group = task.group_of(number)
+        if len(group) < 2:
+            _lower_statement(task, op, number)
+        elif number == group[-1]:
+            lower_group(task, [(each, op) for each, op in enumerate(kernel.block.ops) if each in group], group[0])
     for launch in task.launches:
         launch.set_scratch(task.scratch)
     return list(task.launches)

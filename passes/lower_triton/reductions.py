@@ -71,6 +71,12 @@ class Reduction:
             value = builder.add(tile.ReduceOp(kind, builder.broadcast(value, self.full), self.dim))
         return builder.broadcast(value, self.shape)
 
+    def _number(self, lanes: Lanes) -> SSAValue:
+        """How many lanes count."""
+        if lanes.counts is None:
+            return self._filled(self.full[self.dim] if self.dim is not None else 1, i32)
+        return self._counted(lanes, self.builder.constant(1.0, f32))
+
     def _counted(self, lanes: Lanes, ones: SSAValue) -> SSAValue:
         """The sum of zeros and ones. Exact in f32, for a tile; in integers LLVM packs the bits through the stack."""
         return self.builder.cast(self._folded("sum", lanes, ones), i32)
@@ -100,7 +106,7 @@ class Reduction:
         builder = self.builder
         match self.kind:
             case "mean":
-                return [self._folded("sum", lanes, lanes.value), self._counted(lanes, builder.constant(1.0, f32))]
+                return [self._folded("sum", lanes, lanes.value), self._number(lanes)]
             case "count":
                 return [self._counted(lanes, builder.cast(builder.cast(lanes.value, i32), f32))]
             case "any" | "all":

@@ -42,17 +42,40 @@ class Task:
         prefix = f"s{statement}."
         return {key.removeprefix(prefix): size for key, size in self.chosen.items() if key.startswith(prefix)}
 
+    def group_of(self, statement: int) -> list[int]:
+        """The statements that run in one launch with this one, itself included."""
+        first = self.chosen.get(f"launch.s{statement}")
+        if first is None:
+            return [statement]
+        return sorted(
+            int(key.removeprefix("launch.s"))
+            for key, size in self.chosen.items()
+            if key.startswith("launch.s") and size == first
+        )
+
 
 class Launch:
     """One kernel in the making: its arguments, its builder, and the region evaluator of its statement."""
 
-    def __init__(self, task: Task, statement: RangedOp, plan: StatementPlan, dependencies: Dependencies):
-        self.task, self.statement, self.plan = task, statement, plan
-        self.arguments = Arguments(task.dims)
-        self.builder = TileBuilder(self.arguments.block, statement)
+    def __init__(
+        self,
+        task: Task,
+        statement: RangedOp,
+        plan: StatementPlan,
+        dependencies: Dependencies,
+        within: Launch | None = None,
+    ):
+        """within: the launch that the statement joins; its arguments and its text go there."""
+        self.task, self.statement, self.plan, self.within = task, statement, plan, within
+        self.arguments: Arguments = within.arguments if within is not None else Arguments(task.dims)
+        self.builder: TileBuilder = (
+            within.builder if within is not None else TileBuilder(self.arguments.block, statement)
+        )
         self.region = Region(self.builder, self.arguments, task.buffers, dependencies, plan)
         self.alive: Mask = None
         """The scalar condition that this program has any element at all."""
+        self.starts: list[SSAValue] = []
+        """The first element of each bound index."""
 
     def bind_grid(self, free: Sequence[SSAValue]) -> list[GridAttr]:
         """Spread the programs over the free indices, the last one fastest, and bind them. Returns the grid."""
@@ -60,9 +83,19 @@ class Launch:
 
     def bind_rows(self, free: Sequence[SSAValue], program: SSAValue) -> list[GridAttr]:
         """The same for a given program number."""
-        builder, arguments = self.builder, self.statement.body.block.args
-        ranges: dict[SSAValue, RangeAttr] = dict(zip(arguments, self.statement.index_ranges, strict=True))
-        starts, grid = self._starts(free, ranges, program)
+        starts, grid = self._starts(free, self.ranges, program)
+        self.bind_at(free, [starts[index] for index in free])
+        return grid
+
+    @property
+    def ranges(self) -> dict[SSAValue, RangeAttr]:
+        return dict(zip(self.statement.body.block.args, self.statement.index_ranges, strict=True))
+
+    def bind_at(self, free: Sequence[SSAValue], begins: Sequence[SSAValue]) -> None:
+        """Bind free indices to tiles that begin at given elements."""
+        builder, arguments, ranges = self.builder, self.statement.body.block.args, self.ranges
+        starts = dict(zip(free, begins, strict=True))
+        self.starts = list(begins)
         for index in free:
             item = ranges[index]
             extent, start, size = extent_key(item.extent), starts[index], self.plan.tiles[index]
@@ -70,13 +103,14 @@ class Launch:
             position = builder.binary(arith.AddiOp, start, self.region.lane(index)) if tiled else start
             if isinstance(extent, int):
                 limit = None if extent % size == 0 else builder.constant(extent)
+            elif self.within is not None and not tiled:
+                limit = None  # what it joined runs only where the index is within its extent
             else:
                 per = None if item.per_position is None else arguments[item.per_position]
                 limit = self.region.extent(extent, per)
                 self.alive = builder.both(self.alive, builder.compare("lt", start, self.region.largest(limit)))
             mask = builder.compare("lt", position, limit) if tiled and limit is not None else None
             self.region.bind(index, position, mask)
-        return grid
 
     def _starts(
         self, free: Sequence[SSAValue], ranges: Mapping[SSAValue, RangeAttr], rest: SSAValue
@@ -115,8 +149,8 @@ class Launch:
         stored = narrowed(self.builder, value, buffer.type.element)
         self.builder.store(self.arguments.pointer(buffer), offset, stored, mask)
 
-    def finish(self, name: str, grid: Sequence[GridAttr]) -> None:
-        """Wrap the body into a kernel and append it to the task's launches."""
+    def finish(self, name: str, grid: Sequence[GridAttr], num_warps: int | None = None) -> None:
+        """Wrap the body into a kernel and append it to the task's launches. num_warps: not the statement's own."""
         uses_fp8 = any(isinstance(op, tile.DecodeOp | tile.EncodeOp) for op in self.arguments.block.walk())
         order = len(self.task.launches)
         listed = self.arguments.in_order()
@@ -127,7 +161,7 @@ class Launch:
             listed,
             grid,
             BodyRegion(self.arguments.block),
-            num_warps=self.plan.num_warps,
+            num_warps=num_warps or self.plan.num_warps,
             num_stages=self.plan.num_stages,
             constexprs=["NATIVE_FP8"] if uses_fp8 else [],
             dims=self.arguments.dim_names,

@@ -151,7 +151,7 @@ def fit_product(
     for only, wanted in ((product.left_only, rows), (product.right_only, columns)):
         if product.tiled(only, trial):
             continue
-        free = [index for index in only if index not in fixed]
+        free = [index for index in only if index not in fixed and chosen.get(name_of(index), SMALLEST) >= SMALLEST]
         if not free:
             return False
         best = max(free, key=lambda index: (name_of(index) in chosen, largest_extent(statement, index)))

@@ -186,6 +186,11 @@ def test_appends_convert_and_are_read_from_then_on() -> None:
     assert step_of(module).grows.data["T"] == IntegerAttr(1, 64)
 
 
+def test_a_step_appends_no_more_rows_than_its_dim_may_have() -> None:
+    text = GROWING.format(growth=65) + "    output x\n"
+    assert [item.code for item in errors_of(text)] == ["HET202"]
+
+
 def test_growth_by_a_chunk_or_by_a_dim() -> None:
     chunk = GROWING.format(growth=3) + "    apply: append(keys, many)\n    output x\n"
     assert step_of(module_of(chunk)).grows.data["T"] == IntegerAttr(3, 64)
