@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", metavar="DIR", help="The work directory (default: out/NAME).")
 @selection_options
 @click.option("--emit", metavar="FORM", help="Print one form (ast, mp, placed, triton, ...) and write nothing.")
-@click.option("--check", "also_run", is_flag=True, help="Also run it under emulation, against the oracle.")
+@click.option(
+    "--check", "also_run", is_flag=True, help="Also run it emulated, against the oracle, and build GPU kernels."
+)
 @click.option("--force", is_flag=True, help="Overwrite a work directory whose files were edited or added to.")
 @verbosity_options
 @click.pass_context
@@ -68,8 +70,21 @@ def command(
     if also_run:
         from hetc.compiler.cli.run import run_and_report
 
-        return run_and_report(compilation, seed=0, check=True, as_json=False)
+        code = run_and_report(compilation, seed=0, check=True, as_json=False)
+        return _check_builds(out) or code
     return 0
+
+
+def _check_builds(out: Path) -> int:
+    """Print what Triton makes of each GPU function; 1 where one may not be shipped."""
+    from hetc.compiler.cli.inspect_directory import builds_of, print_builds
+    from hetc.compiler.inspect import kernels_of
+    from hetc.runtime.triton_compile import violations
+
+    work = WorkDirectory.open(out)
+    builds = builds_of(work, kernels_of(work), None)
+    print_builds(builds)
+    return 1 if any(violations(build) for build in builds) else 0
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def _inspect(work: WorkDirectory, kernel: str | None, target: str | None, no_bui
         if kernel not in names:
             raise unknown("kernel", kernel, names)
         kernels = [item for item in kernels if item.name == kernel]
-    builds = [] if no_build else _builds(work, kernels, target)
+    builds = [] if no_build else builds_of(work, kernels, target)
     if as_json:
         rows = [
             {**item.as_data(), "builds": [build_data(each) for each in builds if each.kernel in item.launches]}
@@ -52,13 +52,13 @@ def _inspect(work: WorkDirectory, kernel: str | None, target: str | None, no_bui
         print(json.dumps(rows, indent=2))
     elif kernel is None:
         print(summary(kernels))
-        _print_builds(builds)
+        print_builds(builds)
     else:
         _print_kernel(kernels[0], work, builds)
     return 0
 
 
-def _builds(work: WorkDirectory, kernels: list[GeneratedKernel], target: str | None) -> list[KernelBuild]:
+def builds_of(work: WorkDirectory, kernels: list[GeneratedKernel], target: str | None) -> list[KernelBuild]:
     """The GPU functions of `kernels` compiled for a target; none, with a word why, where Triton is not there."""
     limits = known_targets()
     if target is not None and target not in limits:
@@ -75,7 +75,8 @@ def _builds(work: WorkDirectory, kernels: list[GeneratedKernel], target: str | N
         return []
 
 
-def _print_builds(builds: list[KernelBuild]) -> None:
+def print_builds(builds: list[KernelBuild]) -> None:
+    """A line for each GPU function."""
     if builds:
         print("\nGPU functions as Triton compiles them (its own figures, without a device):")
         print(build_table(builds))
@@ -84,7 +85,7 @@ def _print_builds(builds: list[KernelBuild]) -> None:
 def _print_kernel(kernel: GeneratedKernel, work: WorkDirectory, builds: list[KernelBuild]) -> None:
     print(f"{kernel.name}: {', '.join(kernel.stages)} on the {kernel.device}")
     print(schedule_lines(kernel))
-    _print_builds(builds)
+    print_builds(builds)
     sources = work.source_lines()
     for path, text in kernel.texts.items():
         print(f"\n==> {path} <==")
