@@ -51,7 +51,7 @@ _CASTS = (
     "arith.sitofp", "arith.uitofp", "arith.fptosi", "arith.index_cast", "arith.extsi", "arith.extui", "arith.trunci",
     "arith.bitcast",
 )  # fmt: skip
-_EXACT = (fpga.EncodeOp, fpga.DecodeOp, fpga.ProductOp, fpga.IsNanOp, fpga.FromFixedOp)
+_EXACT = (fpga.JoinOp, fpga.EncodeOp, fpga.DecodeOp, fpga.ProductOp, fpga.IsNanOp, fpga.FromFixedOp)
 _ORDERED = {"oeq": "==", "ogt": ">", "oge": ">=", "olt": "<", "ole": "<=", "une": "!="}
 _NEGATED = {"ult": ">=", "ule": ">", "ugt": "<=", "uge": "<"}  # true for NaN too
 # In the order of the attributes' numbers.
@@ -108,6 +108,8 @@ def _exact(op: Operation, operands: Sequence[Expression]) -> Expression:
             return Expression(c_types.encode(op.result.type.element, texts[0]))
         case fpga.DecodeOp():
             return Expression(c_types.decode(fpga.code_element(op.code), texts[0]))
+        case fpga.JoinOp():
+            return Expression(f"{c_types.value(op.result.type)}(({', '.join(reversed(texts))}))")
         case fpga.IsNanOp():
             return Expression(f"hetc::fp8_is_nan({texts[0]})")
         case fpga.FromFixedOp():

@@ -6,7 +6,7 @@
 
 from xdsl.ir import Dialect
 
-from hetc.dialects.fpga.access import LaneOp, LoadAtOp, LoadOp, LowerBoundOp, ReadOp, StoreOp, WriteOp
+from hetc.dialects.fpga.access import JoinOp, LaneOp, LoadAtOp, LoadOp, LowerBoundOp, ReadOp, StoreOp, WriteOp
 from hetc.dialects.fpga.control import LanesOp, LoopOp, YieldOp
 from hetc.dialects.fpga.exact import DecodeOp, EncodeOp, FromFixedOp, IsNanOp, ProductOp, code_element, sum_type
 from hetc.dialects.fpga.onchip import ArrayOp, QueueOp, TableOp
@@ -36,7 +36,7 @@ FPGA = Dialect(
     "fpga",
     [
         KernelOp, PortOp, ScalarOp, ProcessOp, InstanceOp, DataflowOp, StreamOp, ArrayOp, TableOp, QueueOp,
-        LoopOp, LanesOp, YieldOp, LoadOp, LoadAtOp, StoreOp, LaneOp, ReadOp, WriteOp, LowerBoundOp,
+        LoopOp, LanesOp, YieldOp, LoadOp, LoadAtOp, StoreOp, LaneOp, JoinOp, ReadOp, WriteOp, LowerBoundOp,
         PushOp, ArrangeOp, TakenOp, EntryOp, EncodeOp, DecodeOp, ProductOp, IsNanOp, FromFixedOp,
     ],
     [WordType, CodeType, PointerType, StreamType, ArrayType, QueueType],
@@ -56,6 +56,7 @@ __all__ = [
     "InstanceOp",
     "IsNanOp",
     "IsolatedOp",
+    "JoinOp",
     "KernelOp",
     "LaneOp",
     "LanesOp",

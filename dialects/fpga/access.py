@@ -4,6 +4,7 @@ fpga.load         an element of memory or of an array
 fpga.load_at      an element of memory past a 64-bit start
 fpga.store        writes one
 fpga.lane         an element of a word
+fpga.join         words side by side
 fpga.read         takes a value from a stream
 fpga.write        puts one
 fpga.lower_bound  how many sorted columns of a row lie below a column
@@ -150,6 +151,29 @@ class LaneOp(IRDLOperation):
         assert isinstance(type_, WordType)
         result = CodeType(type_.element) if coded else compute_type(type_.element)
         super().__init__(operands=[word, lane], result_types=[result])
+
+
+@irdl_op_definition
+class JoinOp(IRDLOperation):
+    """`%row = fpga.join %w0, %w1 : types -> !fpga.word<f8E4M3FN, 128>`: words side by side, the first lowest."""
+
+    name = "fpga.join"
+    words = var_operand_def(WordType)
+    result = result_def(WordType)
+    assembly_format = "$words attr-dict `:` type($words) `->` type($result)"
+
+    def __init__(self, words: Sequence[SSAValue]):
+        types = [word.type for word in words]
+        assert all(isinstance(type_, WordType) for type_ in types)
+        lanes = sum(type_.lanes.data for type_ in types)  # type: ignore[attr-defined]
+        super().__init__(operands=[words], result_types=[WordType(types[0].element, lanes)])  # type: ignore[attr-defined]
+
+    def verify_(self) -> None:
+        types = [word.type for word in self.words]
+        elements = {type_.element for type_ in types}  # type: ignore[attr-defined]
+        lanes = sum(type_.lanes.data for type_ in types)  # type: ignore[attr-defined]
+        if elements != {self.result.type.element} or lanes != self.result.type.lanes.data:
+            raise VerifyException(f"fpga.join: the words do not make up {self.result.type}")
 
 
 @irdl_op_definition

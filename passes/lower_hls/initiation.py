@@ -148,12 +148,26 @@ def is_innermost(loop: fpga.LoopOp) -> bool:
 def limits(loop: fpga.LoopOp, latencies: Latencies) -> Iterator[Limit]:
     """Everything that bounds the loop's interval from below, above one cycle."""
     block = loop.body.block
-    for argument, value in zip(block.args[1:], loop.yielded.values, strict=True):
-        cycles = _path(value, argument, latencies, {})
-        if cycles is not None and cycles > 1:
-            yield Limit(cycles, f"the recurrence through {argument.name_hint or 'a carried value'}")
+    yield from _carried_recurrences(loop, latencies)
     yield from _array_recurrences(loop, latencies)
     yield from _ports(block)
+
+
+def _carried_recurrences(loop: fpga.LoopOp, latencies: Latencies) -> Iterator[Limit]:
+    """Values that later iterations compute from themselves: the next one, or one some iterations on, where they are
+    handed along unchanged in between (`a, b = f(b), a`)."""
+    arguments, yielded = list(loop.body.block.args[1:]), list(loop.yielded.values)
+    handed = {arguments.index(value): place for place, value in enumerate(yielded) if value in arguments}  # type: ignore[arg-type]
+    for place, value in enumerate(yielded):
+        reached, distance = place, 1
+        for _ in arguments:
+            cycles = None if value in arguments else _path(value, arguments[reached], latencies, {})
+            if cycles is not None and ceil(cycles / distance) > 1:
+                name = arguments[reached].name_hint or "a carried value"
+                yield Limit(ceil(cycles / distance), f"the recurrence through {name}")
+            if reached not in handed or handed[reached] == place:
+                break
+            reached, distance = handed[reached], distance + 1
 
 
 def _path(value: SSAValue, start: SSAValue, latencies: Latencies, seen: dict[SSAValue, int | None]) -> int | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from xdsl.ir import Attribute, Block, SSAValue
 
 from hetc.dialects import fpga
-from hetc.dialects.mp import ReduceOp, extent_key
+from hetc.dialects.mp import RangedOp, ReduceOp, enclosing_pipeline, extent_key
 from hetc.passes.lower_hls.builder import Body
 from hetc.passes.lower_hls.reductions import TREE
 
@@ -21,6 +22,37 @@ def assign_lanes(blocks: Iterable[Block], budget: int) -> dict[ReduceOp, int]:
         for op in outermost(block):
             _assign(op, budget, chosen)
     return chosen
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """A reduction of which so many elements are combined in one cycle and the rest in the cycles after it, while
+    everything else of the region is laid out completely: a row takes `count` iterations of one pipeline."""
+
+    op: ReduceOp
+    count: int
+
+
+def rounds_of(scan: RangedOp, blocks: Iterable[Block], lanes: Mapping[ReduceOp, int]) -> Rounds | None:
+    """The only reduction of the scan's regions that is not laid out completely, if nothing lies around it, a power of
+    two of rounds makes it up, and 32 bits count the rounds of all rows."""
+    found = None
+    for block in blocks:
+        for op in block.walk():
+            if isinstance(op, ReduceOp):
+                extent = extent_key(op.range.extent)
+                if op not in lanes or not isinstance(extent, int):
+                    return None
+                if lanes[op] == extent:
+                    continue
+                if found is not None or op.parent_block() is not block:
+                    return None
+                found = Rounds(op, extent // lanes[op])
+    if found is None or found.count & (found.count - 1):
+        return None
+    rows = extent_key(scan.index_ranges[-1].extent)
+    most = rows if isinstance(rows, int) else enclosing_pipeline(scan).dims[rows].largest
+    return found if most * found.count < 1 << 31 else None
 
 
 def outermost(block: Block) -> Iterator[ReduceOp]:

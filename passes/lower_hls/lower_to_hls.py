@@ -73,8 +73,7 @@ def lower_kernel(task: TaskOp) -> fpga.KernelOp:
                 lower_statement(builder, statement)
     lower_returns(builder)
     kernel = builder.finish()
-    for nested in kernel.walk():
-        copy_location(task, nested)
+    copy_location(task, kernel)
     annotate_intervals(kernel)
     return kernel
 

@@ -10,11 +10,14 @@ from xdsl.dialects import arith
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from hetc.dialects import fpga
+from hetc.dialects.mp import TensorType, storage_bits
 from hetc.passes.lower_hls.builder import Body, Frame, Loop, close_conditions
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.memory import Memory
 from hetc.passes.lower_hls.scan import Streamed
-from hetc.passes.lower_hls.words import WordView
+from hetc.passes.lower_hls.words import WordView, joins, word_element
+
+JOINED_DEPTH = 2  # rows between their words and their use
 
 
 @dataclass
@@ -90,6 +93,31 @@ class Readers:
         loop.close()
         close_conditions(frame.block)
         frame.finish(body)
+
+    def join(self, body: Body, streamed: Streamed, channels: list[Channel], joined: dict[SSAValue, WordView]) -> None:
+        """A process a channel that puts a row's words side by side, so that the row is taken in one cycle."""
+        view = self.kernel.views(streamed)[0]
+        type_ = streamed.tensor.type
+        assert isinstance(type_, TensorType)
+        if not joins(view.steps, storage_bits(type_.element), view.lanes):
+            return
+        name, count = streamed.tensor.name_hint or "rows", prod(view.steps)
+        element = word_element(type_, count * view.lanes)
+        joined[streamed.tensor] = WordView(view.memory, element, count * view.lanes, (1,) * len(view.steps))
+        words = [channel.words[streamed.tensor] for channel in channels]
+        for channel in channels:
+            wanted = self.numbered(f"{name}_rows", channel.number)
+            channel.words[streamed.tensor] = body.add(fpga.StreamOp(wanted, JOINED_DEPTH, element)).result
+        frame = Frame(f"join_{name}", self.op)
+        inner = frame.body()
+        loop = inner.loop("row", inner.use(channels[0].rows))
+        parts = [loop.body.add(fpga.ReadOp(loop.body.use(words[0]))).result for _ in range(count)]
+        row = loop.body.add(fpga.JoinOp(parts)).result
+        loop.body.add(fpga.WriteOp(row, loop.body.use(channels[0].words[streamed.tensor])))
+        loop.close()
+        frame.finish(body)
+        for channel, stream in zip(channels[1:], words[1:], strict=True):
+            frame.repeat(body, {**channel.instead_of(channels[0]), words[0]: stream})
 
     def _row_words(self, body: Body, streamed: Streamed, view: WordView, row: SSAValue, stream: SSAValue) -> None:
         """One row's words into a stream."""

@@ -210,6 +210,9 @@ def _lanes(region: RegionLowering, body: Body, op: ReduceOp, lanes: int) -> SSAV
     kind, type_ = op.kind.data, op.result.type
     if extent == lanes:
         return _one_round(region, body, op, None)
+    if region.rounds is not None and region.rounds.rounds.op is op:
+        first = body.add(arith.MuliOp(region.rounds.number, body.index(lanes))).result
+        return region.rounds.add(body, _one_round(region, body, op, first))
     rounds, name = extent // lanes, op.range.index.data
     split = region.accumulators > 1 and isinstance(type_, Float32Type) and rounds > 1
     carried = [] if split else [body.constant(identity(kind, type_), type_)]

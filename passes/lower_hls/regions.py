@@ -28,6 +28,7 @@ from hetc.passes.lower_hls.refusal import refuse
 
 if TYPE_CHECKING:
     from hetc.passes.lower_hls.products import ExactProduct
+    from hetc.passes.lower_hls.rounds import RoundLoop
 
 Home = Dense | Sparse
 
@@ -44,6 +45,7 @@ class RegionLowering:
     lanes: reductions (by op) that are laid out as so many lanes side by side.
     accumulators: partial results that a running float reduction is split over.
     given: ops whose result is known already.
+    rounds: the loop that a reduction takes several iterations of.
     exact: sums of products that are formed from the codes of stored elements.
     fused: tensors that are not kept anywhere: a read evaluates the statement that defines them.
     """
@@ -57,6 +59,7 @@ class RegionLowering:
     lanes: dict[ReduceOp, int] = field(default_factory=dict)
     accumulators: int = 1
     fused: dict[SSAValue, ComputeOp] = field(default_factory=dict)
+    rounds: RoundLoop | None = None
     exact: Mapping[ReduceOp, ExactProduct] = field(default_factory=dict)
     given: dict[Operation, SSAValue] = field(default_factory=dict)
 

@@ -113,8 +113,7 @@ def store_all(body: Body, homes: Sequence[Dense], value: SSAValue, indices: Sequ
 def finish(kernel: KernelBuilder, frame: Frame) -> None:
     close_conditions(frame.block)
     op = frame.finish(kernel.body)
-    for nested in op.walk():
-        copy_location(frame.source, nested)
+    copy_location(frame.source, op)
 
 
 def queue_kind(kernel: KernelBuilder, capacity: int) -> str:

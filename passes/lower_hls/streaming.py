@@ -2,6 +2,7 @@
 
     read_keys_c   words of the rows of channel c, in bursts
     load_q        what the scan does not change, once, to every channel
+    join_c        a row's words side by side, where a row takes several iterations of the next
     score_c       decodes a row and evaluates the statement's region on it
     select_c      the best of channel c          (of a top-k or a selection)
     merge         the best of all channels, to the results
@@ -12,28 +13,27 @@ Row t is channel t modulo their number. All floats are summed in the same order 
 
 from __future__ import annotations
 
-from math import prod
-
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, IntegerAttr
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import SSAValue
 
 from hetc.dialects import fpga
 from hetc.dialects.locations import copy_location
-from hetc.dialects.mp import ComputeOp, DimAttr, ReduceOp, TensorType, compute_type, extent_key
-from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Frame, Loop, close_conditions
+from hetc.dialects.mp import ComputeOp, DimAttr, ReduceOp, extent_key
+from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Frame, close_conditions
+from hetc.passes.lower_hls.holding import Holding
 from hetc.passes.lower_hls.kernel import KernelBuilder
-from hetc.passes.lower_hls.lanes import assign_lanes, banks, on_chip_array
-from hetc.passes.lower_hls.memory import OnChip, Sparse, Window
+from hetc.passes.lower_hls.lanes import assign_lanes, rounds_of
 from hetc.passes.lower_hls.products import exact_sums
 from hetc.passes.lower_hls.readers import Channel, Readers
+from hetc.passes.lower_hls.reductions import identity
 from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.regions import RegionLowering
-from hetc.passes.lower_hls.scan import Invariant, Scan, Streamed
+from hetc.passes.lower_hls.rounds import RoundLoop
+from hetc.passes.lower_hls.scan import Scan
 from hetc.passes.lower_hls.selection import Selecting
 from hetc.passes.lower_hls.statements import Nest, open_nest
-
-UNROLLED_WORDS = 8  # a row of more words is filled in a loop of its own
+from hetc.passes.lower_hls.words import WordView
 
 
 def lower_scan(kernel: KernelBuilder, scan: Scan) -> None:
@@ -54,8 +54,11 @@ class _Streaming:
         self.top = kernel.body
         blocks = [scan.op.body.block, *(statement.body.block for statement in scan.fused.values())]
         self.lanes = assign_lanes(blocks, kernel.plan.lanes)
+        self.rounds = rounds_of(scan.op, blocks, self.lanes)
+        self.joined: dict[SSAValue, WordView] = {}
         self.exact = exact_sums(self.lanes, scan.on_chip)
-        self.coded = {tensor for product in self.exact.values() for tensor in product.tensors}
+        coded = {tensor for product in self.exact.values() for tensor in product.tensors}
+        self.holding = Holding(kernel, scan, self.lanes, coded)
 
     def build(self) -> None:
         nest = open_nest(self.outer, self.kernel.body, self.op, range(len(self.op.ranges) - 1))
@@ -68,7 +71,7 @@ class _Streaming:
         for streamed in self.scan.streamed:
             self.readers.build(body, streamed, channels, rows)
         for invariant in self.scan.invariants:
-            self._load(body, invariant, channels)
+            self.holding.load(body, invariant, channels, self.readers)
         scores = self._scores(body, channels)
         if isinstance(self.op, ComputeOp):
             self._write(body, scores, rows)
@@ -80,8 +83,7 @@ class _Streaming:
     def _finish(self, flow: Frame, nest: Nest) -> None:
         made = flow.finish(nest.body)
         close_conditions(made.block)
-        for nested in made.walk():
-            copy_location(self.op, nested)
+        copy_location(self.op, made)
         nest.close()
 
     # Rows and channels
@@ -119,51 +121,6 @@ class _Streaming:
         scaled = body.add(arith.MuliOp(index, body.index(self.count))).result
         return body.add(arith.AddiOp(scaled, first)).result
 
-    def _held(self, tensor: SSAValue) -> Attribute:
-        """How a process holds the tensor's elements: as codes where exact sums are formed of them, else as values."""
-        assert isinstance(tensor.type, TensorType)
-        element = tensor.type.element
-        return fpga.CodeType(element) if tensor in self.coded else compute_type(element)
-
-    def _coded(self, body: Body, tensor: SSAValue, value: SSAValue) -> SSAValue:
-        """A loaded value as the tensor is held."""
-        assert isinstance(tensor.type, TensorType)
-        return body.add(fpga.EncodeOp(value, tensor.type.element)).result if tensor in self.coded else value
-
-    # What the scan does not change
-
-    def _load(self, body: Body, invariant: Invariant, channels: list[Channel]) -> None:
-        """One process that sends the tensor's part to every channel."""
-        type_ = invariant.tensor.type
-        home = self.kernel.homes[invariant.tensor]
-        assert isinstance(type_, TensorType) and not isinstance(home, Sparse)
-        name = invariant.tensor.name_hint or "value"
-        for number, channel in enumerate(channels):
-            element = self._held(invariant.tensor)
-            channel.invariants[invariant.tensor] = self.readers.stream(
-                body, self.readers.numbered(name, number), element
-            )
-        frame = Frame(f"load_{name}", self.op)
-        inner = frame.body()
-        free = self._free()
-        places = {position: inner.use(free[number]) for position, number in invariant.fixed.items()}
-        loops: list[Loop] = []
-        for position in invariant.window:
-            extent = type_.shape[position]
-            assert isinstance(extent, int)
-            loop = inner.loop(f"i{position}", inner.index(extent), most=extent)
-            places[position] = loop.index
-            loops.append(loop)
-            inner = loop.body
-        # A row of the batch that is not there is never asked for: the loops around run over live rows.
-        value = home.load(inner, [places[position] for position in range(type_.rank)])
-        value = self._coded(inner, invariant.tensor, value)
-        for channel in channels:
-            inner.add(fpga.WriteOp(value, inner.use(channel.invariants[invariant.tensor])))
-        for loop in reversed(loops):
-            loop.close()
-        frame.finish(body)
-
     # Scores
 
     def _scores(self, body: Body, channels: list[Channel]) -> list[SSAValue]:
@@ -173,6 +130,9 @@ class _Streaming:
         streams = [
             self.readers.stream(body, self.readers.numbered(wanted, channel.number), value_type) for channel in channels
         ]
+        if self.rounds is not None:
+            for streamed in self.scan.streamed:
+                self.readers.join(body, streamed, channels, self.joined)
         frame = self._score(body, channels[0], streams[0])
         for channel, stream in zip(channels[1:], streams[1:], strict=True):
             frame.repeat(body, {**channel.instead_of(channels[0]), streams[0]: stream})
@@ -183,21 +143,36 @@ class _Streaming:
         frame = Frame("evaluate", self.op)
         inner = frame.body()
         region = self._region(inner)
-        self._fill_invariants(inner, region, channel)
-        rows = self._declare_rows(inner, region)
-        loop = inner.loop("row", inner.use(channel.rows))
+        self.holding.fill_invariants(inner, region, channel)
+        rows = self.holding.declare_rows(inner, region)
+        count = inner.use(channel.rows)
+        if self.rounds is None:
+            loop = inner.loop("row", count)
+            row, filled = loop.index, loop.body
+        else:
+            rounds = self._open_rounds(inner, count)
+            region.rounds, loop, row = rounds, rounds.loop, rounds.row
+            filled = loop.body.when(rounds.is_first())
         for streamed in self.scan.streamed:
-            self._fill_row(loop.body, streamed, rows[streamed.tensor], channel)
-        index = self._row(loop.body, loop.index, loop.body.use(channel.first))
+            view = self.joined.get(streamed.tensor) or self.kernel.views(streamed)[0]
+            self.holding.fill_row(filled, streamed, rows[streamed.tensor], channel, view)
+        index = self._row(loop.body, row, loop.body.use(channel.first))
         region.values[self.op.body.block.args[-1]] = index
         region.safe[index] = extent_key(self.op.index_ranges[-1].extent)
         value, present = region.lower(self.op.body.block, loop.body)
         if present is not None:
             value = loop.body.select(present, value, loop.body.constant(-FLOAT_INFINITY, value_type))
-        loop.body.add(fpga.WriteOp(value, loop.body.use(stream)))
-        loop.close()
+        finished = loop.body if region.rounds is None else loop.body.when(region.rounds.is_last())
+        finished.add(fpga.WriteOp(value, finished.use(stream)))
+        loop.close(region.rounds.following if region.rounds is not None else ())
         frame.finish(body)
         return frame
+
+    def _open_rounds(self, inner: Body, rows: SSAValue) -> RoundLoop:
+        assert self.rounds is not None
+        op = self.rounds.op
+        nothing = inner.constant(identity(op.kind.data, op.result.type), op.result.type)
+        return RoundLoop.open(inner, self.rounds, rows, nothing, self.kernel.plan.accumulators)
 
     def _region(self, inner: Body) -> RegionLowering:
         """The lowering of the scan's region; extents that it needs come in by value."""
@@ -224,65 +199,6 @@ class _Streaming:
                 if named == DimAttr(dim) or (op.name == "mp.dim_size" and op.dim.data == dim):  # type: ignore[attr-defined]
                     return True
         return False
-
-    def _fill_invariants(self, inner: Body, region: RegionLowering, channel: Channel) -> None:
-        for invariant in self.scan.invariants:
-            type_ = invariant.tensor.type
-            assert isinstance(type_, TensorType)
-            extents = [int(type_.shape[position]) for position in invariant.window]
-            factors = banks(invariant.tensor, invariant.window, self.lanes)
-            array = on_chip_array(inner, invariant.tensor, extents, self._held(invariant.tensor), factors)
-            loops: list[Loop] = []
-            body = inner
-            for position, extent in zip(invariant.window, extents, strict=True):
-                loop = body.loop(f"i{position}", body.index(extent), most=extent)
-                loops.append(loop)
-                body = loop.body
-            value = body.add(fpga.ReadOp(body.use(channel.invariants[invariant.tensor]))).result
-            OnChip(array, local=True).store(body, value, [loop.index for loop in loops])
-            for loop in reversed(loops):
-                loop.close()
-            region.homes = {**region.homes, invariant.tensor: Window(OnChip(array, local=True), invariant.window)}
-
-    def _declare_rows(self, inner: Body, region: RegionLowering) -> dict[SSAValue, SSAValue]:
-        arrays = {}
-        for streamed in self.scan.streamed:
-            type_ = streamed.tensor.type
-            assert isinstance(type_, TensorType)
-            extents = [int(type_.shape[position]) for position in streamed.window]
-            array = on_chip_array(inner, streamed.tensor, extents, self._held(streamed.tensor), None)
-            arrays[streamed.tensor] = array
-            region.homes = {**region.homes, streamed.tensor: Window(OnChip(array, local=True), streamed.window)}
-        return arrays
-
-    def _fill_row(self, body: Body, streamed: Streamed, array: SSAValue, channel: Channel) -> None:
-        """The words of one row, decoded into registers."""
-        (view, *_) = self.kernel.views(streamed)
-        unroll = 0 if prod(view.steps) <= UNROLLED_WORDS else None
-        loops: list[Loop] = []
-        indices: list[SSAValue] = []
-        for steps in view.steps:
-            if steps == 1:
-                indices.append(body.index(0))
-                continue
-            loop = body.loop("word", body.index(steps), unroll=unroll, most=steps)
-            indices.append(loop.index)
-            loops.append(loop)
-            body = loop.body
-        word = body.add(fpga.ReadOp(body.use(channel.words[streamed.tensor]))).result
-        if view.lanes == 1:
-            OnChip(array, local=True).store(body, self._coded(body, streamed.tensor, word), indices)
-        else:
-            lane = body.loop("lane", body.index(view.lanes), unroll=0, most=view.lanes)
-            place = lane.index
-            if view.steps[-1] > 1:
-                base = lane.body.add(arith.MuliOp(indices[-1], lane.body.index(view.lanes))).result
-                place = lane.body.add(arith.AddiOp(base, lane.index)).result
-            value = lane.body.add(fpga.LaneOp(word, lane.index, coded=streamed.tensor in self.coded)).result
-            OnChip(array, local=True).store(lane.body, value, [*indices[:-1], place])
-            lane.close()
-        for loop in reversed(loops):
-            loop.close()
 
     # Values that are kept
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from xdsl.ir import Attribute
 
 from hetc.dialects import fpga
 from hetc.dialects.mp import TensorType, storage_bits
 from hetc.passes.lower_hls.memory import Dense
+
+LARGEST_JOINED_BITS = 1024  # the widest integer of the vendor's headers as they come
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,12 @@ def lanes_of_row(type_: TensorType, window: Sequence[int], port_bits: int) -> in
     while last % (2 * lanes) == 0 and 2 * lanes * storage_bits(type_.element) <= port_bits:
         lanes *= 2
     return lanes
+
+
+def joins(steps: Sequence[int], element_bits: int, lanes: int) -> bool:
+    """Whether a row's words are put side by side before it is used: several along the last dim, not too wide."""
+    whole = prod(steps)
+    return lanes > 1 and whole > 1 and whole == steps[-1] and whole * lanes * element_bits <= LARGEST_JOINED_BITS
 
 
 def word_element(type_: TensorType, lanes: int) -> Attribute:

@@ -28,7 +28,7 @@ from hetc.passes.lower_hls.lower_to_hls import find_scans
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.scan import Scan
 from hetc.passes.lower_hls.sparse_scan import SparseScan
-from hetc.passes.lower_hls.words import lanes_of_row
+from hetc.passes.lower_hls.words import joins, lanes_of_row, row_steps
 from hetc.passes.schedule.fpga_cost import Costs, price
 from hetc.passes.schedule.fpga_plans import plans
 from hetc.passes.schedule.model import Refused, Schedule
@@ -176,13 +176,17 @@ class _Estimator:
     def _scan(self, op: RangedOp, scan: Scan, outer: int, rows: int) -> None:
         channels = self.plan.stripes if self.plan.striped else 1
         cost = self.costs.of(op, scan.fused, self.plan.lanes, scan.on_chip)
-        words, row_bytes = 0.0, 0.0
+        words, taken, row_bytes = 0.0, 1.0, 0.0  # taken: of a row's words, in an iteration of their own
         for item in scan.streamed:
             type_ = item.tensor.type
             assert isinstance(type_, TensorType)
             size = prod(self._shape(type_, item.window)) * storage_bits(type_.element)
             lanes = lanes_of_row(type_, item.window, self.plan.port_bits)
-            words = max(words, size / (lanes * storage_bits(type_.element)))
+            own = size / (lanes * storage_bits(type_.element))
+            words = max(words, own)
+            steps = row_steps(type_, item.window, lanes)
+            if cost.rounds == 1 or not joins(steps, storage_bits(type_.element), lanes):
+                taken = max(taken, own)
             row_bytes += size / 8
             self.bram36 += channels * ceil(self.plan.fifo_depth * size / (8 * BRAM36_BYTES))
         loads = 0.0
@@ -193,7 +197,8 @@ class _Estimator:
             loads = max(loads, elements)
             self.bram36 += channels * ceil(elements * 32 / (8 * BRAM36_BYTES))
             self.bytes_moved += outer * elements * storage_bits(type_.element) / 8
-        per_row = max(words, 1.0) if cost.cycles == 0 else words + cost.cycles + cost.latency
+        pipelined = max(words, taken * cost.rounds)
+        per_row = pipelined if cost.cycles == 0 else words + cost.cycles + cost.latency
         cycles = outer * (2 * loads + ceil(rows / channels) * per_row + cost.latency)
         moved = outer * rows * row_bytes
         self.bytes_moved += moved

@@ -28,7 +28,7 @@ from hetc.dialects.mp import (
 )
 from hetc.passes.lower_hls.entries import stored_only
 from hetc.passes.lower_hls.initiation import FLOAT_OPERATORS, INTEGER_OPERATORS, Latencies
-from hetc.passes.lower_hls.lanes import assign_lanes
+from hetc.passes.lower_hls.lanes import Rounds, assign_lanes, rounds_of
 from hetc.passes.lower_hls.products import ExactProduct, exact_sums
 from hetc.platforms.fpga import Fpga, Operator
 
@@ -41,6 +41,7 @@ class Cost:
     """One evaluation of a region.
 
     operations: of the algorithm. cycles: spent in loops, 0 where the region is one pipeline stage set.
+    rounds: iterations of the pipeline that one evaluation takes.
     latency: cycles from its inputs to its value, loops aside. operators: how many of each are laid out.
     reads: elements read, by tensor.
     """
@@ -50,6 +51,7 @@ class Cost:
     latency: float = 0.0
     operators: Counter[OperatorKey] = field(default_factory=Counter)
     reads: Counter[SSAValue] = field(default_factory=Counter)
+    rounds: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class CostModel:
     fused: Mapping[SSAValue, ComputeOp]
     accumulators: int = 8
     exact: Mapping[ReduceOp, ExactProduct] = field(default_factory=dict)
+    rounds: Rounds | None = None
 
     def extent(self, key: int | str) -> int:
         return key if isinstance(key, int) else self.dims[key]
@@ -87,6 +90,7 @@ class CostModel:
         total.latency += part.latency
         total.operators.update(part.operators)
         total.reads.update(part.reads)
+        total.rounds *= part.rounds
 
     def _scalar(self, op: Operation, total: Cost) -> None:
         key = operator_of(op)
@@ -130,7 +134,12 @@ class CostModel:
         rounds = ceil(trips / lanes)
         join_latency = self.latencies.operator(*join)
         depth = ceil(log2(max(lanes, 2))) * join_latency
-        if rounds > 1 or op not in self.lanes:
+        if self.rounds is not None and op is self.rounds.op:
+            total.rounds = rounds
+            partial = min(self.accumulators, rounds) if is_float else 1
+            total.operators[join] += partial
+            total.latency += inner.latency + depth + ceil(log2(max(2 * partial, 2))) * join_latency
+        elif rounds > 1 or op not in self.lanes:
             interval = 1 if rounds >= 2 * self.accumulators else join_latency
             total.cycles += rounds * max(inner.cycles, interval) + inner.latency + depth
         else:
@@ -164,7 +173,8 @@ class Costs:
             blocks = [op.body.block, *(statement.body.block for statement in fused.values())]
             lanes = assign_lanes(blocks, budget) if budget > 1 else {}
             exact = exact_sums(lanes, on_chip)
-            model = CostModel(self.dims, self._latencies, lanes, fused, self.accumulators, exact)
+            rounds = rounds_of(op, blocks, lanes) if on_chip else None
+            model = CostModel(self.dims, self._latencies, lanes, fused, self.accumulators, exact, rounds)
             self._known[(op, budget)] = model.of_block(op.body.block)
         return self._known[(op, budget)]
 

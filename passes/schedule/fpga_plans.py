@@ -15,9 +15,9 @@ from hetc.passes.lower_hls.scan import Scan
 from hetc.passes.lower_hls.sparse_scan import SparseScan
 from hetc.platforms.fpga import Fpga
 
-STRIPES = (1, 2, 4, 8, 12, 16, 20, 24)
+STRIPES = (1, 2, 4, 5, 8, 10, 12, 16, 20, 24)
 NARROW_ROW_BYTES = 16  # rows below this are dealt out by one reader: striping them would only take ports
-LANES = (16, 32, 64, 128, 256, 512, 1024)
+LANES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
 Scans = Mapping[Operation, Scan | SparseScan]

@@ -78,56 +78,52 @@ static void evaluate(
   }
   float keys_here[64];
 #pragma HLS ARRAY_PARTITION variable=keys_here complete dim=0
-  for (int row = 0; row < rows; ++row) {
-    const ap_uint<512> from_keys_words = keys_words.read();
-    for (int lane = 0; lane < 64; ++lane) {
-#pragma HLS UNROLL
-      const float lane_2 = hetc::from_fp8(hetc::lane<8>(from_keys_words, lane));
-      keys_here[lane] = lane_2;
-    }
-    float partial_h[8];
-#pragma HLS ARRAY_PARTITION variable=partial_h complete dim=0
-    // test.mp:10
-    for (int i = 0; i < 8; ++i) {
-#pragma HLS UNROLL
-      partial_h[i] = 0.0f;
-    }
-    for (int h_round = 0; h_round < 4; ++h_round) {
+  float total = 0.0f;
+  float total_2 = 0.0f;
+  float total_3 = 0.0f;
+  float total_4 = 0.0f;
+  for (int step = 0; step < (rows * 4); ++step) {
 #pragma HLS PIPELINE II=1
-#pragma HLS LOOP_TRIPCOUNT max=4
-#pragma HLS DEPENDENCE variable=partial_h inter distance=8 true
-      const int v = h_round * 2;
-      float lanes_h[2];
-#pragma HLS ARRAY_PARTITION variable=lanes_h complete
-      for (int h = 0; h < 2; ++h) {
+    const int round = step & 3;
+    if (round == 0) {
+      const ap_uint<512> from_keys_words = keys_words.read();
+      for (int lane = 0; lane < 64; ++lane) {
 #pragma HLS UNROLL
-        const int v_2 = v + h;
-        const float w_here_value = w_here[v_2];
-        float lanes_d[64];
-#pragma HLS ARRAY_PARTITION variable=lanes_d complete
-        for (int d = 0; d < 64; ++d) {
-#pragma HLS UNROLL
-          const float q_here_value = q_here[v_2][d];
-          const float keys_here_value = keys_here[d];
-          lanes_d[d] = q_here_value * keys_here_value;
-        }
-        const float over_d = hetc::tree_sum(lanes_d);
-        lanes_h[h] = w_here_value * hetc::maximum(over_d, 0.0f);
+        const float lane_2 = hetc::from_fp8(hetc::lane<8>(from_keys_words, lane));
+        keys_here[lane] = lane_2;
       }
-      const float over_h = hetc::tree_sum(lanes_h);
-      const int v_3 = h_round & 7;
-      const float partial_h_value = partial_h[v_3];
-      partial_h[v_3] = partial_h_value + over_h;
     }
-    float lanes_i[8];
-#pragma HLS ARRAY_PARTITION variable=lanes_i complete
-    for (int i_2 = 0; i_2 < 8; ++i_2) {
+    const int v = round * 2;
+    float lanes_h[2];
+#pragma HLS ARRAY_PARTITION variable=lanes_h complete
+    for (int h = 0; h < 2; ++h) {
 #pragma HLS UNROLL
-      const float partial_h_value_2 = partial_h[i_2];
-      lanes_i[i_2] = partial_h_value_2;
+      const int v_2 = v + h;
+      const float w_here_value = w_here[v_2];
+      float lanes_d[64];
+#pragma HLS ARRAY_PARTITION variable=lanes_d complete
+      for (int d = 0; d < 64; ++d) {
+#pragma HLS UNROLL
+        const float q_here_value = q_here[v_2][d];
+        const float keys_here_value = keys_here[d];
+        lanes_d[d] = q_here_value * keys_here_value;
+      }
+      const float over_d = hetc::tree_sum(lanes_d);
+      lanes_h[h] = w_here_value * hetc::maximum(over_d, 0.0f);
     }
-    const float over_i = hetc::tree_sum(lanes_i);
-    scores.write(over_i);
+    const float over_h = hetc::tree_sum(lanes_h);
+    const float v_3 = (over_h + total) + (total_2 + total_3);
+    if (round == 3) {
+      scores.write(v_3);
+    }
+    const float next_total = over_h;
+    const float next_total_2 = total;
+    const float next_total_3 = total_2;
+    const float next_total_4 = total_3;
+    total = next_total;
+    total_2 = next_total_2;
+    total_3 = next_total_3;
+    total_4 = next_total_4;
   }
 }
 

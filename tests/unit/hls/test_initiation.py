@@ -33,6 +33,12 @@ SUM = """%r = fpga.loop "i" %zero to %n carry (%start : f32) ii {ii} : i64 {{
         %next = arith.addf %sum, %v : f32
         fpga.yield %next : f32
       }} : f32"""
+TURNS = """%r, %s = fpga.loop "i" %zero to %n carry (%start, %start : f32, f32) ii {ii} : i64 {{
+      ^bb1(%i: index, %newer: f32, %older: f32):
+        %v = fpga.load %in[%i] : !fpga.pointer<f32> -> f32
+        %next = arith.addf %older, %v : f32
+        fpga.yield %next, %newer : f32, f32
+      }} : f32, f32"""
 TWO_READS = """fpga.loop "i" %zero to %n ii {ii} : i64 {{
       ^bb1(%i: index):
         %v = fpga.load %in[%i] : !fpga.pointer<f32> -> f32
@@ -65,6 +71,7 @@ def kernel(loop: str, array: str = "", **values) -> ModuleOp:
 
 CASES = [
     (SUM, "", {}, 7, "the recurrence through sum takes 7"),
+    (TURNS, "", {}, 4, "the recurrence through older takes 4"),
     (TWO_READS, "", {}, 2, "2 accesses an iteration to in takes 2"),
     (ACCUMULATE, ARRAY, {"apart": ""}, 9, "the recurrence through a takes 9"),
     (ACCUMULATE, ARRAY, {"apart": "apart 8 : i64"}, 2, "the recurrence through a takes 2"),
