@@ -17,6 +17,7 @@ from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
     DimSizeOp,
     GuardOp,
+    RangedOp,
     ReadOp,
     ReadStoredOp,
     ReduceOp,
@@ -77,8 +78,17 @@ class RegionPresence:
             if kept not in self._visited:
                 self._visited.add(kept)
                 self._op(kept)
-                kept = _merged(kept)  # an equal read may have got the same condition before
+                kept = self._merged_again(kept)
                 self._select_products(kept)
+
+    def _merged_again(self, op: Operation) -> Operation:
+        """`op`, or the read before it that got the same condition: maybe one cloned from another statement, whose
+        own conditions nobody has asked for."""
+        found = [self.of(result) for result in op.results]
+        kept = _merged(op)
+        for result, conditions in zip(kept.results, found, strict=True):
+            self.conditions.setdefault(result, conditions)
+        return kept
 
     def _select_products(self, op: Operation) -> None:
         selected = self.unstored.visit(op)
@@ -214,15 +224,31 @@ class RegionPresence:
         first = without(self.of(op.lhs), union(always, leaves(op.cond)))
         second = without(self.of(op.rhs), always)
         true = None
-        found = list(union(always, (value for value in first if value in second)))
-        for value in union(without(first, second), without(second, first)):
-            chosen = value in first
+        both = tuple(value for value in first if value in second and _consumed_alike(op, value))
+        found = list(union(always, both))
+        demands = [(value, True) for value in without(first, both)] + [
+            (value, False) for value in without(second, both)
+        ]
+        for value, chosen in demands:
             if self.bounds.implies(op.cond, value, when=chosen):
                 continue
             true = true or emit(constant(True, i1), op)
             branches = (value, true) if chosen else (true, value)
             found.append(emit(arith.SelectOp(op.cond, *branches), op))
         return irredundant(found)
+
+
+def _consumed_alike(op: arith.SelectOp, value: SSAValue) -> bool:
+    """Whether `value` mentions each index that the choice mentions, so that a reduction that consumes what depends on
+    the choice, here or where the tensor is read, consumes `value` too. Only then may a condition of both branches
+    stand without the choice."""
+    parent = op.parent_op()
+    while isinstance(parent, ReduceOp | RangedOp):
+        indices = parent.body.block.args
+        if any(mentions(op.cond, own) and not mentions(value, own) for own in indices):
+            return False
+        parent = parent.parent_op()
+    return True
 
 
 def replace_yield(end: YieldOp, value: SSAValue, conditions: Conditions) -> None:
