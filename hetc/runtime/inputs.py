@@ -127,6 +127,11 @@ def _grown(state: State, step: str, before: LengthArrays) -> LengthArrays:
     pipeline = state.pipeline
     during = dict(before)
     for name, growth in pipeline.steps[step].grows.items():
+        if isinstance(growth, str) and growth not in before:
+            raise InputError(
+                f"step '{step}': dim {name} grows by {growth}, and no tensor says how long that is; "
+                f"give lengths={{'{growth}': ...}}"
+            )
         added = before[growth] if isinstance(growth, str) else np.array([growth], np.int32)
         per = pipeline.dims[name].per
         active = np.ones_like(before[name])
