@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from hetc.compiler.driver import Options, compile_source_file, write_directory
 from hetc.runtime.program import HostProgram, load_program
@@ -16,7 +17,11 @@ from random_programs.tree import Program
 
 
 def judge_on_devices(
-    program: Program, seed: int, pins: Mapping[str, str], directory: Path, platform: str = "mi210+u55c"
+    program: Program,
+    pins: Mapping[str, str],
+    directory: Path,
+    platform: str = "mi210+u55c",
+    calls: int | None = None,
 ) -> Mismatch | None:
     """Compile with these stages pinned, run every call on one state; the first difference from the twin.
 
@@ -24,34 +29,49 @@ def judge_on_devices(
     """
     stages = {statement.stage for statement in program.statements}
     options = Options(platform, pins={stage: kind for stage, kind in pins.items() if stage in stages})
-    compilation = compile_source_file(SourceFile(f"random_{seed}.mp", spell(program)), options)
+    compilation = compile_source_file(SourceFile(f"random_{program.seed}.mp", spell(program)), options)
     write_directory(compilation, directory)
-    data = draw_data(program, seed)
+    data = draw_data(program, program.seed, calls)
     expected = twin_outputs(program, data)
     compiled = load_program(directory, mode="emulation")
     state = _state(compiled, program, data)
     step = compiled.step(f"random_{program.seed}")
     weights = {name: _stored(array) for name, array in data.weights.items()}
     for call, inputs in enumerate(data.calls):
-        results = step(state, **weights, **{name: _stored(array) for name, array in inputs.items()})
+        given = {name: _stored(array) for name, array in inputs.items()}
+        plain = {name: size for name, size in data.growth[call].items() if name not in data.lengths}
+        results = step(state, plain, **weights, **given)
         extents = data.extents(program, call)
         for name in program.outputs:
-            found = compare(program, call, name, expected[call][name], results[name].numpy(), extents)
+            found = compare(program, call, name, expected[call][name], _plain(results[name]), extents)
             if found is not None:
                 return found
     return None
 
 
 def _state(compiled: HostProgram, program: Program, data: Data) -> object:
-    state = compiled.new_state(B=data.batch, T=data.capacity)
-    lengths = np.array(data.lengths, np.int32)
+    state = compiled.new_state(B=data.batch, **data.capacity)
     for name, array in data.memories.items():
-        at = program.tensors[name].dims.index("T")
-        state.load(name, _stored(np.take(array, range(max(data.lengths)), axis=at)), lengths)
-    if not data.memories:
-        state.set_lengths(T=lengths)
+        dims = program.tensors[name].dims
+        along = next((dim for dim in dims if dim in data.lengths), None)
+        if along is None:
+            state.load(name, _stored(array))
+            continue
+        lengths = np.array(data.lengths[along], np.int32)
+        rows = np.take(array, range(int(lengths.max())), axis=dims.index(along))
+        state.load(name, _stored(rows), lengths)
+    state.set_lengths(**{dim: np.array(length, np.int32) for dim, length in data.lengths.items()})
     return state
 
 
+def _plain(result: torch.Tensor) -> np.ndarray:
+    """numpy has no narrow floats: f32 holds them all."""
+    return (result.float() if result.is_floating_point() else result).numpy()
+
+
 def _stored(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+    """As a caller would hand it over: f32, bool, i64 where the values need it, else i32."""
+    if array.dtype.kind == "b":
+        return array
+    wide = array.dtype.kind == "i" and array.size > 0 and int(np.abs(array).max()) >= 2**31
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int64 if wide else np.int32)

@@ -9,6 +9,7 @@ from random import Random
 from random_programs.tree import (
     Binary,
     Const,
+    Dim,
     DimValue,
     Expr,
     Program,
@@ -24,12 +25,13 @@ Scope = dict[str, tuple[str, str | None]]
 """Indices in scope: the dim that each ranges over, and for a dim per another the index of its row."""
 
 _LARGEST_EXACT = 2.0**23
-_FUNCTIONS = ("tanh", "sigmoid", "sin", "cos", "relu", "abs", "silu", "floor")
+_FUNCTIONS = ("tanh", "sigmoid", "sin", "cos", "relu", "abs", "silu", "erf", "floor", "ceil", "round", "sign")
+_STEPS = ("floor", "ceil", "round", "sign")
 
 
 def is_exact(bound: float, step_bits: int) -> bool:
     """Whether every multiple of 2^-step_bits up to bound is an f32, with a bit to spare."""
-    return bound * 2.0**step_bits < _LARGEST_EXACT
+    return step_bits < 200 and bound * 2.0**step_bits < _LARGEST_EXACT
 
 
 class Expressions:
@@ -50,8 +52,10 @@ class Expressions:
 
     def _draw(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
         for _ in range(20):
-            drawn = {"f": self._float, "i": self._integer, "b": self._condition}[kind](scope, depth, exact)
-            if drawn is not None and (not exact or drawn.exact) and drawn.bound < 1e8:
+            drawn = {"f": self._float, "i": self._integer, "l": self._long, "b": self._condition}[kind](
+                scope, depth, exact
+            )
+            if drawn is not None and (not exact or drawn.exact) and drawn.bound < (2**60 if kind == "l" else 1e8):
                 return drawn
         return self._constant(kind)
 
@@ -67,8 +71,8 @@ class Expressions:
     def _float(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         if depth <= 0:
             return self._leaf("f", scope, exact)
-        choices = [self._reduce_float, self._binary_float, self._where, self._from_integer]
-        weights = [5, 5, 2, 1]
+        choices = [self._reduce_float, self._binary_float, self._where, self._from_integer, self._rounded]
+        weights = [5, 5, 2, 1, 1]
         if not exact:
             choices.append(self._function)
             weights.append(2)
@@ -98,8 +102,8 @@ class Expressions:
 
     def _function(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         name = self.random.choice((*_FUNCTIONS, "exp", "sqrt", "rsqrt", "log"))
-        inner = self._draw("f", scope, depth, name == "floor")
-        if name == "floor" and not inner.exact:
+        inner = self._draw("f", scope, depth, name in _STEPS)
+        if name in _STEPS and not inner.exact:
             return None
         if name == "exp":
             return Unary("f", False, math.exp(inner.bound), 24, name, inner) if inner.bound <= 8 else None
@@ -107,7 +111,7 @@ class Expressions:
             size = Unary("f", inner.exact, inner.bound, inner.step_bits, "abs", inner)
             inner = Binary("f", False, inner.bound + 1, 24, "+", size, Const("f", True, 1, 0, 1.0))
             return Unary("f", False, inner.bound, 24, name, inner)
-        kept = name in ("relu", "abs", "floor")
+        kept = name in ("relu", "abs", *_STEPS)
         bound = inner.bound + 1 if kept or name == "silu" else 1
         return Unary("f", inner.exact and kept, bound, inner.step_bits if kept else 24, name, inner)
 
@@ -115,8 +119,16 @@ class Expressions:
         inner = self._draw("i", scope, depth, True)
         return Unary("f", is_exact(inner.bound, 0), inner.bound, 0, "f32", inner)
 
+    def _rounded(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        """A cast of an exact value to a narrow float, which rounds it to a multiple of a larger power of two."""
+        inner = self._draw("f", scope, depth, True)
+        if not inner.exact or inner.step_bits > 8:
+            return None
+        name = self.random.choice(("bf16", "f16", "fp8", "fp8e5m2"))
+        return Unary("f", True, inner.bound * 1.25, inner.step_bits, name, inner)
+
     def _reduce_float(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
-        function = self.random.choice(["sum", "sum", "sum", "max", "min"] + ([] if exact else ["mean"]))
+        function = self.random.choice(["sum", "sum", "sum", "max", "min", "prod"] + ([] if exact else ["mean"]))
         return self._reduce("f", function, "f", scope, depth, exact)
 
     # Integers and conditions
@@ -130,8 +142,45 @@ class Expressions:
             if leaf == "dim":
                 return self._dim_value(scope)
             return self._leaf("i", scope, True)
-        choices = [self._binary_integer, self._reduce_integer, self._count, self._where_integer]
-        return self.random.choices(choices, [4, 3, 2, 1])[0](scope, depth - 1, True)
+        choices = [self._binary_integer, self._reduce_integer, self._count, self._where_integer, self._cast_integer]
+        return self.random.choices(choices, [4, 3, 2, 1, 1])[0](scope, depth - 1, True)
+
+    def _cast_integer(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        """From a float or an i64, to a narrow integer, or the place of an extreme as a number."""
+        source = self.random.choice("fflnx")
+        if source == "x":
+            place = self.argument(scope, depth)
+            return None if place is None else Unary("i", True, 64, 0, "i32", place)
+        if source == "n":
+            name, bound = self.random.choice((("i8", 128), ("u8", 255), ("i16", 2**15)))
+            return Unary("i", True, bound, 0, name, self._draw("i", scope, depth, True))
+        inner = self._draw(source, scope, depth, True)
+        if not inner.exact or inner.kind != source:
+            return None
+        return Unary("i", True, 2**31 if source == "l" else inner.bound, 0, "i32", inner)
+
+    def argument(self, scope: Scope, depth: int) -> Expr | None:
+        """The place of an exact extreme: argmax or argmin over a dim."""
+        function = self.random.choice(("argmax", "argmin"))
+        found = self._reduce("x", function, self.random.choice("fi"), scope, min(depth, 1), True)
+        return found if found is not None and found.exact else None
+
+    def _long(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        """An i64: something declared i64 is in it, since the language takes i64 where one side is."""
+        if depth <= 0:
+            return self._read("l", scope, True)
+        make = self.random.choice(("binary", "binary", "reduce", "where", "leaf"))
+        left = self._read("l", scope, True) if make in ("leaf", "binary") else None
+        if make == "reduce":
+            return self._reduce("l", self.random.choice(("sum", "max", "min")), "l", scope, depth - 1, True)
+        if make == "where":
+            return self._choose("l", scope, depth - 1, True)
+        if make == "leaf" or left is None:
+            return left
+        operator = self.random.choice(["+", "-", "*", "//", "%", "min", "max"])
+        right = self._draw(self.random.choice("il"), scope, depth - 1, True)
+        bound = left.bound * right.bound if operator == "*" else left.bound + right.bound + 1
+        return Binary("l", True, bound, 0, operator, left, right)
 
     def _dim_value(self, scope: Scope) -> Expr:
         names = list(self.program.dims.values())
@@ -171,8 +220,12 @@ class Expressions:
             return Binary("b", True, 1, 0, self.random.choice(("and", "or")), *pair)
         if depth > 0 and self.random.random() < 0.15:
             return self._reduce("b", self.random.choice(("any", "all")), "b", scope, depth - 1, True)
-        kind = self.random.choice("fi")
+        if depth <= 0 and self.random.random() < 0.5:
+            return self._read("b", scope, True)
+        kind = self.random.choice("fffiiil")
         left = self._draw(kind, scope, depth - 1, True)
+        if left.kind != kind:
+            return None
         return self._compare(
             left, self._constant(kind) if self.random.random() < 0.6 else self._draw(kind, scope, 0, True)
         )
@@ -198,26 +251,40 @@ class Expressions:
 
     def _reduce(self, kind: str, function: str, inner: str, scope: Scope, depth: int, exact: bool) -> Expr | None:
         rows = [name for name, (dim, _) in scope.items() if dim == "B"]
-        dim = self.random.choice(["D", "E", "D", "E", "K"] + (["T", "T", "T"] if rows else []))
+        plain = [name for name in ("N", "Q") if name in self.program.dims]
+        choices = ["D", "E", "D", "E", "K", "2", *plain, *plain] + (["T", "T", "T"] if rows else [])
+        dim = self.random.choice([*choices, "P"] if rows and "P" in self.program.dims else choices)
+        if dim == "2":
+            self.program.dims["2"] = Dim("2", size=2)
         known = self.program.dims[dim]
         row = self.random.choice(rows) if known.per else None
-        name = self.fresh(dim.lower())
+        name = self.fresh("i" if dim == "2" else dim.lower())
         body = self._draw(inner, {**scope, name: (dim, row)}, depth, exact)
-        alone = _stands_alone(body, name)
+        alone = dim != "2" and _stands_alone(body, name)
         if known.per is not None and not alone:
             return None
         largest = known.size or known.bound
         bound, bits = body.bound, body.step_bits
         if function == "sum":
             bound *= largest
+        elif function == "prod":
+            bound, bits = max(bound, 1) ** largest, bits * largest
+            if bound > 1e6:
+                return None
+        elif function in ("argmax", "argmin"):
+            bound, bits = 64, 0
         elif function == "count":
             bound = largest
         elif (function in ("max", "min") and kind == "f") or function in ("max", "min"):
             return self._clamped(function, name, dim, row, body, not alone)
         if function in ("any", "all"):
             bound = 1
-        keeps = function in ("sum", "count", "any", "all") and (kind != "f" or is_exact(bound, bits))
-        return Reduce(kind, body.exact and keeps, bound, bits, function, name, dim, row, body, not alone)
+        keeps = function in ("sum", "prod", "count", "any", "all", "argmax", "argmin") and (
+            kind != "f" or is_exact(bound, bits)
+        )
+        same = isinstance(body, Reduce) and body.function == function and function in ("sum", "prod", "any", "all")
+        joined = same and self.random.random() < 0.7
+        return Reduce(kind, body.exact and keeps, bound, bits, function, name, dim, row, body, not alone, joined)
 
     def _clamped(self, function: str, name: str, dim: str, row: str | None, body: Expr, spell: bool) -> Expr:
         """max and min over nothing are infinite (integers: extreme): clamp, so that what follows stays bounded."""
@@ -235,6 +302,7 @@ class Expressions:
             if tensor.kind == kind
             and (tensor.exact or not exact)
             and tensor.name not in self.avoid
+            and not tensor.name.startswith("any")  # the order is nobody's
             and not tensor.name.startswith("best")  # its unused tail is infinite
         ]
         self.random.shuffle(candidates)
@@ -254,6 +322,8 @@ class Expressions:
                 plain = [name for name in plain if isinstance(row, Var) and scope[name][1] == row.name]
             if dim == "B" and not plain:
                 return None
+            if self.program.dims[dim].size:  # a bound written in place stands before constant extents
+                plain += [name for name, (over, _) in scope.items() if over == "2"]
             if plain and (dim == "B" or self.random.random() < 0.8):
                 indices.append(Var("x", True, 64, 0, self.random.choice(plain)))
             else:
@@ -263,7 +333,15 @@ class Expressions:
     def _position(self, scope: Scope, plain: list[str]) -> Expr:
         """An index that is not alone: shifted, scaled, picked or constant; it may fall outside."""
         choice = self.random.random()
-        picks = [tensor for tensor in self.program.tensors.values() if tensor.kind == "x" and tensor.dims]
+        if choice > 0.95:
+            place = self.argument(scope, 1)
+            if place is not None:
+                return place
+        picks = [
+            tensor
+            for tensor in self.program.tensors.values()
+            if tensor.kind == "x" and tensor.dims and not tensor.name.startswith("any")
+        ]
         if picks and choice < 0.4:
             tensor = self.random.choice(picks)
             indices = [next((n for n, (over, _) in scope.items() if over == dim), None) for dim in tensor.dims]
@@ -276,6 +354,9 @@ class Expressions:
         if self.random.random() < 0.3:
             factor = Const("x", True, 3, 0, self.random.choice((2, 3)))
             index = Binary("x", True, 128, 0, self.random.choice(("*", "//", "%")), index, factor)
+        if self.random.random() < 0.3 and len(scope) > 1:
+            other = Var("x", True, 64, 0, self.random.choice(list(scope)))
+            return Binary("x", True, 256, 0, "+", index, other)
         shift = Const("x", True, 3, 0, self.random.randint(1, 3))
         return Binary("x", True, 128, 0, self.random.choice("+-"), index, shift)
 

@@ -10,8 +10,11 @@ from random_programs.tree import (
     DimValue,
     Expr,
     Program,
+    Quantize,
     Read,
     Reduce,
+    Rope,
+    Select,
     Softmax,
     Statement,
     Topk,
@@ -23,15 +26,22 @@ from random_programs.tree import (
 
 def spell(program: Program) -> str:
     """The program's `.mp` text."""
-    grows = "".join(f" grows {dim} by {rows}" for dim, rows in program.grows.items())
-    lines = [f"pipeline random_{program.seed}{grows}:"]
+    grown = ", ".join(f"{dim} by {rows}" for dim, rows in program.grows.items())
+    lines = [f"pipeline random_{program.seed}{' grows ' * bool(grown)}{grown}:"]
     for dim in program.dims.values():
-        if dim.size is not None:
+        if dim.name.isdigit():
+            continue
+        if dim.derived is not None:
+            function, base, divisor = dim.derived
+            written = f"{base} // {divisor}" if function == "//" else f"ceildiv({base}, {divisor})"
+            lines.append(f"    dim {dim.name} = {written}")
+        elif dim.size is not None:
             lines.append(f"    dim {dim.name} = {dim.size}")
         else:
             lines.append(f"    dim {dim.name} <= {dim.bound}" + (f" per {dim.per}" if dim.per else ""))
     for tensor in program.declared:
-        lines.append(f"    {tensor.role} {tensor.name}: {tensor.dtype}[{', '.join(tensor.dims)}]")
+        stored = " stored <= 4096" if tensor.dtype.startswith("sparse") else ""
+        lines.append(f"    {tensor.role} {tensor.name}: {tensor.dtype}[{', '.join(tensor.dims)}]{stored}")
     stage = None
     for statement in program.statements:
         if statement.stage != stage:
@@ -47,7 +57,7 @@ def _statement(statement: Statement) -> str:
         case Define():
             dims = dict(zip(statement.indices, statement.tensor.dims, strict=True))
             left = ", ".join(f"{name} < {dims[name]}" if name in statement.spelled else name for name in dims)
-            return f"{statement.tensor.name}[{left}] = {text(statement.value)}"
+            return f"{statement.tensor.name}{f'[{left}]' if left else ''} = {text(statement.value)}"
         case Softmax():
             left = ", ".join(statement.indices)
             axis = statement.indices[statement.axis]
@@ -57,6 +67,20 @@ def _statement(statement: Statement) -> str:
             order = "" if statement.order == "any" else f", order={statement.order}"
             call = f"topk[{statement.index}]({text(statement.value)}, {statement.k}{order})"
             return f"{statement.scores.name}[{left}], {statement.picked.name}[{left}] = {call}"
+        case Select():
+            left = ", ".join([*statement.free, statement.slot])
+            test = f"{text(statement.value)} {'>' if statement.strict else '>='} {text(statement.threshold)}"
+            return f"{statement.tensor.name}[{left}] = select[{statement.index}]({test}, capacity={statement.k})"
+        case Rope():
+            left = ", ".join(statement.indices)
+            options = f"at={text(statement.at)}, dims={statement.channels}, layout={statement.layout}"
+            return (
+                f"{statement.tensor.name}[{left}] = rope[{statement.indices[-1]}]({text(statement.value)}, {options})"
+            )
+        case Quantize():
+            left, rows = ", ".join(statement.indices), ", ".join(statement.indices[:-1])
+            call = f"quantize[{statement.indices[-1]}]({text(statement.value)}, {statement.to}, scale=pow2)"
+            return f"{statement.tensor.name}[{left}], {statement.scale.name}[{rows}] = {call}"
         case Append():
             return f"append({statement.memory}, {statement.rows})"
 
@@ -66,12 +90,14 @@ def text(expr: Expr) -> str:
     match expr:
         case Const():
             value = expr.value
-            plain = repr(int(value)) if expr.kind in "ix" else repr(float(value))
+            plain = repr(int(value)) if expr.kind in "ilx" else repr(float(value))
             return f"({plain})" if value < 0 else plain
         case Var():
             return expr.name
         case DimValue():
             return f"{expr.dim}[{expr.row}]" if expr.row else expr.dim
+        case Read() if not expr.indices:
+            return expr.tensor
         case Read():
             return f"{expr.tensor}[{', '.join(text(index) for index in expr.indices)}]"
         case Unary():
@@ -86,6 +112,10 @@ def text(expr: Expr) -> str:
             parts = [expr.condition, expr.value] + ([expr.otherwise] if expr.otherwise else [])
             return f"where({', '.join(text(part) for part in parts)})"
         case Reduce():
-            index = f"{expr.index} < {expr.dim}" if expr.spell_bound else expr.index
-            return f"{expr.function}[{index}]({text(expr.body)})"
+            names = [f"{expr.index} < {expr.dim}" if expr.spell_bound else expr.index]
+            body = expr.body
+            while expr.joined and isinstance(body, Reduce):
+                names.append(f"{body.index} < {body.dim}" if body.spell_bound else body.index)
+                expr, body = body, body.body
+            return f"{expr.function}[{', '.join(names)}]({text(body)})"
     raise TypeError(expr)

@@ -1,6 +1,6 @@
 """The generator's own trees: programs and expressions, with what the compiler must never be asked about them.
 
-`kind` is the type of a value: f (float), i (integer), x (position), c (condition). `exact` says that a float is a
+`kind` is the type of a value: f (float), i (i32), l (i64), x (position), b (condition). `exact` says that a float is a
 multiple of a power of two small enough for f32 to hold every intermediate result without rounding: only exact values
 may decide anything (comparisons, selections, rounding to integers), since two correct backends may differ elsewhere.
 """
@@ -70,22 +70,30 @@ class Where(Expr):
 
 @dataclass(frozen=True)
 class Reduce(Expr):
+    """function[index](body); `joined`: written in one pair of brackets with the body's reduction, the same function."""
+
     function: str
     index: str
     dim: str
     row: str | None
     body: Expr
     spell_bound: bool
+    joined: bool = False
 
 
 @dataclass(frozen=True)
 class Dim:
-    """size: constant; otherwise known at run time, at most `bound`, one a row of `per` if given."""
+    """size: constant; otherwise known at run time, at most `bound`, one a row of `per` if given.
+
+    derived: (`//` or `ceildiv`, a run-time dim, a divisor). A dim whose name is a number stands for a bound
+    written in place.
+    """
 
     name: str
     size: int | None = None
     bound: int = 0
     per: str | None = None
+    derived: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,9 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Define:
-    """tensor[indices] = value; `bounds` are the indices written with `< DIM` on the left."""
+    """tensor[indices] = value; `spelled` are the indices written with `< DIM` on the left.
+
+    A tensor with the role memory is updated whole; the value may read its old elements."""
 
     tensor: Tensor
     indices: tuple[str, ...]
@@ -140,24 +150,78 @@ class Topk:
 
 
 @dataclass(frozen=True)
+class Select:
+    """tensor = select[index](value > threshold, capacity=k); `strict` says > instead of >=."""
+
+    tensor: Tensor
+    free: tuple[str, ...]
+    slot: str
+    index: str
+    dim: str
+    row: str | None
+    value: Expr
+    threshold: Expr
+    strict: bool
+    k: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class Rope:
+    """tensor[indices] = rope[last index](value, at=at, dims=, layout=); the value is present everywhere."""
+
+    tensor: Tensor
+    indices: tuple[str, ...]
+    value: Expr
+    at: Expr
+    channels: int
+    layout: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class Quantize:
+    """tensor[indices], scale[all but the last] = quantize[last index](value, to, scale=pow2); present everywhere."""
+
+    tensor: Tensor
+    scale: Tensor
+    indices: tuple[str, ...]
+    value: Expr
+    to: str
+    stage: str
+
+
+@dataclass(frozen=True)
 class Append:
     memory: str
     rows: str
     stage: str
 
 
-Statement = Define | Softmax | Topk | Append
+Statement = Define | Softmax | Topk | Select | Rope | Quantize | Append
+
+
+def defined(statement: Statement) -> tuple[str, ...]:
+    """The names that a statement gives a value; an append and an update name their memory."""
+    match statement:
+        case Append():
+            return (statement.memory,)
+        case Topk():
+            return (statement.scores.name, statement.picked.name)
+        case Quantize():
+            return (statement.tensor.name, statement.scale.name)
+    return (statement.tensor.name,)
 
 
 @dataclass
 class Program:
-    """A whole random program. `grows` maps a dim to the rows that each call appends."""
+    """A whole random program. `grows` maps a dim to the rows that each call appends: a number or a dim."""
 
     seed: int
     dims: dict[str, Dim] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
-    grows: dict[str, int] = field(default_factory=dict)
+    grows: dict[str, int | str] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
 
     @property

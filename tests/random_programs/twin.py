@@ -14,8 +14,11 @@ from random_programs.tree import (
     DimValue,
     Expr,
     Program,
+    Quantize,
     Read,
     Reduce,
+    Rope,
+    Select,
     Softmax,
     Tensor,
     Topk,
@@ -33,7 +36,13 @@ _FLOAT_OPERATORS = {
     "max": "larger",
 }
 _FLOAT_REDUCTIONS = {"sum": "total", "mean": "mean", "prod": "product", "max": "largest", "min": "smallest"}
-_INTEGER_REDUCTIONS = {"sum": "sum_of_integers", "max": "largest_integer", "min": "smallest_integer"}
+_INTEGER_REDUCTIONS = {
+    "i": {"sum": "sum_of_integers", "max": "largest_integer", "min": "smallest_integer"},
+    "l": {"sum": "sum_of_longs", "max": "largest_long", "min": "smallest_long"},
+}
+
+
+CASTS = ("bf16", "f16", "fp8", "fp8e5m2", "i8", "u8", "i16")
 
 
 def print_twin(program: Program) -> str:
@@ -58,6 +67,8 @@ class _Twin:
 
     def _statement(self, statement: object) -> list[str]:
         match statement:
+            case Define() if statement.tensor.role == "memory":
+                return self._update(statement)
             case Define():
                 self.absence[statement.tensor.name] = (statement.indices, self._conditions(statement.value))
                 body = [f"lane = {self.text(statement.value)}"]
@@ -67,6 +78,12 @@ class _Twin:
                 return self._softmax(statement)
             case Topk():
                 return self._topk(statement)
+            case Select():
+                return self._select(statement)
+            case Rope():
+                return self._rope(statement)
+            case Quantize():
+                return self._quantize(statement)
             case Append():
                 return self._append(statement)
         raise TypeError(statement)
@@ -105,22 +122,75 @@ class _Twin:
         head = [f"{statement.picked.name} = Values()", f"{statement.scores.name} = Values()"]
         return head + self._loops(statement.free, statement.picked, body)
 
+    def _select(self, statement: Select) -> list[str]:
+        row = "" if statement.row is None else f", {statement.row}"
+        triples = f"(({statement.index}, {self.text(statement.value)}, {self.text(statement.threshold)}) "
+        triples += f"for {statement.index} in extents.span({statement.dim!r}{row}))"
+        places = _tuple((*statement.free, statement.slot))
+        body = [
+            f"kept = select({triples}, extents.of({statement.k!r}), {statement.strict})",
+            f"for {statement.slot}, index in enumerate(kept):",
+            f"    {statement.tensor.name}[{places}] = index",
+        ]
+        return [f"{statement.tensor.name} = Values()", *self._loops(statement.free, statement.tensor, body)]
+
+    def _rope(self, statement: Rope) -> list[str]:
+        names, tensor = statement.indices, statement.tensor
+        axis = len(names) - 1
+        lanes = f"[{self.text(statement.value)} for {names[axis]} in extents.span({tensor.dims[axis]!r})]"
+        turned = f"rope({lanes}, {self.text(statement.at)}, {statement.channels}, {statement.layout!r})"
+        body = [f"for {names[axis]}, lane in enumerate({turned}):", f"    {tensor.name}[{_tuple(names)}] = lane"]
+        return [f"{tensor.name} = Values()", *self._loops(names, tensor, body, skip=axis)]
+
+    def _quantize(self, statement: Quantize) -> list[str]:
+        names, tensor, scale = statement.indices, statement.tensor, statement.scale
+        axis = len(names) - 1
+        lanes = f"[{self.text(statement.value)} for {names[axis]} in extents.span({tensor.dims[axis]!r})]"
+        body = [
+            f"narrow, {scale.name}[{_tuple(names[:-1])}] = quantize({lanes}, {statement.to!r})",
+            f"for {names[axis]}, lane in enumerate(narrow):",
+            f"    {tensor.name}[{_tuple(names)}] = lane",
+        ]
+        head = [f"{tensor.name} = Values()", f"{scale.name} = Values()"]
+        return head + self._loops(names, tensor, body, skip=axis)
+
+    def _update(self, statement: Define) -> list[str]:
+        """A whole memory gets new values; the right side reads the old ones, absent elements are stored as 0."""
+        tensor = statement.tensor
+        zero = {"f": "exact(0)", "b": "False"}.get(tensor.kind, "0")
+        body = [
+            f"lane = {self.text(statement.value)}",
+            f"new[{_tuple(statement.indices)}] = store({tensor.dtype!r}, {zero} if lane is None else lane)",
+        ]
+        loops = self._loops(statement.indices, tensor, body)
+        return ["new = Values()", *loops, f"{tensor.name} = tensors[{tensor.name!r}] = new"]
+
     def _append(self, statement: Append) -> list[str]:
-        """One row at the end of each batch row (or of the whole memory); absent elements are stored as 0."""
+        """Rows at the end of each batch row (or of the whole memory); absent elements are stored as 0."""
         memory = self.program.tensors[statement.memory]
         grown = next(dim for dim in memory.dims if dim in self.program.grows)
+        if memory.dtype.startswith("sparse"):
+            new = f"{memory.name}, {statement.rows}, extents.of({memory.dims[0]!r}), extents.of({grown!r})"
+            return [f"append_columns({new}, {self._growth(grown)})"]
         at = memory.dims.index(grown)
         names = tuple(f"a{position}" for position in range(len(memory.dims)))
         rows_names = tuple(name for position, name in enumerate(names) if position != at)
         dim, rows = self.positions[memory.name][at]
         row = "" if rows is None else f", {names[rows]}"
-        zero = "exact(0)" if memory.kind == "f" else "0"
+        zero = {"f": "exact(0)", "b": "False"}.get(memory.kind, "0")
+        rows_names = names if len(self.program.tensors[statement.rows].dims) == len(names) else rows_names
+        read = ", ".join("new" if name == names[at] else name for name in rows_names)
         body = [
-            f"{names[at]} = extents.of({dim!r}{row}) - 1",
-            f"lane = {statement.rows}.read({', '.join(rows_names)})",
-            f"{memory.name}[{_tuple(names)}] = store({memory.dtype!r}, {zero} if lane is None else lane)",
+            f"for new in range({self._growth(grown)}):",
+            f"    {names[at]} = extents.of({dim!r}{row}) - {self._growth(grown)} + new",
+            f"    lane = {statement.rows}.read({read})",
+            f"    {memory.name}[{_tuple(names)}] = store({memory.dtype!r}, {zero} if lane is None else lane)",
         ]
         return self._loops(names, memory, body, skip=at)
+
+    def _growth(self, dim: str) -> str:
+        growth = self.program.grows[dim]
+        return f"extents.of({growth!r})" if isinstance(growth, str) else str(growth)
 
     def _conditions(self, expr: Expr) -> tuple[Condition, ...]:
         return conditions(expr, self.positions, self.absence)
@@ -158,10 +228,12 @@ class _Twin:
         if expr.function == "not ":
             return f"lift(lambda v: not v, {inner})"
         if expr.function == "i32":
-            return f"lift(wrap, {inner})"
+            return f"lift(lambda v: wrap(int(v[0])), {inner})" if expr.operand.kind == "f" else f"lift(wrap, {inner})"
+        if expr.function in CASTS:
+            return f"lift(lambda v: store({expr.function!r}, v), {inner})"
         if expr.function == "f32":
             return f"lift(exact, {inner})"
-        if expr.kind == "i":
+        if expr.kind in "il":
             return f"lift(abs, {inner})"
         return f"function({expr.function!r}, {inner})"
 
@@ -177,8 +249,8 @@ class _Twin:
             plain = f"({a} {expr.operator} {b} if {b} else 0)"
         else:
             plain = f"{a} {expr.operator} {b}"
-        if expr.kind == "i":
-            plain = f"wrap({plain})"
+        if expr.kind in "il":
+            plain = f"{'wrap' if expr.kind == 'i' else 'wrap_long'}({plain})"
         return f"lift(lambda a, b: {plain}, {left}, {right})"
 
     def _reduce(self, expr: Reduce) -> str:
@@ -192,7 +264,7 @@ class _Twin:
         elif expr.function == "count":
             value = f"sum(present({body} for {expr.index} in {span}))"
         else:
-            table = _FLOAT_REDUCTIONS if expr.kind == "f" else _INTEGER_REDUCTIONS
+            table = _FLOAT_REDUCTIONS if expr.kind == "f" else _INTEGER_REDUCTIONS["l" if expr.kind == "l" else "i"]
             value = f"{table[expr.function]}({body} for {expr.index} in {span})"
         passed_on = [item for item in self._conditions(expr.body) if expr.index not in mentioned(item)]
         if not passed_on:
@@ -220,7 +292,7 @@ def _positions(tensor: Tensor, dims: dict[str, Dim]) -> tuple[tuple[str, int | N
 
 
 def _tuple(names: tuple[str, ...]) -> str:
-    return f"({', '.join(names)},)"
+    return f"({', '.join(names)},)" if names else "()"
 
 
 def load_twin(source: str) -> Callable[..., dict[str, object]]:

@@ -103,6 +103,10 @@ _SLOPES: dict[str, tuple[Any, Any]] = {
     "sqrt": (math.sqrt, lambda x: 0.5 / math.sqrt(x)),
     "rsqrt": (lambda x: 1 / math.sqrt(x), lambda x: 0.5 * x**-1.5),
     "log": (math.log, lambda x: 1 / x),
+    "ceil": (math.ceil, lambda x: 0.0),
+    "round": (round, lambda x: 0.0),
+    "sign": (lambda x: (x > 0) - (x < 0), lambda x: 0.0),
+    "erf": (math.erf, lambda x: 1.2),
     "floor": (math.floor, lambda x: 0.0),
 }
 
@@ -115,12 +119,21 @@ def function(name: str, a: Lane) -> Lane:
     value, slope = _SLOPES[name]
     result = float(value(a[0]))
     error = abs(slope(a[0])) * a[1]
-    return (result, error) if name in ("abs", "relu", "floor") else (result, error + 4 * abs(result) + 1)
+    return (
+        (result, error)
+        if name in ("abs", "relu", "floor", "ceil", "round", "sign")
+        else (result, error + 4 * abs(result) + 1)
+    )
 
 
 def wrap(value: int) -> int:
     """An i32."""
     return (value + 2**31) % 2**32 - 2**31
+
+
+def wrap_long(value: int) -> int:
+    """An i64."""
+    return (value + 2**63) % 2**64 - 2**63
 
 
 def present(lanes: Iterable[Lane]) -> list[Lane]:
@@ -170,6 +183,18 @@ def smallest_integer(lanes: Iterable[Lane]) -> int:
     return min(present(lanes), default=2**31 - 1)
 
 
+def sum_of_longs(lanes: Iterable[Lane]) -> int:
+    return wrap_long(sum(present(lanes)))
+
+
+def largest_long(lanes: Iterable[Lane]) -> int:
+    return max(present(lanes), default=-(2**63))
+
+
+def smallest_long(lanes: Iterable[Lane]) -> int:
+    return min(present(lanes), default=2**63 - 1)
+
+
 def argument_of(best: Any, lanes: Iterable[tuple[int, Lane]]) -> int:
     """argmax / argmin: the first index whose value is the best; -1 over nothing."""
     kept = [(index, lane[0] if isinstance(lane, tuple) else lane) for index, lane in lanes if lane is not None]
@@ -201,11 +226,56 @@ def topk(lanes: Iterable[tuple[int, Lane]], k: int, order: str) -> list[tuple[in
     return best + [(-1, -math.inf)] * (k - len(best))
 
 
+def select(triples: Iterable[tuple[int, Lane, Lane]], capacity: int, strict: bool) -> list[int]:
+    """Ascending indices whose score passes; where more do than fit, the best stay, ties by lower index. Exact."""
+    kept = [(index, score[0], limit[0]) for index, score, limit in triples if score is not None and limit is not None]
+    passing = [(index, score) for index, score, limit in kept if score > limit or (score == limit and not strict)]
+    best = sorted(passing, key=lambda pair: (-pair[1], pair[0]))[:capacity]
+    return sorted(index for index, _ in best) + [-1] * (capacity - len(best))
+
+
+def rope(lanes: list[Lane], at: int, channels: int, layout: str) -> list[Lane]:
+    """The first channels turned in pairs by at * 10000^(-2 pair / channels) radians."""
+    turned = list(lanes)
+    for pair in range(channels // 2):
+        low, high = (pair, pair + channels // 2) if layout == "half" else (2 * pair, 2 * pair + 1)
+        angle = at * 10000.0 ** (-2 * pair / channels)
+        # A rounding of the angle (at most half a turn) and one each of the elementary functions.
+        cos, sin = (math.cos(angle), 8.0), (math.sin(angle), 8.0)
+        turned[low] = subtract(multiply(lanes[low], cos), multiply(lanes[high], sin))
+        turned[high] = add(multiply(lanes[high], cos), multiply(lanes[low], sin))
+    return turned
+
+
+def quantize(lanes: list[Lane], to: str) -> tuple[list[Lane], Lane]:
+    """(narrow values, scale): the scale is the least power of two not below max(largest magnitude, 1e-4) / limit."""
+    limit = {"fp8": 448, "i8": 127, "i4": 7}[to]
+    largest_value = max(abs(value) for value, _ in lanes)
+    needed = max(largest_value, float(np.float32(1e-4))) / limit
+    mantissa, exponent = math.frexp(needed)
+    scale = 2.0 ** (exponent - 1 if mantissa == 0.5 else exponent)
+    if to == "fp8":
+        return [exact(_nearest("fp8", value / scale)) for value, _ in lanes], exact(scale)
+    return [max(-limit - 1, min(limit, round(value / scale))) for value, _ in lanes], exact(scale)
+
+
+def append_columns(memory: Values, terms: Values, rows: int, columns: int, new: int) -> None:
+    """Columns that count their row numbers, negative ones skipped; `terms` has a row a column, or is one."""
+    for column in range(columns - new, columns):
+        for row in range(rows):
+            memory[row, column] = 0
+        for place, row in terms.items():
+            if row >= 0 and (len(place) == 1 or place[0] == column - (columns - new)):
+                memory[row, column] += 1
+
+
 def store(dtype: str, lane: Lane) -> Lane:
     """A lane as a memory of that dtype keeps it. Only exact values are stored in narrow types, so rounding agrees."""
     if isinstance(lane, tuple):
         return lane if dtype == "f32" else (_nearest(dtype, lane[0]), lane[1])
-    low, high = {"i8": (-128, 127), "u8": (0, 255), "i16": (-(2**15), 2**15 - 1)}.get(dtype, (-(2**31), 2**31 - 1))
+    low, high = {"i8": (-128, 127), "u8": (0, 255), "i16": (-(2**15), 2**15 - 1), "i64": (-(2**63), 2**63 - 1)}.get(
+        dtype, (-(2**31), 2**31 - 1)
+    )
     return lane if isinstance(lane, bool) else min(max(lane, low), high)
 
 
