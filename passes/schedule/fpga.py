@@ -59,18 +59,19 @@ def schedule(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> Schedul
         if not isinstance(op, ComputeOp | TopkOp | SelectOp):
             raise Refused(f"{op.name} has no form on an FPGA", op)
     fitting: list[Estimate] = []
-    short = ""
+    short: list[tuple[bool, int, str]] = []
     scans = find_scans(statements, base)  # the same under every plan of the grid
     costs = Costs(device, dims, base.accumulators)
     for plan in plans(kernel, scans, base, device):
         estimate = _Estimator(statements, scans, device, dims, plan, costs).run()
         lacking = _lacking(device, estimate, kernel, dims)
         if lacking:
-            short = short or lacking
+            # A plan with room for the operands says more than one without; then the one with most stripes.
+            short.append(("in one memory channel" in lacking, -plan.stripes, lacking))
         else:
             fitting.append(estimate)
     if not fitting:
-        raise Refused(f"the kernel does not fit {device.title}: {short}", kernel)
+        raise Refused(f"the kernel does not fit {device.title}: {min(short)[2]}", kernel)
     best = min(fitting, key=lambda item: (item.time_us, item.plan.stripes * item.plan.lanes))
     return _as_schedule(best, device)
 
@@ -101,20 +102,25 @@ def _as_schedule(best: Estimate, device: Fpga) -> Schedule:
 
 
 def _lacking(device: Fpga, estimate: Estimate, kernel: KernelOp, dims: Mapping[str, int]) -> str:
-    """The first resource that is short, in words; "" where all suffice."""
-    for resource in ("dsp", "lut", "ff", "bram36", "uram"):
-        needed, usable = estimate.resources[resource], device.usable(resource)  # type: ignore[arg-type]
-        if needed > usable:
-            return f"{needed:,.0f} {resource} needed, {usable:,.0f} usable"
+    """What is short: room for an operand, or else the first resource, in words; "" where all suffice."""
+    plan = estimate.plan
     for number, argument in enumerate(kernel.block.args):
         type_ = argument.type
         assert isinstance(type_, TensorType)
         if type_.is_sparse:
             continue
-        stripes = estimate.plan.stripes if number in estimate.plan.striped else 1
+        stripes = plan.stripes if number in plan.striped else 1
         size = _bytes(type_, dims) / stripes
         if size > device.memory.channel_bytes:
-            return f"{size / 2**20:,.0f} MiB in one memory channel of {device.memory.channel_bytes / 2**20:,.0f} MiB"
+            room = device.memory.channel_bytes / 2**20
+            name = argument.name_hint or f"operand {number}"
+            over = f"striped over {stripes} channels" if stripes > 1 else "not striped"
+            return f"{name}, {over}, puts {size / 2**20:,.0f} MiB in one memory channel of {room:,.0f} MiB"
+    for resource in ("dsp", "lut", "ff", "bram36", "uram"):
+        needed, usable = estimate.resources[resource], device.usable(resource)  # type: ignore[arg-type]
+        if needed > usable:
+            shape = f"{plan.stripes} channels of {plan.lanes} lanes"
+            return f"{shape} need {needed:,.0f} {resource}, {usable:,.0f} are usable"
     return ""
 
 

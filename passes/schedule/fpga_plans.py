@@ -10,6 +10,7 @@ from xdsl.ir import Operation
 
 from hetc.dialects.mp import AppendOp, GetOp, TensorType, storage_bits
 from hetc.dialects.task import KernelOp
+from hetc.passes.lower_hls.lanes import assign_lanes
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.scan import Scan
 from hetc.passes.lower_hls.sparse_scan import SparseScan
@@ -32,8 +33,21 @@ def plans(kernel: KernelOp, scans: Scans, base: FpgaPlan, device: Fpga) -> list[
     return [
         replace(base, stripes=count, striped=striped if count > 1 else (), lanes=lanes)
         for count in choices
-        for lanes in LANES
+        for lanes in budgets(scans)
     ]
+
+
+def budgets(scans: Scans) -> list[int]:
+    """The budgets of lanes that differ in what is laid out, the least of those that do not."""
+    found: dict[tuple[tuple[int, ...], ...], int] = {}
+    for lanes in LANES:
+        laid_out = tuple(
+            tuple(assign_lanes([op.body.block for op in (scan.op, *scan.fused.values())], lanes).values())
+            for scan in scans.values()
+            if isinstance(scan, Scan)
+        )
+        found.setdefault(laid_out, lanes)
+    return list(found.values())
 
 
 def stripable(kernel: KernelOp, found_scans: Scans) -> tuple[int, ...]:
