@@ -1,0 +1,112 @@
+"""`python -m random_programs.run_many COUNT`, run from tests/: many seeds every way, and a page that sums them up.
+
+Each seed runs on the oracle before and after the normalising passes, on a GPU, on an FPGA (both emulated) and with a
+placement drawn for each stage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from random_programs.fast_csim import fast_csim
+from random_programs.generate import generate
+from random_programs.verdict import WAYS, Verdict, judge
+
+PAGE = Path(__file__).parents[2] / "docs" / "random_programs.md"
+MOST_REFUSED = 0.1
+_TITLES = {
+    "oracle": "oracle, as the front end leaves it",
+    "normalized": "oracle, after the normalising passes",
+    "gpu": "GPU, Triton's interpreter",
+    "fpga": "FPGA, C simulation",
+    "mix": "both, each stage's device drawn",
+}
+
+
+def run_many(seeds: range, ways: tuple[str, ...] = WAYS, show: bool = False) -> dict[str, dict[int, Verdict]]:
+    """way -> seed -> verdict."""
+    verdicts: dict[str, dict[int, Verdict]] = defaultdict(dict)
+    with fast_csim():
+        for seed in seeds:
+            for way in ways:
+                found = verdicts[way][seed] = judge(generate(seed), way)
+                if show and found.kind != "ok":
+                    print(f"{seed} {way}: {found.kind} {found.text}", flush=True)
+    return dict(verdicts)
+
+
+def summary(verdicts: dict[str, dict[int, Verdict]], seeds: range) -> str:
+    """The page: counts a way, refusals by reason, and every difference or crash with its seed."""
+    lines = ["# Random programs", ""]
+    lines += [
+        "`make check-full` draws programs from seeds, prints each as `.mp` text and as an independent twin in plain",
+        "Python, and compares every element of every call. One seed, shrunk where it fails:",
+        "`cd tests && python -m random_programs SEED --devices mix --shrink`.",
+        "",
+        f"Seeds {seeds.start} to {seeds.stop - 1}, revision {_revision()}.",
+        "",
+        "| run on | right | refused | different | crashed |",
+        "|---|---|---|---|---|",
+    ]
+    for way, found in verdicts.items():
+        counts = Counter(verdict.kind for verdict in found.values())
+        row = [_TITLES[way], *(str(counts[kind]) for kind in ("ok", "refused", "mismatch", "crash"))]
+        lines.append(f"| {' | '.join(row)} |")
+    refused = Counter(
+        (way, verdict.reason)
+        for way, found in verdicts.items()
+        for verdict in found.values()
+        if verdict.kind == "refused"
+    )
+    if refused:
+        lines += ["", "Refused, by reason:", "", "| run on | reason | programs |", "|---|---|---|"]
+        lines += [f"| {way} | {reason} | {count} |" for (way, reason), count in refused.most_common()]
+    wrong = [
+        f"- seed {seed}, {way}: {verdict.text.splitlines()[0][:200]}"
+        for way, found in verdicts.items()
+        for seed, verdict in found.items()
+        if verdict.kind in ("mismatch", "crash")
+    ]
+    return "\n".join([*lines, *(["", "Differences and crashes:", "", *wrong] if wrong else [])]) + "\n"
+
+
+def failures(verdicts: dict[str, dict[int, Verdict]]) -> list[str]:
+    """What a run may not have: differences, crashes, and too many refusals on one way."""
+    found = []
+    for way, results in verdicts.items():
+        found += [
+            f"seed {seed}, {way}: {one.text}" for seed, one in results.items() if one.kind in ("mismatch", "crash")
+        ]
+        refused = sum(one.kind == "refused" for one in results.values())
+        if refused > MOST_REFUSED * len(results):
+            found.append(f"{way}: {refused} of {len(results)} programs refused")
+    return found
+
+
+def _revision() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    answer = subprocess.run(command, cwd=PAGE.parent, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "unknown"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="random_programs.run_many", description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=300)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--page", type=Path, default=PAGE)
+    arguments = parser.parse_args()
+    seeds = range(arguments.first, arguments.first + arguments.count)
+    verdicts = run_many(seeds, tuple(arguments.ways.split(",")), show=True)
+    arguments.page.write_text(summary(verdicts, seeds))
+    wrong = failures(verdicts)
+    print(summary(verdicts, seeds), *wrong, sep="\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

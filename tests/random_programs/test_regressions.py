@@ -1,0 +1,68 @@
+"""Shrunk random programs that were once wrong, on the oracle before and after normalising, by hand-made numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+
+from hetc.backends.reference import run_step
+from hetc.compiler.frontend import compile_source
+from hetc.passes.registry import load
+from hetc.source import SourceFile
+from random_programs.oracle import NORMALIZE
+
+FOLDER = Path(__file__).parent / "regressions"
+INFINITY = np.inf
+
+# name: (inputs and memories, live extents, expected outputs)
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "merged_read": ({"w": [1.0]}, {"B": 2, "T": [1, 3]}, {"kept": [[-1, -1], [-1, -1]]}),
+    "both_branches": (
+        {"x": [1.0, 2.0], "y": 3.0, "log": [0.0, 0.0]},
+        {"N": 2},
+        {"direct": -INFINITY, "through": -INFINITY},
+    ),
+    "empty_extent": (
+        {"x": np.ones((2, 3)), "y": np.zeros(0), "log": np.zeros(0)},
+        {"B": 2, "T": [1, 3], "N": 0, "M": 0},
+        {"s": np.zeros((2, 3, 0)), "total": [0.0, 0.0]},
+    ),
+    "inner_axes": (
+        # x > 0: y's last row [1, 5] has its largest at 1, z[1] = 7; otherwise the first place, z[0] = 3.
+        {"x": [[1.0, -1.0], [-1.0, -1.0]], "y": [[0.0, 0.0], [0.0, 0.0], [1.0, 5.0]], "z": [3.0, 7.0]},
+        {"B": 2, "T": [2, 1]},
+        {"s": [7.0, 3.0]},
+    ),
+    "guard_axes": (
+        # n = 0: the first positive of y is at 2; n = 1: y[1 + 1] at 1; n = 2: y[0 + 2] at 0; n = 3: none, absent.
+        {"x": [10.0, 10.0, 10.0, 10.0], "y": [-1.0, -1.0, 1.0], "w": [1.0, 2.0, 4.0]},
+        {"N": 4},
+        {"s": [14.0, 12.0, 11.0, 0.0]},
+    ),
+}
+
+
+def test_every_program_has_numbers() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.mp")) == sorted(CASES)
+
+
+@pytest.mark.parametrize("passes", [(), NORMALIZE], ids=["plain", "normalized"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_program_that_was_wrong(name: str, passes: tuple[str, ...]) -> None:
+    given, extents, expected = CASES[name]
+    module = compile_source(SourceFile(f"{name}.mp", (FOLDER / f"{name}.mp").read_text()))
+    for flag in passes:
+        load(flag)().apply(Context(), module)
+    module.verify()
+    dims = {dim: np.array(size) if isinstance(size, list) else size for dim, size in extents.items()}
+    arrays = {key: np.asarray(value) for key, value in given.items()}
+    inputs = {key: value for key, value in arrays.items() if key != "log"}
+    memories = {key: value for key, value in arrays.items() if key == "log"}
+    result = run_step(module, "regression", inputs, memories, dims, strict=bool(passes))
+    assert result.outputs.keys() == expected.keys()
+    for output, value in expected.items():
+        np.testing.assert_array_equal(result.outputs[output], value, err_msg=output)

@@ -1,0 +1,31 @@
+"""Shrinking keeps the failure and drops what it does not need; regressions stay right."""
+
+from __future__ import annotations
+
+from random_programs.generate import generate
+from random_programs.oracle import judge_with_oracle
+from random_programs.rewrite import parts_of, values_of
+from random_programs.shrink import shrink, size
+from random_programs.spell import spell
+from random_programs.tree import Program, Unary
+
+
+def test_a_program_shrinks_to_what_fails() -> None:
+    """The planted failure: a program that holds a tanh. What is left holds one and still compiles and agrees."""
+
+    def holds_tanh(program: Program) -> bool:
+        parts = [part for item in program.statements for value in values_of(item) for part in parts_of(value)]
+        found = any(isinstance(part, Unary) and part.function == "tanh" for part in parts)
+        return found and judge_with_oracle(program) is None
+
+    seed = next(seed for seed in range(100) if "tanh(" in spell(generate(seed)))
+    program = generate(seed)
+    small = shrink(program, holds_tanh)
+    assert holds_tanh(small)
+    assert size(small) < size(program) / 3
+    assert len(small.statements) <= 2
+
+
+def test_what_always_passes_does_not_shrink() -> None:
+    program = generate(1)
+    assert shrink(program, lambda candidate: False) is program
