@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, i1, i64
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, IntegerAttr, TensorType, i1, i64
 from xdsl.ir import Attribute, Operation
 
 from hetc.backends.triton.types import language_type
@@ -143,6 +143,8 @@ def _cast(op: tile.CastOp, value: Text, use: Callable[[str], str]) -> Text:
     source, target = element_of(op.value.type), element_of(op.result.type)
     if isinstance(source, AnyFloat) and not isinstance(target, AnyFloat):
         return Text(f"{use('to_int64' if target == i64 else 'to_int32')}({value.text})")
+    if not isinstance(op.value.type, TensorType):  # a loop's index may be a plain Python number
+        return Text(f"tl.cast({value.text}, {language_type(target)})")
     return Text(f"{value.at(ATOM)}.to({language_type(target)})")
 
 

@@ -1,4 +1,4 @@
-"""Six programs of under twenty-five lines, each against a few lines of numpy, on the oracle and on both devices."""
+"""Programs of under twenty-five lines, each against a few lines of numpy, on the oracle and on both devices."""
 
 from __future__ import annotations
 
@@ -124,7 +124,17 @@ def merge(open_session: Open, rng: Rng) -> None:
         near(scores[found["picked"][b]], found["best"][b])
 
 
-PROGRAMS = {function.__name__: function for function in (two_level, product_codes, prefill, decayed, lengths, merge)}
+def outer(open_session: Open, rng: Rng) -> None:
+    """An index as a value, in a statement that shares its launch with the one before."""
+    session = open_session("outer", {}, {})
+    session.extents = {"M": np.array(7)}
+    x = rng.integers(-9, 10, 11).astype(float)
+    near(session.call(x=x)["o"], np.arange(7)[:, None] * 2 * x)
+
+
+PROGRAMS = {
+    function.__name__: function for function in (two_level, product_codes, prefill, decayed, lengths, merge, outer)
+}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -38,8 +38,8 @@ def k_0_y(q, w, keys, scale, y, len_B, len_T, cap_T, NATIVE_FP8: tl.constexpr):
         for d_start in range(0, 128, 64):
             d = d_start + tl.arange(0, 64)[None, None, :]
             q_2 = tl.load(q + (b * 64 + h) * 128 + d)
-            value = (b.to(tl.int64) * cap_T.to(tl.int64) + t.to(tl.int64)) * 128 + d.to(tl.int64)
-            keys_2 = tl.load(keys + value, mask=in_t, other=0)
+            value = tl.cast(b, tl.int64) * tl.cast(cap_T, tl.int64) + t.to(tl.int64)
+            keys_2 = tl.load(keys + value * 128 + d.to(tl.int64), mask=in_t, other=0)
             value_2 = tl.reshape(decode_e4m3(keys_2, tl.bfloat16, NATIVE_FP8), (64, 64))
             total = tl.dot(tl.reshape(q_2, (64, 64)), tl.permute(value_2, (1, 0)), total)
         r = nan_maximum(tl.reshape(tl.permute(total, (1, 0)), (64, 64, 1)), tl.full((), 0.0, tl.float32))
