@@ -75,7 +75,7 @@ def _matrix_product(left: np.ndarray, right: np.ndarray, axis: int, extent: int)
     columns = [b.shape[k] for k in only_b]
     first = a.transpose([*shared, *only_a, 0, *only_b]).reshape(*batch, prod(rows), extent)
     second = b.transpose([*shared, 0, *only_b, *only_a]).reshape(*batch, extent, prod(columns))
-    product = np.matmul(first, second).reshape(*batch, *rows, *columns)
+    product = np.matmul(first, second).reshape((*batch, *rows, *columns))
     order = [*shared, *only_a, *only_b]
     return product.transpose([order.index(k) for k in rest]).reshape(shape)
 
