@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from random_programs.expressions import Expressions, Scope
+from random_programs.rewrite import parts_of
 from random_programs.tree import (
     Append,
     Binary,
@@ -14,6 +15,7 @@ from random_programs.tree import (
     DimValue,
     Expr,
     Program,
+    Put,
     Quantize,
     Read,
     Reduce,
@@ -64,8 +66,9 @@ class _Generator:
             stage = stages[min(3, position * 4 // statements)]
             if position == updated:
                 self._update(self.built.tensors["acc"], stage)
-            makes = [self._define, self._topk, self._select, self._softmax, self._rope, self._quantize]
-            self.random.choices(makes, [14, 4, 2, 2, 1, 1])[0](stage)
+            makes = [self._define, self._topk, self._select, self._softmax, self._rope, self._quantize, self._put]
+            weights = [14, 4, 2, 2, 1, 1, 3 * ("st" in self.built.tensors)]
+            self.random.choices(makes, weights)[0](stage)
         values = [tensor.name for tensor in self.built.tensors.values() if tensor.role == "value"]
         used = {name for name in values if name.startswith("r")}
         outputs = [name for name in values if name not in used]
@@ -108,6 +111,8 @@ class _Generator:
                 self._tensor("tf", ("E", "N"), "memory", "sparse u8")
         if self.random.random() < 0.3:
             self._tensor("acc", self.random.choice([("D",), ("B", "D")]), "memory", self.random.choice(("f32", "i32")))
+        if self.random.random() < 0.3:
+            self._tensor("st", ("B", "E"), "memory", "i32")
         if self.random.random() < 0.3:
             self._tensor("big", ("D",), self.random.choice(("input", "weight")), "i64")
         if self.random.random() < 0.3:
@@ -178,6 +183,24 @@ class _Generator:
             value = Binary(memory.kind, True, memory.bound, memory.step_bits, "+", old, value)
             value = as_i32(value)
         self.built.statements.append(Define(memory, names, value, (), stage))
+
+    def _put(self, stage: str) -> None:
+        """Values put at computed places of an integer memory: some collide, some fall outside."""
+        memory = self.built.tensors["st"]
+        for _ in range(60):
+            dims = ("B", self.random.choice(("D", "E")))
+            scope, names = self._scope(dims)
+            place = as_i32(self._expressions().of_kind("i", scope, 1))
+            value = as_i32(self._expressions().of_kind("i", scope, self.random.randint(1, 3)))
+            mentioned = {part.name for part in parts_of(place) if isinstance(part, Var)}
+            alone = indices_alone(place) | indices_alone(value)
+            if names[-1] not in alone or names[-1] not in mentioned or value.bound > 2**20:
+                continue
+            adds = self.random.random() < 0.5
+            self.built.statements.append(Put("st", names, dims, place, value, adds, stage))
+            bound = min(2**27, memory.bound + 64 * value.bound if adds else max(memory.bound, value.bound))
+            self.built.tensors["st"] = Tensor("st", memory.dims, "i32", "memory", "i", True, bound, 0)
+            return
 
     def _memories(self) -> frozenset[str]:
         return frozenset(tensor.name for tensor in self.built.declared if tensor.role == "memory")

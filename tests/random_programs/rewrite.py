@@ -11,6 +11,7 @@ from random_programs.tree import (
     DimValue,
     Expr,
     Program,
+    Put,
     Read,
     Reduce,
     Rope,
@@ -89,6 +90,8 @@ def values_of(statement: Statement) -> tuple[Expr, ...]:
             return (statement.value, statement.threshold)
         case Rope():
             return (statement.value, statement.at)
+        case Put():
+            return (statement.value, statement.place)
     return (statement.value,)
 
 
@@ -101,6 +104,8 @@ def with_values(statement: Statement, values: tuple[Expr, ...]) -> Statement:
             return replace(statement, value=values[0], threshold=values[1])
         case Rope():
             return replace(statement, value=values[0], at=values[1])
+        case Put():
+            return replace(statement, value=values[0], place=values[1])
     return replace(statement, value=values[0])
 
 
@@ -119,6 +124,8 @@ def dims_used(program: Program) -> frozenset[str]:
     for statement in program.statements:
         if isinstance(statement, Topk | Select):
             names |= {statement.k, statement.dim}
+        if isinstance(statement, Put):
+            names |= set(statement.dims)
         for value in values_of(statement):
             names |= {part.dim for part in parts_of(value) if isinstance(part, Reduce | DimValue)}
     while True:

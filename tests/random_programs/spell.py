@@ -10,6 +10,7 @@ from random_programs.tree import (
     DimValue,
     Expr,
     Program,
+    Put,
     Quantize,
     Read,
     Reduce,
@@ -81,6 +82,9 @@ def _statement(statement: Statement) -> str:
             left, rows = ", ".join(statement.indices), ", ".join(statement.indices[:-1])
             call = f"quantize[{statement.indices[-1]}]({text(statement.value)}, {statement.to}, scale=pow2)"
             return f"{statement.tensor.name}[{left}], {statement.scale.name}[{rows}] = {call}"
+        case Put():
+            left = ", ".join([*statement.indices[:-1], text(statement.place)])
+            return f"{statement.memory}[{left}] {'+=' if statement.adds else '='} {text(statement.value)}"
         case Append():
             return f"append({statement.memory}, {statement.rows})"
 

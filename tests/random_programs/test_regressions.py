@@ -37,6 +37,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"B": 2, "T": [2, 1]},
         {"s": [7.0, 3.0]},
     ),
+    "scalar_product": ({"x": [1.0, 2.0, 3.0], "y": [1.0, 0.5, 2.0]}, {}, {"r": 8.0}),
     "guard_axes": (
         # n = 0: the first positive of y is at 2; n = 1: y[1 + 1] at 1; n = 2: y[0 + 2] at 0; n = 3: none, absent.
         {"x": [10.0, 10.0, 10.0, 10.0], "y": [-1.0, -1.0, 1.0], "w": [1.0, 2.0, 4.0]},

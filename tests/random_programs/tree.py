@@ -198,13 +198,26 @@ class Append:
     stage: str
 
 
-Statement = Define | Softmax | Topk | Select | Rope | Quantize | Append
+@dataclass(frozen=True)
+class Put:
+    """memory[all indices but the last, place] = value, or += value, for each of the indices; `place` is an integer."""
+
+    memory: str
+    indices: tuple[str, ...]
+    dims: tuple[str, ...]
+    place: Expr
+    value: Expr
+    adds: bool
+    stage: str
+
+
+Statement = Define | Softmax | Topk | Select | Rope | Quantize | Append | Put
 
 
 def defined(statement: Statement) -> tuple[str, ...]:
     """The names that a statement gives a value; an append and an update name their memory."""
     match statement:
-        case Append():
+        case Append() | Put():
             return (statement.memory,)
         case Topk():
             return (statement.scores.name, statement.picked.name)

@@ -14,6 +14,7 @@ from random_programs.tree import (
     DimValue,
     Expr,
     Program,
+    Put,
     Quantize,
     Read,
     Reduce,
@@ -86,6 +87,8 @@ class _Twin:
                 return self._quantize(statement)
             case Append():
                 return self._append(statement)
+            case Put():
+                return self._put(statement)
         raise TypeError(statement)
 
     def _loops(self, names: tuple[str, ...], tensor: Tensor, body: list[str], skip: int = -1) -> list[str]:
@@ -164,6 +167,23 @@ class _Twin:
         ]
         loops = self._loops(statement.indices, tensor, body)
         return ["new = Values()", *loops, f"{tensor.name} = tensors[{tensor.name!r}] = new"]
+
+    def _put(self, statement: Put) -> list[str]:
+        """All writes are found first, so that they read the old values; then they happen in order."""
+        memory = self.program.tensors[statement.memory]
+        lines = ["writes = []"]
+        for depth, (name, dim) in enumerate(zip(statement.indices, statement.dims, strict=True)):
+            lines.append(f"{'    ' * depth}for {name} in extents.span({dim!r}):")
+        body = [
+            f"place = {self.text(statement.place)}",
+            f"if in_range(place, extents.of({memory.dims[-1]!r})):",
+            f"    writes.append(({_tuple((*statement.indices[:-1], 'place'))}, {self.text(statement.value)}))",
+        ]
+        lines += [f"{'    ' * len(statement.indices)}{line}" for line in body]
+        name = memory.name
+        if statement.adds:
+            return [*lines, "for at, lane in writes:", f"    {name}[at] = wrap({name}[at] + (lane or 0))"]
+        return [*lines, "for at, lane in writes:", f"    {name}[at] = lane or 0"]
 
     def _append(self, statement: Append) -> list[str]:
         """Rows at the end of each batch row (or of the whole memory); absent elements are stored as 0."""
