@@ -27,7 +27,7 @@ def arguments_of(value: SSAValue) -> set[SSAValue]:
         owner = current.owner
         if isinstance(owner, Block):
             found.add(current)
-        elif owner not in seen:
+        elif owner not in seen and isinstance(owner.parent_op(), RangedOp | ReduceOp):  # not the tensors that it reads
             seen.add(owner)
             for nested in owner.walk():
                 pending.extend(nested.operands)
