@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from random import Random
 
+from random_programs.expression_parts import Parts, is_exact
+from random_programs.extents import Scope
 from random_programs.tree import (
     Binary,
     Const,
-    Dim,
     DimValue,
     Expr,
-    Program,
-    Read,
-    Reduce,
-    Tensor,
     Unary,
     Var,
-    Where,
 )
 
-Scope = dict[str, tuple[str, str | None]]
-"""Indices in scope: the dim that each ranges over, and for a dim per another the index of its row."""
-
-_LARGEST_EXACT = 2.0**23
 _FUNCTIONS = ("tanh", "sigmoid", "sin", "cos", "relu", "abs", "silu", "erf", "floor", "ceil", "round", "sign")
 _STEPS = ("floor", "ceil", "round", "sign")
 
 
-def is_exact(bound: float, step_bits: int) -> bool:
-    """Whether every multiple of 2^-step_bits up to bound is an f32, with a bit to spare."""
-    return step_bits < 200 and bound * 2.0**step_bits < _LARGEST_EXACT
-
-
-class Expressions:
-    """Draws expressions over `program`'s tensors. `fresh(prefix)` gives unused names."""
-
-    def __init__(self, random: Random, program: Program, fresh: Callable[[str], str]) -> None:
-        self.random = random
-        self.program = program
-        self.fresh = fresh
-        self.avoid: frozenset[str] = frozenset()
+class Expressions(Parts):
+    """Draws expressions of the four kinds."""
 
     def of_kind(
         self, kind: str, scope: Scope, depth: int, *, exact: bool = False, avoid: frozenset[str] = frozenset()
@@ -78,11 +57,6 @@ class Expressions:
             weights.append(2)
         make = self.random.choices(choices, weights)[0]
         return make(scope, depth - 1, exact)
-
-    def _leaf(self, kind: str, scope: Scope, exact: bool) -> Expr | None:
-        if self.random.random() < 0.1:
-            return self._constant(kind)
-        return self._read(kind, scope, exact) or self._constant(kind)
 
     def _binary_float(self, scope: Scope, depth: int, exact: bool) -> Expr:
         operator = self.random.choice(["+", "-", "*", "*", "min", "max"] + ([] if exact else ["/"]))
@@ -159,12 +133,6 @@ class Expressions:
             return None
         return Unary("i", True, 2**31 if source == "l" else inner.bound, 0, "i32", inner)
 
-    def argument(self, scope: Scope, depth: int) -> Expr | None:
-        """The place of an exact extreme: argmax or argmin over a dim."""
-        function = self.random.choice(("argmax", "argmin"))
-        found = self._reduce("x", function, self.random.choice("fi"), scope, min(depth, 1), True)
-        return found if found is not None and found.exact else None
-
     def _long(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         """An i64: something declared i64 is in it, since the language takes i64 where one side is."""
         if depth <= 0:
@@ -238,130 +206,3 @@ class Expressions:
 
     def _where(self, scope: Scope, depth: int, exact: bool) -> Expr:
         return self._choose("f", scope, depth, exact)
-
-    def _choose(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
-        condition = self._draw("b", scope, depth, True)
-        value = self._draw(kind, scope, depth, exact)
-        if self.random.random() < 0.4:
-            return Where(kind, value.exact, value.bound, value.step_bits, condition, value, None)
-        other = self._draw(kind, scope, depth - 1, exact)
-        bound, bits = max(value.bound, other.bound), max(value.step_bits, other.step_bits)
-        both = value.exact and other.exact and (kind == "i" or is_exact(bound, bits))
-        return Where(kind, both, bound, bits, condition, value, other)
-
-    def _reduce(self, kind: str, function: str, inner: str, scope: Scope, depth: int, exact: bool) -> Expr | None:
-        rows = [name for name, (dim, _) in scope.items() if dim == "B"]
-        plain = [name for name in ("N", "Q") if name in self.program.dims]
-        choices = ["D", "E", "D", "E", "K", "2", *plain, *plain] + (["T", "T", "T"] if rows else [])
-        dim = self.random.choice([*choices, "P"] if rows and "P" in self.program.dims else choices)
-        if dim == "2":
-            self.program.dims["2"] = Dim("2", size=2)
-        known = self.program.dims[dim]
-        row = self.random.choice(rows) if known.per else None
-        name = self.fresh("i" if dim == "2" else dim.lower())
-        body = self._draw(inner, {**scope, name: (dim, row)}, depth, exact)
-        alone = dim != "2" and _stands_alone(body, name)
-        if known.per is not None and not alone:
-            return None
-        largest = known.size or known.bound
-        bound, bits = body.bound, body.step_bits
-        if function == "sum":
-            bound *= largest
-        elif function == "prod":
-            bound, bits = max(bound, 1) ** largest, bits * largest
-            if bound > 1e6:
-                return None
-        elif function in ("argmax", "argmin"):
-            bound, bits = 64, 0
-        elif function == "count":
-            bound = largest
-        elif (function in ("max", "min") and kind == "f") or function in ("max", "min"):
-            return self._clamped(function, name, dim, row, body, not alone)
-        if function in ("any", "all"):
-            bound = 1
-        keeps = function in ("sum", "prod", "count", "any", "all", "argmax", "argmin") and (
-            kind != "f" or is_exact(bound, bits)
-        )
-        same = isinstance(body, Reduce) and body.function == function and function in ("sum", "prod", "any", "all")
-        joined = same and self.random.random() < 0.7
-        return Reduce(kind, body.exact and keeps, bound, bits, function, name, dim, row, body, not alone, joined)
-
-    def _clamped(self, function: str, name: str, dim: str, row: str | None, body: Expr, spell: bool) -> Expr:
-        """max and min over nothing are infinite (integers: extreme): clamp, so that what follows stays bounded."""
-        reduced = Reduce(body.kind, body.exact, body.bound, body.step_bits, function, name, dim, row, body, spell)
-        clamp = "max" if function == "max" else "min"
-        limit = math.ceil(body.bound) + 1
-        value = -limit if function == "max" else limit
-        edge = Const(body.kind, True, limit, 0, float(value) if body.kind == "f" else value)
-        return Binary(body.kind, body.exact, limit, body.step_bits, clamp, reduced, edge)
-
-    def _read(self, kind: str, scope: Scope, exact: bool) -> Expr | None:
-        candidates = [
-            tensor
-            for tensor in self.program.tensors.values()
-            if tensor.kind == kind
-            and (tensor.exact or not exact)
-            and tensor.name not in self.avoid
-            and not tensor.name.startswith("any")  # the order is nobody's
-            and not tensor.name.startswith("best")  # its unused tail is infinite
-        ]
-        self.random.shuffle(candidates)
-        for tensor in candidates:
-            indices = self._indices(tensor, scope)
-            if indices is not None:
-                return Read(kind, tensor.exact, max(tensor.bound, 1), tensor.step_bits, tensor.name, indices)
-        return None
-
-    def _indices(self, tensor: Tensor, scope: Scope) -> tuple[Expr, ...] | None:
-        indices: list[Expr] = []
-        for dim in tensor.dims:
-            plain = [name for name, (over, _) in scope.items() if over == dim]
-            per = self.program.dims[dim].per
-            if per is not None:  # the row of a live dim is the index that stands at the rows' position
-                row = indices[tensor.dims.index(per)]
-                plain = [name for name in plain if isinstance(row, Var) and scope[name][1] == row.name]
-            if dim == "B" and not plain:
-                return None
-            if self.program.dims[dim].size:  # a bound written in place stands before constant extents
-                plain += [name for name, (over, _) in scope.items() if over == "2"]
-            if plain and (dim == "B" or self.random.random() < 0.8):
-                indices.append(Var("x", True, 64, 0, self.random.choice(plain)))
-            else:
-                indices.append(self._position(scope, plain))
-        return tuple(indices)
-
-    def _position(self, scope: Scope, plain: list[str]) -> Expr:
-        """An index that is not alone: shifted, scaled, picked or constant; it may fall outside."""
-        choice = self.random.random()
-        if choice > 0.95:
-            place = self.argument(scope, 1)
-            if place is not None:
-                return place
-        picks = [
-            tensor
-            for tensor in self.program.tensors.values()
-            if tensor.kind == "x" and tensor.dims and not tensor.name.startswith("any")
-        ]
-        if picks and choice < 0.4:
-            tensor = self.random.choice(picks)
-            indices = [next((n for n, (over, _) in scope.items() if over == dim), None) for dim in tensor.dims]
-            if all(indices):
-                return Read("x", True, 64, 0, tensor.name, tuple(Var("x", True, 64, 0, n) for n in indices if n))
-        names = plain or list(scope)
-        if not names or choice > 0.9:
-            return Const("x", True, 4, 0, self.random.randint(0, 3))
-        index: Expr = Var("x", True, 64, 0, self.random.choice(names))
-        if self.random.random() < 0.3:
-            factor = Const("x", True, 3, 0, self.random.choice((2, 3)))
-            index = Binary("x", True, 128, 0, self.random.choice(("*", "//", "%")), index, factor)
-        if self.random.random() < 0.3 and len(scope) > 1:
-            other = Var("x", True, 64, 0, self.random.choice(list(scope)))
-            return Binary("x", True, 256, 0, "+", index, other)
-        shift = Const("x", True, 3, 0, self.random.randint(1, 3))
-        return Binary("x", True, 128, 0, self.random.choice("+-"), index, shift)
-
-
-def _stands_alone(expr: Expr, name: str) -> bool:
-    from random_programs.generate import indices_alone
-
-    return name in indices_alone(expr)

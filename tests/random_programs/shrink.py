@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from random_programs.extents import indices_alone, spelled_indices
 from random_programs.rewrite import mapped, parts_of, replaced_at, values_of, with_values, without_unused
 from random_programs.tree import (
     Append,
@@ -162,8 +163,6 @@ def _changed(program: Program, change: Callable[[Expr], Expr]) -> Program:
 
 def _finished(program: Program, statements: list[Statement], tensors: dict[str, Tensor] | None = None) -> Program:
     """The program with these statements; extents are spelled where nothing else says them any more."""
-    from random_programs.generate import indices_alone, spelled_indices
-
     result = []
     for item in statements:
         new = with_values(item, tuple(_respelled(value) for value in values_of(item)))
@@ -175,8 +174,6 @@ def _finished(program: Program, statements: list[Statement], tensors: dict[str, 
 
 
 def _respelled(value: Expr) -> Expr:
-    from random_programs.generate import indices_alone
-
     def bound(part: Expr) -> Expr:
         if not isinstance(part, Reduce):
             return part
