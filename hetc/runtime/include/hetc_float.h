@@ -194,7 +194,9 @@ inline fixed<37> fp8_product(uint8_t a, uint8_t b) {
   const part significand_a = (a & 7) | (exponent_a != 0 ? 8 : 0);
   const part significand_b = (b & 7) | (exponent_b != 0 ? 8 : 0);
   // A subnormal has the exponent of the smallest normal number.
-  const shift places = shift(exponent_a != 0 ? exponent_a - 1 : 0) + shift(exponent_b != 0 ? exponent_b - 1 : 0);
+  const shift step_a = exponent_a != 0 ? part(exponent_a - 1) : part(0);
+  const shift step_b = exponent_b != 0 ? part(exponent_b - 1) : part(0);
+  const shift places = step_a + step_b;
   const fixed<37> magnitude = fixed<37>(significand_a * significand_b) << places;
   return (a ^ b) & 0x80 ? fixed<37>(-magnitude) : magnitude;
 }
