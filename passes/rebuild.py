@@ -91,15 +91,20 @@ def clone_expression(
     copied = owner.clone(value_mapper=dict(mapping))
     for source, target in zip(owner.walk(), copied.walk(), strict=True):
         target.location = source.location
-    if bounds.conditions and any(bounds.of_index.get(mapping[key]) for key in arguments_of(value) if key in mapping):
-        _confine(copied, bounds, before)
+    reached = bool(bounds.conditions) and any(
+        bounds.of_index.get(mapping[key]) for key in arguments_of(value) if key in mapping
+    )
     position = owner.results.index(value)  # type: ignore[arg-type]
     if len(copied.results) == 1 and not copied.regions:
+        if reached:
+            _confine(copied, bounds, before)
         mapping[value] = emit(copied, before)
         return mapping[value]
     block = before.parent
     assert block is not None
     block.insert_op_before(copied, before)
+    if reached:
+        _confine(copied, bounds, before)
     mapping.update(zip(owner.results, copied.results, strict=True))
     return copied.results[position]
 
@@ -115,10 +120,12 @@ def _defined_inside(value: SSAValue, op: Operation) -> bool:
 
 def _confine(copied: Operation, bounds: Confinement, before: Operation) -> None:
     for op in copied.walk():
+        # What stands in a copied reduction may depend on its index: it is confined where it stands.
+        place = before if op.parent is None else op
         if isinstance(op, ReadOp | ReadStoredOp):
-            set_present(op, union(bounds.conditions, leaves(op.present)), before)
+            set_present(op, union(bounds.conditions, leaves(op.present)), place)
         elif isinstance(op, DimSizeOp | ReduceOp) and op.per is not None:
-            op.operands[0] = bounds.row(op.per, before)
+            op.operands[0] = bounds.row(op.per, place)
 
 
 def inline_region(source: Block, mapping: Mapping[SSAValue, SSAValue], target: Block) -> dict[SSAValue, SSAValue]:
