@@ -37,4 +37,5 @@ class _Generator(Writes, Statements):
         used = {name for name in values if name.startswith("r")}
         outputs = [name for name in values if name not in used]
         self.built.outputs = (outputs[-4:] or values[-1:]) + ["acc"] * (updated >= 0 and self.random.random() < 0.5)
+        self.built.outputs += ["st"] * ("st" in self.built.tensors and self.random.random() < 0.5)
         return self.built

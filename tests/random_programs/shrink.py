@@ -20,6 +20,7 @@ from random_programs.tree import (
     Statement,
     Tensor,
     Var,
+    defined,
 )
 
 
@@ -71,7 +72,12 @@ def _candidates(program: Program) -> Iterator[Program]:
 
 
 def _outputs_of_intermediates(program: Program) -> Iterator[Program]:
-    values = [name for name, tensor in program.tensors.items() if tensor.role == "value"]
+    written = {name for statement in program.statements for name in defined(statement)}
+    values = [
+        name
+        for name, tensor in program.tensors.items()
+        if name in written and not (tensor.role == "memory" and set(tensor.dims) & set(program.grows))
+    ]
     for name in values:
         if name not in program.outputs:
             yield without_unused(replace(program, outputs=[name]))

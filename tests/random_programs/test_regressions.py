@@ -38,6 +38,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"s": [7.0, 3.0]},
     ),
     "scalar_product": ({"x": [1.0, 2.0, 3.0], "y": [1.0, 0.5, 2.0]}, {}, {"r": 8.0}),
+    "update_with_reduction": (
+        # Both writes go to place 1, the one from e = 1 stays: of x[0, 1] and x[0, 2], absent, one is not above 0.
+        {"x": [[-1.0, -2.0]], "log": [[1, 1]]},
+        {"B": 1},
+        {"log": [[1, 1]]},
+    ),
     "guard_axes": (
         # n = 0: the first positive of y is at 2; n = 1: y[1 + 1] at 1; n = 2: y[0 + 2] at 0; n = 3: none, absent.
         {"x": [10.0, 10.0, 10.0, 10.0], "y": [-1.0, -1.0, 1.0], "w": [1.0, 2.0, 4.0]},

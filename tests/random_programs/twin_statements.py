@@ -123,15 +123,19 @@ class TwinStatements:
         return head + self._loops(names, tensor, body, skip=axis)
 
     def _update(self, statement: Define) -> list[str]:
-        """A whole memory gets new values; the right side reads the old ones, absent elements are stored as 0."""
+        """A whole memory is defined anew, from its old elements; what is absent is 0 from the next call on."""
         tensor = statement.tensor
         zero = {"f": "exact(0)", "b": "False"}.get(tensor.kind, "0")
+        place = _tuple(statement.indices)
         body = [
             f"lane = {self.text(statement.value)}",
-            f"new[{_tuple(statement.indices)}] = store({tensor.dtype!r}, {zero} if lane is None else lane)",
+            f"kept[{place}] = store({tensor.dtype!r}, {zero} if lane is None else lane)",
+            "if lane is not None:",
+            f"    new[{place}] = kept[{place}]",
         ]
         loops = self._loops(statement.indices, tensor, body)
-        return ["new = Values()", *loops, f"{tensor.name} = tensors[{tensor.name!r}] = new"]
+        self.absence[tensor.name] = (statement.indices, self._conditions(statement.value))
+        return ["new, kept = Values(), Values()", *loops, f"{tensor.name}, tensors[{tensor.name!r}] = new, kept"]
 
     def _put(self, statement: Put) -> list[str]:
         """All writes are found first, so that they read the old values; then they happen in order."""
