@@ -15,6 +15,7 @@ from random_programs.tree import (
     Dim,
     Expr,
     Program,
+    Put,
     Read,
     Reduce,
     Statement,
@@ -50,9 +51,17 @@ def size(program: Program) -> int:
     return 4 * parts + 4 * spelled + 8 * len(program.statements) + 2 * len(program.tensors) + extents
 
 
+def _is_sound(program: Program) -> bool:
+    """Whether the text says what the tree means: the place of a put value mentions its last index."""
+    puts = [item for item in program.statements if isinstance(item, Put)]
+    return all(
+        any(isinstance(part, Var) and part.name == item.indices[-1] for part in parts_of(item.place)) for item in puts
+    )
+
+
 def _holds(still_fails: Callable[[Program], bool], candidate: Program) -> bool:
     try:
-        return still_fails(candidate)
+        return _is_sound(candidate) and still_fails(candidate)
     except Exception:  # a tree that nobody would write: not the failure that is looked for
         return False
 

@@ -140,7 +140,7 @@ class TwinStatements:
     def _put(self, statement: Put) -> list[str]:
         """All writes are found first, so that they read the old values; then they happen in order."""
         memory = self.program.tensors[statement.memory]
-        lines = ["writes = []"]
+        lines = [f"{memory.name} = tensors[{memory.name!r}] = Values({memory.name})", "writes = []"]
         for depth, (name, dim) in enumerate(zip(statement.indices, statement.dims, strict=True)):
             lines.append(f"{'    ' * depth}for {name} in extents.span({dim!r}):")
         body = [
