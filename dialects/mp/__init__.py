@@ -1,26 +1,25 @@
 """The mp dialect: a memory-processing pipeline as named-index statements over dense and sparse tensors.
 
-`structure` holds the frame (pipeline, dims, declarations, steps), `compute` the statements, `irregular` the
-operations that are not element by element, `update` writing to memories, `types` the types.
+`structure` holds the frame (pipeline, dims, declarations, steps), `compute` the statement over named indices, `region`
+what stands in it, `irregular` the operations that are not element by element, `update` writing to memories, `loop`
+loops over layers, `types` the types.
 """
 
 from xdsl.ir import Dialect
 
-from hetc.dialects.mp.compute import (
-    ComputeOp,
+from hetc.dialects.mp.compute import ComputeOp, RangedOp, index_block, tensors_read
+from hetc.dialects.mp.irregular import AppendOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
+from hetc.dialects.mp.loop import PASS_NUMBER, ForOp, NextOp, layer_type
+from hetc.dialects.mp.region import (
     DimSizeOp,
     GuardOp,
     ModOp,
-    RangedOp,
     ReadOp,
     ReadStoredOp,
     ReduceOp,
     RoundOp,
     YieldOp,
-    index_block,
-    tensors_read,
 )
-from hetc.dialects.mp.irregular import AppendOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
 from hetc.dialects.mp.structure import (
     CommitOp,
     ConstantOp,
@@ -53,7 +52,7 @@ MP = Dialect(
     [
         PipelineOp, DimOp, DeclareOp, StepOp, GetOp, ConstantOp, CommitOp, OutputOp,
         ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp, YieldOp,
-        TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, UpdateOp, PutOp,
+        TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, UpdateOp, PutOp, ForOp, NextOp,
     ],
     [DimAttr, RangeAttr, DenseAttr, SparseAttr, TensorType],
 )  # fmt: skip
@@ -61,6 +60,7 @@ MP = Dialect(
 __all__ = [
     "ELEMENT_TYPES",
     "MP",
+    "PASS_NUMBER",
     "AppendOp",
     "CommitOp",
     "ComputeOp",
@@ -70,9 +70,11 @@ __all__ = [
     "DimAttr",
     "DimOp",
     "DimSizeOp",
+    "ForOp",
     "GetOp",
     "GuardOp",
     "ModOp",
+    "NextOp",
     "OutputOp",
     "PipelineOp",
     "PutOp",
@@ -99,6 +101,7 @@ __all__ = [
     "extent",
     "extent_key",
     "index_block",
+    "layer_type",
     "storage_bits",
     "tensors_read",
 ]
