@@ -15,7 +15,10 @@ from xdsl.utils.exceptions import VerifyException
 from hetc.dialects.registry import new_context
 from hetc.passes.registry import load
 
-_FRAME = {"builtin.module", "mp.pipeline", "mp.dim", "mp.declare", "mp.step", "mp.get", "mp.commit", "mp.output"}
+_FRAME = {
+    "builtin.module", "mp.pipeline", "mp.dim", "mp.declare", "mp.step", "mp.get", "mp.commit", "mp.output",
+    "mp.for", "mp.next",
+}  # fmt: skip
 _REGION = {
     "mp.read", "mp.read_stored", "mp.reduce", "mp.dim_size", "mp.round", "mp.mod", "mp.yield", "mp.put",
 }  # fmt: skip

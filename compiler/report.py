@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, ModuleOp
 from xdsl.ir import Attribute
 
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import PipelineOp, StepOp, TensorType, dtype_name, storage_bits
+from hetc.dialects.mp import PipelineOp, StepOp, TensorType, dtype_name, in_order, origin, storage_bits, times
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.analysis.polynomial import Polynomial
 from hetc.passes.analysis.stages import StageFacts, stage_facts
@@ -83,10 +83,11 @@ def kernel_rows(placed: ModuleOp) -> list[dict[str, Any]]:
             "step": step.sym_name.data,
             "device": kernel.device.data,
             "stages": [stage.data for stage in kernel.stages],
+            "times": times(kernel),
             "schedule": plain(kernel.schedule) if kernel.schedule is not None else None,
         }
         for step in pipeline_of(placed).steps.values()
-        for kernel in step.body.block.ops
+        for kernel in in_order(step.body.block)
         if isinstance(kernel, KernelOp)
     ]
 
@@ -97,7 +98,8 @@ def stage_label(step: str, stage: str, several: bool) -> str:
 
 
 def transfer_rows(placed: ModuleOp, platform: Platform, estimate: Mapping[str, int]) -> list[dict[str, Any]]:
-    """One row a transfer of a step: bytes, and time by the platform's links. Weights move once, not every step."""
+    """One row a transfer of a step: bytes, and time by the platform's links, over all passes of the loops around it.
+    Weights move once, not every step."""
     pipeline = pipeline_of(placed)
     dims = estimate_dims(pipeline, estimate)
     names = {device.kind: name for name, device in reversed(platform.devices.items())} | {"host": "host"}
@@ -105,10 +107,11 @@ def transfer_rows(placed: ModuleOp, platform: Platform, estimate: Mapping[str, i
     for op in placed.walk():
         if not isinstance(op, TransferOp):
             continue
-        declared = getattr(op.value.owner, "declared", None)
+        declared = getattr(origin(op.value).owner, "declared", None)
         role = pipeline.declarations[declared.data].role.data if declared is not None else "intermediate"
         assert isinstance(op.value.type, TensorType)
-        size_bytes = _bytes(op.value.type, dims)
+        count = times(op)
+        size_bytes = count * _bytes(op.value.type, dims)
         rows.append(
             {
                 "value": declared.data if declared is not None else (op.value.name_hint or ""),
@@ -116,7 +119,8 @@ def transfer_rows(placed: ModuleOp, platform: Platform, estimate: Mapping[str, i
                 "from": op.source.data,
                 "to": op.target.data,
                 "bytes": size_bytes,
-                "time_us": platform.transfer_us(size_bytes, names[op.source.data], names[op.target.data]),
+                "time_us": count
+                * platform.transfer_us(size_bytes / count, names[op.source.data], names[op.target.data]),
                 "once": role == "weight",
                 "line": source_line(op),
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from xdsl.dialects.builtin import IndexType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
@@ -26,7 +27,8 @@ def arguments_of(value: SSAValue) -> set[SSAValue]:
         current = pending.pop()
         owner = current.owner
         if isinstance(owner, Block):
-            found.add(current)
+            if isinstance(current.type, IndexType):  # a tensor may be one that a loop carries
+                found.add(current)
         elif owner not in seen and isinstance(owner.parent_op(), RangedOp | ReduceOp):  # not the tensors that it reads
             seen.add(owner)
             for nested in owner.walk():

@@ -26,6 +26,8 @@ class StepPrinter:
         self.program, self.step, self.writer = program, step, writer
         self.names: dict[SSAValue, str] = {}
         self.scope = Names()
+        self.passes: list[str] = []
+        """The variables of the loops around the line at hand."""
         self._line = ""
 
     def print(self) -> None:
@@ -80,6 +82,16 @@ class StepPrinter:
                 self._copy(op)
             case host.KernelOp():
                 self._kernel(op)
+            case host.ForOp():
+                self._loop(op)
+            case host.PassOp():
+                text, name = f"run.pass_number({self.passes[-1]}, {_kind(op.result)})", f"{self.passes[-1]}_number"
+                self._assign(op.result, text, name)
+            case host.LayerOp():
+                text = f"run.layer({self.names[op.value]}, {self.passes[-1]})"
+                self._assign(op.result, text, f"{op.value.name_hint or 'value'}_{self.passes[-1]}")
+            case host.StoreOp():
+                self.writer.line(f"run.store({self.names[op.value]}, {self.names[op.target]})")
             case host.WaitOp():
                 self.writer.line(f"run.wait({values.repr_of(op.device.data)})")
             case host.AppendOp():
@@ -87,6 +99,17 @@ class StepPrinter:
                 self._assign(op.result, f"run.append({memory}, {rows}, {values.repr_of(op.along.data)})")
             case host.CommitOp():
                 self.writer.line(f"run.commit({values.repr_of(op.declared.data)}, {self.names[op.value]})")
+
+    def _loop(self, op: host.ForOp) -> None:
+        index = self.scope.new(op.index.data or "turn")
+        self.writer.line(f"for {index} in range({op.count.value.data}):")
+        self.passes.append(index)
+        with self.writer.indent():
+            for inner in op.block.ops:
+                self._op(inner)
+            if not op.block.ops:
+                self.writer.line("pass")
+        self.passes.pop()
 
     def _comment(self, op: Operation) -> None:
         """The source line, where it changes."""
@@ -105,13 +128,13 @@ class StepPrinter:
         arguments = [
             values.repr_of(op.buffer.data), values.repr_of(type_.kind), values.extents(tensor), values.element(tensor),
         ]  # fmt: skip
-        arguments += [values.stripes(type_)] if values.stripes(type_) else []
+        arguments += _layout(type_)
         self._assign(op.result, f"run.allocate({', '.join(arguments)})", op.buffer.data)
 
     def _copy(self, op: host.CopyOp) -> None:
         type_ = cast(BufferType, op.result.type)
         arguments = [self.names[op.value], values.repr_of(type_.kind), values.repr_of(op.buffer.data)]
-        arguments += [values.stripes(type_)] if values.stripes(type_) else []
+        arguments += _layout(type_)
         self._assign(op.result, f"run.copy({', '.join(arguments)})", op.buffer.data)
 
     def _kernel(self, op: host.KernelOp) -> None:
@@ -158,6 +181,12 @@ class StepPrinter:
 
 def _tensor(value: SSAValue) -> TensorType:
     return cast(BufferType, value.type).tensor
+
+
+def _layout(type: BufferType) -> list[str]:
+    """The arguments that say how a buffer lies, none for one that is row-major."""
+    found = [values.stripes(type)] if values.stripes(type) else []
+    return [*found, "layered=True"] if type.is_layered else found
 
 
 def _kind(value: SSAValue) -> str:

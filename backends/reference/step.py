@@ -11,6 +11,7 @@ from xdsl.ir import Operation, SSAValue
 
 from hetc.backends.reference import statements
 from hetc.backends.reference.environment import Environment, OracleError, complete
+from hetc.backends.reference.loop import as_stored, layer, pass_number, whole
 from hetc.backends.reference.memory import append, committed
 from hetc.backends.reference.sparse import SparseMatrix
 from hetc.backends.reference.tensors import SparseTensor, Tensor, bind, stored
@@ -21,7 +22,9 @@ from hetc.dialects.mp import (
     ComputeOp,
     ConstantOp,
     DimOp,
+    ForOp,
     GetOp,
+    NextOp,
     OutputOp,
     PipelineOp,
     QuantizeOp,
@@ -154,7 +157,9 @@ class _Execution:
                 self.values[op.result] = self.values[op.value]
             case AppendOp():
                 self.values[op.result] = append(op, self.environment, self.values[op.memory], self.values[op.rows])
-            case ReturnOp() | DimOp():
+            case ForOp():
+                self._loop(op)
+            case ReturnOp() | DimOp() | NextOp():
                 pass
             case _:
                 self._compute(op)
@@ -192,6 +197,24 @@ class _Execution:
                 if isinstance(op, TopkOp):  # in the order of the entries, which `any` leaves to the device
                     self.own[op.scores] = results[1]
                     values[op.scores] = statements.scores_at(op, environment, tensor.selection, values[value].array)
+
+    def _loop(self, op: ForOp) -> None:
+        values, ends = self.values, op.next
+        carried = [as_stored(values[value]) for value in op.carried]
+        written: list[list[Tensor]] = [[] for _ in ends.layers]
+        for number in range(op.passes):
+            values[op.number] = pass_number(number)
+            values.update(zip(op.carried_arguments, carried, strict=True))
+            for argument, tensor in zip(op.layer_arguments, op.sliced, strict=True):
+                values[argument] = layer(values[tensor], number, op.passes)
+            self.statements(op.body.block.ops)
+            carried = [as_stored(values[value]) for value in ends.carried]
+            for layers, value in zip(written, ends.layers, strict=True):
+                layers.append(as_stored(values[value]))
+        values.update(zip(op.carried_outputs, carried, strict=True))
+        for output, layers in zip(op.written_outputs, written, strict=True):
+            assert isinstance(output.type, TensorType)
+            values[output] = whole(layers, output.type, self.environment)
 
     def _get(self, op: GetOp) -> None:
         name = op.declared.data

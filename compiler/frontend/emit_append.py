@@ -7,7 +7,7 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.emit_step import StepEmitter
-from hetc.compiler.frontend.environment import Declared
+from hetc.compiler.frontend.environment import Declared, Refused
 from hetc.diagnostics import Related, suggest
 from hetc.dialects.mp import AppendOp, TensorType, compute_type
 
@@ -23,9 +23,7 @@ class AppendEmitter:
         environment = self.environment
         memory = call.arguments[0] if len(call.arguments) == 2 and not call.keywords else None
         if isinstance(memory, ast.Access) and memory.name in environment.declared:
-            message = f"appends to a part of a memory (`{memory.name}`) are not supported yet"
-            help = "append the rows of all layers at once"
-            raise environment.refuse("HET301", message, memory.span, help=help)
+            raise self._refuse_part(memory)
         if not isinstance(memory, ast.Name):
             message = "`append` takes a memory and the tensor with its new rows: `append(keys, k8)`"
             raise environment.refuse("HET108", message, call.span)
@@ -35,6 +33,12 @@ class AppendEmitter:
             message = f"`{declared.name}` grows with every call of the step, so its rows are appended in any case"
             related = (Related(environment.guards[-1].span, "the condition"),)
             raise environment.refuse("HET201", message, call.span, related=related, help="move it out of the `when`")
+        if environment.loops and declared.name not in environment.loops[-1].layers:
+            loop = environment.loops[-1]
+            message = f"`{declared.name}` is appended to in every pass of a loop"
+            help = f"give it a layer for each pass (`[{loop.passes}, ...]`) and append to that: `{declared.name}[l]`"
+            related = (Related(loop.span, "the loop"),)
+            raise environment.refuse("HET200", message, call.span, related=related, help=help)
         before = environment.appended.get(declared.name)
         if before is not None:
             message = f"`{declared.name}` is appended to twice in one step"
@@ -52,6 +56,19 @@ class AppendEmitter:
         assert target.value is not None
         op = self.step.add(AppendOp(target.value, value, along), call.span, declared.name)
         self.step.define(declared.name, declared.span, op.results[0])
+
+    def _refuse_part(self, memory: ast.Access) -> Refused:
+        """`append(keys[l], k)` where `keys[l]` is no layer of a loop's."""
+        environment = self.environment
+        environment.appended.setdefault(memory.name, memory.span)  # it is none that was forgotten
+        related = [Related(environment.declared[memory.name].span, "declared here")]
+        message = (
+            f"rows are appended to a whole memory or to a layer of a loop's, and this is a part of `{memory.name}`"
+        )
+        help = f"write `for l in L:` around it, with `{memory.name}` of extents `[L, ...]` and used by `[l, ...]` alone"
+        if environment.loops:
+            related.append(Related(environment.loops[-1].span, f"a loop of {environment.loops[-1].passes} passes"))
+        return environment.refuse("HET201", message, memory.span, related=related, help=help)
 
     def _memory(self, name: ast.Name) -> Declared:
         environment = self.environment

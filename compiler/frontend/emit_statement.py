@@ -8,20 +8,17 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.concat import expand_concat
-from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_irregular import IrregularEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.emit_update import UpdateEmitter
-from hetc.compiler.frontend.environment import Refused, Tensor
+from hetc.compiler.frontend.environment import Ended, Refused, Tensor
 from hetc.compiler.frontend.extents import StatementExtents, constraints_of
 from hetc.compiler.frontend.guards import take_guard
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.compiler.frontend.inline import Inliner
-from hetc.compiler.frontend.substitute import substituted
+from hetc.compiler.frontend.loops import LoopEmitter
 from hetc.diagnostics import Related
 
-# Repetitions are unrolled: what a loop of the target could not hold is refused here.
-MAX_REPEATED_STATEMENTS = 1_000
 GIVE_TENSORS = ("topk", "select", "quantize")
 
 
@@ -34,22 +31,21 @@ class StatementEmitter:
         self.environment = step.environment
         self.irregular = IrregularEmitter(step)
         self.update = UpdateEmitter(step)
-        self._repeated = 0
+        self.loop = LoopEmitter(step, inliner, self.emit)
 
     def emit(self, statement: ast.Statement) -> None:
         """After an error the statement's names are poisoned: later uses of them say nothing more."""
-        if isinstance(statement, ast.Repeat):
-            self._repeat(statement)
-            return
-        if isinstance(statement, ast.Inlined):
-            self._inlined(statement)
-            return
-        if isinstance(statement, ast.When):
-            self._when(statement)
-            return
-        if isinstance(statement, ast.Loop):
-            self._loop(statement)
-            return
+        match statement:
+            case ast.Repeat() | ast.Loop():
+                self.loop.emit(statement)
+            case ast.Inlined():
+                self._inlined(statement)
+            case ast.When():
+                self._when(statement)
+            case _:
+                self._simple(statement)
+
+    def _simple(self, statement: ast.Define | ast.Effect) -> None:
         try:
             expanded = self.inliner.expand(statement, self.environment)
             if expanded is not None:
@@ -59,10 +55,7 @@ class StatementEmitter:
             else:
                 self._define(statement)
         except Refused:
-            targets = statement.targets if isinstance(statement, ast.Define) else ()
-            for target in targets:
-                if target.name not in self.environment.declared:
-                    self.environment.tensors[target.name] = Tensor(target.name, target.name_span)
+            self.environment.poison(statement)
 
     def _define(self, statement: ast.Define) -> None:
         environment = self.environment
@@ -108,42 +101,6 @@ class StatementEmitter:
         self.step.define(target.name, target.name_span, tensor.value)
         self.environment.tensors[target.name].constant = tensor.constant
 
-    def _repeat(self, statement: ast.Repeat) -> None:
-        """Emits the block as often as it says; a name that it defines again carries over."""
-        count = self._count(statement, statement.count, "the number of repetitions")
-        self._passes([statement.statements] * count)
-
-    def _count(self, statement: ast.Repeat | ast.Loop, count: ast.Expr, purpose: str) -> int:
-        """How often a block runs; once after an error, so that the statements inside are still checked."""
-        try:
-            found = evaluate_integer(count, self.environment, purpose, low=0)
-            self._repeated += found * len(statement.statements)
-            if self._repeated > MAX_REPEATED_STATEMENTS:
-                message = f"repetitions come to more than {MAX_REPEATED_STATEMENTS} statements"
-                raise self.environment.refuse("HET301", message, statement.span)
-        except Refused:
-            return 1
-        return found
-
-    def _passes(self, passes: Sequence[Sequence[ast.Statement]]) -> None:
-        """Emits the statements of each pass over a block, up to the first pass with a mistake."""
-        for statements in passes:
-            before = len(self.environment.diagnostics)
-            for inner in statements:
-                self.emit(inner)
-            if len(self.environment.diagnostics) > before:
-                return
-
-    def _loop(self, statement: ast.Loop) -> None:
-        """`for l in L:`: one pass for each layer, in order, with its number in the place of `l`."""
-        name, environment = statement.index.name, self.environment
-        if name in environment.dims or name in environment.tensors:
-            message = f"`{name}` has a meaning already; a loop has an index of its own"
-            environment.refuse("HET101", message, statement.index.span)
-            return
-        count = self._count(statement, statement.extent, "the number of layers")
-        self._passes([[substituted(inner, name, layer) for inner in statement.statements] for layer in range(count)])
-
     def _when(self, statement: ast.When) -> None:
         """What stands inside is computed in any case; memories are written where the condition holds. Names that are
         defined inside end with the block."""
@@ -162,7 +119,7 @@ class StatementEmitter:
             if name in outside:
                 environment.tensors[name] = outside[name]
             else:
-                environment.ended.setdefault(name, statement.span)
+                environment.ended.setdefault(name, Ended(statement.span, "what outlives a `when` is a memory"))
                 del environment.tensors[name]
 
     def _augmented(self, statement: ast.Define) -> ast.Expr:

@@ -44,7 +44,7 @@ class StepEmitter:
             op.attributes["stage"] = StringAttr(self.stage)
         # `%function.call.name` is what a function defined, `%kind.number` has no name in the program.
         if name is not None and (not name.startswith("%") or name.count(".") == 2):
-            op.results[0].name_hint = name.rsplit(".", 1)[-1]
+            op.results[0].name_hint = plain_name(name)
         self.block.add_op(op)
         return op
 
@@ -143,6 +143,11 @@ class StepEmitter:
         declared = self.environment.declared.get(name)
         self.environment.tensors[name] = Tensor(name, span, value, declared=declared)
         self.environment.later.pop(name, None)
+
+
+def plain_name(name: str) -> str:
+    """The word of the program that a name is about: of a layer `keys[l]` and of what a function defines."""
+    return name.split("[")[0].rsplit(".", 1)[-1]
 
 
 def _outermost_cast(value: ast.Expr) -> str | None:

@@ -78,6 +78,23 @@ class Tensor:
         return type_
 
 
+@dataclass(frozen=True)
+class Ended:
+    """Where a block stands that defined a name for itself, and what would have kept the name."""
+
+    span: Span
+    help: str
+
+
+@dataclass(frozen=True)
+class LoopLayers:
+    """A loop around statements: the names of the layers that it goes through."""
+
+    layers: frozenset[str]
+    passes: int
+    span: Span
+
+
 @dataclass
 class Environment:
     """All names of one pipeline. `later` holds where names are defined that no statement so far has defined."""
@@ -100,8 +117,10 @@ class Environment:
     functions: set[str] = field(default_factory=set)
     # The conditions (`when`) around the statement at hand, outer ones first.
     guards: list[Guard] = field(default_factory=list)
-    # Names that a `when` defined inside, and where it stands.
-    ended: dict[str, Span] = field(default_factory=dict)
+    # Names that a block defined inside.
+    ended: dict[str, Ended] = field(default_factory=dict)
+    # The loops around the statement at hand, outer ones first.
+    loops: list[LoopLayers] = field(default_factory=list)
     # The calls of functions that the statement at hand came from, outer ones first.
     calls: list[ast.Inlined] = field(default_factory=list)
 
@@ -137,6 +156,12 @@ class Environment:
         self.diagnostics.error(code, message, span, label=label, related=related, help=help)
         return Refused()
 
+    def poison(self, statement: ast.Define | ast.Effect) -> None:
+        """After an error in a statement: uses of what it would have defined say nothing more."""
+        for target in statement.targets if isinstance(statement, ast.Define) else ():
+            if target.name not in self.declared:
+                self.tensors[target.name] = Tensor(target.name, target.name_span)
+
     def dim_of_extent(self, key: int | str) -> Dim | None:
         """The run-time dim that an extent names, None for a constant."""
         return self.dims[key] if isinstance(key, str) else None
@@ -160,9 +185,9 @@ class Environment:
             wanted = f"add `{name}` to the step's inputs"
             return self.refuse("HET100", f"the step does not take `{name}`", span, related=related, help=wanted)
         if name in self.ended:
-            related = (Related(self.ended[name], "this block"),)
+            ended = self.ended[name]
             message = f"`{name}` ends with the block that defines it"
-            return self.refuse("HET100", message, span, related=related, help="what outlives a `when` is a memory")
+            return self.refuse("HET100", message, span, related=(Related(ended.span, "this block"),), help=ended.help)
         if name in self.later:
             related = (Related(self.later[name], "it is defined here"),)
             message = f"`{name}` is used before it is defined"

@@ -19,7 +19,7 @@ from hetc.backends.reference import (
 )
 from hetc.compiler.report import pipeline_of, stage_label
 from hetc.compiler.verify.report import Row
-from hetc.dialects.mp import StepOp, TopkOp
+from hetc.dialects.mp import TopkOp, enclosing_step
 from hetc.dialects.task import KernelOp
 from hetc.passes.partition.outline import attribute
 from hetc.runtime.trace import KernelTrace, SparseArrays
@@ -57,11 +57,15 @@ class KernelJudge:
         self.kernels = {op.sym_name.data: op for op in placed.walk() if isinstance(op, KernelOp)}
         self.several = len(pipeline_of(placed).steps) > 1
         self.stages: dict[str, _StageVerdict] = {}
-        self.traces: dict[str, KernelTrace] = {}
+        self.traces: dict[str, list[KernelTrace]] = {}
+        """What each kernel did since `begin_call`."""
+
+    def begin_call(self) -> None:
+        self.traces = {}
 
     def __call__(self, trace: KernelTrace) -> None:
         kernel = self.kernels[trace.kernel]
-        self.traces[trace.kernel] = trace
+        self.traces.setdefault(trace.kernel, []).append(trace)
         for stage in self._labels(kernel):
             self.stages.setdefault(stage, _StageVerdict(trace.device, trace.backend))
         arguments = [_argument(item) for item in trace.inputs]
@@ -75,9 +79,7 @@ class KernelJudge:
             self._judge(kernel, position, np.asarray(output), expected, selected)
 
     def _label(self, kernel: KernelOp, stage: str) -> str:
-        step = kernel.parent_op()
-        assert isinstance(step, StepOp)
-        return stage_label(step.sym_name.data, stage, self.several)
+        return stage_label(enclosing_step(kernel).sym_name.data, stage, self.several)
 
     def _labels(self, kernel: KernelOp) -> list[str]:
         return [self._label(kernel, stage.data) for stage in kernel.stages]

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 
 from hetc.compiler.report import plain
 from hetc.compiler.verify.report import Row
-from hetc.dialects.mp import AppendOp, CommitOp, GetOp, PipelineOp, StepOp, TensorType, dtype_name
+from hetc.dialects.mp import (
+    AppendOp,
+    CommitOp,
+    ForOp,
+    GetOp,
+    PipelineOp,
+    TensorType,
+    dtype_name,
+    loop_of,
+    loops_around,
+)
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.numerics import decode, dtype_of, encode
 from hetc.runtime.state import State
@@ -35,40 +46,89 @@ class MemoryJudge:
         state: State,
         before: Mapping[str, np.ndarray],
         lengths_before: Mapping[str, np.ndarray],
-        traces: Mapping[str, KernelTrace],
+        traces: Mapping[str, Sequence[KernelTrace]],
         inputs: Mapping[str, np.ndarray],
     ) -> None:
-        """Check every memory of the pipeline after a call of one step; all is exact."""
+        """Check every memory of the pipeline after a call of one step; all is exact. traces: what each kernel did in
+        this call, once or in every pass of a loop."""
         step = self.pipeline.steps[step_name]
         commits = {op.declared.data: op for op in step.body.block.ops if isinstance(op, CommitOp)}
+        call = _Call(self.pipeline, before, lengths_before, state.lengths, traces, inputs)
         for name, old in before.items():
             actual = state.read(name)
-            commit = commits.get(name)
-            if commit is None:
-                expected = old
-            elif isinstance(commit.value.owner, AppendOp):
-                rows = _value(commit.value.owner.rows, traces, inputs)
-                expected = self._appended(step, commit.value.owner, old, rows, lengths_before, state)
-            else:
-                produced = _value(commit.value, traces, inputs)
-                expected = produced[tuple(slice(size) for size in actual.shape)].astype(np.float64)
+            expected = old
+            if name in commits:
+                found = call.value(commits[name].value, ())
+                expected = found[tuple(slice(size) for size in actual.shape)].astype(np.float64)
             self.checked.setdefault(name)
             if not _same(actual, expected):
                 self.wrong.setdefault(name)
 
-    def _appended(
-        self,
-        step: StepOp,
-        op: AppendOp,
-        old: np.ndarray,
-        rows: np.ndarray,
-        lengths_before: Mapping[str, np.ndarray],
-        state: State,
-    ) -> np.ndarray:
+    def row(self) -> Row | None:
+        """One row for all memories, or None for a pipeline without."""
+        if not self.checked:
+            return None
+        wrong = f"differs: {', '.join(self.wrong)}" if self.wrong else ""
+        declared = self.pipeline.declarations.values()
+        homes = sorted({plain(item.attributes["home"]) for item in declared if "home" in item.attributes})
+        return Row("memory", "+".join(homes), "runtime", 0.0, 0.0, None, not self.wrong, wrong)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What the values of a step were in one call: as the kernels made them, and before it as the memories held them."""
+
+    pipeline: PipelineOp
+    before: Mapping[str, np.ndarray]
+    lengths_before: Mapping[str, np.ndarray]
+    lengths_after: Mapping[str, np.ndarray]
+    traces: Mapping[str, Sequence[KernelTrace]]
+    inputs: Mapping[str, np.ndarray]
+
+    def value(self, value: SSAValue, passes: tuple[int, ...]) -> np.ndarray:
+        """A value of the step; `passes` are the numbers of the passes of the loops around it, outer ones first."""
+        owner, loop = value.owner, loop_of(value)
+        if loop is not None:
+            return self._argument(loop, value, passes)
+        match owner:
+            case TransferOp():
+                return self.value(owner.value, passes)
+            case KernelOp():
+                trace = self.traces[owner.sym_name.data][_number(owner, passes)]
+                return np.asarray(trace.outputs[list(owner.outputs).index(value)])  # type: ignore[arg-type]
+            case AppendOp():
+                return self._appended(owner, passes)
+            case ForOp():
+                return self._result(owner, list(owner.outputs).index(value), passes)  # type: ignore[arg-type]
+        assert isinstance(owner, GetOp)
+        name = owner.declared.data
+        return np.asarray(self.before[name] if name in self.before else self.inputs[name])
+
+    def _argument(self, loop: ForOp, value: SSAValue, passes: tuple[int, ...]) -> np.ndarray:
+        depth = len(loops_around(loop))
+        outer, number = passes[:depth], passes[depth]
+        if value is loop.number:
+            return np.asarray(number)
+        if value in loop.layer_arguments:
+            return self.value(loop.arguments[value], outer)[number]
+        if number == 0:
+            return self.value(loop.arguments[value], outer)
+        position = list(loop.carried_arguments).index(value)  # type: ignore[arg-type]
+        return self.value(loop.next.carried[position], (*outer, number - 1))
+
+    def _result(self, loop: ForOp, position: int, passes: tuple[int, ...]) -> np.ndarray:
+        outer = passes[: len(loops_around(loop))]
+        if position < len(loop.carried):
+            return self.value(loop.next.carried[position], (*outer, loop.passes - 1))
+        layer = loop.next.layers[position - len(loop.carried)]
+        return np.stack([self.value(layer, (*outer, number)).astype(np.float64) for number in range(loop.passes)])
+
+    def _appended(self, op: AppendOp, passes: tuple[int, ...]) -> np.ndarray:
+        old, rows = self.value(op.memory, passes), self.value(op.rows, passes)
         type_ = op.memory.type
         assert isinstance(type_, TensorType)
         along = op.along.data
-        after, start = state.lengths[along], lengths_before[along]
+        after, start = self.lengths_after[along], self.lengths_before[along]
         if type_.is_sparse:
             return _with_columns(old, rows, int(start[0]), int(after[0]), type_)
         position = type_.shape.index(along)
@@ -94,26 +154,13 @@ class MemoryJudge:
                 result[tuple(at)] = block
         return result
 
-    def row(self) -> Row | None:
-        """One row for all memories, or None for a pipeline without."""
-        if not self.checked:
-            return None
-        wrong = f"differs: {', '.join(self.wrong)}" if self.wrong else ""
-        declared = self.pipeline.declarations.values()
-        homes = sorted({plain(item.attributes["home"]) for item in declared if "home" in item.attributes})
-        return Row("memory", "+".join(homes), "runtime", 0.0, 0.0, None, not self.wrong, wrong)
 
-
-def _value(value: SSAValue, traces: Mapping[str, KernelTrace], inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What a value of the step was: a kernel's output as its device held it, or what the caller handed in."""
-    owner: object = value.owner
-    while isinstance(owner, TransferOp):
-        value = owner.value
-        owner = value.owner
-    if isinstance(owner, KernelOp):
-        return np.asarray(traces[owner.sym_name.data].outputs[list(owner.outputs).index(value)])  # type: ignore[arg-type]
-    assert isinstance(owner, Operation) and isinstance(owner, GetOp)
-    return np.asarray(inputs[owner.declared.data])
+def _number(kernel: KernelOp, passes: tuple[int, ...]) -> int:
+    """Which of a kernel's executions in a call it was."""
+    number = 0
+    for loop, at in zip(loops_around(kernel), passes, strict=False):
+        number = number * loop.passes + at
+    return number
 
 
 def _rounded(rows: np.ndarray, type: TensorType) -> np.ndarray:

@@ -86,6 +86,7 @@ def _execute(
             progress(f"call {call + 1} of {calls}: {name}")
             tensors = _tensors(program, name, drawn, call)
             before = memories.contents(state) if check else {}
+            kernels.begin_call()
             lengths = {dim: values.copy() for dim, values in state.lengths.items()}
             program.step(name)(state, _given_lengths(program, drawn), **tensors)
             report.calls += 1

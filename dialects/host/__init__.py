@@ -1,12 +1,13 @@
 """The host dialect: what the host does in one call of a step, in order.
 
 `structure` holds the frame, kernels, launches and waits, `data` where values come from and what becomes of them,
-`types` the type of a tensor in a device's memory.
+`loop` what happens once a pass, `types` the type of a tensor in a device's memory.
 """
 
 from xdsl.ir import Dialect
 
 from hetc.dialects.host.data import AllocateOp, AppendOp, CommitOp, ConstantOp, CopyOp, InputOp, MemoryOp, OutputOp
+from hetc.dialects.host.loop import ForOp, LayerOp, PassOp, StoreOp
 from hetc.dialects.host.structure import KernelOp, LaunchOp, ProgramOp, StepOp, WaitOp
 from hetc.dialects.host.types import HOST_KIND, BufferType
 
@@ -14,12 +15,12 @@ HOST = Dialect(
     "host",
     [
         ProgramOp, StepOp, InputOp, MemoryOp, ConstantOp, AllocateOp, CopyOp, KernelOp, LaunchOp, WaitOp, AppendOp,
-        CommitOp, OutputOp,
+        CommitOp, OutputOp, ForOp, PassOp, LayerOp, StoreOp,
     ],
     [BufferType],
 )  # fmt: skip
 
 __all__ = [
-    "HOST", "HOST_KIND", "AllocateOp", "AppendOp", "BufferType", "CommitOp", "ConstantOp", "CopyOp", "InputOp",
-    "KernelOp", "LaunchOp", "MemoryOp", "OutputOp", "ProgramOp", "StepOp", "WaitOp",
+    "HOST", "HOST_KIND", "AllocateOp", "AppendOp", "BufferType", "CommitOp", "ConstantOp", "CopyOp", "ForOp", "InputOp",
+    "KernelOp", "LaunchOp", "LayerOp", "MemoryOp", "OutputOp", "PassOp", "ProgramOp", "StepOp", "StoreOp", "WaitOp",
 ]  # fmt: skip

@@ -2,13 +2,14 @@
 
 !host.buffer<!mp.tensor<[B, T, 128], bf16> on "fpga">                  row-major
 !host.buffer<!mp.tensor<[B, T, 128], bf16> on "fpga" striped 8 at 1>   row t of extent 1 in channel t % 8
+!host.buffer<!mp.tensor<[28, B, T, 128], bf16> on "fpga" layered>      a buffer an index of the first extent
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import IntAttr, StringAttr
+from xdsl.dialects.builtin import BoolAttr, IntAttr, StringAttr
 from xdsl.ir import Attribute, ParametrizedAttribute, TypeAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
@@ -23,23 +24,44 @@ HOST_KIND = "host"
 @irdl_attr_definition
 class BufferType(ParametrizedAttribute, TypeAttribute):
     """A tensor in the memory of a device kind. With `channels` > 1 it lies in so many buffers: row t along the
-    extent at position `axis` in buffer t % channels, at local row t // channels."""
+    extent at position `axis` in buffer t % channels, at local row t // channels. `layered`: each index of the first
+    extent has buffers of its own."""
 
     name = "host.buffer"
     tensor: TensorType
     device: StringAttr
     channels: IntAttr
     axis: IntAttr
+    layered: BoolAttr
 
     def __init__(
-        self, tensor: TensorType, device: str | StringAttr, channels: int | IntAttr = 1, axis: int | IntAttr = 0
+        self,
+        tensor: TensorType,
+        device: str | StringAttr,
+        channels: int | IntAttr = 1,
+        axis: int | IntAttr = 0,
+        layered: bool | BoolAttr = False,
     ):
         super().__init__(
             tensor,
             StringAttr(device) if isinstance(device, str) else device,
             IntAttr(channels) if isinstance(channels, int) else channels,
             IntAttr(axis) if isinstance(axis, int) else axis,
+            BoolAttr.from_bool(layered) if isinstance(layered, bool) else layered,
         )
+
+    @property
+    def is_layered(self) -> bool:
+        return bool(self.layered.value.data)
+
+    @property
+    def layer(self) -> BufferType:
+        """The type of what lies at one index of the first extent."""
+        return BufferType(self.tensor.layer, self.device, self.channels, max(self.axis.data - 1, 0))
+
+    def with_layers(self, layered: bool) -> BufferType:
+        """The same, layered or not."""
+        return BufferType(self.tensor, self.device, self.channels, self.axis, layered)
 
     @property
     def kind(self) -> str:
@@ -51,6 +73,8 @@ class BufferType(ParametrizedAttribute, TypeAttribute):
             printer.print_string(f' on "{self.kind}"')
             if self.channels.data > 1:
                 printer.print_string(f" striped {self.channels.data} at {self.axis.data}")
+            if self.is_layered:
+                printer.print_string(" layered")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -63,7 +87,8 @@ class BufferType(ParametrizedAttribute, TypeAttribute):
                 channels = parser.parse_integer()
                 parser.parse_keyword("at")
                 axis = parser.parse_integer()
-        return (tensor, device, IntAttr(channels), IntAttr(axis))
+            layered = parser.parse_optional_keyword("layered") is not None
+        return (tensor, device, IntAttr(channels), IntAttr(axis), BoolAttr.from_bool(layered))
 
     def verify(self) -> None:
         if not isinstance(self.tensor, TensorType):
@@ -72,3 +97,8 @@ class BufferType(ParametrizedAttribute, TypeAttribute):
             raise VerifyException(f"host.buffer: {self.channels.data} channels along extent {self.axis.data}")
         if self.channels.data > 1 and self.tensor.is_sparse:
             raise VerifyException("host.buffer: a sparse tensor is not striped")
+        first = self.tensor.shape[0] if self.tensor.rank and not self.tensor.is_sparse else None
+        if self.is_layered and not isinstance(first, int):
+            raise VerifyException(f"host.buffer: layered, but {self.tensor} has no constant first extent")
+        if self.is_layered and self.channels.data > 1 and self.axis.data == 0:
+            raise VerifyException("host.buffer: the extent of the layers is not striped")

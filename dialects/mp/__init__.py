@@ -9,7 +9,19 @@ from xdsl.ir import Dialect
 
 from hetc.dialects.mp.compute import ComputeOp, RangedOp, index_block, tensors_read
 from hetc.dialects.mp.irregular import AppendOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
-from hetc.dialects.mp.loop import PASS_NUMBER, ForOp, NextOp, layer_type
+from hetc.dialects.mp.loop import (
+    PASS_NUMBER,
+    ForOp,
+    NextOp,
+    blocks_of,
+    in_order,
+    is_pass_number,
+    layer_type,
+    loop_of,
+    loops_around,
+    origin,
+    times,
+)
 from hetc.dialects.mp.region import (
     DimSizeOp,
     GuardOp,
@@ -31,6 +43,7 @@ from hetc.dialects.mp.structure import (
     StepOp,
     dim_of,
     enclosing_pipeline,
+    enclosing_step,
 )
 from hetc.dialects.mp.types import (
     ELEMENT_TYPES,
@@ -94,14 +107,22 @@ __all__ = [
     "TopkOp",
     "UpdateOp",
     "YieldOp",
+    "blocks_of",
     "compute_type",
     "dim_of",
     "dtype_name",
     "enclosing_pipeline",
+    "enclosing_step",
     "extent",
     "extent_key",
+    "in_order",
     "index_block",
+    "is_pass_number",
     "layer_type",
+    "loop_of",
+    "loops_around",
+    "origin",
     "storage_bits",
     "tensors_read",
+    "times",
 ]

@@ -6,10 +6,10 @@ mp.next   the end of its region: what the next pass begins with, and the new con
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from xdsl.dialects.builtin import ArrayAttr, IndexType, IntAttr, IntegerAttr, StringAttr, i64
-from xdsl.ir import BlockArgument, Region, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
@@ -23,6 +23,7 @@ from xdsl.irdl import (
 from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import VerifyException
 
+from hetc.dialects.mp.irregular import AppendOp
 from hetc.dialects.mp.types import TensorType
 
 PASS_NUMBER = TensorType([], IndexType())
@@ -170,4 +171,66 @@ def layer_type(type: TensorType, passes: int) -> TensorType:
     first = type.shape[0] if type.rank else 0
     if type.is_sparse or not isinstance(first, int) or first < passes:
         raise VerifyException(f"mp.for: {type} has no {passes} layers")
-    return TensorType(type.extents.data[1:], type.element)
+    return type.layer
+
+
+def in_order(block: Block) -> Iterator[Operation]:
+    """The ops of a step's block in program order, those in loops among them, each loop before what is in it."""
+    for op in block.ops:
+        yield op
+        if isinstance(op, ForOp):
+            yield from in_order(op.body.block)
+
+
+def blocks_of(block: Block) -> Iterator[Block]:
+    """A step's block, and the blocks of the loops in it, outer ones first."""
+    yield block
+    for op in block.ops:
+        if isinstance(op, ForOp):
+            yield from blocks_of(op.body.block)
+
+
+def loops_around(op: Operation) -> list[ForOp]:
+    """The loops that `op` stands in, outer ones first."""
+    found: list[ForOp] = []
+    parent = op.parent_op()
+    while parent is not None:
+        if isinstance(parent, ForOp):
+            found.insert(0, parent)
+        parent = parent.parent_op()
+    return found
+
+
+def times(op: Operation) -> int:
+    """How often `op` is executed in one call of its step."""
+    count = 1
+    for loop in loops_around(op):
+        count *= loop.passes
+    return count
+
+
+def loop_of(value: SSAValue) -> ForOp | None:
+    """The loop that `value` is an argument of the region of."""
+    parent = value.owner.parent_op() if isinstance(value.owner, Block) else None
+    return parent if isinstance(parent, ForOp) else None
+
+
+def is_pass_number(value: SSAValue) -> bool:
+    """Whether `value` is the number of a loop's pass."""
+    loop = loop_of(value)
+    return loop is not None and value is loop.number
+
+
+def origin(value: SSAValue) -> SSAValue:
+    """What `value` was before appends, and before it came into a loop or out of one; of a layer, the whole tensor."""
+    while True:
+        loop = loop_of(value)
+        if loop is not None and value in loop.arguments:
+            value = loop.arguments[value]
+        elif isinstance(value.owner, AppendOp):
+            value = value.owner.memory
+        elif isinstance(value.owner, ForOp):
+            ends = value.owner.next
+            value = (*ends.carried, *ends.layers)[list(value.owner.outputs).index(value)]  # type: ignore[arg-type]
+        else:
+            return value

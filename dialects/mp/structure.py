@@ -13,6 +13,7 @@ mp.output     a value handed to the caller
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from xdsl.dialects.builtin import (
     AffineMapAttr,
@@ -40,6 +41,7 @@ from xdsl.utils.exceptions import VerifyException
 from hetc.dialects.mp.types import DimAttr, TensorType
 
 ROLES = ("input", "weight", "memory")
+Frame = TypeVar("Frame", bound=IRDLOperation)
 
 
 @irdl_op_definition
@@ -234,11 +236,20 @@ class OutputOp(IRDLOperation):
 
 def enclosing_pipeline(op: Operation) -> PipelineOp:
     """The pipeline that `op` belongs to. Raises VerifyException outside one."""
+    return _enclosing(op, PipelineOp)
+
+
+def enclosing_step(op: Operation) -> StepOp:
+    """The step that `op` belongs to. Raises VerifyException outside one."""
+    return _enclosing(op, StepOp)
+
+
+def _enclosing(op: Operation, kind: type[Frame]) -> Frame:
     current: Operation | None = op
-    while current is not None and not isinstance(current, PipelineOp):
+    while current is not None and not isinstance(current, kind):
         current = current.parent_op()
     if current is None:
-        raise VerifyException(f"{op.name} must stand inside mp.pipeline")
+        raise VerifyException(f"{op.name} must stand inside {kind.name}")
     return current
 
 

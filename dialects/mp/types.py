@@ -171,6 +171,11 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
         return tuple(extent_key(value) for value in self.extents)
 
     @property
+    def layer(self) -> TensorType:
+        """The type of what lies at one index of the first extent."""
+        return TensorType(ArrayAttr(self.extents.data[1:]), self.element)
+
+    @property
     def is_sparse(self) -> bool:
         return isinstance(self.storage, SparseAttr)
 

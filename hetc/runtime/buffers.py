@@ -30,7 +30,8 @@ class Buffer:
     """A dense tensor on a device, row-major with `shape` counting capacities.
 
     `arrays` is the device's array, or one for each stripe. `memory` is the name of the memory whose rows lie here,
-    "" for a value that is not (or no longer) a memory's own buffer.
+    "" for a value that is not (or no longer) a memory's own buffer. `layer`: which part of the tensor `name` this is,
+    by the index of its first extent; -1 for all of it.
     """
 
     device: Device
@@ -41,6 +42,7 @@ class Buffer:
     stripes: Stripes | None = None
     memory: str = ""
     name: str = ""
+    layer: int = -1
 
     def stripe(self, number: int) -> Any:
         """The array of one channel."""
@@ -135,3 +137,34 @@ class SparseBuffer:
 
     def part(self, name: str) -> Any:
         return getattr(self, name)
+
+
+@dataclass(eq=False)
+class LayeredBuffer:
+    """A dense tensor of which each index of the first extent lies in a buffer of its own, on one device."""
+
+    parts: tuple[Buffer, ...]
+    name: str = ""
+
+    @property
+    def device(self) -> Device:
+        return self.parts[0].device
+
+    @property
+    def element(self) -> str:
+        return self.parts[0].element
+
+    @property
+    def extents(self) -> Extents:
+        return (len(self.parts), *self.parts[0].extents)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.parts), *self.parts[0].shape)
+
+
+def part_of(buffer: Buffer, number: int) -> Buffer:
+    """What of a tensor in the host's memory lies at [number, ...], in the same memory."""
+    array = buffer.array.reshape(buffer.shape)[number].reshape(-1)
+    extents, shape = buffer.extents[1:], buffer.shape[1:]
+    return Buffer(buffer.device, extents, shape, buffer.element, (array,), name=buffer.name, layer=number)

@@ -33,9 +33,14 @@ class DenseMemory:
     """`valid` counts rows along `along`, the dim that the memory grows by ("" where it does not grow)."""
 
     def __init__(
-        self, name: str, pipeline: Pipeline, devices: Mapping[str, Device], capacities: Mapping[str, int]
+        self,
+        name: str,
+        spec: Tensor,
+        pipeline: Pipeline,
+        devices: Mapping[str, Device],
+        capacities: Mapping[str, int],
     ) -> None:
-        self.name, self.spec = name, pipeline.tensors[name]
+        self.name, self.spec = name, spec
         self.pers, self.devices, self.capacities = pipeline.pers, devices, capacities
         growing = [dim for dim in self.spec.dims if dim in pipeline.growing]
         self.along = growing[-1] if growing else ""
@@ -91,6 +96,13 @@ class DenseMemory:
     def changed(self) -> None:
         """All contents are new: every copy is stale."""
         self.version += 1
+
+
+def parts_of(name: str, spec: Tensor) -> dict[str, Tensor]:
+    """The buffers that a dense memory is kept in: its own, or one for each layer."""
+    if not spec.layered:
+        return {name: spec}
+    return {f"{name}[{number}]": spec.layer for number in range(int(spec.extents[0]))}
 
 
 class SparseHome:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, Stripes, allocate
 from hetc.runtime.devices import ANY, HOST, Device, open_device
-from hetc.runtime.elements import is_torch
+from hetc.runtime.elements import INDEX, host_dtype, is_torch
 from hetc.runtime.errors import ProgramError, StateError
 from hetc.runtime.inputs import check_names, convert, live_lengths
 from hetc.runtime.specification import Pipeline
@@ -31,7 +31,7 @@ class Weights:
 
     def __init__(self) -> None:
         self._hosts: dict[str, tuple[Any, int, NDArray]] = {}
-        self._devices: dict[tuple[str, str, Any], tuple[NDArray, Buffer]] = {}
+        self._devices: dict[tuple[str, int, str, Any], tuple[NDArray, Buffer]] = {}
 
     def known(self, given: Mapping[str, Any]) -> dict[str, NDArray]:
         """The host arrays of those given tensors that are unchanged."""
@@ -55,7 +55,7 @@ class Weights:
     ) -> Buffer:
         """The weight's buffer on a device; copied where it is not there yet."""
         host = self._hosts[source.name][2]
-        key = (source.name, kind, stripes)
+        key = (source.name, source.layer, kind, stripes)
         held = self._devices.get(key)
         if held is None or held[0] is not host:
             buffer = allocate(
@@ -107,6 +107,7 @@ class HostProgram:
         self.on_kernel: OnKernel | None = None
         self.on_transfer: OnTransfer | None = None
         self._constants: dict[tuple[str, str], Buffer] = {}
+        self._pass_numbers: dict[tuple[int, str], Buffer] = {}
 
     @property
     def backends(self) -> dict[str, str]:
@@ -164,6 +165,14 @@ class HostProgram:
             buffer.write_rows(np.zeros(1, np.int64), to_host(host, element, name).reshape(1, -1))
             self._constants[name, kind] = buffer
         return self._constants[name, kind]
+
+    def pass_number(self, number: int, kind: str) -> Buffer:
+        """The number of a loop's pass on a device, uploaded once."""
+        if (number, kind) not in self._pass_numbers:
+            buffer = allocate(self.devices[kind], (), (), INDEX, name="pass")
+            buffer.write_rows(np.zeros(1, np.int64), np.array([[number]], host_dtype(INDEX)))
+            self._pass_numbers[number, kind] = buffer
+        return self._pass_numbers[number, kind]
 
 
 def load_program(

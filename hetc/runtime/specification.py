@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +31,8 @@ class Tensor:
     """A declared tensor. `home`: the device kind that keeps a memory (`host` for inputs and weights).
 
     stored_bound: the most stored entries of a sparse memory, compressed along its first dim; None for a dense one.
-    init: what a memory's elements are before they are written. stripes: HBM channels of the home's buffer.
+    init: what a memory's elements are before they are written. stripes: HBM channels of the home's buffer. layered:
+    each index of the first extent lies apart.
     """
 
     role: Literal["input", "weight", "memory"]
@@ -42,6 +43,13 @@ class Tensor:
     init: float = 0
     stripes: int = 1
     striped_axis: int = -1
+    layered: bool = False
+
+    @property
+    def layer(self) -> Tensor:
+        """What lies at one index of the first extent."""
+        axis = self.striped_axis - 1 if self.striped_axis > 0 else self.striped_axis
+        return replace(self, extents=self.extents[1:], striped_axis=axis, layered=False)
 
     @property
     def dims(self) -> tuple[str, ...]:

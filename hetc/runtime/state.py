@@ -12,9 +12,9 @@ from hetc.runtime.buffers import Buffer
 from hetc.runtime.devices import Device
 from hetc.runtime.elements import decoded, host_dtype, stored, to_host
 from hetc.runtime.errors import CapacityError, InputError, StateError
-from hetc.runtime.memory import DenseMemory, SparseHome
+from hetc.runtime.memory import DenseMemory, SparseHome, parts_of
 from hetc.runtime.regions import box, region_rows
-from hetc.runtime.specification import Pipeline, length_array
+from hetc.runtime.specification import Pipeline, Tensor, length_array
 
 
 class State:
@@ -39,7 +39,8 @@ class State:
         self.sparse: dict[str, SparseHome] = {}
         for name, spec in pipeline.memories.items():
             if spec.stored_bound is None:
-                self.dense[name] = DenseMemory(name, pipeline, devices, self.capacities)
+                for part, layer in parts_of(name, spec).items():
+                    self.dense[part] = DenseMemory(part, layer, pipeline, devices, self.capacities)
             else:
                 self.sparse[name] = SparseHome(name, pipeline, devices, self.capacities)
         self.workspace: dict[tuple[str, str], Buffer] = {}
@@ -74,18 +75,24 @@ class State:
         if name in self.sparse:
             self._load_sparse(name, array, lengths)
             return
-        memory = self.dense[name]
         values = to_host(array, spec.element, name)
         self._check_shape(name, values.shape)
-        if memory.along:
-            extent = values.shape[spec.extents.index(memory.along)]
-            self.set_lengths(**{memory.along: extent if lengths is None else lengths})
+        memories = self.parts(name)
+        along = memories[0].along
+        if along:
+            extent = values.shape[spec.extents.index(along)]
+            self.set_lengths(**{along: extent if lengths is None else lengths})
+        for memory, part in zip(memories, values if spec.layered else [values], strict=True):
+            self._load_part(memory, part)
+
+    def _load_part(self, memory: DenseMemory, values: NDArray) -> None:
+        extents = memory.spec.extents
         high = memory.bounds(self.lengths[memory.along] if memory.along else None)
-        for dim, size in zip(spec.extents, values.shape, strict=True):
+        for dim, size in zip(extents, values.shape, strict=True):
             if isinstance(dim, str):
                 high[dim] = np.minimum(high[dim], size)
-        target = region_rows(spec.extents, memory.shape(), self.pipeline.pers, high)
-        source = region_rows(spec.extents, values.shape, self.pipeline.pers, high)
+        target = region_rows(extents, memory.shape(), self.pipeline.pers, high)
+        source = region_rows(extents, values.shape, self.pipeline.pers, high)
         memory.buffer.write_rows(target, values.reshape(-1, memory.buffer.row_elements)[source])
         memory.changed()
 
@@ -128,9 +135,11 @@ class State:
             home = self.sparse[name]
             values = home.matrix.to_dense(int(self.lengths[home.along][0]))
         else:
-            memory = self.dense[name]
-            high = memory.bounds(self.lengths[memory.along] if memory.along else None)
-            values = live_values(memory.buffer, self.pipeline.pers, high)
+            parts = [
+                live_values(memory.buffer, self.pipeline.pers, memory.bounds(self.lengths.get(memory.along)))
+                for memory in self.parts(name)
+            ]
+            values = np.stack(parts) if spec.layered else parts[0]
         return stored(values, spec.element) if as_stored else decoded(values, spec.element)
 
     def bind(self, **tensors: Any) -> None:
@@ -147,7 +156,11 @@ class State:
                 none = np.zeros(0, np.int64)
                 home.matrix.load(none, none, none)
 
-    def _memory(self, name: str) -> Any:
+    def parts(self, name: str) -> list[DenseMemory]:
+        """What a dense memory is kept in: one part, or one for each layer."""
+        return [self.dense[part] for part in parts_of(name, self.pipeline.tensors[name])]
+
+    def _memory(self, name: str) -> Tensor:
         if name not in self.pipeline.memories:
             known = ", ".join(self.pipeline.memories) or "none"
             raise InputError(f"pipeline '{self.pipeline.name}' has no memory '{name}'; it has {known}")

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.appending import append_rows
-from hetc.runtime.buffers import Buffer, SparseBuffer, Stripes, allocate
+from hetc.runtime.buffers import Buffer, LayeredBuffer, SparseBuffer, Stripes, allocate, part_of
 from hetc.runtime.devices import HOST
-from hetc.runtime.elements import absent_bits, host_dtype, to_torch
+from hetc.runtime.elements import host_dtype, to_torch
 from hetc.runtime.errors import InputError, StateError
-from hetc.runtime.memory import DenseMemory
+from hetc.runtime.layers import store_values, whole_values
+from hetc.runtime.memory import DenseMemory, parts_of
 from hetc.runtime.regions import Extents, region_rows
 from hetc.runtime.specification import Pipeline
 from hetc.runtime.state import State, live_values
@@ -28,7 +29,7 @@ from hetc.runtime.trace import KernelTrace, TransferTrace, captured, plain_lengt
 if TYPE_CHECKING:
     from hetc.runtime.program import HostProgram
 
-Value = Buffer | SparseBuffer
+Value = Buffer | SparseBuffer | LayeredBuffer
 
 
 class StepRun:
@@ -84,14 +85,39 @@ class StepRun:
         """A memory as it is when the step starts, at its home."""
         if name in self.state.sparse:
             return self.state.sparse[name].bring(self.pipeline.tensors[name].home, self._moved)
-        return self.state.dense[name].buffer
+        parts = tuple(memory.buffer for memory in self.state.parts(name))
+        return LayeredBuffer(parts, name) if self.pipeline.tensors[name].layered else parts[0]
+
+    def layer(self, value: Value, number: int) -> Buffer:
+        """What of a tensor lies at [number, ...]."""
+        if isinstance(value, LayeredBuffer):
+            return value.parts[number]
+        assert isinstance(value, Buffer)
+        return part_of(value, number)
+
+    def pass_number(self, number: int, kind: str) -> Buffer:
+        """The number of a loop's pass on a device."""
+        return self.program.pass_number(number, kind)
 
     def constant(self, name: str, kind: str) -> Buffer:
         """A table of the program on a device; uploaded once."""
         return self.program.constant(name, kind)
 
-    def allocate(self, name: str, kind: str, extents: Extents, element: str, stripes: Stripes | None = None) -> Buffer:
+    def allocate(
+        self,
+        name: str,
+        kind: str,
+        extents: Extents,
+        element: str,
+        stripes: Stripes | None = None,
+        layered: bool = False,
+    ) -> Any:
         """The buffer of one value of this step, kept from call to call; its contents are whatever they were."""
+        if layered:
+            inner = None if stripes is None else Stripes(stripes.channels, stripes.axis - 1)
+            numbers = range(int(extents[0]))
+            parts = (self.allocate(f"{name}[{number}]", kind, extents[1:], element, inner) for number in numbers)
+            return LayeredBuffer(tuple(parts), name)
         unsaid = [item for item in extents if isinstance(item, str) and item not in self.capacities]
         if unsaid:
             raise InputError(f"dim {unsaid[0]}: no tensor says how long it is; give it in `lengths`")
@@ -139,11 +165,15 @@ class StepRun:
 
     # What is done with them.
 
-    def copy(self, value: Value, kind: str, name: str, stripes: Stripes | None = None) -> Value:
-        """The value on another device. Of a memory only the rows that the copy there lacks move; a weight moves
-        once as long as the caller hands in the same object."""
+    def copy(self, value: Value, kind: str, name: str, stripes: Stripes | None = None, layered: bool = False) -> Value:
+        """The value on another device, or lying otherwise. Of a memory only the rows that the copy there lacks move; a
+        weight moves once as long as the caller hands in the same object."""
         if isinstance(value, SparseBuffer):
             return self.state.sparse[value.memory].bring(kind, self._moved)
+        if layered or isinstance(value, LayeredBuffer):
+            made = self.allocate(name, kind, value.extents, value.element, stripes, layered)
+            self.store(value, made)
+            return made
         if value.memory and (kind, stripes) != (value.device.kind, value.stripes):
             memory = self.state.dense[value.memory]
             written = self._written.get(value.memory, np.zeros(1, np.int32))
@@ -155,16 +185,33 @@ class StepRun:
         self._copy_whole(value, target)
         return target
 
+    def store(self, value: Value, target: Value) -> None:
+        """The live contents of a value into another buffer."""
+        assert not isinstance(value, SparseBuffer) and not isinstance(target, SparseBuffer)
+        if isinstance(value, Buffer) and isinstance(target, Buffer):
+            self._copy_region(value, target)
+            return
+        values = whole_values(value, self.pipeline.pers, self.lengths)
+        store_values(values, target, self.pipeline.pers, self.lengths)
+        if value.device is not target.device:
+            self._moved(value.name, value.device.kind, target.device.kind, values.nbytes)
+
     def _copy_whole(self, source: Buffer, target: Buffer) -> None:
+        moved = self._copy_region(source, target)
+        self._moved(source.name, source.device.kind, target.device.kind, moved)
+
+    def _copy_region(self, source: Buffer, target: Buffer) -> int:
+        """Copy the live rows; gives their bytes."""
         pers = self.pipeline.pers
         rows = region_rows(source.extents, target.shape, pers, self.lengths)
         source_rows = region_rows(source.extents, source.shape, pers, self.lengths)
         target.copy_rows(rows, source, source_rows)
-        size = len(rows) * source.row_elements * host_dtype(source.element).itemsize
-        self._moved(source.name, source.device.kind, target.device.kind, size)
+        return len(rows) * source.row_elements * host_dtype(source.element).itemsize
 
     @contextmanager
-    def kernel(self, name: str, kind: str, reads: Sequence[Value], writes: Sequence[Value]) -> Iterator[None]:
+    def kernel(
+        self, name: str, kind: str, reads: Sequence[Buffer | SparseBuffer], writes: Sequence[Buffer | SparseBuffer]
+    ) -> Iterator[None]:
         """Around the launches of one kernel: shows what it read and wrote to whoever traces the program."""
         observe = self.program.on_kernel
         if observe is None:
@@ -190,6 +237,11 @@ class StepRun:
         """The memory with the step's new rows written at the end of `along`, past the rows that are committed."""
         if isinstance(value, SparseBuffer):
             return self._append_columns(value, rows, along)
+        if isinstance(value, LayeredBuffer):
+            on_host = self.copy(rows, HOST, f"{rows.name}_layers") if rows.device.kind != HOST else rows
+            for number, part in enumerate(value.parts):
+                self.append(part, self.layer(on_host, number), along)
+            return value
         growth = self.pipeline.steps[self.step].grows[along]
         append_rows(value, rows, along, growth, self.pipeline.pers, self.before, self.lengths)
         if value.memory:
@@ -208,7 +260,10 @@ class StepRun:
 
     def commit(self, name: str, value: Value) -> None:
         """What the memory holds once the step has completed."""
-        if isinstance(value, Buffer):
+        if isinstance(value, LayeredBuffer):
+            names = parts_of(name, self.pipeline.tensors[name])
+            self._commits.update(zip(names, value.parts, strict=True))
+        elif isinstance(value, Buffer):
             self._commits[name] = value
 
     def finish(self, outputs: Mapping[str, Value]) -> dict[str, Any]:
@@ -229,9 +284,8 @@ class StepRun:
         return results
 
     def _output(self, value: Value) -> Any:
-        assert isinstance(value, Buffer), "a sparse tensor cannot be an output"
-        values = live_values(value, self.pipeline.pers, self.lengths, absent_bits(value.element))
-        return to_torch(values, value.element)
+        assert not isinstance(value, SparseBuffer), "a sparse tensor cannot be an output"
+        return to_torch(whole_values(value, self.pipeline.pers, self.lengths), value.element)
 
     def _replacement(self, name: str, value: Buffer) -> Buffer:
         """The buffer that becomes the memory's: the value's own where nothing else uses it, else a copy."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xdsl.dialects.builtin import IndexType
 from xdsl.ir import BlockArgument, OpResult, SSAValue
 
-from hetc.dialects.mp import DimSizeOp, ReadOp, ReadStoredOp, ReduceOp
+from hetc.dialects.mp import DimSizeOp, ReadOp, ReadStoredOp, ReduceOp, is_pass_number
 
 
 def indices_used(value: SSAValue) -> dict[BlockArgument, None]:
@@ -47,6 +47,8 @@ def is_indirect(index: SSAValue) -> bool:
         seen.add(current)
         assert isinstance(current, OpResult)
         if isinstance(current.op, ReadOp | ReadStoredOp | ReduceOp):
+            if isinstance(current.op, ReadOp) and is_pass_number(current.op.tensor):
+                continue  # the same for all of a pass
             return True
         if not isinstance(current.op, DimSizeOp):
             pending.extend(current.op.operands)

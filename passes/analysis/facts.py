@@ -7,14 +7,13 @@ Traffic counts each element that a statement touches once, however often its loo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdsl.dialects.builtin import IndexType, IntegerType, i1
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
 from hetc.dialects.locations import source_line
 from hetc.dialects.mp import (
-    AppendOp,
     GetOp,
     QuantizeOp,
     RangedOp,
@@ -30,7 +29,9 @@ from hetc.dialects.mp import (
     dtype_name,
     enclosing_pipeline,
     extent_key,
+    origin,
     storage_bits,
+    times,
 )
 from hetc.passes.analysis.access import access_kind, indices_used, is_indirect
 from hetc.passes.analysis.polynomial import Polynomial
@@ -93,15 +94,16 @@ def live_dims(step: StepOp) -> frozenset[str]:
 
 
 def op_facts(op: Operation, live: frozenset[str]) -> OpFacts:
-    """Facts of one statement of a step (any op that carries a `stage`)."""
+    """Facts of one statement of a step (any op that carries a `stage`), over all passes of the loops around it."""
     walker = _Walker(op)
+    count = times(op)
     stage = op.attributes.get("stage")
     return OpFacts(
         op=op,
         stage="" if stage is None else stage.data,  # type: ignore[attr-defined]
         line=source_line(op),
-        flop=walker.flop,
-        reads=tuple(walker.reads.values()),
+        flop=walker.flop * count,
+        reads=tuple(replace(traffic, elements=traffic.elements * count) for traffic in walker.reads.values()),
         scan=bool(walker.iterated & live),
         irregular=tuple(sorted(walker.irregular)),
     )
@@ -109,9 +111,7 @@ def op_facts(op: Operation, live: frozenset[str]) -> OpFacts:
 
 def source_of(value: SSAValue) -> str:
     """memory, weight, input or intermediate: where a value of a step comes from."""
-    owner = value.owner
-    while isinstance(owner, AppendOp):
-        owner = owner.memory.owner
+    owner = origin(value).owner
     if isinstance(owner, GetOp):
         return enclosing_pipeline(owner).declarations[owner.declared.data].role.data
     return "intermediate"

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 from xdsl.ir import Operation, SSAValue
 
-from hetc.dialects.mp import AppendOp, ConstantOp, GetOp, StepOp, TensorType, storage_bits
+from hetc.dialects.mp import (
+    AppendOp,
+    ConstantOp,
+    ForOp,
+    GetOp,
+    NextOp,
+    StepOp,
+    TensorType,
+    in_order,
+    storage_bits,
+    times,
+)
 from hetc.numerics import dtype_of
 from hetc.passes.analysis.facts import OpFacts, Traffic, live_dims, op_facts, source_of
 from hetc.passes.analysis.polynomial import Polynomial
@@ -19,14 +30,14 @@ class StageFacts:
     """Work and traffic of one stage.
 
     reads: what it takes from outside itself (memories, weights, inputs, values of other stages), each tensor once.
-    written: the values it hands on or appends. sources: where each read comes from.
+    written: the values it hands on or appends, and how often in a call.
     """
 
     stage: str
     statements: tuple[OpFacts, ...]
     flop: Polynomial
     reads: tuple[Traffic, ...]
-    written: tuple[SSAValue, ...]
+    written: tuple[tuple[SSAValue, int], ...]
 
     @property
     def scan(self) -> bool:
@@ -46,9 +57,9 @@ class StageFacts:
         for traffic in self.reads:
             bits = compute_bits(device, traffic.dtype)
             totals[source_of(traffic.value)] += traffic.bytes_moved(bits).evaluate(dims)
-        for value in self.written:
+        for value, count in self.written:
             assert isinstance(value.type, TensorType)
-            elements = Polynomial.of(1)
+            elements = Polynomial.of(count)
             for size in value.type.shape:
                 elements = elements * size
             totals["written"] += elements.evaluate(dims) * storage_bits(value.type.element) / 8
@@ -85,8 +96,8 @@ def stage_facts(step: StepOp) -> tuple[StageFacts, ...]:
     """The stages of a step in order of first appearance."""
     live = live_dims(step)
     groups: dict[str, list[OpFacts]] = {}
-    for op in step.body.block.ops:
-        if "stage" in op.attributes and not isinstance(op, GetOp):
+    for op in in_order(step.body.block):
+        if "stage" in op.attributes and not isinstance(op, GetOp | ForOp | NextOp):
             facts = op_facts(op, live)
             groups.setdefault(facts.stage, []).append(facts)
     return tuple(_collect(stage, statements) for stage, statements in groups.items())
@@ -106,19 +117,17 @@ def _collect(stage: str, statements: list[OpFacts]) -> StageFacts:
                 reads[traffic.value] = traffic
     # Of a memory only the appended rows are written, whatever its size.
     written = [
-        facts.op.rows if isinstance(facts.op, AppendOp) else result
+        (facts.op.rows if isinstance(facts.op, AppendOp) else result, times(facts.op))
         for facts in statements
         for result in facts.op.results
-        if any(_top_level(use.operation, facts.op) not in inside for use in result.uses)
+        if any(not _within(use.operation, inside) for use in result.uses)
     ]
     return StageFacts(stage, tuple(statements), flop, tuple(reads.values()), tuple(written))
 
 
-def _top_level(op: Operation, sibling: Operation) -> Operation:
-    """The ancestor of `op` that stands in the same block as `sibling`."""
-    current = op
-    while current.parent is not sibling.parent:
-        parent = current.parent_op()
-        assert parent is not None
-        current = parent
-    return current
+def _within(op: Operation, statements: set[Operation]) -> bool:
+    """Whether `op` is one of the statements or stands in one."""
+    current: Operation | None = op
+    while current is not None and current not in statements:
+        current = current.parent_op()
+    return current is not None

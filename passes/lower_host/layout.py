@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from xdsl.ir import SSAValue
 
 from hetc.dialects.host import BufferType
-from hetc.dialects.mp import AppendOp, GetOp, PipelineOp, TensorType
+from hetc.dialects.mp import AppendOp, ForOp, GetOp, PipelineOp, TensorType, in_order, loop_of
 from hetc.dialects.task import KernelOp
 from hetc.passes.lower_host.generated import Launch, channels_of
 
@@ -21,10 +21,15 @@ class Layout:
     def __init__(self, pipeline: PipelineOp, launches: Mapping[str, Sequence[Launch]]) -> None:
         self.pipeline = pipeline
         self._channels: dict[Root, int] = {}
+        # Memories that some loop goes through by layers.
+        self._layered: set[str] = set()
         for step in pipeline.steps.values():
-            for op in step.body.block.ops:
+            for op in in_order(step.body.block):
                 if isinstance(op, KernelOp):
                     self._read(op, launches.get(op.sym_name.data, ()))
+                elif isinstance(op, ForOp):
+                    roots = [self.root(value) for value in op.sliced]
+                    self._layered.update(root for root in roots if isinstance(root, str))
 
     def _read(self, kernel: KernelOp, launches: Sequence[Launch]) -> None:
         """A result lies as its kernel writes it; a memory, or a copy, as the kernel with the most channels reads it.
@@ -44,7 +49,14 @@ class Layout:
 
     def root(self, value: SSAValue) -> Root:
         """What `value` shares its buffer with."""
-        owner = value.owner
+        owner, loop = value.owner, loop_of(value)
+        if loop is not None:
+            return self.root(loop.arguments[value]) if value in loop.layer_arguments else value
+        if isinstance(owner, ForOp):
+            position = list(owner.outputs).index(value)  # type: ignore[arg-type]
+            if position < len(owner.carried):
+                return owner.carried_arguments[position]
+            return self.root(owner.sliced[owner.written_positions[position - len(owner.carried)]])
         if isinstance(owner, AppendOp):
             return self.root(owner.memory)
         if isinstance(owner, GetOp) and self.pipeline.declarations[owner.declared.data].role.data == "memory":
@@ -68,4 +80,8 @@ class Layout:
 
     def memory_type(self, name: str, device: str) -> BufferType:
         """The buffer type of a memory at its home."""
-        return self._striped(self.pipeline.declarations[name].type, device, self._channels.get(name, 1))
+        type_, channels = self.pipeline.declarations[name].type, self._channels.get(name, 1)
+        if name not in self._layered:
+            return self._striped(type_, device, channels)
+        axis = 1 + self.striped_axis(type_.layer) if channels > 1 else 0
+        return BufferType(type_, device, channels, axis, layered=True)

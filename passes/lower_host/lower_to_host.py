@@ -14,7 +14,6 @@ from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import PipelineOp
 from hetc.passes.lower_host.generated import launches_of
 from hetc.passes.lower_host.layout import Layout
-from hetc.passes.lower_host.order import ordered
 from hetc.passes.lower_host.step import StepBuilder
 
 
@@ -45,7 +44,7 @@ class LowerToHostPass(ModulePass):
             block = Block([item.clone() for item in (*pipeline.dims.values(), *pipeline.declarations.values())])
             for step in pipeline.steps.values():
                 builder = StepBuilder(pipeline, step, launches, layout)
-                body = Block(ordered(builder.build()))
+                body = Block(builder.build())
                 block.add_op(copy_location(step, host.StepOp(step.sym_name.data, step.grows, Region(body))))
             location = pipeline.location
             source = location.filename.data.rsplit("/", 1)[-1] if isinstance(location, FileLineColLoc) else ""

@@ -7,7 +7,7 @@ so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xdsl.ir import Operation, SSAValue
 
@@ -16,12 +16,13 @@ from hetc.dialects.host import HOST_KIND, BufferType
 from hetc.dialects.locations import copy_location
 
 
-def ordered(ops: Sequence[Operation]) -> list[Operation]:
-    """`ops` reordered, with waits."""
+def ordered(ops: Sequence[Operation], started: Mapping[SSAValue, str] | None = None) -> list[Operation]:
+    """`ops` reordered, with waits. `started`: buffers that kernels may still be writing when the ops begin, and the
+    device."""
     before = _dependencies(ops)
     placed: list[Operation] = []
     done: set[int] = set()
-    pending: dict[SSAValue, str] = {}
+    pending: dict[SSAValue, str] = dict(started or {})
     while len(done) < len(ops):
         ready = [at for at in range(len(ops)) if at not in done and before[at] <= done]
         at = next((at for at in ready if not _stalls(ops[at], pending)), ready[0])
@@ -30,27 +31,36 @@ def ordered(ops: Sequence[Operation]) -> list[Operation]:
             pending = {buffer: on for buffer, on in pending.items() if on != kind}
         placed.append(ops[at])
         done.add(at)
-        op = ops[at]
-        if isinstance(op, host.KernelOp):
-            pending.update({_root(value): op.device.data for value in op.writes})
+        pending.update(written_by_kernels([ops[at]]))
     return _allocated_late(placed)
+
+
+def written_by_kernels(ops: Sequence[Operation]) -> dict[SSAValue, str]:
+    """The buffers that kernels of `ops` write, those of loops among them, and the device that does."""
+    found: dict[SSAValue, str] = {}
+    for op in ops:
+        if isinstance(op, host.KernelOp):
+            found.update({_root(value): op.device.data for value in op.writes})
+        elif isinstance(op, host.ForOp):
+            found.update(written_by_kernels(list(op.block.ops)))
+    return found
 
 
 def _allocated_late(ops: Sequence[Operation]) -> list[Operation]:
     """`ops` with each buffer named right before the op that first uses it."""
     result: list[Operation] = []
     placed: set[Operation] = set()
+    own: dict[SSAValue, host.AllocateOp] = {op.result: op for op in ops if isinstance(op, host.AllocateOp)}
     for op in ops:
         if isinstance(op, host.AllocateOp):
             continue
-        inner = op.launches if isinstance(op, host.KernelOp) else []
-        used = [value.owner for item in (op, *inner) for value in item.operands]
-        for owner in dict.fromkeys(used):
-            if isinstance(owner, host.AllocateOp) and owner not in placed:
-                placed.add(owner)
-                result.append(owner)
+        used = [value for item in op.walk() for value in item.operands]
+        for value in dict.fromkeys(used):
+            if value in own and own[value] not in placed:
+                placed.add(own[value])
+                result.append(own[value])
         result.append(op)
-    unused = [op for op in ops if isinstance(op, host.AllocateOp) and op not in placed]
+    unused = [op for op in own.values() if op not in placed]
     return unused + result
 
 
@@ -58,7 +68,9 @@ def _stalls(op: Operation, pending: dict[SSAValue, str]) -> set[str]:
     """The devices that the host must wait for before it can do `op`."""
     if isinstance(op, host.KernelOp):
         return set()  # launches on one device run in order
-    kinds = set()
+    kinds: set[str] = set()
+    if isinstance(op, host.ForOp):
+        return kinds.union(*(_stalls(inner, pending) for inner in op.block.ops))
     for value in op.operands:
         kind = pending.get(_root(value))
         if kind is not None and not _stays_on_device(op, kind):
@@ -68,7 +80,7 @@ def _stalls(op: Operation, pending: dict[SSAValue, str]) -> set[str]:
 
 def _stays_on_device(op: Operation, kind: str) -> bool:
     """Whether `op` happens in the device's own order: an append within the device, or no work at all."""
-    if isinstance(op, host.CommitOp):
+    if isinstance(op, host.CommitOp | host.LayerOp):
         return True
     if isinstance(op, host.CopyOp):
         return False  # another device's, or another layout: it passes through the host
@@ -78,9 +90,9 @@ def _stays_on_device(op: Operation, kind: str) -> bool:
 
 
 def _root(value: SSAValue) -> SSAValue:
-    """The value that first named the buffer: an append writes in place."""
-    while isinstance(value.owner, host.AppendOp):
-        value = value.owner.memory
+    """The value that first named the buffer: an append writes in place, a layer is a part."""
+    while isinstance(value.owner, host.AppendOp | host.LayerOp):
+        value = value.owner.memory if isinstance(value.owner, host.AppendOp) else value.owner.value
     return value
 
 
@@ -107,7 +119,11 @@ def _dependencies(ops: Sequence[Operation]) -> list[set[int]]:
 
 def _effects(op: Operation) -> tuple[list[SSAValue], list[SSAValue]]:
     """Buffers that an op reads, and those that it writes or makes."""
-    made = [_root(value) for value in op.results if not isinstance(op, host.AppendOp)]
+    made = [_root(value) for value in op.results if not isinstance(op, host.AppendOp | host.LayerOp)]
+    if isinstance(op, host.ForOp):
+        return _effects_of_loop(op)
+    if isinstance(op, host.StoreOp):
+        return [_root(op.value)], [_root(op.target)]
     if isinstance(op, host.KernelOp):
         inner = [_root(value) for launch in op.launches for value in launch.buffers]
         reads = [_root(value) for value in op.reads]
@@ -115,3 +131,21 @@ def _effects(op: Operation) -> tuple[list[SSAValue], list[SSAValue]]:
     if isinstance(op, host.AppendOp):
         return [_root(op.rows)], [_root(op.memory)]
     return [_root(value) for value in op.operands], made
+
+
+def _effects_of_loop(loop: host.ForOp) -> tuple[list[SSAValue], list[SSAValue]]:
+    """What the ops of a loop read and write of what lies around it."""
+    reads: dict[SSAValue, None] = {}
+    writes: dict[SSAValue, None] = {}
+    for op in loop.block.ops:
+        for found, values in zip((reads, writes), _effects(op), strict=True):
+            found.update(dict.fromkeys(value for value in values if not _made_in(value, loop)))
+    return list(reads), list(writes)
+
+
+def _made_in(value: SSAValue, loop: host.ForOp) -> bool:
+    """Whether a buffer is named inside of a loop."""
+    op = value.owner if isinstance(value.owner, Operation) else value.owner.parent_op()
+    while op is not None and op is not loop:
+        op = op.parent_op()
+    return op is loop

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -10,10 +11,23 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from hetc.dialects import host
 from hetc.dialects.host import HOST_KIND, BufferType
 from hetc.dialects.locations import copy_location
-from hetc.dialects.mp import AppendOp, CommitOp, ConstantOp, GetOp, OutputOp, PipelineOp, StepOp, TensorType
+from hetc.dialects.mp import (
+    AppendOp,
+    CommitOp,
+    ConstantOp,
+    ForOp,
+    GetOp,
+    NextOp,
+    OutputOp,
+    PipelineOp,
+    StepOp,
+    TensorType,
+)
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.lower_host.generated import Launch, named_arguments
 from hetc.passes.lower_host.layout import Layout
+from hetc.passes.lower_host.loops import LoopBuilder
+from hetc.passes.lower_host.order import ordered
 from hetc.passes.lower_host.refusal import HostLoweringRefused
 
 
@@ -32,8 +46,12 @@ class StepBuilder:
         self._constants: dict[tuple[str, int], SSAValue] = {}
 
     def build(self) -> list[Operation]:
-        """The ops. Raises HostLoweringRefused."""
-        for op in self.step.body.block.ops:
+        """The ops, in the order in which they happen. Raises HostLoweringRefused."""
+        self.statements(self.step.body.block.ops)
+        return ordered(self.ops)
+
+    def statements(self, ops: Iterable[Operation]) -> None:
+        for op in ops:
             match op:
                 case GetOp():
                     self._get(op)
@@ -43,15 +61,26 @@ class StepBuilder:
                     self._kernel(op)
                 case AppendOp():
                     self._append(op)
+                case ForOp():
+                    LoopBuilder(self).build(op)
+                case NextOp():
+                    pass
                 case CommitOp():
                     self._commit(op)
                 case OutputOp():
-                    self._add(op, host.OutputOp(op.output.data, self.values[op.value]))
+                    self.add(op, host.OutputOp(op.output.data, self.values[op.value]))
                 case _:
                     raise HostLoweringRefused(f"{op.name} stands outside of a kernel", op)
-        return self.ops
 
-    def _add(self, source: Operation, op: Operation) -> Operation:
+    @contextmanager
+    def inside_of_loop(self) -> Iterator[list[Operation]]:
+        """Ops go to a list of their own; copies made inside are not there for what follows."""
+        outer, self.ops = self.ops, []
+        copies, constants = dict(self._copies), dict(self._constants)
+        yield self.ops
+        self.ops, self._copies, self._constants = outer, copies, constants
+
+    def add(self, source: Operation, op: Operation) -> Operation:
         copy_location(source, op)
         self.ops.append(op)
         return op
@@ -72,20 +101,20 @@ class StepBuilder:
         else:
             made = host.MemoryOp(name, self.layout.memory_type(name, home_of(self.pipeline, name)))
         self._names[name] = 1
-        self.values[op.result] = self._add(op, made).results[0]
+        self.values[op.result] = self.add(op, made).results[0]
 
     def _transfer(self, op: TransferOp) -> None:
         if _only_row_numbers(op.result):
             return  # a sparse memory is maintained on the host: `_append` brings the rows there
-        self.values[op.result] = self._copied(op, op.value, self.layout.type_of(op.result, op.target.data))
+        self.values[op.result] = self.copied(op, op.value, self.layout.type_of(op.result, op.target.data))
 
-    def _copied(self, user: Operation, value: SSAValue, type: BufferType) -> SSAValue:
+    def copied(self, user: Operation, value: SSAValue, type: BufferType) -> SSAValue:
         source = self.values[value]
         if source.type == type:
             return source
         if (source, type) not in self._copies:
             name = self.name(f"{source.name_hint or 'value'}_{type.kind}")
-            self._copies[source, type] = self._add(user, host.CopyOp(name, source, type)).results[0]
+            self._copies[source, type] = self.add(user, host.CopyOp(name, source, type)).results[0]
         return self._copies[source, type]
 
     def _kernel(self, op: KernelOp) -> None:
@@ -96,11 +125,11 @@ class StepBuilder:
         reads = [self._operand(op, launches, number) for number in range(len(op.arguments))]
         writes = [self._result(op, number) for number in range(len(op.outputs))]
         scratch = [
-            self._allocate(op, f"{task}_scratch_{number}", BufferType(type_, device))
+            self.allocate(op, f"{task}_scratch_{number}", BufferType(type_, device))
             for number, type_ in enumerate(_scratch_of(op, launches))
         ]
         block = Block([self._launch(op, launch, reads, writes, scratch) for launch in launches])
-        self._add(op, host.KernelOp(task, device, reads, writes, Region(block)))
+        self.add(op, host.KernelOp(task, device, reads, writes, Region(block)))
 
     def _operand(self, op: KernelOp, launches: Sequence[Launch], number: int) -> SSAValue:
         value = op.arguments[number]
@@ -108,7 +137,7 @@ class StepBuilder:
         assert isinstance(type_, BufferType)
         if type_.kind != op.device.data:
             raise HostLoweringRefused(f"{op.sym_name.data} reads a value that is on the {type_.kind}", op)
-        return self._copied(op, value, self.layout.wanted(op, launches, number, type_))
+        return self.copied(op, value, self.layout.wanted(op, launches, number, type_))
 
     def _result(self, op: KernelOp, number: int) -> SSAValue:
         value = op.outputs[number]
@@ -117,11 +146,11 @@ class StepBuilder:
         if type_.is_sparse:
             raise HostLoweringRefused(f"{op.sym_name.data} makes a sparse tensor", op)
         name = value.name_hint or f"{op.sym_name.data}_{number}"
-        self.values[value] = self._allocate(op, name, self.layout.type_of(value, op.device.data))
+        self.values[value] = self.allocate(op, name, self.layout.type_of(value, op.device.data))
         return self.values[value]
 
-    def _allocate(self, op: Operation, name: str, type: BufferType) -> SSAValue:
-        return self._add(op, host.AllocateOp(self.name(name), type)).results[0]
+    def allocate(self, op: Operation, name: str, type: BufferType) -> SSAValue:
+        return self.add(op, host.AllocateOp(self.name(name), type)).results[0]
 
     def _launch(
         self,
@@ -154,7 +183,7 @@ class StepBuilder:
             type_ = table.result.type
             assert isinstance(type_, TensorType)
             made = host.ConstantOp(f"{task}_table_{number}", table.value, BufferType(type_, op.device.data))
-            self._constants[task, number] = self._add(op, made).results[0]
+            self._constants[task, number] = self.add(op, made).results[0]
         return self._constants[task, number]
 
     def _append(self, op: AppendOp) -> None:
@@ -166,11 +195,11 @@ class StepBuilder:
             while isinstance(rows.owner, TransferOp):
                 rows = rows.owner.value
             assert isinstance(rows.type, TensorType)
-            on_host = self._copied(op, rows, BufferType(rows.type, HOST_KIND))
+            on_host = self.copied(op, rows, BufferType(rows.type, HOST_KIND))
             made = host.AppendOp(memory, on_host, op.along.data)
         else:
             made = host.AppendOp(memory, self.values[rows], op.along.data)
-        self.values[op.result] = self._add(op, made).results[0]
+        self.values[op.result] = self.add(op, made).results[0]
 
     def _commit(self, op: CommitOp) -> None:
         name, value = op.declared.data, self.values[op.value]
@@ -178,8 +207,8 @@ class StepBuilder:
         if self.pipeline.declarations[name].type.is_sparse and not isinstance(op.value.owner, AppendOp | GetOp):
             raise HostLoweringRefused(f"the sparse memory '{name}' is overwritten; it can only be appended to", op)
         if value.type != type_:
-            value = self._copied(op, op.value, type_)
-        self._add(op, host.CommitOp(name, value))
+            value = self.copied(op, op.value, type_)
+        self.add(op, host.CommitOp(name, value))
 
 
 def home_of(pipeline: PipelineOp, name: str) -> str:

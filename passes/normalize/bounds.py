@@ -23,6 +23,8 @@ from hetc.dialects.mp import (
     TensorType,
     TopkOp,
     extent_key,
+    is_pass_number,
+    loop_of,
 )
 from hetc.passes.emission import constant_value, leaves
 from hetc.passes.normalize.linear import Atom, Extent, Linear, Quotient, extent_of, linear, number
@@ -131,6 +133,8 @@ class Bounds:
             return [[divisor - 1]] if self._holds(divisor - 1, DEPTH) else []
         if isinstance(owner, ReduceOp) and owner.kind.data in ("argmax", "argmin"):
             return [[extent_of(extent_key(owner.range.extent), owner.per, self.pipeline) - 1]]
+        if isinstance(owner, ReadOp) and is_pass_number(owner.tensor):
+            return [[number(loop_of(owner.tensor).passes - 1)]]  # type: ignore[union-attr]
         selected = _selection(value)
         if selected is not None:
             selection, read = selected
@@ -156,6 +160,8 @@ class Bounds:
         if isinstance(owner, ReduceOp) and owner.kind.data in ("argmax", "argmin"):
             return [[number(-1)]]
         if isinstance(owner, ReduceOp) and owner.kind.data == "count":
+            return [[number(0)]]
+        if isinstance(owner, ReadOp) and is_pass_number(owner.tensor):
             return [[number(0)]]
         if _selection(value) is not None:
             return [[number(-1)]]

@@ -13,7 +13,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from hetc.dialects.mp import ComputeOp, QuantizeOp, RangeAttr, TensorType, dtype_name, storage_bits
+from hetc.dialects.mp import ComputeOp, QuantizeOp, RangeAttr, TensorType, dtype_name, in_order, storage_bits
 from hetc.numerics.dtypes import dtype_of
 from hetc.passes.normalize.expansion import Body, insert, ranges_over, steps, without_range
 from hetc.passes.normalize.rejection import rejected
@@ -43,7 +43,7 @@ class ExpandQuantizePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for step, presence in steps(op):
-            for statement in list(step.body.block.ops):
+            for statement in list(in_order(step.body.block)):
                 if isinstance(statement, QuantizeOp):
                     amax, scale, values = Expansion(statement).statements()
                     insert(statement, [amax, scale, values], presence)

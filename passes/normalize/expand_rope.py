@@ -13,7 +13,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from hetc.dialects.mp import ComputeOp, ConstantOp, ModOp, ReadOp, RopeOp, TensorType, compute_type
+from hetc.dialects.mp import ComputeOp, ConstantOp, ModOp, ReadOp, RopeOp, TensorType, compute_type, in_order
 from hetc.passes.normalize.expansion import Body, insert, steps, table
 from hetc.passes.normalize.rejection import rejected
 from hetc.passes.rebuild import mentions
@@ -46,7 +46,7 @@ class ExpandRopePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for step, presence in steps(op):
-            for statement in list(step.body.block.ops):
+            for statement in list(in_order(step.body.block)):
                 if isinstance(statement, RopeOp):
                     _check(statement)
                     rotated = _rotated(statement, table(statement, turns_table(statement)))

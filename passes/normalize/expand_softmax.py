@@ -12,7 +12,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from hetc.dialects.mp import ComputeOp, RangeAttr, SoftmaxOp
+from hetc.dialects.mp import ComputeOp, RangeAttr, SoftmaxOp, in_order
 from hetc.passes.normalize.expansion import Body, insert, steps, without_range
 from hetc.passes.normalize.rejection import rejected
 
@@ -36,7 +36,7 @@ class ExpandSoftmaxPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for step, presence in steps(op):
-            for statement in list(step.body.block.ops):
+            for statement in list(in_order(step.body.block)):
                 if isinstance(statement, SoftmaxOp):
                     expanded = _expanded(statement)
                     insert(statement, expanded, presence)

@@ -11,7 +11,7 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, IntegerType, ModuleOp, f32, i32, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import Rewriter
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
@@ -28,6 +28,7 @@ from hetc.dialects.mp import (
     YieldOp,
     dim_of,
     extent_key,
+    in_order,
     index_block,
 )
 from hetc.passes.emission import conjunction, constant, constant_value, emit, index, union
@@ -62,10 +63,10 @@ class ExpandUpdatePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for pipeline in [item for item in op.body.block.ops if isinstance(item, PipelineOp)]:
             for step in pipeline.steps.values():
-                for statement in list(step.body.block.ops):
+                for statement in list(in_order(step.body.block)):
                     if isinstance(statement, UpdateOp):
                         made = _Gather(statement).compute()
-                        step.body.block.insert_op_before(made, statement)
+                        Rewriter.insert_op(made, InsertPoint.before(statement))
                         statement.result.replace_all_uses_with(made.result)
                         made.result.name_hint = statement.result.name_hint
                         Rewriter.erase_op(statement)

@@ -17,8 +17,10 @@ from hetc.dialects.mp import (
     CommitOp,
     ComputeOp,
     ConstantOp,
+    ForOp,
     GetOp,
     GuardOp,
+    NextOp,
     OutputOp,
     PutOp,
     QuantizeOp,
@@ -40,7 +42,7 @@ from hetc.passes.rebuild import Confinement, erase_unused, merge_equal
 
 EXPLICIT = "explicit"
 """The attribute of a step in which presence is explicit."""
-_WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, CommitOp, OutputOp)
+_WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, CommitOp, OutputOp, NextOp)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,10 @@ class StepPresence:
             return
         if isinstance(statement, UpdateOp):
             self._update(statement)
+            return
+        if isinstance(statement, ForOp):
+            for inner in list(statement.body.block.ops):
+                self.visit(inner)
             return
         if not isinstance(statement, ComputeOp | TopkOp | SelectOp | SoftmaxOp | RopeOp):
             raise rejected(

@@ -11,6 +11,7 @@ from xdsl.passes import ModulePass
 from hetc.dialects.mp import (
     ComputeOp,
     ConstantOp,
+    ForOp,
     PipelineOp,
     QuantizeOp,
     RopeOp,
@@ -18,9 +19,10 @@ from hetc.dialects.mp import (
     SoftmaxOp,
     TopkOp,
     UpdateOp,
+    in_order,
 )
 
-_WITHOUT_EFFECT = (ComputeOp, ConstantOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp, UpdateOp)
+_WITHOUT_EFFECT = (ComputeOp, ConstantOp, ForOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp, UpdateOp)
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class RemoveUnusedPass(ModulePass):
     """Erase statements that neither an output, a memory nor another statement needs.
 
     Before: any mp module.
-    After: every statement has a result that is used. Appends, commits and outputs are uses, and stay; so do the
-    declared tensors of mp.get, which are the interface of the step.
+    After: every statement, and every loop, has a result that is used. Appends, commits and outputs are uses, and stay;
+    so do the declared tensors of mp.get, which are the interface of the step.
 
         %a = mp.compute ...   (no use)
         %b = mp.compute ...             ->  %b = mp.compute ...
@@ -42,7 +44,7 @@ class RemoveUnusedPass(ModulePass):
         for pipeline in op.body.block.ops:
             if isinstance(pipeline, PipelineOp):
                 for step in pipeline.steps.values():
-                    for statement in reversed(list(step.body.block.ops)):
+                    for statement in reversed(list(in_order(step.body.block))):
                         if isinstance(statement, _WITHOUT_EFFECT) and not any(r.uses for r in statement.results):
                             statement.detach()
                             statement.erase()

@@ -12,7 +12,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import AppendOp, CommitOp, ConstantOp, GetOp, PipelineOp, StepOp
+from hetc.dialects.mp import AppendOp, CommitOp, ConstantOp, GetOp, PipelineOp, StepOp, in_order, origin
 from hetc.passes.analysis.facts import live_dims, op_facts
 from hetc.passes.analysis.stages import stage_facts
 from hetc.passes.partition.outline import attribute, statements_of
@@ -83,7 +83,7 @@ def _decide_step(
 
 
 def _write(step: StepOp, decisions: Mapping[str, Decision]) -> None:
-    for op in step.body.block.ops:
+    for op in in_order(step.body.block):
         stage = attribute(op, "stage")
         if stage in decisions and not isinstance(op, ConstantOp | AppendOp | GetOp):
             op.attributes["device"] = StringAttr(decisions[stage].kind)
@@ -138,9 +138,7 @@ def _home_memories(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, 
 
 def memory_of(value: SSAValue) -> str | None:
     """The declared name behind a step's value: a `mp.get`, or rows appended to one."""
-    owner = value.owner
-    while isinstance(owner, AppendOp):
-        owner = owner.memory.owner
+    owner = origin(value).owner
     return owner.declared.data if isinstance(owner, GetOp) else None
 
 

@@ -10,7 +10,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import ConstantOp, PipelineOp, StepOp
+from hetc.dialects.mp import ConstantOp, PipelineOp, StepOp, blocks_of
 from hetc.passes.partition.outline import attribute, group_statements, order_by_dependency, outline, statements_of
 
 
@@ -43,14 +43,17 @@ class CutKernelsPass(ModulePass):
                 raise PassFailedException(
                     f"cut-kernels: {statement.name} at {source_line(statement) or 'an unknown place'} has no device"
                 )
-        for group in group_statements(step, by_stage=self.by_stage):
-            stages = list(dict.fromkeys(attribute(op, "stage") for op in group))
-            outline(group, names.fresh(step.sym_name.data, stages), attribute(group[0], "device"))
-        for constant in [op for op in step.body.block.ops if isinstance(op, ConstantOp)]:
-            if not constant.result.uses:
-                constant.detach()
-                constant.erase()
-        order_by_dependency(step.body.block)
+        blocks = list(blocks_of(step.body.block))
+        for block in blocks:
+            for group in group_statements(block, by_stage=self.by_stage):
+                stages = list(dict.fromkeys(attribute(op, "stage") for op in group))
+                outline(group, names.fresh(step.sym_name.data, stages), attribute(group[0], "device"))
+        for block in blocks:
+            for constant in [op for op in block.ops if isinstance(op, ConstantOp)]:
+                if not constant.result.uses:
+                    constant.detach()
+                    constant.erase()
+            order_by_dependency(block)
 
 
 class _Names:

@@ -10,7 +10,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from hetc.dialects.mp import ComputeOp, PipelineOp, ReadOp, StepOp, TensorType, compute_type, extent_key
+from hetc.dialects.mp import ComputeOp, PipelineOp, ReadOp, StepOp, TensorType, compute_type, extent_key, in_order
 from hetc.passes.partition.outline import attribute
 
 
@@ -37,7 +37,7 @@ class FuseProducersPass(ModulePass):
 
 
 def _fuse_step(step: StepOp) -> None:
-    for producer in [op for op in step.body.block.ops if isinstance(op, ComputeOp)]:
+    for producer in [op for op in in_order(step.body.block) if isinstance(op, ComputeOp)]:
         read = fusible_read(producer)
         if read is not None:
             _inline(producer, read)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from hetc.dialects.locations import copy_location, source_line
-from hetc.dialects.mp import AppendOp, CommitOp, DeclareOp, GetOp, PipelineOp, StepOp
+from hetc.dialects.mp import AppendOp, CommitOp, DeclareOp, ForOp, GetOp, PipelineOp, StepOp, loop_of, origin
 from hetc.dialects.task import KernelOp, TransferOp
+from hetc.passes.partition.outline import attribute
 
 HOST = "host"
 
@@ -23,7 +24,8 @@ class InsertTransfersPass(ModulePass):
 
     Before: statements stand in `task.kernel` ops, every memory has a `home`.
     After: each operand of a kernel is on its device, rows and new contents of a memory are at its home; a value
-    moves to a device once a step. Inputs and weights come from the host.
+    moves to a device once a step. Inputs and weights come from the host. What a loop uses as a
+    whole has moved before it, layers move in the pass that they are for.
     """
 
     name = "insert-transfers"
@@ -42,7 +44,10 @@ class _Step:
         self.moved: dict[tuple[SSAValue, str], SSAValue] = {}
 
     def insert(self) -> None:
-        for op in list(self.step.body.block.ops):
+        self._block(self.step.body.block)
+
+    def _block(self, block: Block) -> None:
+        for op in list(block.ops):
             if isinstance(op, KernelOp):
                 for index in range(len(op.arguments)):
                     self._bring(op, index, op.device.data)
@@ -50,6 +55,19 @@ class _Step:
                 self._bring(op, 1, self._home(op, op.memory))
             elif isinstance(op, CommitOp):
                 self._bring(op, 0, self._home_of(op, op.declared.data))
+            elif isinstance(op, ForOp):
+                self._loop(op)
+
+    def _loop(self, loop: ForOp) -> None:
+        """What a loop carries is on its device. Layers move one by one, and are written where their tensor lies."""
+        device = attribute(loop, "device")
+        for index in range(len(loop.carried)):
+            self._bring(loop, index, device)
+        self._block(loop.body.block)
+        for index in range(len(loop.carried)):
+            self._bring(loop.next, index, device)
+        for index, position in enumerate(loop.written_positions):
+            self._bring(loop.next, len(loop.carried) + index, self._place(loop.sliced[position]))
 
     def _bring(self, user: Operation, index: int, target: str) -> None:
         value = user.operands[index]
@@ -60,9 +78,14 @@ class _Step:
             transfer = TransferOp(value, source, target)
             copy_location(user, transfer)
             transfer.result.name_hint = value.name_hint
-            parent = user.parent
-            assert parent is not None
-            parent.insert_op_before(transfer, user)
+            # Outside of the loops that the value comes from outside of: it moves once.
+            before = user
+            while before.parent is not _block_of(value):
+                outer = before.parent_op()
+                assert outer is not None
+                before = outer
+            assert before.parent is not None
+            before.parent.insert_op_before(transfer, before)
             self.moved[value, target] = transfer.result
         user.operands[index] = self.moved[value, target]
 
@@ -77,12 +100,16 @@ class _Step:
         if isinstance(owner, GetOp):
             declaration = self.declarations[owner.declared.data]
             return self._home_of(owner, owner.declared.data) if declaration.role.data == "memory" else HOST
-        raise PassFailedException(f"insert-transfers: {value.owner} has no place")
+        if isinstance(owner, ForOp):
+            ends = owner.next
+            return self._place((*ends.carried, *ends.layers)[list(owner.outputs).index(value)])  # type: ignore[arg-type]
+        loop = loop_of(value)
+        if loop is None:
+            raise PassFailedException(f"insert-transfers: {value.owner} has no place")
+        return attribute(loop, "device") if value is loop.number else self._place(loop.arguments[value])
 
     def _home(self, user: Operation, memory: SSAValue) -> str:
-        owner = memory.owner
-        while isinstance(owner, AppendOp):
-            owner = owner.memory.owner
+        owner = origin(memory).owner
         if isinstance(owner, GetOp):
             return self._home_of(user, owner.declared.data)
         return self._place(memory)
@@ -93,3 +120,10 @@ class _Step:
         if not isinstance(home, StringAttr):
             raise PassFailedException(f"insert-transfers: memory {name} has no home (used at {source_line(user)})")
         return home.data
+
+
+def _block_of(value: SSAValue) -> Block:
+    owner = value.owner
+    block = owner if isinstance(owner, Block) else owner.parent
+    assert block is not None
+    return block

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from hetc.dialects.locations import copy_location
-from hetc.dialects.mp import AppendOp, ComputeOp, ConstantOp, SelectOp, StepOp, TensorType, TopkOp
+from hetc.dialects.mp import AppendOp, ComputeOp, ConstantOp, ForOp, SelectOp, StepOp, TensorType, TopkOp, in_order
 from hetc.dialects.task import KernelOp, ReturnOp
 
 STATEMENTS = (ComputeOp, TopkOp, SelectOp)
@@ -23,20 +23,24 @@ def attribute(op: Operation, name: str) -> str:
 
 
 def statements_of(step: StepOp) -> list[Operation]:
-    """The placed statements of a step, in program order."""
-    return [op for op in step.body.block.ops if isinstance(op, STATEMENTS)]
+    """The placed statements of a step, in program order, those in loops among them."""
+    return [op for op in in_order(step.body.block) if isinstance(op, STATEMENTS)]
 
 
-def group_statements(step: StepOp, *, by_stage: bool = False) -> list[list[Operation]]:
-    """The kernels of a step as lists of statements.
+def group_statements(block: Block, *, by_stage: bool = False) -> list[list[Operation]]:
+    """The kernels of a block (a step's or a loop's) as lists of statements.
 
-    A unit is a run of neighbouring statements on one device (and of one stage, where `by_stage`). Within a unit a
-    statement that needs a row appended from a result of the same unit belongs to a later kernel, since appends
-    stand between kernels."""
+    A unit is a run of neighbouring statements on one device (and of one stage, where `by_stage`), with no loop between
+    them. Within a unit a statement that needs a row appended from a result of the same unit belongs to a later kernel,
+    since appends stand between kernels."""
     phase: dict[Operation, tuple[int, int]] = {}
     groups: dict[tuple[int, int], list[Operation]] = {}
     unit, previous = -1, None
-    for op in statements_of(step):
+    for op in block.ops:
+        if isinstance(op, ForOp):
+            previous = None
+        if not isinstance(op, STATEMENTS):
+            continue
         key = (attribute(op, "device"), attribute(op, "stage") if by_stage else "")
         if key != previous:
             unit, previous = unit + 1, key
@@ -48,8 +52,8 @@ def group_statements(step: StepOp, *, by_stage: bool = False) -> list[list[Opera
 
 def _after(value: SSAValue, unit: int, phase: dict[Operation, tuple[int, int]]) -> int:
     """The earliest phase of `unit` at which `value` can be read."""
-    owner, appended = value.owner, False
-    pending = [owner]
+    appended = False
+    pending = [value.owner]
     earliest = 0
     while pending:
         current = pending.pop()
@@ -124,7 +128,7 @@ def _within(op: Operation, ops: set[Operation]) -> bool:
 
 
 def order_by_dependency(block: Block) -> None:
-    """Reorder the ops of a step so that every value is defined before it is used, else keeping their order."""
+    """Reorder the ops of a block so that every value is defined before it is used, else keeping their order."""
     ops = list(block.ops)
     position = {op: index for index, op in enumerate(ops)}
     waiting = {op: len(_producers(op, position)) for op in ops}

@@ -8,7 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import PipelineOp, StepOp
+from hetc.dialects.mp import PipelineOp, StepOp, in_order, times
 from hetc.dialects.task import KernelOp
 from hetc.passes.partition.cut_kernels import CutKernelsPass
 from hetc.passes.partition.outline import statements_of
@@ -62,25 +62,27 @@ def _place_all(module: ModuleOp, kind: str) -> None:
 def _estimate(step: StepOp, kind: str, platform: Platform, dims: Mapping[str, int], found: Estimates) -> None:
     device = platform.device_of_kind(kind)
     scheduler = scheduler_of(kind)
-    for kernel in [op for op in step.body.block.ops if isinstance(op, KernelOp)]:
+    for kernel in [op for op in in_order(step.body.block) if isinstance(op, KernelOp)]:
         stage = kernel.stages.data[0].data
         row = found.setdefault((step.sym_name.data, stage), {})
         known = row.get(kind, Estimate(kind, 0.0, 0.0))
         if known.refused:
             continue
         try:
-            row[kind] = _add(known, scheduler(kernel, device, dims))
+            row[kind] = _add(known, scheduler(kernel, device, dims), times(kernel))
         except Refused as refused:
             place = source_line(refused.op)
             row[kind] = Estimate(kind, refused=f"{refused.reason}{f' ({place})' if place else ''}")
 
 
-def _add(known: Estimate, schedule: Schedule) -> Estimate:
+def _add(known: Estimate, schedule: Schedule, count: int) -> Estimate:
+    """With `count` calls of a kernel more; the longest kernel says what limits the stage."""
     assert known.time_us is not None and known.energy_mj is not None
-    longer = schedule.time_us >= known.time_us
+    time_us = count * schedule.time_us
+    longer = time_us >= known.time_us
     return Estimate(
         known.kind,
-        known.time_us + schedule.time_us,
-        known.energy_mj + schedule.energy_mj,
+        known.time_us + time_us,
+        known.energy_mj + count * schedule.energy_mj,
         schedule.bound if longer or not known.bound else known.bound,
     )

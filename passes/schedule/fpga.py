@@ -30,7 +30,7 @@ from hetc.passes.lower_hls.scan import Scan
 from hetc.passes.lower_hls.sparse_scan import SparseScan
 from hetc.passes.lower_hls.words import joins, lanes_of_row, row_steps
 from hetc.passes.schedule.fpga_cost import Costs, price
-from hetc.passes.schedule.fpga_plans import plans
+from hetc.passes.schedule.fpga_plans import plans, resident
 from hetc.passes.schedule.model import Refused, Schedule
 from hetc.platforms.fpga import BRAM36_BYTES, URAM_BYTES, Fpga
 
@@ -110,11 +110,13 @@ def _lacking(device: Fpga, estimate: Estimate, kernel: KernelOp, dims: Mapping[s
         if type_.is_sparse:
             continue
         stripes = plan.stripes if number in plan.striped else 1
-        size = _bytes(type_, dims) / stripes
+        layers = resident(kernel.arguments[number])
+        size = layers * _bytes(type_, dims) / stripes
         if size > device.memory.channel_bytes:
             room = device.memory.channel_bytes / 2**20
             name = argument.name_hint or f"operand {number}"
             over = f"striped over {stripes} channels" if stripes > 1 else "not striped"
+            over += f", in {layers} layers" if layers > 1 else ""
             return f"{name}, {over}, puts {size / 2**20:,.0f} MiB in one memory channel of {room:,.0f} MiB"
     for resource in ("dsp", "lut", "ff", "bram36", "uram"):
         needed, usable = estimate.resources[resource], device.usable(resource)  # type: ignore[arg-type]

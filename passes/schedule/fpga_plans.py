@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
-from hetc.dialects.mp import AppendOp, GetOp, TensorType, storage_bits
-from hetc.dialects.task import KernelOp
+from hetc.dialects.mp import AppendOp, GetOp, TensorType, loop_of, storage_bits
+from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.lower_hls.lanes import assign_lanes
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.scan import Scan
@@ -67,6 +67,34 @@ def stripable(kernel: KernelOp, found_scans: Scans) -> tuple[int, ...]:
         number = arguments.index(item.tensor)  # type: ignore[arg-type]
         row = prod(extent for p in item.window if isinstance(extent := type_.shape[p], int))
         wide = row * storage_bits(type_.element) >= 8 * NARROW_ROW_BYTES
-        if wide and isinstance(kernel.arguments[number].owner, GetOp | AppendOp):
+        if wide and _is_declared(kernel.arguments[number]):
             found.append(number)
     return tuple(sorted(found))
+
+
+def _is_declared(value: SSAValue) -> bool:
+    """Whether a value is a declared tensor, or a layer of one, as it is or with rows appended, wherever it has come
+    from."""
+    return isinstance(_source(value)[0].owner, GetOp)
+
+
+def resident(value: SSAValue) -> int:
+    """How many tensors of the value's size lie in a device's memory at once: all layers, where it is one of them."""
+    return _source(value)[1]
+
+
+def _source(value: SSAValue) -> tuple[SSAValue, int]:
+    """What a value is or is a layer of, and how many layers that has."""
+    layers = 1
+    while True:
+        loop = loop_of(value)
+        if loop is not None and value in loop.layer_arguments:
+            value = loop.arguments[value]
+            assert isinstance(value.type, TensorType)
+            layers *= int(value.type.shape[0])
+        elif isinstance(value.owner, AppendOp):
+            value = value.owner.memory
+        elif isinstance(value.owner, TransferOp):
+            value = value.owner.value
+        else:
+            return value, layers

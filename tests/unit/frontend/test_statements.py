@@ -16,6 +16,7 @@ from hetc.dialects.mp import (
     AppendOp,
     CommitOp,
     ComputeOp,
+    ForOp,
     DimAttr,
     GetOp,
     OutputOp,
@@ -236,8 +237,10 @@ def test_an_updated_memory_keeps_its_dtype_as_an_output() -> None:
 
 
 def test_repeat_carries_names() -> None:
-    ops = statements_of("z[d] = n[d]\nrepeat 3:\n    z[d] = z[d] * 2", "z")
-    assert len(ops) == 4
+    module = module_of(program("z[d] = n[d]\nrepeat 3:\n    z[d] = z[d] * 2", "z"))
+    (loop,) = (op for op in module.walk() if isinstance(op, ForOp))
+    (output,) = (op for op in module.walk() if isinstance(op, OutputOp))
+    assert loop.passes == 3 and output.value is loop.carried_outputs[0]
 
 
 def test_pins_and_stages() -> None:

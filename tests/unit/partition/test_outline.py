@@ -34,7 +34,7 @@ def kernels(module: ModuleOp) -> list[KernelOp]:
 def test_an_append_of_the_same_device_separates_kernels() -> None:
     """The scan reads the appended row, and the append stands between kernels."""
     module, step = placed(prepare="fpga", relevancy="fpga", retrieve="fpga")
-    assert [len(group) for group in group_statements(step)] == [1, 2]
+    assert [len(group) for group in group_statements(step.body.block)] == [1, 2]
     CutKernelsPass().apply(Context(), module)
     assert [kernel.sym_name.data for kernel in kernels(module)] == ["prepare", "relevancy_retrieve"]
     module.verify()

@@ -1,0 +1,100 @@
+"""Loops of a step as host ops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Block, Region, SSAValue
+
+from hetc.dialects import host
+from hetc.dialects.host import HOST_KIND, BufferType
+from hetc.dialects.mp import AppendOp, ForOp
+from hetc.passes.lower_host.order import ordered, written_by_kernels
+
+if TYPE_CHECKING:
+    from hetc.passes.lower_host.step import StepBuilder
+
+
+class LoopBuilder:
+    """Builds the host ops of one loop. What is carried lies in a buffer of its own, that each pass reads and then
+    replaces; layers that are not only appended to lie in new buffers, so that the old contents stay until the step
+    completes."""
+
+    def __init__(self, step: StepBuilder) -> None:
+        self.step = step
+        self.values, self.layout = step.values, step.layout
+
+    def build(self, op: ForOp) -> None:
+        pairs = zip(op.carried, op.carried_arguments, strict=True)
+        carries = [self._carry(op, begin, argument) for begin, argument in pairs]
+        layered = [self._layered(op, tensor) for tensor in op.sliced]
+        written = [self._new_layers(op, number, layered) for number in range(len(op.written_positions))]
+        with self.step.inside_of_loop() as inner:
+            if op.number.first_use is not None:
+                device = op.attributes["device"]
+                assert isinstance(device, StringAttr)
+                self.values[op.number] = self.step.add(op, host.PassOp(device.data)).results[0]
+            for argument, tensor in zip(op.layer_arguments, layered, strict=True):
+                self.values[argument] = self.step.add(op, host.LayerOp(tensor)).results[0]
+            self.step.statements(op.body.block.ops)
+            self._store_layers(op, written)
+            self._store_carried(op, carries)
+        body = Region(Block(ordered(inner, written_by_kernels(inner))))
+        self.step.add(op, host.ForOp(op.index.data, op.passes, body))
+        self.values.update(zip(op.carried_outputs, carries, strict=True))
+        for output, new, position in zip(op.written_outputs, written, op.written_positions, strict=True):
+            self.values[output] = layered[position] if new is None else new
+
+    def _carry(self, op: ForOp, begin: SSAValue, argument: SSAValue) -> SSAValue:
+        """The buffer of a carried value, with what it begins with."""
+        source = self.values[begin]
+        name, kind = argument.name_hint or "value", cast(BufferType, source.type).kind
+        carry = self.step.allocate(op, f"{name}_carried", self.layout.type_of(argument, kind))
+        self.step.add(op, host.StoreOp(source, carry))
+        self.values[argument] = carry
+        return carry
+
+    def _layered(self, op: ForOp, tensor: SSAValue) -> SSAValue:
+        """The tensor with its layers apart. A layer of the caller's tensor is a part of it; on a device, kernels read
+        from the beginning of a buffer only."""
+        type_ = cast(BufferType, self.values[tensor].type)
+        if type_.kind == HOST_KIND or type_.is_layered:
+            return self.values[tensor]
+        return self.step.copied(op, tensor, type_.with_layers(True))
+
+    def _new_layers(self, op: ForOp, number: int, layered: Sequence[SSAValue]) -> SSAValue | None:
+        """Buffers for the new contents of a tensor's layers; None where each pass appends to its layer in place."""
+        if _appended_in_place(op.next.layers[number], op):
+            return None
+        tensor = layered[op.written_positions[number]]
+        return self.step.allocate(op, f"{tensor.name_hint or 'layers'}_new", cast(BufferType, tensor.type))
+
+    def _store_layers(self, op: ForOp, written: Sequence[SSAValue | None]) -> None:
+        for value, new in zip(op.next.layers, written, strict=True):
+            if new is not None:
+                target = self.step.add(op, host.LayerOp(new)).results[0]
+                self.step.add(op, host.StoreOp(self.values[value], target))
+
+    def _store_carried(self, op: ForOp, carries: Sequence[SSAValue]) -> None:
+        """What the next pass begins with. A value that lies in another carried buffer is set aside first: that buffer
+        is about to change."""
+        sources = []
+        for value, carry in zip(op.next.carried, carries, strict=True):
+            source = self.values[value]
+            if source in carries and source is not carry:
+                aside = self.step.allocate(op, f"{carry.name_hint}_aside", cast(BufferType, source.type))
+                self.step.add(op, host.StoreOp(source, aside))
+                source = aside
+            sources.append(source)
+        for source, carry in zip(sources, carries, strict=True):
+            if source is not carry:
+                self.step.add(op, host.StoreOp(source, carry))
+
+
+def _appended_in_place(value: SSAValue, loop: ForOp) -> bool:
+    """Whether a layer is the pass's own, with rows appended to it."""
+    while isinstance(value.owner, AppendOp):
+        value = value.owner.memory
+    return value in loop.layer_arguments
