@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from math import prod
 
 from xdsl.ir import Operation, SSAValue
 
-from hetc.dialects.mp import AppendOp, GetOp, TensorType, loop_of, storage_bits
+from hetc.dialects.mp import AppendOp, GetOp, ReadOp, TensorType, loop_of, storage_bits
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.lower_hls.lanes import assign_lanes
 from hetc.passes.lower_hls.plan import FpgaPlan
@@ -57,12 +57,13 @@ def stripable(kernel: KernelOp, found_scans: Scans) -> tuple[int, ...]:
     if len(scans) != 1 or scans[0].direct:
         return ()
     arguments = list(kernel.block.args)
+    inside = {scans[0].op, *scans[0].fused.values()}
     found = []
     for item in scans[0].streamed:
         type_ = item.tensor.type
         assert isinstance(type_, TensorType)
-        reads = [use.operation for use in item.tensor.uses]
-        if item.tensor not in arguments or any(op.name != "mp.read" for op in reads):
+        uses = [use.operation for use in item.tensor.uses]
+        if item.tensor not in arguments or not all(isinstance(op, ReadOp) and _is_in(op, inside) for op in uses):
             continue
         number = arguments.index(item.tensor)  # type: ignore[arg-type]
         row = prod(extent for p in item.window if isinstance(extent := type_.shape[p], int))
@@ -70,6 +71,14 @@ def stripable(kernel: KernelOp, found_scans: Scans) -> tuple[int, ...]:
         if wide and _is_declared(kernel.arguments[number]):
             found.append(number)
     return tuple(sorted(found))
+
+
+def _is_in(op: Operation, statements: Container[Operation]) -> bool:
+    """Whether `op` stands in one of the statements."""
+    current: Operation | None = op
+    while current is not None and current not in statements:
+        current = current.parent_op()
+    return current is not None
 
 
 def _is_declared(value: SSAValue) -> bool:
