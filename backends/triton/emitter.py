@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from xdsl.dialects import scf
 from xdsl.ir import Block, Operation, SSAValue
 
-from hetc.backends.triton.expressions import Text, express, filled, is_elementwise, literal
+from hetc.backends.triton.expressions import SUM, Text, express, filled, is_elementwise, literal
 from hetc.backends.triton.names import Names
 from hetc.dialects import tile
 from hetc.dialects.locations import source_line
@@ -181,7 +181,7 @@ class KernelPrinter:
     def _place(self, op: tile.LoadOp | tile.StoreOp | tile.AtomicAddOp) -> str:
         offset = self.texts[op.offset]
         pointer = self.texts[op.pointer].text
-        return pointer if offset.text == "0" else f"{pointer} + {offset.text}"
+        return pointer if offset.text == "0" else f"{pointer} + {offset.at(SUM)}"
 
     def _load(self, op: tile.LoadOp) -> Text:
         place = self._place(op)

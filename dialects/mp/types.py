@@ -222,11 +222,11 @@ def compute_type(element: Attribute) -> Attribute:
 
 
 def storage_bits(element: Attribute) -> int:
-    """Bits of one stored element. An index is stored as a 32-bit integer, a bool as one byte."""
+    """Bits of one stored element. An index is stored as a 32-bit integer, a bool and an i4 as one byte."""
     if isinstance(element, IndexType):
         return 32
     if isinstance(element, IntegerType):
-        return 8 if element.width.data == 1 else element.width.data
+        return max(element.width.data, 8)
     if isinstance(element, Float8E4M3FNType | Float8E5M2Type):
         return 8
     if isinstance(element, BFloat16Type | Float16Type):
