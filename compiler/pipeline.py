@@ -22,7 +22,7 @@ _FRAME = {
 _REGION = {
     "mp.read", "mp.read_stored", "mp.reduce", "mp.dim_size", "mp.round", "mp.mod", "mp.yield", "mp.put",
 }  # fmt: skip
-_STATEMENTS = {"mp.compute", "mp.topk", "mp.select", "mp.constant", "mp.append"}
+_STATEMENTS = {"mp.compute", "mp.topk", "mp.select", "mp.constant", "mp.append", "mp.clear"}
 _COMPOSITE = {"mp.softmax", "mp.rope", "mp.quantize", "mp.update"}
 _TASK = {"task.kernel", "task.return", "task.transfer"}
 

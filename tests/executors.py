@@ -96,7 +96,17 @@ class OracleSession(Session):
         self.last = result
         self.memories.update(result.memories)
         self.lengths.update({name: np.atleast_1d(during[name]) for name in self.lengths if name in during})
+        for name, rows in result.cleared.items():
+            self.lengths[name] = np.where(rows, 0, self.lengths[name])
+            self._forget(name)
         return result.outputs
+
+    def _forget(self, dim: str) -> None:
+        """Of a sparse memory nothing is left past the end."""
+        for name in self.memories:
+            type_ = self.pipeline.declarations[name].type
+            if type_.is_sparse and dim in type_.shape and not self.lengths[dim].any():
+                self.memories[name] = self._empty(type_)
 
     def value(self, name: str) -> np.ndarray:
         """A named value of the last step, with NaN where a float is absent."""

@@ -97,6 +97,9 @@ class StepPrinter:
             case host.AppendOp():
                 memory, rows = self.names[op.memory], self.names[op.rows]
                 self._assign(op.result, f"run.append({memory}, {rows}, {values.repr_of(op.along.data)})")
+            case host.ClearOp():
+                condition = "" if op.condition is None else f", {self.names[op.condition]}"
+                self.writer.line(f"run.clear({values.repr_of(op.dim.data)}{condition})")
             case host.CommitOp():
                 self.writer.line(f"run.commit({values.repr_of(op.declared.data)}, {self.names[op.value]})")
 

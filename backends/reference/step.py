@@ -18,6 +18,7 @@ from hetc.backends.reference.tensors import SparseTensor, Tensor, bind, stored
 from hetc.backends.reference.update import update
 from hetc.dialects.mp import (
     AppendOp,
+    ClearOp,
     CommitOp,
     ComputeOp,
     ConstantOp,
@@ -47,12 +48,14 @@ class StepResult:
     """outputs: name -> float64, int64 or bool, rounded to the output's type; 0 / -1 / false where absent.
     memories: name -> what each committed memory holds, of the given capacity (spare rows as given). A narrow
         type keeps its storage dtype, f32 becomes float64.
+    cleared: name of a dim -> whether its memories are emptied: one bool, or one for each row.
     values: every tensor value of the step -> its array, presence and magnitude.
     output_values: name -> the value that was put out.
     """
 
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
     memories: dict[str, Given] = field(default_factory=dict)
+    cleared: dict[str, np.ndarray] = field(default_factory=dict)
     values: dict[SSAValue, Tensor | SparseTensor] = field(default_factory=dict)
     output_values: dict[str, Tensor] = field(default_factory=dict)
 
@@ -147,6 +150,10 @@ class _Execution:
         match op:
             case GetOp():
                 self._get(op)
+            case ClearOp():
+                holds = np.asarray(True) if op.condition is None else np.asarray(self.values[op.condition].array, bool)
+                before = self.result.cleared.get(op.dim.data, np.asarray(False))
+                self.result.cleared[op.dim.data] = before | holds
             case CommitOp():
                 self._commit(op)
             case OutputOp():

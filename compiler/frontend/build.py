@@ -110,7 +110,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         if len(items) == 1 and isinstance(items[0], ast.Call):
             return ast.Effect(items[0], items[0].span)
         span = self._span(items[0], items[-1])
-        help = "a statement is `name[indices] = value` or `append(...)`"
+        help = "a statement is `name[indices] = value`, `append(...)` or `clear(...)`"
         raise self._refuse("HET012", "this expression does nothing", span, help=help)
 
     def define(self, parts: list[Part]) -> ast.Define:

@@ -10,6 +10,7 @@ from xdsl.ir import SSAValue
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.emit_append import AppendEmitter
+from hetc.compiler.frontend.emit_clear import ClearEmitter
 from hetc.compiler.frontend.emit_expression import ExpressionEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter, free_indices
 from hetc.compiler.frontend.environment import Refused
@@ -33,6 +34,7 @@ class IrregularEmitter:
         self.step = step
         self.environment = step.environment
         self.append = AppendEmitter(step)
+        self.clear = ClearEmitter(step)
 
     def effect(self, statement: ast.Effect) -> None:
         """A call that stands alone."""
@@ -40,10 +42,11 @@ class IrregularEmitter:
         if name == "append" and not statement.call.indices:
             self.append.emit(statement.call)
             return
-        if name == "clear":
-            raise self.environment.refuse("HET301", "`clear` is not supported yet", statement.span)
+        if name == "clear" and not statement.call.indices:
+            self.clear.emit(statement.call)
+            return
         message = f"the result of `{name}` is not used"
-        help = "a statement is `name[indices] = value` or `append(memory, rows)`"
+        help = "a statement is `name[indices] = value`, `append(memory, rows)` or `clear(dim)`"
         raise self.environment.refuse("HET108", message, statement.span, help=help)
 
     def define(self, function: str, targets: tuple[ast.Target, ...], call: ast.Call, span: Span) -> None:

@@ -25,6 +25,7 @@ def emit_pipeline(pipeline: ast.Pipeline, overrides: Mapping[str, int], diagnost
     environment = Environment(diagnostics)
     declare_dims(pipeline, overrides, environment)
     declare_tensors(pipeline, environment)
+    environment.growing = frozenset(growth.dim.name for step in pipeline.steps for growth in step.grows)
     _check_step_names(pipeline, environment)
     inliner = Inliner(pipeline, environment)
     steps = [build_step(step, environment.for_step(), inliner) for step in pipeline.steps]

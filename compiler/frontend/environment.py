@@ -107,6 +107,8 @@ class Environment:
     used: set[str] = field(default_factory=set)
     # What the step appends along each growing dim: a number of rows or the dim that gives it.
     growth: dict[str, int | str] = field(default_factory=dict)
+    # The dims that some step of the pipeline grows.
+    growing: frozenset[str] = frozenset()
     # Where each memory is appended to.
     appended: dict[str, Span] = field(default_factory=dict)
     # Names whose declaration was refused: using them is no second mistake.
@@ -127,7 +129,7 @@ class Environment:
     def for_step(self) -> Environment:
         """An environment for one more step: what is declared is shared, what statements define is not."""
         made = Environment(self.diagnostics, self.dims, self.declared, used=self.used, broken=set(self.broken))
-        made.functions = self.functions
+        made.functions, made.growing = self.functions, self.growing
         return made
 
     def declared_names(self) -> dict[str, Span]:

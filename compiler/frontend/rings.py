@@ -68,6 +68,8 @@ class Rings:
         for statement in statements:
             if isinstance(statement, ast.Effect) and statement.call.function == "append":
                 found += self._append(statement)
+            elif isinstance(statement, ast.Effect) and statement.call.function == "clear":
+                found.append(self._clear(statement))
             elif isinstance(statement, ast.Define | ast.Effect):
                 found += mapped((statement,), self._expression)
             else:
@@ -94,6 +96,14 @@ class Rings:
         twice = binary("*", ast.Number(2, span), ring.slots, span)
         wrapped = where(span, binary("<", more, twice, span), more, binary("-", more, ring.slots, span))
         return [ast.Define((target,), "=", value, span), assignment(ring.count, wrapped, span)]
+
+    def _clear(self, statement: ast.Effect) -> ast.Statement:
+        """An emptied ring has had no appends."""
+        name = statement.call.arguments[0] if statement.call.arguments else None
+        ring = self.rings.get(name.name) if isinstance(name, ast.Name) else None
+        if ring is None:
+            return statement
+        return assignment(ring.count, ast.Number(0, statement.span), statement.span)
 
     def _expression(self, expr: ast.Expr) -> ast.Expr:
         inner = ast.replace_children(expr, self._expression)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 from hetc.compiler.report import plain
 from hetc.compiler.verify.report import Row
 from hetc.dialects.mp import (
     AppendOp,
+    ClearOp,
     CommitOp,
     ForOp,
     GetOp,
     PipelineOp,
+    StepOp,
     TensorType,
     dtype_name,
+    extent_key,
     loop_of,
     loops_around,
 )
@@ -48,21 +52,39 @@ class MemoryJudge:
         lengths_before: Mapping[str, np.ndarray],
         traces: Mapping[str, Sequence[KernelTrace]],
         inputs: Mapping[str, np.ndarray],
+        given: Mapping[str, Any],
     ) -> None:
-        """Check every memory of the pipeline after a call of one step; all is exact. traces: what each kernel did in
-        this call, once or in every pass of a loop."""
+        """Check every memory of the pipeline, and the length of every dim, after a call of one step; all is exact.
+        traces: what each kernel did in this call, once or in every pass of a loop. given: the live extents of dims that
+        do not grow."""
         step = self.pipeline.steps[step_name]
+        during = dict(lengths_before)
+        for dim, rows in step.grows.data.items():
+            during[dim] = lengths_before[dim] + _rows(rows, given)
+        call = _Call(self.pipeline, before, lengths_before, during, traces, inputs)
+        lengths = call.lengths_at_the_end(step)
+        self.wrong.update({dim: None for dim, size in lengths.items() if not np.array_equal(size, state.lengths[dim])})
         commits = {op.declared.data: op for op in step.body.block.ops if isinstance(op, CommitOp)}
-        call = _Call(self.pipeline, before, lengths_before, state.lengths, traces, inputs)
         for name, old in before.items():
             actual = state.read(name)
-            expected = old
-            if name in commits:
-                found = call.value(commits[name].value, ())
-                expected = found[tuple(slice(size) for size in actual.shape)].astype(np.float64)
+            expected = call.value(commits[name].value, ()) if name in commits else old
+            expected = expected[tuple(slice(size) for size in actual.shape)].astype(np.float64)
+            expected = self._within(expected, self.pipeline.declarations[name].type, lengths)
             self.checked.setdefault(name)
             if not _same(actual, expected):
                 self.wrong.setdefault(name)
+
+    def _within(self, values: np.ndarray, type: TensorType, lengths: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The values with 0 in the rows that are shorter than the longest."""
+        for at, key in enumerate(type.shape):
+            per = self.pipeline.dims[key].per if isinstance(key, str) else None
+            if per is not None and key in lengths:
+                batch = type.shape.index(per.data)
+                place = np.arange(values.shape[at]).reshape([-1 if axis == at else 1 for axis in range(values.ndim)])
+                length = lengths[str(key)][: values.shape[batch]]
+                length = length.reshape([-1 if axis == batch else 1 for axis in range(values.ndim)])
+                values = np.where(place < length, values, 0)
+        return values
 
     def row(self) -> Row | None:
         """One row for all memories, or None for a pipeline without."""
@@ -81,9 +103,18 @@ class _Call:
     pipeline: PipelineOp
     before: Mapping[str, np.ndarray]
     lengths_before: Mapping[str, np.ndarray]
-    lengths_after: Mapping[str, np.ndarray]
+    lengths_during: Mapping[str, np.ndarray]
     traces: Mapping[str, Sequence[KernelTrace]]
     inputs: Mapping[str, np.ndarray]
+
+    def lengths_at_the_end(self, step: StepOp) -> dict[str, np.ndarray]:
+        """The length of every dim once the step has completed."""
+        found = dict(self.lengths_during)
+        for op in step.body.block.ops:
+            if isinstance(op, ClearOp):
+                holds = np.asarray(True) if op.condition is None else self.value(op.condition, ())
+                found[op.dim.data] = np.where(holds, 0, found[op.dim.data])
+        return found
 
     def value(self, value: SSAValue, passes: tuple[int, ...]) -> np.ndarray:
         """A value of the step; `passes` are the numbers of the passes of the loops around it, outer ones first."""
@@ -128,7 +159,7 @@ class _Call:
         type_ = op.memory.type
         assert isinstance(type_, TensorType)
         along = op.along.data
-        after, start = self.lengths_after[along], self.lengths_before[along]
+        after, start = self.lengths_during[along], self.lengths_before[along]
         if type_.is_sparse:
             return _with_columns(old, rows, int(start[0]), int(after[0]), type_)
         position = type_.shape.index(along)
@@ -153,6 +184,12 @@ class _Call:
                 block = np.expand_dims(values[tuple(source)], position - (per is not None and batch < position))
                 result[tuple(at)] = block
         return result
+
+
+def _rows(growth: Attribute, given: Mapping[str, Any]) -> int:
+    """How many rows a step appends."""
+    key = extent_key(growth)
+    return int(given[key]) if isinstance(key, str) else key
 
 
 def _number(kernel: KernelOp, passes: tuple[int, ...]) -> int:

@@ -88,10 +88,11 @@ def _execute(
             before = memories.contents(state) if check else {}
             kernels.begin_call()
             lengths = {dim: values.copy() for dim, values in state.lengths.items()}
-            program.step(name)(state, _given_lengths(program, drawn), **tensors)
+            given = _given_lengths(program, drawn)
+            program.step(name)(state, given, **tensors)
             report.calls += 1
             if check:
-                memories.judge(name, state, before, lengths, kernels.traces, tensors)
+                memories.judge(name, state, before, lengths, kernels.traces, tensors, given)
     progress("")
     several = len(pipeline.steps) > 1
     stages = [stage_label(row["step"], row["stage"], several) for row in compilation.report["stages"]]

@@ -6,7 +6,17 @@
 
 from xdsl.ir import Dialect
 
-from hetc.dialects.host.data import AllocateOp, AppendOp, CommitOp, ConstantOp, CopyOp, InputOp, MemoryOp, OutputOp
+from hetc.dialects.host.data import (
+    AllocateOp,
+    AppendOp,
+    ClearOp,
+    CommitOp,
+    ConstantOp,
+    CopyOp,
+    InputOp,
+    MemoryOp,
+    OutputOp,
+)
 from hetc.dialects.host.loop import ForOp, LayerOp, PassOp, StoreOp
 from hetc.dialects.host.structure import KernelOp, LaunchOp, ProgramOp, StepOp, WaitOp
 from hetc.dialects.host.types import HOST_KIND, BufferType
@@ -15,12 +25,13 @@ HOST = Dialect(
     "host",
     [
         ProgramOp, StepOp, InputOp, MemoryOp, ConstantOp, AllocateOp, CopyOp, KernelOp, LaunchOp, WaitOp, AppendOp,
-        CommitOp, OutputOp, ForOp, PassOp, LayerOp, StoreOp,
+        ClearOp, CommitOp, OutputOp, ForOp, PassOp, LayerOp, StoreOp,
     ],
     [BufferType],
 )  # fmt: skip
 
 __all__ = [
-    "HOST", "HOST_KIND", "AllocateOp", "AppendOp", "BufferType", "CommitOp", "ConstantOp", "CopyOp", "ForOp", "InputOp",
-    "KernelOp", "LaunchOp", "LayerOp", "MemoryOp", "OutputOp", "PassOp", "ProgramOp", "StepOp", "StoreOp", "WaitOp",
+    "HOST", "HOST_KIND", "AllocateOp", "AppendOp", "BufferType", "ClearOp", "CommitOp", "ConstantOp", "CopyOp", "ForOp",
+    "InputOp", "KernelOp", "LaunchOp", "LayerOp", "MemoryOp", "OutputOp", "PassOp", "ProgramOp", "StepOp", "StoreOp",
+    "WaitOp",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ host.constant  a table known at compile time, kept on a device
 host.allocate  the buffer of a value, kept from call to call
 host.copy      a value made available elsewhere
 host.append    rows written at the end of a memory
+host.clear     the memories along a dim emptied once the step has completed
 host.commit    a memory's new contents, visible once the step has completed
 host.output    a value handed to the caller
 """
@@ -16,7 +17,7 @@ from typing import cast
 
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, StringAttr
 from xdsl.ir import SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def
+from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, opt_operand_def, prop_def, result_def
 from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.host.types import HOST_KIND, BufferType
@@ -126,6 +127,24 @@ class AppendOp(IRDLOperation):
     def verify_(self) -> None:
         if self.memory.type != self.result.type:
             raise VerifyException("host.append writes in place: the types agree")
+
+
+@irdl_op_definition
+class ClearOp(IRDLOperation):
+    """`host.clear "T" if %done : type`: the dim's length becomes 0, in the rows where the condition holds. The
+    condition is on the host."""
+
+    name = "host.clear"
+    dim = prop_def(StringAttr)
+    condition = opt_operand_def(BufferType)
+    assembly_format = "$dim (`if` $condition^ `:` type($condition))? attr-dict"
+
+    def __init__(self, dim: str, condition: SSAValue | None = None):
+        super().__init__(operands=[[condition] if condition is not None else []], properties={"dim": StringAttr(dim)})
+
+    def verify_(self) -> None:
+        if self.condition is not None and cast(BufferType, self.condition.type).kind != HOST_KIND:
+            raise VerifyException(f"host.clear: the condition is on the host, got {self.condition.type}")
 
 
 @irdl_op_definition

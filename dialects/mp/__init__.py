@@ -1,14 +1,14 @@
 """The mp dialect: a memory-processing pipeline as named-index statements over dense and sparse tensors.
 
 `structure` holds the frame (pipeline, dims, declarations, steps), `compute` the statement over named indices, `region`
-what stands in it, `irregular` the operations that are not element by element, `update` writing to memories, `loop`
+what stands in it, `irregular` the operations that are not element by element, `memory` writing to memories, `loop`
 loops over layers, `types` the types.
 """
 
 from xdsl.ir import Dialect
 
 from hetc.dialects.mp.compute import ComputeOp, RangedOp, index_block, tensors_read
-from hetc.dialects.mp.irregular import AppendOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
+from hetc.dialects.mp.irregular import QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
 from hetc.dialects.mp.loop import (
     PASS_NUMBER,
     ForOp,
@@ -22,6 +22,7 @@ from hetc.dialects.mp.loop import (
     origin,
     times,
 )
+from hetc.dialects.mp.memory import AppendOp, ClearOp, PutOp, UpdateOp
 from hetc.dialects.mp.region import (
     DimSizeOp,
     GuardOp,
@@ -58,14 +59,13 @@ from hetc.dialects.mp.types import (
     extent_key,
     storage_bits,
 )
-from hetc.dialects.mp.update import PutOp, UpdateOp
 
 MP = Dialect(
     "mp",
     [
         PipelineOp, DimOp, DeclareOp, StepOp, GetOp, ConstantOp, CommitOp, OutputOp,
         ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp, YieldOp,
-        TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, UpdateOp, PutOp, ForOp, NextOp,
+        TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, ClearOp, UpdateOp, PutOp, ForOp, NextOp,
     ],
     [DimAttr, RangeAttr, DenseAttr, SparseAttr, TensorType],
 )  # fmt: skip
@@ -75,6 +75,7 @@ __all__ = [
     "MP",
     "PASS_NUMBER",
     "AppendOp",
+    "ClearOp",
     "CommitOp",
     "ComputeOp",
     "ConstantOp",

@@ -5,7 +5,6 @@ mp.select    the indices where a condition holds, up to a capacity
 mp.softmax   normalisation over one index
 mp.rope      rotary position embedding along one axis
 mp.quantize  a tensor as narrow values and their scales
-mp.append    a memory with this step's rows written
 """
 
 from __future__ import annotations
@@ -225,22 +224,3 @@ class QuantizeOp(IRDLOperation):
     def verify_(self) -> None:
         if self.scale_kind.data not in ("pow2", "f32"):
             raise VerifyException(f"mp.quantize: scale is pow2 or f32, got {self.scale_kind.data}")
-
-
-@irdl_op_definition
-class AppendOp(IRDLOperation):
-    """`%m1 = mp.append %m, %rows along "T"`: the memory with the step's new rows written at the end of `T`.
-
-    `rows` has the memory's extents without `T` when one row is appended, else with the growth in its place. For a
-    sparse memory (columns along `T`) `rows` holds row numbers, [length] or [growth, length]: each appended column
-    counts them, absent (negative or past the extent) ones skipped."""
-
-    name = "mp.append"
-    memory = operand_def(TensorType)
-    rows = operand_def(TensorType)
-    along = prop_def(StringAttr)
-    result = result_def(TensorType)
-    assembly_format = "$memory `,` $rows `along` $along attr-dict `:` type($memory) `,` type($rows) `->` type($result)"
-
-    def __init__(self, memory: SSAValue, rows: SSAValue, along: str):
-        super().__init__(operands=[memory, rows], properties={"along": StringAttr(along)}, result_types=[memory.type])

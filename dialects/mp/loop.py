@@ -23,7 +23,7 @@ from xdsl.irdl import (
 from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import VerifyException
 
-from hetc.dialects.mp.irregular import AppendOp
+from hetc.dialects.mp.memory import AppendOp
 from hetc.dialects.mp.types import TensorType
 
 PASS_NUMBER = TensorType([], IndexType())

@@ -150,9 +150,19 @@ class State:
 
     def clear(self, dim: str) -> None:
         """Empty every memory along `dim`."""
-        self.set_lengths(**{dim: 0})
+        self._idle()
+        if dim not in self.lengths:
+            raise InputError(f"the state of '{self.pipeline.name}' has no dim '{dim}'")
+        self.shorten(dim, np.zeros_like(self.lengths[dim]))
+
+    def shorten(self, dim: str, lengths: NDArray) -> None:
+        """Give a dim lengths that are at most its own; what lies past them is gone."""
+        self.lengths[dim] = lengths.astype(np.int32)
+        for memory in self.dense.values():
+            if memory.along == dim:
+                memory.forget_beyond(self.lengths[dim])
         for home in self.sparse.values():
-            if home.along == dim:
+            if home.along == dim and not lengths.any():
                 none = np.zeros(0, np.int64)
                 home.matrix.load(none, none, none)
 

@@ -51,6 +51,7 @@ class StepRun:
         self._arrays = arrays
         self._written = {name: state.lengths[m.along] for name, m in state.dense.items() if m.along}
         self._commits: dict[str, Buffer] = {}
+        self._cleared: dict[str, NDArray[np.bool_]] = {}
         self._undo: list[Callable[[], None]] = []
         self._finished = False
 
@@ -258,6 +259,16 @@ class StepRun:
         self._undo.append(lambda: home.matrix.roll_back(undo))
         return home.bring(self.pipeline.tensors[value.memory].home, self._moved)
 
+    def clear(self, dim: str, condition: Buffer | None = None) -> None:
+        """Empty the memories along a dim once the step has completed, where a condition (one, or one a row) holds."""
+        rows = np.ones(self.lengths[dim].shape, np.bool_)
+        if condition is not None:
+            held = live_values(condition, self.pipeline.pers, self.lengths).astype(np.bool_)
+            rows[:] = False
+            rows[: held.size if held.ndim else rows.size] = held
+        before = self._cleared.get(dim)
+        self._cleared[dim] = rows if before is None else before | rows
+
     def commit(self, name: str, value: Value) -> None:
         """What the memory holds once the step has completed."""
         if isinstance(value, LayeredBuffer):
@@ -276,6 +287,8 @@ class StepRun:
             self._replace(name, buffer)
         for dim in self.pipeline.steps[self.step].grows:
             self.state.lengths[dim] = self.lengths[dim].copy()
+        for dim, rows in self._cleared.items():
+            self.state.shorten(dim, np.where(rows, 0, self.state.lengths[dim]))
         for home in self.state.sparse.values():
             if home.matrix.wasteful:
                 home.matrix.pack()

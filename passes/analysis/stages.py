@@ -9,6 +9,7 @@ from xdsl.ir import Operation, SSAValue
 
 from hetc.dialects.mp import (
     AppendOp,
+    ClearOp,
     ConstantOp,
     ForOp,
     GetOp,
@@ -97,7 +98,7 @@ def stage_facts(step: StepOp) -> tuple[StageFacts, ...]:
     live = live_dims(step)
     groups: dict[str, list[OpFacts]] = {}
     for op in in_order(step.body.block):
-        if "stage" in op.attributes and not isinstance(op, GetOp | ForOp | NextOp):
+        if "stage" in op.attributes and not isinstance(op, GetOp | ForOp | NextOp | ClearOp):
             facts = op_facts(op, live)
             groups.setdefault(facts.stage, []).append(facts)
     return tuple(_collect(stage, statements) for stage, statements in groups.items())

@@ -13,6 +13,7 @@ from hetc.dialects.host import HOST_KIND, BufferType
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
     AppendOp,
+    ClearOp,
     CommitOp,
     ConstantOp,
     ForOp,
@@ -65,6 +66,9 @@ class StepBuilder:
                     LoopBuilder(self).build(op)
                 case NextOp():
                     pass
+                case ClearOp():
+                    condition = None if op.condition is None else self.values[op.condition]
+                    self.add(op, host.ClearOp(op.dim.data, condition))
                 case CommitOp():
                     self._commit(op)
                 case OutputOp():

@@ -14,6 +14,7 @@ from xdsl.rewriter import Rewriter
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
     AppendOp,
+    ClearOp,
     CommitOp,
     ComputeOp,
     ConstantOp,
@@ -42,7 +43,7 @@ from hetc.passes.rebuild import Confinement, erase_unused, merge_equal
 
 EXPLICIT = "explicit"
 """The attribute of a step in which presence is explicit."""
-_WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, CommitOp, OutputOp, NextOp)
+_WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, ClearOp, CommitOp, OutputOp, NextOp)
 
 
 @dataclass(frozen=True)

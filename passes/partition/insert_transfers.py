@@ -11,7 +11,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from hetc.dialects.locations import copy_location, source_line
-from hetc.dialects.mp import AppendOp, CommitOp, DeclareOp, ForOp, GetOp, PipelineOp, StepOp, loop_of, origin
+from hetc.dialects.mp import AppendOp, ClearOp, CommitOp, DeclareOp, ForOp, GetOp, PipelineOp, StepOp, loop_of, origin
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.partition.outline import attribute
 
@@ -53,6 +53,9 @@ class _Step:
                     self._bring(op, index, op.device.data)
             elif isinstance(op, AppendOp):
                 self._bring(op, 1, self._home(op, op.memory))
+            elif isinstance(op, ClearOp):
+                for index in range(len(op.operands)):
+                    self._bring(op, index, HOST)
             elif isinstance(op, CommitOp):
                 self._bring(op, 0, self._home_of(op, op.declared.data))
             elif isinstance(op, ForOp):

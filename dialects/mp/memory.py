@@ -1,7 +1,9 @@
-"""Writing some elements of a memory.
+"""Writing to memories.
 
+mp.append   a memory with this step's rows written
 mp.update   a memory with elements written at computed places
 mp.put      the end of its region: a value, the place that it goes to, and whether it goes
+mp.clear    the memories along a dim emptied when the step completes
 """
 
 from __future__ import annotations
@@ -26,9 +28,53 @@ from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp.compute import RangedOp
-from hetc.dialects.mp.types import RangeAttr, TensorType, compute_type
+from hetc.dialects.mp.structure import dim_of
+from hetc.dialects.mp.types import DimAttr, RangeAttr, TensorType, compute_type
 
 MODES = ("assign", "add")
+
+
+@irdl_op_definition
+class AppendOp(IRDLOperation):
+    """`%m1 = mp.append %m, %rows along "T"`: the memory with the step's new rows written at the end of `T`.
+
+    `rows` has the memory's extents without `T` when one row is appended, else with the growth in its place. For a
+    sparse memory (columns along `T`) `rows` holds row numbers, [length] or [growth, length]: each appended column
+    counts them, absent (negative or past the extent) ones skipped."""
+
+    name = "mp.append"
+    memory = operand_def(TensorType)
+    rows = operand_def(TensorType)
+    along = prop_def(StringAttr)
+    result = result_def(TensorType)
+    assembly_format = "$memory `,` $rows `along` $along attr-dict `:` type($memory) `,` type($rows) `->` type($result)"
+
+    def __init__(self, memory: SSAValue, rows: SSAValue, along: str):
+        super().__init__(operands=[memory, rows], properties={"along": StringAttr(along)}, result_types=[memory.type])
+
+
+@irdl_op_definition
+class ClearOp(IRDLOperation):
+    """`mp.clear "T" if %done : type`: when the step completes, the dim's length is 0 (in the rows where the condition
+    holds, for a dim that is per a dim). During the step it is what it is. The condition is one bool, or one for each
+    row; without one it always holds."""
+
+    name = "mp.clear"
+    dim = prop_def(StringAttr)
+    condition = opt_operand_def(TensorType)
+    assembly_format = "$dim (`if` $condition^ `:` type($condition))? attr-dict"
+
+    def __init__(self, dim: str, condition: SSAValue | None = None):
+        super().__init__(operands=[[condition] if condition is not None else []], properties={"dim": StringAttr(dim)})
+
+    def verify_(self) -> None:
+        if self.condition is None:
+            return
+        type_, per = self.condition.type, dim_of(self, DimAttr(self.dim.data)).per
+        rows = () if per is None else (per.data,)
+        assert isinstance(type_, TensorType)
+        if type_.element != i1 or type_.shape not in ((), rows):
+            raise VerifyException(f"mp.clear: expected one bool, or one for each row, got {type_}")
 
 
 @irdl_op_definition
