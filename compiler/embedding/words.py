@@ -54,12 +54,14 @@ BLOCK_WORDS = ("repeat", "when")
 STEP_WORDS = ("step",)
 DEVICE_WORDS = ("gpu", "fpga")
 REDUCTION_WORDS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
-CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize", "concat")
+CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize", "concat", "sort", "clear", "age")
 FUNCTION_WORDS = (
     "exp", "log", "sqrt", "rsqrt", "abs", "relu", "sigmoid", "silu", "gelu", "tanh", "sin", "cos", "atan2", "erf",
     "floor", "ceil", "round", "sign", "pow", "ceildiv", "where",
 )  # fmt: skip
-OPTION_WORDS = ("half", "interleaved", "pow2", "score", "index")
+OPTION_WORDS = (
+    "half", "interleaved", "pow2", "score", "index", "ascending", "descending", "linear", "yarn", "llama3",
+)  # fmt: skip
 
 WORDS: dict[str, Word] = {
     **{name: Word(name) for name in (*DTYPE_WORDS, *SIGNATURE_WORDS)},

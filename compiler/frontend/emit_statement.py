@@ -17,9 +17,10 @@ from hetc.compiler.frontend.guards import take_guard
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.loops import LoopEmitter
+from hetc.compiler.frontend.sort import SortEmitter
 from hetc.diagnostics import Related
 
-GIVE_TENSORS = ("topk", "select", "quantize")
+GIVE_TENSORS = ("topk", "select", "quantize", "sort")
 
 
 class StatementEmitter:
@@ -32,6 +33,7 @@ class StatementEmitter:
         self.irregular = IrregularEmitter(step)
         self.update = UpdateEmitter(step)
         self.loop = LoopEmitter(step, inliner, self.emit)
+        self.sort = SortEmitter(step, self._define)
 
     def emit(self, statement: ast.Statement) -> None:
         """After an error the statement's names are poisoned: later uses of them say nothing more."""
@@ -70,13 +72,17 @@ class StatementEmitter:
             return
         value = statement.value if statement.operator == "=" else self._augmented(statement)
         function = value.function if isinstance(value, ast.Call) and value.indices else ""
-        if function in GIVE_TENSORS:
+        if function == "sort":
+            assert isinstance(value, ast.Call)
+            self.sort.define(statement, value)
+            return
+        if function in ("topk", "select", "quantize"):
             assert isinstance(value, ast.Call)
             self.irregular.define(function, statement.targets, value, statement.span)
             return
         if len(statement.targets) > 1:
             message = f"{len(statement.targets)} names on the left, but one value on the right"
-            help = "only topk and quantize give two results"
+            help = "topk, sort and quantize give two results"
             raise environment.refuse("HET108", message, statement.span, help=help)
         self._plain(statement.targets[0], value, statement)
 

@@ -11,12 +11,11 @@ from hetc.dialects.mp import ELEMENT_TYPES
 REDUCTIONS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
 # These keep their index, which must be in scope around them.
 KEEPING = ("softmax", "rope", "quantize")
-SELECTING = ("topk", "select")
+SELECTING = ("topk", "select", "sort")
 INDEXED_FUNCTIONS = (*REDUCTIONS, *KEEPING, *SELECTING, "concat")
 # What may be cast to: the declared dtypes, without the element type of index tensors.
 DTYPES = tuple(name for name in ELEMENT_TYPES if name != "index")
 FUNCTIONS = (*UNARY_FUNCTIONS, "min", "max", "where", "atan2", "pow", "ceildiv", *DTYPES)
-UNSUPPORTED_FUNCTIONS = ("sort",)
 # Calls that stand alone, as statements.
 EFFECTS = ("append", "clear")
 _ARITY = {"where": (2, 3), "min": (2, 8), "max": (2, 8), "atan2": (2, 2), "pow": (2, 2), "ceildiv": (2, 2)}
@@ -42,8 +41,8 @@ def check_call(call: ast.Call, environment: Environment) -> None:
 
 def _unknown(call: ast.Call, environment: Environment) -> Refused:
     name, span = call.function, call.name_span
-    if name in UNSUPPORTED_FUNCTIONS:
-        return environment.refuse("HET301", f"`{name}` is not supported yet", span)
+    if name in EFFECTS:
+        return environment.refuse("HET108", f"`{name}` gives no value: it stands alone", span)
     if name in INDEXED_FUNCTIONS:
         return environment.refuse("HET108", f"`{name}` needs its index in brackets: `{name}[i](...)`", span)
     if name in environment.broken:
@@ -61,8 +60,6 @@ def check_reduction(call: ast.Call, environment: Environment) -> None:
     if name in SELECTING or name == "quantize":
         message = f"`{name}` gives a tensor of its own: it stands alone on the right of `=`"
         raise environment.refuse("HET108", message, call.name_span)
-    if name in UNSUPPORTED_FUNCTIONS:
-        raise environment.refuse("HET301", f"`{name}` is not supported yet", call.name_span)
     if name not in REDUCTIONS:
         if name in FUNCTIONS or name in environment.tensors:
             what = "takes no index" if name in FUNCTIONS else "is a tensor, it is not called"

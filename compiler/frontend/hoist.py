@@ -13,6 +13,7 @@ from hetc.compiler.frontend.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.emit_step import Infos, StepEmitter, free_indices, with_rows
 from hetc.compiler.frontend.extents import IndexInfo
 from hetc.compiler.frontend.functions import REDUCTIONS
+from hetc.compiler.frontend.rope_scaling import plain, scaled
 from hetc.dialects.mp import RopeOp, SoftmaxOp, TensorType
 
 ROPE_BASE = 10000.0
@@ -101,18 +102,18 @@ class Hoister:
             base = float(evaluate(options["base"], self.environment, "the base of `rope`"))
             if base <= 0:
                 raise self.environment.refuse("HET108", "the base of `rope` must be above 0", options["base"].span)
-        frequencies = [base ** (-2 * pair / dims) for pair in range(dims // 2)]
+        frequencies = plain(dims, base)
+        if "scaling" in options:
+            frequencies = scaled(dims, base, options["scaling"], self.environment)
         op = RopeOp(x_value, ranges, region, position, dims, layout, frequencies)
         return self.step.add(op, expr.span, name).results[0], free
 
     def _rope_options(self, expr: ast.Call) -> dict[str, ast.Expr]:
         options = {keyword.name: keyword.value for keyword in expr.keywords}
-        if "scaling" in options:
-            raise self.environment.refuse("HET301", "`scaling` of `rope` is not supported yet", options["scaling"].span)
-        unknown = [item for item in expr.keywords if item.name not in ("at", "base", "dims", "layout")]
+        unknown = [item for item in expr.keywords if item.name not in ("at", "base", "dims", "layout", "scaling")]
         if unknown:
             message = f"`rope` takes no argument `{unknown[0].name}`"
-            help = "its arguments are at, base, dims and layout"
+            help = "its arguments are at, base, dims, layout and scaling"
             raise self.environment.refuse("HET108", message, unknown[0].span, help=help)
         if len(expr.arguments) != 1 or "at" not in options or "layout" not in options:
             message = "`rope` takes one tensor, its position and its layout"

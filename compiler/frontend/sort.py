@@ -1,0 +1,137 @@
+"""`values[b, i], order[b, i] = sort[t](x[b, t])`, as the statements that it stands for.
+
+The place of an element is the number of those that come before it; that which is at place i is then searched. Each
+pair is compared, so the cost is the extent squared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.dims import evaluate_integer
+from hetc.compiler.frontend.emit_step import StepEmitter
+from hetc.compiler.frontend.environment import Environment
+from hetc.source import Span
+
+DIRECTIONS = ("ascending", "descending")
+
+
+@dataclass
+class SortEmitter:
+    """Emits a sort; `emit_plain` emits one definition."""
+
+    step: StepEmitter
+    emit_plain: Callable[[ast.Define], None]
+
+    def __post_init__(self) -> None:
+        self._count = 0
+
+    @property
+    def environment(self) -> Environment:
+        return self.step.environment
+
+    def define(self, statement: ast.Define, call: ast.Call) -> None:
+        """The statements of one sort. Raises Refused after a diagnostic."""
+        targets, (axis,) = statement.targets, self._checked(statement, call)
+        last = targets[0].indices[-1]
+        assert isinstance(last, ast.Index)
+        free = tuple(index for index in targets[0].indices[:-1] if isinstance(index, ast.Index))
+        self._count += 1
+        key, rank = f"%sort.{self._count}", f"%rank.{self._count}"
+        words = _Words(statement.span, tuple(ast.Name(index.name, index.span) for index in free))
+        t = ast.Name(axis.name, axis.span)
+        self._emit(key, (*free, axis), call.arguments[0], statement.span)
+        bound = self._extent(key, last)
+        other = ast.Index(_fresh("u", {index.name for index in free} | {axis.name}), None, axis.span)
+        u = ast.Name(other.name, axis.span)
+        before = words.before(words.read(key, u), words.read(key, t), u, t, self._descending(call))
+        counted = ast.Call("count", (other,), (before,), (), statement.span, statement.span)
+        plain = tuple(ast.Index(index.name, None, index.span) for index in free)
+        inner = ast.Index(axis.name, None, axis.span)
+        self._emit(rank, (*plain, inner), counted, statement.span)
+        place = ast.Index(last.name, bound, last.span)
+        i = ast.Name(last.name, last.span)
+        here = words.call("where", words.binary("==", words.read(rank, t), i), ast.Number(1, statement.span))
+        order = f"%order.{self._count}" if len(targets) == 1 else targets[1].name
+        found = ast.Call("argmax", (inner,), (here,), (), statement.span, statement.span)
+        self._emit(order, (*plain, place), found, statement.span)
+        self._emit(targets[0].name, (*plain, place), words.read(key, words.read(order, i)), statement.span)
+
+    def _emit(self, name: str, indices: tuple[ast.Index, ...], value: ast.Expr, span: Span) -> None:
+        self.emit_plain(ast.Define((ast.Target(name, indices, span, span),), "=", value, span))
+
+    def _checked(self, statement: ast.Define, call: ast.Call) -> tuple[ast.Index, ...]:
+        environment, targets = self.environment, statement.targets
+        if len(call.indices) != 1 or len(call.arguments) != 1 or len(targets) > 2:
+            message = "`sort` takes one index and one value, and gives the values in order, and where they were"
+            help = "write `values[b, i], order[b, i] = sort[t](x[b, t])`"
+            raise environment.refuse("HET108", message, statement.span, help=help)
+        for target in targets:
+            if target.name in environment.declared:
+                message = f"`sort` defines new names; `{target.name}` is a memory"
+                raise environment.refuse("HET201", message, target.span)
+            if not target.indices or not all(isinstance(index, ast.Index) for index in target.indices):
+                message = f"the result of `sort` needs an index for the place: `{target.name}[i]`"
+                raise environment.refuse("HET105", message, target.span)
+        names = [[index.name for index in target.indices if isinstance(index, ast.Index)] for target in targets]
+        if names[-1] != names[0]:
+            raise environment.refuse("HET105", "both results have the same indices", targets[1].span)
+        return call.indices
+
+    def _descending(self, call: ast.Call) -> bool:
+        for keyword in call.keywords:
+            if keyword.name != "order":
+                message = f"`sort` takes no argument `{keyword.name}`"
+                raise self.environment.refuse("HET108", message, keyword.span, help="its named argument is order")
+            if not isinstance(keyword.value, ast.Name) or keyword.value.name not in DIRECTIONS:
+                message = f"expected `order` to be {' or '.join(DIRECTIONS)}"
+                raise self.environment.refuse("HET108", message, keyword.value.span)
+            return keyword.value.name == "descending"
+        return False
+
+    def _extent(self, key: str, last: ast.Index) -> ast.Expr:
+        """The bound of the place: the extent of what is sorted."""
+        environment = self.environment
+        extent = environment.tensor(key, last.span).type.shape[-1]
+        bound: ast.Expr = ast.Number(extent, last.span) if isinstance(extent, int) else ast.Name(extent, last.span)
+        if last.bound is not None:
+            named = isinstance(last.bound, ast.Name) and last.bound.name == extent
+            if not named and (
+                isinstance(extent, str) or evaluate_integer(last.bound, environment, "the bound") != extent
+            ):
+                raise environment.refuse("HET104", f"the index `{last.name}` has the extent {extent}", last.span)
+        return bound
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Expressions at one place of the source, over the free indices of a sort."""
+
+    span: Span
+    free: tuple[ast.Expr, ...]
+
+    def binary(self, operator: str, left: ast.Expr, right: ast.Expr) -> ast.Expr:
+        return ast.Binary(operator, left, right, self.span)
+
+    def call(self, function: str, *arguments: ast.Expr) -> ast.Expr:
+        return ast.Call(function, (), arguments, (), self.span, self.span)
+
+    def read(self, tensor: str, place: ast.Expr) -> ast.Expr:
+        return ast.Access(tensor, (*self.free, place), self.span, self.span)
+
+    def before(self, mine: ast.Expr, other: ast.Expr, u: ast.Expr, t: ast.Expr, descending: bool) -> ast.Expr:
+        """Whether the element at u comes before that at t: by value, NaN last, equal ones by their index."""
+        numbers = self.binary("and", self.binary("==", mine, mine), self.binary("!=", other, other))
+        nan = self.binary("and", self.binary("!=", mine, mine), self.binary("!=", other, other))
+        same = self.binary("or", self.binary("==", mine, other), nan)
+        earlier = self.binary("and", same, self.binary("<", u, t))
+        by_value = self.binary(">" if descending else "<", mine, other)
+        return self.binary("or", self.binary("or", by_value, numbers), earlier)
+
+
+def _fresh(wanted: str, taken: set[str]) -> str:
+    while wanted in taken:
+        wanted += "_"
+    return wanted
