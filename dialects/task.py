@@ -42,7 +42,8 @@ class ArgumentAttr(ParametrizedAttribute):
     """What the host passes at one position of a generated kernel's argument list.
 
     role      index            part
-    operand   task operand     "" (dense buffer); row_start, row_length, column, value (sparse); stripe:N (HBM)
+    operand   task operand     "" (dense buffer); row_start, row_length, column, value (sparse); table (paged);
+                               stripe:N (HBM)
     result    task result      "" or stripe:N
     length    -                a run-time dim: pointer to i32, one element, or one a row where the dim is per a dim
     capacity  -                a run-time dim: the extent that buffers are allocated with, an i32 by value

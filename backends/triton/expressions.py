@@ -134,8 +134,8 @@ def _is_wide(item: Text) -> bool:
 def _operator(kind: type[Operation], operands: Sequence[Text]) -> Text:
     sign, level = _OPERATORS[kind]
     left, right = operands
-    # a - (b - c), a // (b // c): the right side binds tighter, unless the operator is associative
-    tighter = level if kind in (arith.AddiOp, arith.MuliOp, arith.AndIOp, arith.OrIOp, arith.XOrIOp) else level - 1
+    # a - (b - c), a * (b // c): the right side binds tighter, unless every operator of the level may be regrouped
+    tighter = level if kind in (arith.AddiOp, arith.AndIOp, arith.OrIOp, arith.XOrIOp) else level - 1
     return Text(f"{left.at(level)} {sign} {right.at(tighter)}", level)
 
 

@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.emit_pipeline import emit_pipeline
-from hetc.compiler.frontend.parse import parse
+from hetc.compiler.frontend.parse import parse, parse_layout
 from hetc.diagnostics import DiagnosticError, Diagnostics
 from hetc.source import SourceFile
 
@@ -19,11 +19,15 @@ __all__ = ["check_source", "compile_pipeline", "compile_source", "parse"]
 
 
 def compile_pipeline(
-    pipeline: ast.Pipeline, overrides: Mapping[str, int] | None = None
+    pipeline: ast.Pipeline,
+    overrides: Mapping[str, int] | None = None,
+    layouts: Mapping[str, str] | None = None,
 ) -> tuple[ModuleOp, Diagnostics]:
-    """The verified module of a syntax tree, and warnings. Raises DiagnosticError with all errors."""
+    """The verified module of a syntax tree, and warnings. `layouts` go before those of the program, by memory:
+    `{"keys": "paged(64)"}`. Raises DiagnosticError with all errors."""
     diagnostics = Diagnostics()
-    module = emit_pipeline(pipeline, overrides or {}, diagnostics)
+    parsed = {name: parse_layout(text, f"layout of {name}") for name, text in (layouts or {}).items()}
+    module = emit_pipeline(pipeline, overrides or {}, diagnostics, parsed)
     diagnostics.raise_if_errors()
     assert module is not None
     module.verify()

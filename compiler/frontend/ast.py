@@ -142,7 +142,7 @@ class Dim:
 
 @dataclass(frozen=True)
 class Declaration:
-    """An input, a weight or a memory."""
+    """An input, a weight or a memory. `layout` says how a memory lies: `@paged(64)`."""
 
     role: str
     name: str
@@ -154,6 +154,7 @@ class Declaration:
     name_span: Span
     span: Span
     ring: bool = False
+    layout: Expr | None = None
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,10 @@ _FOREIGN = {"if": "where(c, a, b)", "while": None, "return": "output", "import":
 def _grammar() -> Lark:
     """Building the tables takes about 40 ms, too little to keep them in a file."""
     text = resources.files("hetc.compiler.frontend").joinpath("grammar.lark").read_text(encoding="utf-8")
-    starts = ["header", "declarations", "step", "function", "returned", "stage", "statements", *BLOCK_RULES.values()]
+    starts = [
+        "header", "declarations", "step", "function", "returned", "stage", "statements", "layout_name",
+        *BLOCK_RULES.values(),
+    ]  # fmt: skip
     return Lark(text, parser="lalr", lexer="contextual", keep_all_tokens=True, maybe_placeholders=True, start=starts)
 
 

@@ -139,9 +139,9 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         return ast.Dim(name.name, None, parts[3], per, name.span, self._span(parts[0], per or parts[3]))
 
     def tensor(self, parts: list[Part]) -> ast.Declaration:
-        role, name_token, _, storage, dtype, shape, stored, initial = parts
+        role, name_token, _, storage, dtype, shape, stored, initial, layout = parts
         name = self._name(name_token)
-        last = next(part for part in (initial, stored, shape, dtype) if part is not None)
+        last = next(part for part in (layout, initial, stored, shape, dtype) if part is not None)
         return ast.Declaration(
             role=str(role),
             name=name.name,
@@ -151,6 +151,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
             ring=storage == "ring",
             stored_bound=stored,
             initial=initial,
+            layout=layout,
             name_span=name.span,
             span=self._span(role, last[1] if last is shape else last),
         )
@@ -162,6 +163,9 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         return parts[2]
 
     def initial(self, parts: list[Part]) -> ast.Expr:
+        return parts[1]
+
+    def layout(self, parts: list[Part]) -> ast.Expr:
         return parts[1]
 
     def outputs(self, parts: list[Part]) -> tuple[ast.Output, ...]:

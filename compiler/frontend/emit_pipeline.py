@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, ModuleOp, f32
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, ModuleOp, StringAttr, f32
 from xdsl.ir import Attribute, Block, Region
 
 from hetc.compiler.frontend import ast
@@ -15,17 +15,24 @@ from hetc.compiler.frontend.dims import declare_dims
 from hetc.compiler.frontend.emit_expression import location_of
 from hetc.compiler.frontend.environment import Declared, Dim, Environment
 from hetc.compiler.frontend.inline import Inliner
+from hetc.compiler.frontend.layouts import place_memories
 from hetc.diagnostics import Diagnostics, Related
 from hetc.dialects.mp import DeclareOp, DimOp, PipelineOp, StepOp, compute_type
 
 
-def emit_pipeline(pipeline: ast.Pipeline, overrides: Mapping[str, int], diagnostics: Diagnostics) -> ModuleOp | None:
+def emit_pipeline(
+    pipeline: ast.Pipeline,
+    overrides: Mapping[str, int],
+    diagnostics: Diagnostics,
+    layouts: Mapping[str, ast.Expr] | None = None,
+) -> ModuleOp | None:
     """The module of a pipeline, or None where `diagnostics` now holds errors."""
     pipeline = desugar(pipeline, diagnostics)
     environment = Environment(diagnostics)
     declare_dims(pipeline, overrides, environment)
     declare_tensors(pipeline, environment)
     environment.growing = frozenset(growth.dim.name for step in pipeline.steps for growth in step.grows)
+    place_memories(pipeline, layouts or {}, environment)
     _check_step_names(pipeline, environment)
     inliner = Inliner(pipeline, environment)
     steps = [build_step(step, environment.for_step(), inliner) for step in pipeline.steps]
@@ -96,5 +103,9 @@ def _declare(declared: Declared) -> DeclareOp:
         else:
             initial = IntegerAttr(int(declared.initial), type_)  # type: ignore[call-overload]
     op = DeclareOp(declared.name, declared.role, declared.type, initial)
+    if declared.group:
+        op.attributes["group"] = StringAttr(declared.group)
+    if declared.stripes:
+        op.attributes["stripes"] = IntegerAttr(declared.stripes, 64)
     op.location = location_of(declared.span)
     return op

@@ -178,7 +178,7 @@ class StatementEmitter:
             result, _ = hoister.tensor(value, infos, target.name)
         else:
             rewritten = hoister.rewrite(value, infos)
-            type_ = declared.type if declared is not None else None
+            type_ = declared.type.plain if declared is not None else None
             result = self.step.compute(infos, extents.infos, rewritten, statement.span, target.name, type_)
         self.step.define(target.name, target.name_span, result)
 

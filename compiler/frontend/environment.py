@@ -47,13 +47,16 @@ class Dim:
 
 @dataclass(frozen=True)
 class Declared:
-    """A declared input, weight or memory."""
+    """A declared input, weight or memory. `group`: the memory that others lie beside, itself among them; `stripes`: the
+    memory channels that were asked for, 0 for as many as seem best."""
 
     name: str
     role: str
     type: TensorType
     span: Span
     initial: Constant | None = None
+    group: str = ""
+    stripes: int = 0
 
 
 @dataclass

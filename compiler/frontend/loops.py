@@ -150,7 +150,9 @@ class _Emission:
         if tensor.constant is not None:
             number = ast.Number(tensor.constant, tensor.span)
             return self.step.compute((), {}, number, tensor.span, name)
-        return _value(tensor)
+        value = _value(tensor)
+        # What is written anew in every pass is row-major.
+        return value if _type(value).rows is None else self.step.copy(value, _type(value).element, tensor.span)
 
     @contextmanager
     def _inside(self, block: Block) -> Iterator[None]:
@@ -196,7 +198,7 @@ class _Emission:
             tensor, begin = environment.tensors[name], block.args[1 + at] if at < len(self.names.carried) else None
             if tensor.is_poisoned:
                 return None
-            end = self._initial(name)
+            end = self._initial(name) if begin is not None else _value(tensor)
             if begin is None or end.type == begin.type:
                 found.append(end)
             elif begin.first_use is None:

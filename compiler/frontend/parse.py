@@ -22,6 +22,16 @@ def parse(source: SourceFile) -> ast.Pipeline:
     return pipeline
 
 
+def parse_layout(text: str, name: str) -> ast.Expr:
+    """A layout by itself, `paged(64)`, as a command line or a decorator gives it under `name`. Raises
+    DiagnosticError."""
+    source, diagnostics = SourceFile(name, text), Diagnostics()
+    found = _FileParser(source, diagnostics)._parse(source.span(0, len(text)), "layout_name")
+    diagnostics.raise_if_errors()
+    assert isinstance(found, ast.Name | ast.Call)
+    return found
+
+
 @dataclass
 class _Items:
     """What stands in a pipeline or a step, each kind in source order."""

@@ -2,7 +2,7 @@
 
 `structure` holds the frame (pipeline, dims, declarations, steps), `compute` the statement over named indices, `region`
 what stands in it, `irregular` the operations that are not element by element, `memory` writing to memories, `loop`
-loops over layers, `types` the types.
+loops over layers, `storage` how tensors lie in memory, `types` the types.
 """
 
 from xdsl.ir import Dialect
@@ -33,6 +33,7 @@ from hetc.dialects.mp.region import (
     RoundOp,
     YieldOp,
 )
+from hetc.dialects.mp.storage import DenseAttr, RowsAttr, SparseAttr
 from hetc.dialects.mp.structure import (
     CommitOp,
     ConstantOp,
@@ -48,10 +49,8 @@ from hetc.dialects.mp.structure import (
 )
 from hetc.dialects.mp.types import (
     ELEMENT_TYPES,
-    DenseAttr,
     DimAttr,
     RangeAttr,
-    SparseAttr,
     TensorType,
     compute_type,
     dtype_name,
@@ -67,7 +66,7 @@ MP = Dialect(
         ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp, YieldOp,
         TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, ClearOp, UpdateOp, PutOp, ForOp, NextOp,
     ],
-    [DimAttr, RangeAttr, DenseAttr, SparseAttr, TensorType],
+    [DimAttr, RangeAttr, DenseAttr, SparseAttr, RowsAttr, TensorType],
 )  # fmt: skip
 
 __all__ = [
@@ -100,6 +99,7 @@ __all__ = [
     "ReduceOp",
     "RopeOp",
     "RoundOp",
+    "RowsAttr",
     "SelectOp",
     "SoftmaxOp",
     "SparseAttr",

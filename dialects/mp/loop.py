@@ -153,8 +153,8 @@ class ForOp(IRDLOperation):
     def _verify_results(self, layers: Sequence[TensorType]) -> None:
         if [value.type for value in self.next.carried] != [value.type for value in self.carried]:
             raise VerifyException("mp.for: what a pass carries on differs in type from what it began with")
-        new = [layers[position] for position in self.written_positions]
-        if [value.type for value in self.next.layers] != new:
+        new = [layers[position].plain for position in self.written_positions]
+        if [value.type.plain for value in self.next.layers] != new:  # type: ignore[attr-defined]
             raise VerifyException("mp.for: new layers differ in type from the tensor's")
         whole = [self.sliced[position].type for position in self.written_positions]
         if [value.type for value in self.outputs] != [*(value.type for value in self.carried), *whole]:

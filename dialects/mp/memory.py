@@ -114,7 +114,7 @@ class UpdateOp(RangedOp):
             operands=[memory],
             properties={"mode": StringAttr(mode), "ranges": ArrayAttr(ranges)},
             regions=[body],
-            result_types=[memory.type],
+            result_types=[memory.type.plain],  # type: ignore[attr-defined]
         )
 
     @property
@@ -129,7 +129,7 @@ class UpdateOp(RangedOp):
         assert isinstance(type_, TensorType)
         if self.mode.data not in MODES:
             raise VerifyException(f"mp.update: mode is one of {', '.join(MODES)}, got {self.mode.data}")
-        if type_ != self.result.type:
+        if type_.plain != self.result.type:
             raise VerifyException(f"mp.update: the memory is {type_}, the result {self.result.type}")
         if len(self.put.indices) != type_.rank:
             raise VerifyException(f"mp.update: expected {type_.rank} indices, got {len(self.put.indices)}")

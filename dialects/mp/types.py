@@ -2,7 +2,6 @@
 
 #mp.dim<"T">                          a dim whose extent is known at run time
 #mp.range<t in T per 0>               an index, its extent, and the position of the index that its dim is `per`
-#mp.dense  #mp.sparse<N>              how a tensor is stored (sparse: compressed along its first dim)
 !mp.tensor<[B, T, 128], bf16>         a name is a run-time dim
 """
 
@@ -36,6 +35,8 @@ from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
+
+from hetc.dialects.mp.storage import DenseAttr, RowsAttr, SparseAttr
 
 
 @irdl_attr_definition
@@ -121,28 +122,6 @@ class RangeAttr(ParametrizedAttribute):
 
 
 @irdl_attr_definition
-class DenseAttr(ParametrizedAttribute):
-    """Stored as a row-major array."""
-
-    name = "mp.dense"
-
-
-@irdl_attr_definition
-class SparseAttr(ParametrizedAttribute):
-    """Compressed along the first dim: for each row its stored columns, ascending, and their values.
-    `stored_bound` is the largest number of stored entries."""
-
-    name = "mp.sparse"
-    stored_bound: IntAttr
-
-    def __init__(self, stored_bound: int | IntAttr):
-        super().__init__(IntAttr(stored_bound) if isinstance(stored_bound, int) else stored_bound)
-
-
-Storage: TypeAlias = DenseAttr | SparseAttr
-
-
-@irdl_attr_definition
 class TensorType(ParametrizedAttribute, TypeAttribute):
     """A tensor value: extents (constants or run-time dims), element type, storage."""
 
@@ -173,7 +152,22 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
     @property
     def layer(self) -> TensorType:
         """The type of what lies at one index of the first extent."""
-        return TensorType(ArrayAttr(self.extents.data[1:]), self.element)
+        return TensorType(ArrayAttr(self.extents.data[1:]), self.element, self.storage)
+
+    @property
+    def rows(self) -> RowsAttr | None:
+        """Where rows lie, for a tensor that is not row-major."""
+        return self.storage if isinstance(self.storage, RowsAttr) else None
+
+    @property
+    def row_axis(self) -> int:
+        """The last run-time dim's position, -1 where all extents are constant: what follows it is a row."""
+        return max((at for at, size in enumerate(self.extents) if isinstance(size, DimAttr)), default=-1)
+
+    @property
+    def plain(self) -> TensorType:
+        """The same tensor, row-major."""
+        return TensorType(self.extents, self.element)
 
     @property
     def is_sparse(self) -> bool:
@@ -206,6 +200,8 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
                 raise VerifyException(f"mp.tensor expects constant or #mp.dim extents, got {value}")
         if self.is_sparse and self.rank != 2:
             raise VerifyException(f"a sparse mp.tensor has two dims, got {self.rank}")
+        if self.rows is not None and not any(isinstance(value, DimAttr) for value in self.extents):
+            raise VerifyException("an mp.tensor stored by rows has a run-time dim")
         compute_type(self.element)
 
 

@@ -32,6 +32,7 @@ CODES: dict[str, str] = {
     "HET200": "a memory that grows is not appended to exactly once",
     "HET201": "a memory is written in a way that it does not allow",
     "HET202": "the growth of a step is not usable",
+    "HET203": "a memory cannot lie as its layout says",
     # HET3xx: not supported yet, or refused by a backend
     "HET301": "a construct that is not supported yet",
     "HET302": "a stage is pinned to a device kind that has no backend",

@@ -21,6 +21,7 @@ from hetc.dialects.task import ArgumentAttr
 from hetc.dialects.task import KernelOp as TaskOp
 from hetc.passes.lower_hls.builder import Body
 from hetc.passes.lower_hls.memory import Memory, Sparse
+from hetc.passes.lower_hls.rows import PlacedRows
 
 SPARSE_PARTS: tuple[tuple[str, Attribute | None], ...] = (
     ("row_start", i64),
@@ -88,6 +89,16 @@ class Interface:
         """One buffer. The map of capacities is filled in later, by `declare_dims`."""
         pointer = self.port(wanted, argument, type.element)
         return Memory(pointer, type.shape, self.capacities)
+
+    def placed(self, wanted: str, number: int, type: TensorType) -> PlacedRows:
+        """An operand whose rows lie by strides or in pages, and the table of its pages."""
+        rows = type.rows
+        assert rows is not None
+        pointer = self.port(wanted, ArgumentAttr("operand", number), type.element)
+        table = None
+        if rows.is_paged:
+            table = self.port(f"{wanted}_table", ArgumentAttr("operand", number, "table"), IndexType())
+        return PlacedRows(pointer, table, type.shape, type.row_axis, rows, self.capacities)
 
     def sparse(self, wanted: str, number: int, type: TensorType) -> Sparse:
         """The four buffers of a sparse operand."""

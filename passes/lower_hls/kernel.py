@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from math import prod
 
 from xdsl.ir import Block, Region, SSAValue
@@ -18,6 +19,7 @@ from hetc.passes.lower_hls.memory import Dense, Memory, OnChip, Sparse
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.regions import Home, RegionLowering
+from hetc.passes.lower_hls.rows import PlacedRows, in_words
 from hetc.passes.lower_hls.scan import Scan, Streamed
 from hetc.passes.lower_hls.words import WordView, lanes_of_row, row_steps, word_element, word_shape
 
@@ -58,7 +60,10 @@ class KernelBuilder:
             if number in self.plan.striped:
                 self._declare_stripes(name, number, streamed)
                 continue
-            self.homes[argument] = self.interface.dense(name, ArgumentAttr("operand", number), type_)
+            if type_.rows is not None:
+                self.homes[argument] = self.interface.placed(name, number, type_)
+            else:
+                self.homes[argument] = self.interface.dense(name, ArgumentAttr("operand", number), type_)
             for item in streamed:
                 self._declare_words(name, number, item)
 
@@ -72,7 +77,10 @@ class KernelBuilder:
             return
         element = word_element(type_, lanes)
         pointer = self.interface.port(f"{name}_words", ArgumentAttr("operand", number), element)
-        memory = Memory(pointer, word_shape(type_, lanes), self.interface.capacities)
+        shape, home = word_shape(type_, lanes), self.homes[item.tensor]
+        memory: Dense = Memory(pointer, shape, self.interface.capacities)
+        if isinstance(home, PlacedRows):
+            memory = replace(home, pointer=pointer, shape=shape, rows=in_words(home.rows, lanes))
         self._views[key] = [WordView(memory, element, lanes, row_steps(type_, item.window, lanes))]
 
     def _declare_stripes(self, name: str, number: int, streamed: Sequence[Streamed]) -> None:

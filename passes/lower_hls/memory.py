@@ -9,6 +9,7 @@ from xdsl.ir import SSAValue
 
 from hetc.dialects import fpga
 from hetc.passes.lower_hls.builder import Body
+from hetc.passes.lower_hls.rows import PlacedRows
 
 Shape = tuple[int | str, ...]
 
@@ -78,7 +79,7 @@ class Window:
         return self.array.load_code(body, [indices[position] for position in self.kept])
 
 
-Dense = Memory | OnChip | Window
+Dense = Memory | OnChip | Window | PlacedRows
 
 
 @dataclass(frozen=True)

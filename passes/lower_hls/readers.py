@@ -14,6 +14,7 @@ from hetc.dialects.mp import TensorType, storage_bits
 from hetc.passes.lower_hls.builder import Body, Frame, Loop, close_conditions
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.memory import Memory
+from hetc.passes.lower_hls.rows import PlacedRows
 from hetc.passes.lower_hls.scan import Streamed
 from hetc.passes.lower_hls.words import WordView, joins, word_element
 
@@ -125,6 +126,8 @@ class Readers:
         free = self.free
         for position, number in streamed.fixed.items():
             places[position] = body.use(free[number])
+        if isinstance(view.memory, PlacedRows):
+            view.memory.row(body, [places[position] for position in sorted(places)])
         loops: list[Loop] = []
         for position, steps in zip(streamed.window, view.steps, strict=True):
             if steps == 1:

@@ -11,6 +11,7 @@ from xdsl.ir import Attribute
 from hetc.dialects import fpga
 from hetc.dialects.mp import TensorType, storage_bits
 from hetc.passes.lower_hls.memory import Dense
+from hetc.passes.lower_hls.rows import divides
 
 LARGEST_JOINED_BITS = 1024  # the widest integer of the vendor's headers as they come
 
@@ -35,6 +36,8 @@ def lanes_of_row(type_: TensorType, window: Sequence[int], port_bits: int) -> in
     assert isinstance(last, int)
     lanes = 1
     while last % (2 * lanes) == 0 and 2 * lanes * storage_bits(type_.element) <= port_bits:
+        if type_.rows is not None and not divides(type_.rows, 2 * lanes):
+            break
         lanes *= 2
     return lanes
 

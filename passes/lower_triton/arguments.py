@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import (
     Float8E4M3FNType,
     Float8E5M2Type,
@@ -25,7 +26,8 @@ from hetc.dialects.task import ArgumentAttr
 from hetc.dialects.tile import BYTE, PointerType
 from hetc.passes.lower_triton.builder import Mask, TileBuilder
 
-SPARSE_PARTS = {"row_start": i64, "row_length": i32, "column": i32}
+PARTS = {"row_start": i64, "row_length": i32, "column": i32, "table": i32}
+"""Elements of what an operand has besides its own elements: of a sparse tensor, and the page table of a paged one."""
 
 
 def buffer_element(element: Attribute) -> Attribute:
@@ -77,8 +79,8 @@ class Arguments:
         return self._made[key]
 
     def pointer(self, buffer: Buffer, part: str = "") -> SSAValue:
-        """The argument of a buffer, or of one part of a sparse tensor."""
-        element = SPARSE_PARTS.get(part) or buffer_element(buffer.type.element)
+        """The argument of a buffer, or of one part of what is not dense."""
+        element = PARTS.get(part) or buffer_element(buffer.type.element)
         name = f"{buffer.name}_{part}" if part else buffer.name
         return self._argument(buffer.role, buffer.index, part, PointerType(element), name)
 
@@ -99,15 +101,66 @@ class Arguments:
 
 
 def _part_rank(part: str) -> int:
-    return ("", *SPARSE_PARTS, "value").index(part)
+    return ("", *PARTS, "value").index(part)
 
 
 def element_bound(type: TensorType, dims: Mapping[str, DimOp]) -> int:
-    """The largest number of elements that a dense tensor can have."""
+    """The largest number of elements that a dense tensor can take."""
     total = 1
-    for extent in type.shape:
+    for extent in type.shape if type.rows is None else type.shape[: type.row_axis]:
         total *= extent if isinstance(extent, int) else dims[extent].largest
-    return total
+    if type.rows is None:
+        return total
+    last = type.shape[type.row_axis]
+    assert isinstance(last, str)
+    count, rows = dims[last].largest, type.rows
+    if rows.is_paged:
+        return total * -(-count // rows.block.data) * rows.page.data
+    return total * count * rows.row.data
+
+
+def element_offset(
+    builder: TileBuilder, arguments: Arguments, buffer: Buffer, indices: Sequence[SSAValue], mask: Mask
+) -> SSAValue:
+    """Where an element of an operand lies; a page is looked up where the mask holds."""
+    type_, bound = buffer.type, element_bound(buffer.type, arguments.dims)
+    if type_.rows is None:
+        return flat_offset(builder, arguments, type_.shape, indices, bound)
+    wide, axis, rows = i64 if bound >= 2**31 else i32, type_.row_axis, type_.rows
+    if rows.is_paged:
+        offset = _paged_row(builder, arguments, buffer, indices, mask, wide)
+    else:
+        number = flat_offset(builder, arguments, type_.shape[: axis + 1], indices[: axis + 1], bound)
+        offset = builder.multiply(builder.cast(number, wide), rows.row.data)
+    inner = flat_offset(builder, arguments, type_.shape[axis + 1 :], indices[axis + 1 :], 0)
+    offset = builder.add_(offset, rows.offset.data)
+    return builder.add_(offset, builder.cast(inner, wide)) if type_.shape[axis + 1 :] else offset
+
+
+def _paged_row(
+    builder: TileBuilder,
+    arguments: Arguments,
+    buffer: Buffer,
+    indices: Sequence[SSAValue],
+    mask: Mask,
+    wide: Attribute,
+) -> SSAValue:
+    """Where a row begins in the pool, by the table of its sequence."""
+    type_, rows = buffer.type, buffer.type.rows
+    assert rows is not None
+    axis, block = type_.row_axis, rows.block.data
+    dim, place = type_.shape[axis], indices[axis]
+    assert isinstance(dim, str)
+    entry = builder.binary(arith.DivSIOp, place, block)
+    if axis:
+        capacity = builder.add_(arguments.capacity(dim), block - 1)
+        pages = builder.binary(arith.DivSIOp, capacity, block)
+        entry = builder.add_(builder.multiply(indices[axis - 1], pages), entry)
+    page = builder.load(arguments.pointer(buffer, "table"), entry, mask)
+    page.name_hint = "page"
+    slot = builder.binary(arith.RemSIOp, place, block)
+    offset = builder.multiply(builder.cast(page, wide), rows.page.data)
+    return builder.add_(offset, builder.multiply(builder.cast(slot, wide), rows.row.data))
 
 
 def flat_offset(

@@ -16,7 +16,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from hetc.dialects import tile
 from hetc.dialects.mp import DimSizeOp, ReadOp, ReadStoredOp, ReduceOp, TensorType, YieldOp, extent_key
 from hetc.dialects.tile import shape_of
-from hetc.passes.lower_triton.arguments import Arguments, Buffer, element_bound, flat_offset, live_extent
+from hetc.passes.lower_triton.arguments import Arguments, Buffer, element_offset, live_extent
 from hetc.passes.lower_triton.builder import Mask, TileBuilder, named, tile_element
 from hetc.passes.lower_triton.convert import widened
 from hetc.passes.lower_triton.dot import lower_dot
@@ -116,8 +116,7 @@ class Region:
         used = [*op.indices, *([op.present] if op.present is not None else [])]
         mask = builder.both(self.lanes(self.varying(used)), self.present(op.present))
         indices = [self.values[index] for index in op.indices]
-        bound = element_bound(buffer.type, self.arguments.dims)
-        offset = flat_offset(builder, self.arguments, buffer.type.shape, indices, bound)
+        offset = element_offset(builder, self.arguments, buffer, indices, mask)
         return named(builder.load(self.arguments.pointer(buffer), offset, mask), buffer.name)
 
     # reductions

@@ -31,7 +31,7 @@ from hetc.passes.lower_hls.sparse_scan import SparseScan
 from hetc.passes.lower_hls.words import joins, lanes_of_row, row_steps
 from hetc.passes.schedule.fpga_cost import Costs, price
 from hetc.passes.schedule.fpga_plans import plans, resident
-from hetc.passes.schedule.model import Refused, Schedule
+from hetc.passes.schedule.model import Refused, Schedule, unreadable
 from hetc.platforms.fpga import BRAM36_BYTES, URAM_BYTES, Fpga
 
 
@@ -55,6 +55,10 @@ def schedule(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> Schedul
         memory_channels=int(device.memory.channels),
     )  # fmt: skip
     statements = [op for op in kernel.block.ops if op is not kernel.returned and not isinstance(op, ConstantOp)]
+    for argument in kernel.block.args:
+        reason = unreadable(argument.type)  # type: ignore[arg-type]
+        if reason:
+            raise Refused(reason, kernel)
     for op in statements:
         if not isinstance(op, ComputeOp | TopkOp | SelectOp):
             raise Refused(f"{op.name} has no form on an FPGA", op)

@@ -67,7 +67,7 @@ def stripable(kernel: KernelOp, found_scans: Scans) -> tuple[int, ...]:
             continue
         number = arguments.index(item.tensor)  # type: ignore[arg-type]
         row = prod(extent for p in item.window if isinstance(extent := type_.shape[p], int))
-        wide = row * storage_bits(type_.element) >= 8 * NARROW_ROW_BYTES
+        wide = row * storage_bits(type_.element) >= 8 * NARROW_ROW_BYTES and type_.rows is None
         if wide and _is_declared(kernel.arguments[number]):
             found.append(number)
     return tuple(sorted(found))

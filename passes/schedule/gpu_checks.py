@@ -9,7 +9,7 @@ from xdsl.utils.exceptions import PassFailedException
 from hetc.dialects.locations import source_line
 from hetc.dialects.mp import ComputeOp, ConstantOp, RangedOp, SelectOp, TopkOp
 from hetc.dialects.task import KernelOp, ReturnOp
-from hetc.passes.schedule.model import Refused
+from hetc.passes.schedule.model import Refused, unreadable
 
 _STATEMENTS = (ComputeOp, TopkOp, SelectOp, ConstantOp, ReturnOp)
 
@@ -39,6 +39,10 @@ class GpuRefused(Refused, PassFailedException):
 def check_kernel(kernel: KernelOp) -> None:
     """Raises GpuRefused for a kernel that returns what it did not compute, and for what a region may not hold."""
     _check_returned(kernel)
+    for argument in kernel.block.args:
+        reason = unreadable(argument.type)  # type: ignore[arg-type]
+        if reason:
+            raise GpuRefused(reason, kernel)
     for op in kernel.block.ops:
         if not isinstance(op, _STATEMENTS):
             raise GpuRefused(f"{op.name} must have been expanded, or stand outside of kernels", op)

@@ -12,6 +12,8 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, IntegerA
 from xdsl.ir import Attribute, Operation
 from xdsl.utils.exceptions import PassFailedException
 
+from hetc.dialects.mp import TensorType
+
 PlanValue = int | str | float | tuple[int, ...]
 
 
@@ -22,6 +24,13 @@ class Refused(PassFailedException):
         super().__init__(reason)
         self.reason = reason
         self.op = op
+
+
+def unreadable(type: TensorType) -> str:
+    """Why no kernel reads an operand of this type, "" where kernels do."""
+    if type.rows is not None and any(isinstance(size, int) for size in type.shape[: type.row_axis]):
+        return "a memory that lies in pages or records is read layer by layer, in a loop over its first extent"
+    return ""
 
 
 @dataclass(frozen=True)
