@@ -54,7 +54,8 @@ class HeteroPipeline:
         return Options(**self._given)
 
     def with_options(self, **changes: Any) -> HeteroPipeline:
-        """The same pipeline with other options: `dims={"K": 64}`, `platform=`, `pins=`, `policy=`, `estimate=`.
+        """The same pipeline with other options: `dims={"K": 64}`, `platform=`, `pins=`, `policy=`, `estimate=`,
+        `layouts=`.
 
         Mappings are added to those given before. The pipeline itself stays as it is."""
         for name in changes:
@@ -123,9 +124,10 @@ class HeteroPipeline:
 
         return load_program(self._cached)
 
-    def new_state(self, **capacities: int) -> State:
-        """Memories of these capacities, empty: `new_state(B=4, T=65536)`. Raises InputError, CapacityError."""
-        return self.program.new_state(**capacities)
+    def new_state(self, pages: Mapping[str, int] | None = None, /, **capacities: int) -> State:
+        """Memories of these capacities, empty: `new_state(B=4, T=65536)`. pages: for memories in pages, how many there
+        are along a dim. Raises InputError, CapacityError."""
+        return self.program.new_state(pages, **capacities)
 
     def __call__(self, state: State, lengths: Mapping[str, Any] | None = None, /, **tensors: Any) -> Any:
         """One step on `state`: inputs and weights by name, torch tensors or numpy arrays.
@@ -158,7 +160,7 @@ class HeteroPipeline:
         from hetc.compiler.frontend import compile_pipeline
 
         try:
-            module, diagnostics = compile_pipeline(self.tree, self.options.dims)
+            module, diagnostics = compile_pipeline(self.tree, self.options.dims, self.options.layouts)
         except DiagnosticError as error:
             noted = (_with_outer_name(item, self._function) for item in error.diagnostics)
             raise DiagnosticError(noted, error.exit_code) from None
@@ -203,6 +205,7 @@ def hetero_pipeline(
     pins: Mapping[str, str] | None = ...,
     dims: Mapping[str, int] | None = ...,
     estimate: Mapping[str, int] | None = ...,
+    layouts: Mapping[str, str] | None = ...,
 ) -> Callable[[Callable[..., Any]], HeteroPipeline]: ...
 def hetero_pipeline(
     function: Callable[..., Any] | None = None,
@@ -214,14 +217,18 @@ def hetero_pipeline(
     pins: Mapping[str, str] | None = None,
     dims: Mapping[str, int] | None = None,
     estimate: Mapping[str, int] | None = None,
+    layouts: Mapping[str, str] | None = None,
 ) -> Any:
     """Make a pipeline of a function: its text is read as equations, it is never executed.
 
     platform: the devices (`hetc platform list`). grows: rows that a call appends along each growing dim; it is part
     of the text, so it is written out here. pins: device kinds of stages. dims: overrides of constants and bounds.
-    estimate: the extents that estimates are made at. Raises DiagnosticError where the function's text cannot be read.
+    estimate: the extents that estimates are made at. layouts: how memories lie, `{"keys": "paged(64)"}`. Raises
+    DiagnosticError where the function's text cannot be read.
     """
-    given = {"platform": platform, "policy": policy, "pins": pins, "dims": dims, "estimate": estimate}
+    given = {
+        "platform": platform, "policy": policy, "pins": pins, "dims": dims, "estimate": estimate, "layouts": layouts,
+    }  # fmt: skip
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if function is not None:
         return HeteroPipeline(function, **options)

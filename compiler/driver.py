@@ -37,13 +37,14 @@ class Options:
     """Everything besides the source that decides what is compiled.
 
     dims override the program's constants and bounds; estimate gives the extents that estimates are made at (each
-    run-time dim's bound otherwise); pins map a stage to a device kind.
+    run-time dim's bound otherwise); pins map a stage to a device kind, layouts a memory to how it lies (`paged(64)`).
     """
 
     platform: str = DEFAULT_PLATFORM
     dims: Mapping[str, int] = field(default_factory=dict)
     estimate: Mapping[str, int] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
+    layouts: Mapping[str, str] = field(default_factory=dict)
     policy: str = "intensity"
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,6 +54,7 @@ class Options:
             "dims": dict(self.dims),
             "estimate": dict(self.estimate),
             "pins": dict(self.pins),
+            "layouts": dict(self.layouts),
         }
 
 
@@ -81,7 +83,7 @@ class Compilation:
 
 def front_end(source: SourceFile, options: Options) -> ModuleOp:
     """Parse and check a source file (of Python: one function). Raises DiagnosticError with everything that is wrong."""
-    return compile_pipeline(parse_source(source), options.dims)[0]
+    return compile_pipeline(parse_source(source), options.dims, options.layouts)[0]
 
 
 def compile_source_file(

@@ -11,7 +11,7 @@ from hetc.backends.host.step import StepPrinter
 from hetc.diagnostics import Diagnostic
 from hetc.dialects import host
 from hetc.dialects.host import HOST_KIND, BufferType
-from hetc.dialects.mp import DeclareOp, DimOp, SparseAttr
+from hetc.dialects.mp import DeclareOp, DimOp, RowsAttr, SparseAttr
 from hetc.writer import Writer
 
 _INTRODUCTION = '''"""Host program of the pipeline `{name}`, compiled from {source}.
@@ -87,7 +87,7 @@ def _introduction(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> 
     writer.line("from collections.abc import Mapping")
     writer.line("from typing import Any")
     writer.line()
-    writer.line("from hetc.runtime.host import Dim, HostProgram, Pipeline, State, Step, Stripes, Tensor, main")
+    writer.line("from hetc.runtime.host import Dim, HostProgram, Pipeline, Rows, State, Step, Stripes, Tensor, main")
     writer.line()
 
 
@@ -147,6 +147,10 @@ def _tensor(declaration: DeclareOp, memory: host.MemoryOp | None) -> str:
         parts.append(f"home={values.repr_of(_home(declaration))}")
     if isinstance(type_.storage, SparseAttr):
         parts.append(f"stored_bound={type_.storage.stored_bound.data}")
+    if type_.rows is not None:
+        parts.append(f"rows={_rows(type_.rows)}")
+    if "group" in declaration.attributes:
+        parts.append(f"group={values.repr_of(declaration.attributes['group'].data)}")  # type: ignore[attr-defined]
     if declaration.init is not None:
         parts.append(f"init={values.number_of(declaration.init)}")
     if memory is not None:
@@ -157,6 +161,12 @@ def _tensor(declaration: DeclareOp, memory: host.MemoryOp | None) -> str:
         if buffer.channels.data > 1:
             parts.append(f"stripes={buffer.channels.data}, striped_axis={buffer.axis.data}")
     return f"Tensor({', '.join(parts)})"
+
+
+def _rows(rows: RowsAttr) -> str:
+    """Where rows lie: `Rows(row=132, offset=128, block=64, page=8448)`, what is 0 left out."""
+    listed = {name: getattr(rows, name).data for name in ("row", "offset", "block", "page")}
+    return f"Rows({', '.join(f'{name}={value}' for name, value in listed.items() if value)})"
 
 
 def _home(declaration: DeclareOp) -> str:

@@ -63,13 +63,16 @@ def selection_options(function: Function) -> Function:
     """The options that decide what is compiled; the command gets them as `selection: Selection`."""
 
     def gather(**values: Any) -> Any:
-        chosen = {name: values.pop(name) for name in ("platform", "dims_file", "dims", "policy", "pins")}
+        chosen = {name: values.pop(name) for name in ("platform", "dims_file", "dims", "policy", "pins", "layouts")}
         return function(selection=Selection(**chosen), **values)
 
     gather.__doc__, gather.__name__ = function.__doc__, function.__name__
     # What the inner decorators (arguments, other options) have already attached.
     gather.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
     for decorate in (
+        click.option(
+            "--layout", "layouts", metavar="MEMORY=LAYOUT", multiple=True, help="How a memory lies: keys=paged(64)."
+        ),
         click.option("--pin", "pins", metavar="STAGE=DEVICE", multiple=True, help="Place a stage yourself."),
         click.option("--policy", default=None, metavar="NAME", help=f"Placement: {', '.join(POLICIES)}."),
         dim_option,
@@ -89,6 +92,7 @@ class Selection:
     dims: tuple[str, ...]
     policy: str | None
     pins: tuple[str, ...]
+    layouts: tuple[str, ...] = ()
 
     @property
     def given(self) -> list[str]:
@@ -99,6 +103,7 @@ class Selection:
             "-D": self.dims,
             "--policy": self.policy,
             "--pin": self.pins,
+            "--layout": self.layouts,
         }
         return [name for name, value in spelled.items() if value]
 
@@ -123,6 +128,7 @@ class Selection:
             dims={**own.get("dims", {}), **dims},
             estimate={**own.get("estimate", {}), **estimate},
             pins={**own.get("pins", {}), **parse_pins(self.pins)},
+            layouts={**own.get("layouts", {}), **dict(parse_layout(text) for text in self.layouts)},
             policy=self.policy or own.get("policy", POLICIES[0]),
         )
 
@@ -185,6 +191,15 @@ def parse_pins(texts: Iterable[str]) -> dict[str, str]:
         if pins.setdefault(stage, device) != device:
             raise usage("HET404", f"--pin places `{stage}` on {pins[stage]} and on {device}", "give one of them")
     return pins
+
+
+def parse_layout(text: str) -> tuple[str, str]:
+    """`keys=paged(64)` as memory and layout. Raises DiagnosticError (exit 2)."""
+    name, equals, layout = text.partition("=")
+    if not equals or not name.strip().isidentifier() or not layout.strip():
+        message = f"--layout takes MEMORY=LAYOUT; found `{text}`"
+        raise usage("HET404", message, "write for example `--layout 'keys=paged(64)'`")
+    return name.strip(), layout.strip()
 
 
 def usage(code: str, message: str, help: str | None = None) -> DiagnosticError:

@@ -122,22 +122,28 @@ class Signature:
         places = expressions.places
         if isinstance(node, python.Constant) and isinstance(node.value, str):
             return self._typed(Expressions(places.inside(node)), unquoted(node, places), name, span)
-        role, initial = "input", None
+        role, initial, layout = "input", None, None
         if isinstance(node, python.Call) and word_of(node.func) in ROLES:
             role = str(word_of(node.func))
-            inner, initial = _argument(expressions, node, "initial")
-            if initial is not None and role != "memory":
-                raise refused("HET201", "only a memory has an initial value", initial.span)
+            inner, options = _argument(expressions, node, ("initial", "layout"))
+            initial, layout = options.get("initial"), options.get("layout")
+            if options and role != "memory":
+                first = next(iter(options.values()))
+                raise refused("HET201", "only a memory has an initial value and a layout", first.span)
             node = inner
-        sparse, stored = False, None
+        sparse, stored, ring = False, None, False
+        if isinstance(node, python.Call) and word_of(node.func) == "ring":
+            ring = True
+            node, _ = _argument(expressions, node, ())
         if isinstance(node, python.Call) and word_of(node.func) == "sparse":
             sparse = True
-            node, stored = _argument(expressions, node, "stored")
+            node, options = _argument(expressions, node, ("stored",))
+            stored = options.get("stored")
             if stored is None:
                 message = f"the sparse tensor `{name.name}` needs a bound on its stored entries"
                 raise refused("HET102", message, span, 'write `sparse(u8["V", "N"], stored=2e9)`')
         dtype, extents = self._shaped(expressions, node)
-        return ast.Declaration(role, name.name, dtype, extents, sparse, stored, initial, name.span, span)
+        return ast.Declaration(role, name.name, dtype, extents, sparse, stored, initial, name.span, span, ring, layout)
 
     def _shaped(self, expressions: Expressions, node: python.expr) -> tuple[ast.Name, tuple[ast.Expr, ...]]:
         """`bf16["B", 64, "V + P"]`, or `f32` for a single value."""
@@ -164,15 +170,17 @@ def is_none(node: python.expr) -> bool:
     return isinstance(node, python.Constant) and node.value is None
 
 
-def _argument(expressions: Expressions, node: python.Call, option: str) -> tuple[python.expr, ast.Expr | None]:
-    """The one plain argument of `memory(...)` and its like, and the value of its one option."""
-    value: ast.Expr | None = None
+def _argument(
+    expressions: Expressions, node: python.Call, known: tuple[str, ...]
+) -> tuple[python.expr, dict[str, ast.Expr]]:
+    """The one plain argument of `memory(...)` and its like, and the values of its options."""
+    options: dict[str, ast.Expr] = {}
     for keyword in node.keywords:
-        if keyword.arg != option:
+        if keyword.arg not in known:
             message = f"`{word_of(node.func)}` takes no argument `{keyword.arg}`"
             raise refused("HET108", message, expressions.places.span(keyword))
-        value = expressions.quoted(keyword.value)
+        options[str(keyword.arg)] = expressions.quoted(keyword.value)
     if len(node.args) != 1:
         message = f"`{word_of(node.func)}` takes one dtype with extents, got {len(node.args)}"
         raise refused("HET108", message, expressions.places.span(node), _TENSOR)
-    return node.args[0], value
+    return node.args[0], options

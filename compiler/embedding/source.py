@@ -15,7 +15,7 @@ from hetc.source import SourceFile, read_source
 
 DECORATOR = "hetero_pipeline"
 # What the decorator takes besides `grows`: everything that decides what is compiled.
-OPTIONS = ("platform", "policy", "pins", "dims", "estimate")
+OPTIONS = ("platform", "policy", "pins", "dims", "estimate", "layouts")
 Function = python.FunctionDef | python.AsyncFunctionDef
 
 

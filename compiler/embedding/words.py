@@ -48,7 +48,8 @@ class BodyWord(Word):
 
 
 DTYPE_WORDS = ("f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i4", "i16", "i32", "i64", "bool")
-SIGNATURE_WORDS = ("weight", "memory", "sparse", "le")
+SIGNATURE_WORDS = ("weight", "memory", "sparse", "ring", "le")
+LAYOUT_WORDS = ("contiguous", "paged", "striped", "record", "planes")
 STAGE_WORDS = ("prepare", "relevancy", "retrieve", "apply")
 BLOCK_WORDS = ("repeat", "when")
 STEP_WORDS = ("step",)
@@ -64,7 +65,7 @@ OPTION_WORDS = (
 )  # fmt: skip
 
 WORDS: dict[str, Word] = {
-    **{name: Word(name) for name in (*DTYPE_WORDS, *SIGNATURE_WORDS)},
+    **{name: Word(name) for name in (*DTYPE_WORDS, *SIGNATURE_WORDS, *LAYOUT_WORDS)},
     **{
         name: BodyWord(name)
         for name in (

@@ -83,5 +83,5 @@ class StoreOp(IRDLOperation):
 
     def verify_(self) -> None:
         source, target = cast(BufferType, self.value.type), cast(BufferType, self.target.type)
-        if source.tensor != target.tensor or source.kind != target.kind:
+        if source.tensor.plain != target.tensor.plain or source.kind != target.kind:
             raise VerifyException(f"host.store keeps tensor and device, got {source} in {target}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hetc.runtime.devices import Device
 from hetc.runtime.elements import host_dtype
+from hetc.runtime.pages import Placement
 from hetc.runtime.regions import Extents, as_slice, row_axis, row_elements
 
 SPARSE_PARTS = ("row_start", "row_length", "column", "value")
@@ -31,7 +32,7 @@ class Buffer:
 
     `arrays` is the device's array, or one for each stripe. `memory` is the name of the memory whose rows lie here,
     "" for a value that is not (or no longer) a memory's own buffer. `layer`: which part of the tensor `name` this is,
-    by the index of its first extent; -1 for all of it.
+    by the index of its first extent; -1 for all of it. `placement`: where rows lie, None for row-major.
     """
 
     device: Device
@@ -43,6 +44,12 @@ class Buffer:
     memory: str = ""
     name: str = ""
     layer: int = -1
+    placement: Placement | None = None
+
+    def part(self, name: str) -> Any:
+        """What a kernel is passed beside the elements: the table of pages."""
+        assert name == "table" and self.placement is not None and self.placement.table is not None
+        return self.placement.table.on(self.device)
 
     def stripe(self, number: int) -> Any:
         """The array of one channel."""
@@ -60,11 +67,19 @@ class Buffer:
 
     def write_rows(self, rows: NDArray[np.int64], values: NDArray) -> None:
         """Write host values [len(rows), row_elements]."""
+        if self.placement is not None:
+            unit = self.unit
+            self.device.write(self.arrays[0], as_slice(self._units(rows, unit)), values.reshape(-1, unit))
+            return
         for array, chosen, local in self._channels(rows):
             self.device.write(array, as_slice(local), values if chosen is None else values[chosen])
 
     def read_rows(self, rows: NDArray[np.int64], width: int | None = None) -> NDArray:
         """These rows as a host array [len(rows), row_elements]; `width` counts rows of another size."""
+        if self.placement is not None:
+            unit = self.unit
+            values = self.device.read(self.arrays[0], as_slice(self._units(rows, unit)), unit)
+            return values.reshape(-1, width or self.row_elements)
         if self.stripes is None:
             return self.device.read(self.arrays[0], as_slice(rows), width or self.row_elements)
         values = np.empty((len(rows), self.row_elements), host_dtype(self.element))
@@ -76,9 +91,24 @@ class Buffer:
         """Copy rows of this buffer's row size from a buffer on this or another device."""
         same = source.device is self.device and self.stripes is None and source.stripes is None
         if same:
-            self.device.copy(source.array, as_slice(source_rows), self.array, as_slice(rows), self.row_elements)
+            unit = gcd(self.unit, self.row_elements if source.placement is None else source.unit)
+            numbers, source_numbers = self._units(rows, unit), source._units(source_rows, unit, self.row_elements)
+            self.device.copy(source.arrays[0], as_slice(source_numbers), self.arrays[0], as_slice(numbers), unit)
         elif len(rows):
             self.write_rows(rows, source.read_rows(source_rows, self.row_elements))
+
+    @property
+    def unit(self) -> int:
+        """Elements that lie side by side wherever a row lies."""
+        return self.row_elements if self.placement is None else gcd(self.row_elements, self.placement.rows.unit)
+
+    def _units(self, rows: NDArray[np.int64], unit: int, width: int | None = None) -> NDArray[np.int64]:
+        """The numbers of the units of rows, one row after the other; `width` counts rows of another size."""
+        width = width or self.row_elements
+        starts = rows * width if self.placement is None else self.placement.starts(rows)
+        if unit == width:
+            return starts // unit
+        return (starts[:, None] // unit + np.arange(width // unit)).reshape(-1)
 
     def _channels(self, rows: NDArray[np.int64]) -> list[tuple[Any, NDArray[np.bool_] | None, NDArray[np.int64]]]:
         """(array, which of `rows` it holds, their local numbers) for each channel that holds any."""

@@ -34,6 +34,14 @@ class Device(ABC):
     def allocate(self, elements: int, element: str, fill: float = 0) -> Any:
         """An array of so many elements, each `fill`."""
 
+    def view(self, array: Any, element: str) -> Any:
+        """The memory of an array of bytes (u8) as elements of another type."""
+        raise DeviceError(f"{self.backend} cannot share memory between element types")
+
+    def adopt(self, tensor: Any, element: str) -> Any:
+        """A caller's tensor as an array of this device. Raises InputError where it is of another dtype or place."""
+        raise DeviceError(f"{self.backend} cannot use memory that others allocated")
+
     @abstractmethod
     def write(self, array: Any, rows: Rows, values: NDArray) -> None:
         """Write host values [rows, row elements] to these rows."""
@@ -72,6 +80,9 @@ class HostDevice(Device):
 
     def read(self, array: NDArray, rows: Rows, row_elements: int) -> NDArray:
         return array.reshape(-1, row_elements)[rows]
+
+    def view(self, array: NDArray, element: str) -> NDArray:
+        return array.view(host_dtype(element))
 
     def load(self, directory: Path, kernels: Sequence[str]) -> None:
         if kernels:

@@ -23,14 +23,20 @@ FENCED_BYTES = 1 << 26
 class PagedArray:
     """Elements on page-aligned host memory, padded to whole pages: kernels move whole words of up to 64 bytes."""
 
-    def __init__(self, elements: int, element: str, fill: float = 0) -> None:
+    def __init__(self, elements: int, element: str, fill: float = 0, within: PagedArray | None = None) -> None:
+        """within: an array of bytes whose memory this one is, seen as other elements."""
         dtype = host_dtype(element)
+        self.element = element
+        self.padded: NDArray
+        if within is not None:
+            self.padded = within.padded
+            self.elements: int = within.elements // dtype.itemsize
+            return
+        self.elements = elements
         size = max(1, -(-elements * dtype.itemsize // PAGE_BYTES)) * PAGE_BYTES
         raw = np.zeros(size + PAGE_BYTES, np.uint8)
         skip = -raw.ctypes.data % PAGE_BYTES
-        self.padded: NDArray = raw[skip : skip + size]
-        self.element = element
-        self.elements = elements
+        self.padded = raw[skip : skip + size]
         if fill != 0:
             self.values[:] = fill_bits(element, fill)
 
@@ -65,6 +71,9 @@ class CsimDevice(Device):
 
     def allocate(self, elements: int, element: str, fill: float = 0) -> PagedArray:
         return PagedArray(elements, element, fill)
+
+    def view(self, array: PagedArray, element: str) -> PagedArray:
+        return PagedArray(0, element, within=array)
 
     def write(self, array: PagedArray, rows: Rows, values: NDArray) -> None:
         if values.size:

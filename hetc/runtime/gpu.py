@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.devices import ANY, EMULATION, HARDWARE, Device, filled
-from hetc.runtime.elements import host_dtype, to_torch, torch_dtype
-from hetc.runtime.errors import DeviceError, DeviceMissingError
+from hetc.runtime.elements import host_dtype, is_torch, to_torch, torch_dtype
+from hetc.runtime.errors import DeviceError, DeviceMissingError, InputError
 from hetc.runtime.regions import Rows
 
 KERNELS_FILE = "gpu/kernels.py"
@@ -63,6 +63,18 @@ class GpuDevice(Device):
             # fp8 tensors have no fill of their own everywhere; zero bits are zero.
             return GpuArray(torch.zeros(elements, dtype=torch_dtype(element), device=self.place), element)
         return GpuArray(to_torch(filled(elements, element, fill), element).to(self.place), element)
+
+    def view(self, array: GpuArray, element: str) -> GpuArray:
+        return GpuArray(array.tensor.view(torch_dtype(element)), element)
+
+    def adopt(self, tensor: Any, element: str) -> GpuArray:
+        if not is_torch(tensor) or not str(tensor.device).startswith(self.place) or not tensor.is_contiguous():
+            found = f"{tensor.device}" if is_torch(tensor) else type(tensor).__name__
+            raise InputError(f"expected a contiguous torch tensor on {self.place}, got {found}")
+        flat = tensor.reshape(-1)
+        if flat.dtype != torch_dtype(element) and flat.element_size() != 1:
+            raise InputError(f"expected {torch_dtype(element)}, or its bytes as torch.uint8, got {flat.dtype}")
+        return GpuArray(flat if flat.dtype == torch_dtype(element) else flat.view(torch_dtype(element)), element)
 
     def write(self, array: GpuArray, rows: Rows, values: NDArray) -> None:
         if values.size:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hetc.runtime.buffers import Buffer, SparseBuffer, Stripes, allocate
 from hetc.runtime.devices import Device
 from hetc.runtime.elements import INDEX, host_dtype
+from hetc.runtime.pools import Pools
 from hetc.runtime.regions import as_slice, region_rows
 from hetc.runtime.sparse_memory import SparseMemory, Touched
 from hetc.runtime.specification import Pipeline, Tensor
@@ -39,8 +40,9 @@ class DenseMemory:
         pipeline: Pipeline,
         devices: Mapping[str, Device],
         capacities: Mapping[str, int],
+        pools: Pools,
     ) -> None:
-        self.name, self.spec = name, spec
+        self.name, self.spec, self.pools = name, spec, pools
         self.pers, self.devices, self.capacities = pipeline.pers, devices, capacities
         growing = [dim for dim in self.spec.dims if dim in pipeline.growing]
         self.along = growing[-1] if growing else ""
@@ -49,11 +51,19 @@ class DenseMemory:
         self.buffer = self.new_buffer(self.spec.home, home_stripes(self.spec))
         self.buffer.memory = name
 
+    @property
+    def pool(self) -> str:
+        """What memories that lie beside each other have in common, by layer; "" for one that lies alone."""
+        layer = self.name.removeprefix(self.name.split("[")[0])
+        return self.spec.group and self.spec.group + layer
+
     def shape(self) -> tuple[int, ...]:
         return tuple(self.capacities[item] if isinstance(item, str) else item for item in self.spec.extents)
 
     def new_buffer(self, kind: str, stripes: Stripes | None) -> Buffer:
         spec = self.spec
+        if spec.rows is not None:
+            return self.pools.allocate(self.name, self.pool, spec, self.devices[kind], self.shape())
         fill = -1 if spec.element == INDEX and spec.init == 0 else spec.init
         return allocate(self.devices[kind], spec.extents, self.shape(), spec.element, stripes, fill, self.name)
 

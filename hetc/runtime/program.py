@@ -114,9 +114,10 @@ class HostProgram:
         """What really runs the kernels of each device kind."""
         return {kind: device.backend for kind, device in self.devices.items() if kind != HOST}
 
-    def new_state(self, **capacities: int) -> State:
-        """Memories of these capacities, empty: `new_state(B=4, T=65536)`. Raises InputError, CapacityError."""
-        return State(self.PIPELINE, self.devices, capacities)
+    def new_state(self, pages: Mapping[str, int] | None = None, /, **capacities: int) -> State:
+        """Memories of these capacities, empty: `new_state(B=4, T=65536)`. pages: for memories in pages, how many there
+        are along a dim (default: as many as all sequences at capacity need). Raises InputError, CapacityError."""
+        return State(self.PIPELINE, self.devices, capacities, pages)
 
     def step(self, name: str) -> Callable[..., dict[str, Any]]:
         """The method of a step: `step(name)(state, lengths, **tensors) -> {output: tensor}`. `lengths` (may be left

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.errors import CapacityError, InputError
+from hetc.runtime.pages import Rows
 from hetc.runtime.regions import Extents
 
 
@@ -32,7 +33,8 @@ class Tensor:
 
     stored_bound: the most stored entries of a sparse memory, compressed along its first dim; None for a dense one.
     init: what a memory's elements are before they are written. stripes: HBM channels of the home's buffer. layered:
-    each index of the first extent lies apart.
+    each index of the first extent lies apart. rows: where rows lie, for one that is not row-major; group: the memory
+    that it shares its rows' or pages' place with.
     """
 
     role: Literal["input", "weight", "memory"]
@@ -44,6 +46,8 @@ class Tensor:
     stripes: int = 1
     striped_axis: int = -1
     layered: bool = False
+    rows: Rows | None = None
+    group: str = ""
 
     @property
     def layer(self) -> Tensor:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc.runtime.binding import bind
 from hetc.runtime.buffers import Buffer
 from hetc.runtime.devices import Device
 from hetc.runtime.elements import decoded, host_dtype, stored, to_host
 from hetc.runtime.errors import CapacityError, InputError, StateError
 from hetc.runtime.memory import DenseMemory, SparseHome, parts_of
+from hetc.runtime.pools import Pools
 from hetc.runtime.regions import box, region_rows
 from hetc.runtime.specification import Pipeline, Tensor, length_array
 
@@ -24,7 +26,13 @@ class State:
     element, or of one a row for a dim per another. A failed step changes none of it.
     """
 
-    def __init__(self, pipeline: Pipeline, devices: Mapping[str, Device], given: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        devices: Mapping[str, Device],
+        given: Mapping[str, int],
+        pages: Mapping[str, int] | None = None,
+    ) -> None:
         self.pipeline, self.devices = pipeline, devices
         self.given = pipeline.capacities(given, pipeline.state_dims)
         self.capacities: dict[str, int] = {
@@ -35,17 +43,30 @@ class State:
         for name in self.given:
             start = 0 if name in pipeline.growing else self.given[name]
             self.lengths[name] = length_array(start, self._rows(name), name)
+        self.pools = Pools(pipeline, self.capacities, self._pages(pages or {}))
         self.dense: dict[str, DenseMemory] = {}
         self.sparse: dict[str, SparseHome] = {}
         for name, spec in pipeline.memories.items():
             if spec.stored_bound is None:
                 for part, layer in parts_of(name, spec).items():
-                    self.dense[part] = DenseMemory(part, layer, pipeline, devices, self.capacities)
+                    self.dense[part] = DenseMemory(part, layer, pipeline, devices, self.capacities, self.pools)
             else:
                 self.sparse[name] = SparseHome(name, pipeline, devices, self.capacities)
         self.workspace: dict[tuple[str, str], Buffer] = {}
         self.length_arrays: dict[tuple[str, str], tuple[Any, NDArray[np.int32]]] = {}
         self.running = ""
+
+    def _pages(self, given: Mapping[str, int]) -> Mapping[str, int]:
+        """Checked numbers of pages, by the dim whose rows they hold."""
+        paged = {
+            item for spec in self.pipeline.memories.values() if spec.rows and spec.rows.block for item in spec.dims
+        }
+        for dim, count in given.items():
+            if dim not in paged:
+                raise InputError(f"pipeline '{self.pipeline.name}' has no memory in pages along '{dim}'")
+            if not isinstance(count, int) or count < 1:
+                raise InputError(f"pages of {dim}: expected a positive number, got {count!r}")
+        return given
 
     def _rows(self, dim: str) -> int | None:
         per = self.pipeline.dims[dim].per
@@ -62,6 +83,8 @@ class State:
             if array.size and (array.min() < 0 or array.max() > self.capacities[name]):
                 raise CapacityError(f"dim {name}: lengths {array.tolist()} lie outside of 0 to {self.capacities[name]}")
             checked[name] = array
+        for name, array in checked.items():
+            self.pools.hold(name, array)
         self.lengths.update(checked)
         for memory in self.dense.values():
             memory.changed()
@@ -71,7 +94,7 @@ class State:
         row. `lengths` are that dim's lengths (default: the array's extent, for every row). A sparse memory takes a
         dense array, or (row, column, value) arrays with `lengths`."""
         self._idle()
-        spec = self._memory(name)
+        spec = self.memory(name)
         if name in self.sparse:
             self._load_sparse(name, array, lengths)
             return
@@ -97,7 +120,7 @@ class State:
         memory.changed()
 
     def _load_sparse(self, name: str, given: Any, lengths: object) -> None:
-        home, spec = self.sparse[name], self._memory(name)
+        home, spec = self.sparse[name], self.memory(name)
         if isinstance(given, tuple):
             if lengths is None:
                 raise InputError(f"memory '{name}': entries without `lengths`, the number of columns")
@@ -116,7 +139,7 @@ class State:
     def load_columns(self, name: str, row_numbers: Any) -> None:
         """Set a sparse memory's contents by columns, as appends would: each row of `row_numbers` [columns, entries]
         counts its row numbers, absent ones (-1) skipped."""
-        self._memory(name)
+        self.memory(name)
         if name not in self.sparse:
             raise InputError(f"memory '{name}' is dense; use load")
         numbers = to_host(row_numbers, "i32", name)
@@ -130,7 +153,7 @@ class State:
 
     def read(self, name: str, *, as_stored: bool = False) -> NDArray:
         """A copy of a memory's live contents: float64 or integers, or in the element's own numpy dtype."""
-        spec = self._memory(name)
+        spec = self.memory(name)
         if name in self.sparse:
             home = self.sparse[name]
             values = home.matrix.to_dense(int(self.lengths[home.along][0]))
@@ -142,11 +165,24 @@ class State:
             values = np.stack(parts) if spec.layered else parts[0]
         return stored(values, spec.element) if as_stored else decoded(values, spec.element)
 
-    def bind(self, **tensors: Any) -> None:
-        """Adopting the caller's own tensors is not supported yet: memories are allocated by `new_state`."""
-        raise StateError(
-            f"state.bind({', '.join(tensors)}): adopting a caller's tensors is not supported; use state.load"
-        )
+    def bind(self, *, block_table: Any = None, lengths: Any = None, **tensors: Any) -> None:
+        """Use the caller's own tensors as memories, without a copy: torch tensors on the memory's device.
+
+        A memory is bound to a tensor of its extents, all of them as large as the state's capacities; one in pages to
+        its pool, [pages, ...] (of memories that lie beside each other: any one of them, to the bytes of all).
+        block_table: int32[sequences, entries], the page of each block of rows; it is read at every step, and stays the
+        caller's to fill. lengths: the dim's committed lengths, or a mapping where several dims grow.
+        Raises InputError, StateError, DeviceError, CapacityError, and then changes nothing of the memories."""
+        self._idle()
+        bind(self, tensors, block_table)
+        if lengths is not None:
+            if not isinstance(lengths, Mapping):
+                if len(self.pipeline.growing) != 1:
+                    raise InputError(
+                        f"lengths: expected a mapping; {', '.join(self.pipeline.growing) or 'no dim'} grow"
+                    )
+                lengths = {self.pipeline.growing[0]: lengths}
+            self.set_lengths(**{name: _numbers(value) for name, value in lengths.items()})
 
     def clear(self, dim: str) -> None:
         """Empty every memory along `dim`."""
@@ -158,6 +194,7 @@ class State:
     def shorten(self, dim: str, lengths: NDArray) -> None:
         """Give a dim lengths that are at most its own; what lies past them is gone."""
         self.lengths[dim] = lengths.astype(np.int32)
+        self.pools.hold(dim, self.lengths[dim])
         for memory in self.dense.values():
             if memory.along == dim:
                 memory.forget_beyond(self.lengths[dim])
@@ -170,7 +207,8 @@ class State:
         """What a dense memory is kept in: one part, or one for each layer."""
         return [self.dense[part] for part in parts_of(name, self.pipeline.tensors[name])]
 
-    def _memory(self, name: str) -> Tensor:
+    def memory(self, name: str) -> Tensor:
+        """What is declared of a memory. Raises InputError."""
         if name not in self.pipeline.memories:
             known = ", ".join(self.pipeline.memories) or "none"
             raise InputError(f"pipeline '{self.pipeline.name}' has no memory '{name}'; it has {known}")
@@ -189,6 +227,10 @@ class State:
     def _idle(self) -> None:
         if self.running:
             raise StateError(f"the state is in step '{self.running}'")
+
+
+def _numbers(value: Any) -> Any:
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
 
 def check_entries(

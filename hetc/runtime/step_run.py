@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from hetc.runtime.appending import append_rows
 from hetc.runtime.buffers import Buffer, LayeredBuffer, SparseBuffer, Stripes, allocate, part_of
+from hetc.runtime.commits import Commits, copy_region
 from hetc.runtime.devices import HOST
 from hetc.runtime.elements import host_dtype, to_torch
 from hetc.runtime.errors import InputError, StateError
 from hetc.runtime.layers import store_values, whole_values
-from hetc.runtime.memory import DenseMemory, parts_of
-from hetc.runtime.regions import Extents, region_rows
+from hetc.runtime.regions import Extents
 from hetc.runtime.specification import Pipeline
 from hetc.runtime.state import State, live_values
 from hetc.runtime.trace import KernelTrace, TransferTrace, captured, plain_lengths
@@ -50,14 +50,16 @@ class StepRun:
         self.capacities = program.call_capacities(state, during)
         self._arrays = arrays
         self._written = {name: state.lengths[m.along] for name, m in state.dense.items() if m.along}
-        self._commits: dict[str, Buffer] = {}
-        self._cleared: dict[str, NDArray[np.bool_]] = {}
+        self._commits = Commits(state, during)
         self._undo: list[Callable[[], None]] = []
         self._finished = False
 
     def __enter__(self) -> StepRun:
         if self.state.running:
             raise StateError(f"the state is in step '{self.state.running}' already")
+        self.state.pools.refresh()
+        for dim in self.pipeline.steps[self.step].grows:
+            self.state.pools.hold(dim, self.lengths[dim])
         self.state.running = self.step
         return self
 
@@ -69,6 +71,8 @@ class StepRun:
             return
         for undo in reversed(self._undo):
             undo()
+        for dim in self.pipeline.steps[self.step].grows:
+            self.state.pools.hold(dim, self.state.lengths[dim])
         for memory in self.state.dense.values():
             if memory.along:
                 memory.forget_beyond(self.state.lengths[memory.along])
@@ -190,7 +194,7 @@ class StepRun:
         """The live contents of a value into another buffer."""
         assert not isinstance(value, SparseBuffer) and not isinstance(target, SparseBuffer)
         if isinstance(value, Buffer) and isinstance(target, Buffer):
-            self._copy_region(value, target)
+            copy_region(value, target, self.pipeline.pers, self.lengths)
             return
         values = whole_values(value, self.pipeline.pers, self.lengths)
         store_values(values, target, self.pipeline.pers, self.lengths)
@@ -198,16 +202,9 @@ class StepRun:
             self._moved(value.name, value.device.kind, target.device.kind, values.nbytes)
 
     def _copy_whole(self, source: Buffer, target: Buffer) -> None:
-        moved = self._copy_region(source, target)
-        self._moved(source.name, source.device.kind, target.device.kind, moved)
-
-    def _copy_region(self, source: Buffer, target: Buffer) -> int:
-        """Copy the live rows; gives their bytes."""
-        pers = self.pipeline.pers
-        rows = region_rows(source.extents, target.shape, pers, self.lengths)
-        source_rows = region_rows(source.extents, source.shape, pers, self.lengths)
-        target.copy_rows(rows, source, source_rows)
-        return len(rows) * source.row_elements * host_dtype(source.element).itemsize
+        rows = copy_region(source, target, self.pipeline.pers, self.lengths)
+        size = rows * source.row_elements * host_dtype(source.element).itemsize
+        self._moved(source.name, source.device.kind, target.device.kind, size)
 
     @contextmanager
     def kernel(
@@ -261,80 +258,25 @@ class StepRun:
 
     def clear(self, dim: str, condition: Buffer | None = None) -> None:
         """Empty the memories along a dim once the step has completed, where a condition (one, or one a row) holds."""
-        rows = np.ones(self.lengths[dim].shape, np.bool_)
-        if condition is not None:
-            held = live_values(condition, self.pipeline.pers, self.lengths).astype(np.bool_)
-            rows[:] = False
-            rows[: held.size if held.ndim else rows.size] = held
-        before = self._cleared.get(dim)
-        self._cleared[dim] = rows if before is None else before | rows
+        self._commits.clear(dim, condition)
 
     def commit(self, name: str, value: Value) -> None:
         """What the memory holds once the step has completed."""
-        if isinstance(value, LayeredBuffer):
-            names = parts_of(name, self.pipeline.tensors[name])
-            self._commits.update(zip(names, value.parts, strict=True))
-        elif isinstance(value, Buffer):
-            self._commits[name] = value
+        if not isinstance(value, SparseBuffer):
+            self._commits.add(name, value)
 
     def finish(self, outputs: Mapping[str, Value]) -> dict[str, Any]:
         """Read the outputs, then make the step's changes visible: nothing after the reading can fail."""
         results = {name: self._output(value) for name, value in outputs.items()}
         for device in self.program.devices.values():
             device.wait()
-        replaced = {name: self._replacement(name, value) for name, value in self._commits.items()}
-        for name, buffer in replaced.items():
-            self._replace(name, buffer)
-        for dim in self.pipeline.steps[self.step].grows:
-            self.state.lengths[dim] = self.lengths[dim].copy()
-        for dim, rows in self._cleared.items():
-            self.state.shorten(dim, np.where(rows, 0, self.state.lengths[dim]))
-        for home in self.state.sparse.values():
-            if home.matrix.wasteful:
-                home.matrix.pack()
-        self.state.calls[self.step] += 1
+        self._commits.apply(self.step)
         self._finished = True
         return results
 
     def _output(self, value: Value) -> Any:
         assert not isinstance(value, SparseBuffer), "a sparse tensor cannot be an output"
         return to_torch(whole_values(value, self.pipeline.pers, self.lengths), value.element)
-
-    def _replacement(self, name: str, value: Buffer) -> Buffer:
-        """The buffer that becomes the memory's: the value's own where nothing else uses it, else a copy."""
-        memory = self.state.dense[name]
-        current = memory.buffer
-        if value is current:
-            return current
-        keys = [key for key, held in self.state.workspace.items() if held is value]
-        fits = (value.device, value.shape, value.stripes) == (current.device, current.shape, current.stripes)
-        if fits and keys and sum(held is value for held in self._commits.values()) == 1:
-            # The old buffer takes the value's place: the next call writes there.
-            self.state.workspace[keys[0]] = current
-            made = value
-        else:
-            made = memory.new_buffer(memory.spec.home, current.stripes)
-            rows = region_rows(value.extents, made.shape, self.pipeline.pers, self.lengths)
-            made.copy_rows(rows, value, region_rows(value.extents, value.shape, self.pipeline.pers, self.lengths))
-        self._keep_left_out(memory, made)
-        return made
-
-    def _keep_left_out(self, memory: DenseMemory, made: Buffer) -> None:
-        """Rows of the batch that this call leaves out keep their contents."""
-        holds = memory.bounds(self.lengths[memory.along] if memory.along else None)
-        if any(not np.array_equal(holds[dim], self.lengths[dim]) for dim in memory.spec.dims):
-            computed = region_rows(made.extents, made.shape, self.pipeline.pers, self.lengths)
-            kept = np.setdiff1d(region_rows(made.extents, made.shape, self.pipeline.pers, holds), computed)
-            made.copy_rows(kept, memory.buffer, kept)
-
-    def _replace(self, name: str, buffer: Buffer) -> None:
-        memory = self.state.dense[name]
-        if buffer is memory.buffer:
-            return
-        memory.buffer.memory = ""
-        buffer.memory = name
-        memory.buffer = buffer
-        memory.changed()
 
     def _moved(self, tensor: str, source: str, target: str, bytes_moved: int) -> None:
         if self.program.on_transfer is not None:

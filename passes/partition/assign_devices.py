@@ -129,11 +129,28 @@ def _home_memories(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, 
                     before = row.get(attribute(op, "device"), (False, 0.0))
                     moved = traffic.bytes_moved().evaluate(dims)
                     row[attribute(op, "device")] = (before[0] or scanned, before[1] + moved)
+    _vote_together(pipeline, votes)
     for name, declaration in pipeline.declarations.items():
         if declaration.role.data == "memory":
             row = votes.get(name, {})
             home = max(row, key=lambda kind: row[kind]) if row else _producer_kind(pipeline, name)
             declaration.attributes["home"] = StringAttr(home or arithmetic_kind(platform))
+
+
+def _vote_together(pipeline: PipelineOp, votes: dict[str, dict[str, tuple[bool, float]]]) -> None:
+    """Memories that lie beside each other have one home: they get the votes of all."""
+    groups: dict[str, list[str]] = {}
+    for name, declaration in pipeline.declarations.items():
+        if attribute(declaration, "group"):
+            groups.setdefault(attribute(declaration, "group"), []).append(name)
+    for names in groups.values():
+        together: dict[str, tuple[bool, float]] = {}
+        for name in names:
+            for kind, (scanned, moved) in votes.get(name, {}).items():
+                before = together.get(kind, (False, 0.0))
+                together[kind] = (before[0] or scanned, before[1] + moved)
+        if together:
+            votes.update(dict.fromkeys(names, together))
 
 
 def memory_of(value: SSAValue) -> str | None:

@@ -6,9 +6,10 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 from math import prod
 
+from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Operation, SSAValue
 
-from hetc.dialects.mp import AppendOp, GetOp, ReadOp, TensorType, loop_of, storage_bits
+from hetc.dialects.mp import AppendOp, GetOp, ReadOp, TensorType, enclosing_pipeline, loop_of, storage_bits
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.lower_hls.lanes import assign_lanes
 from hetc.passes.lower_hls.plan import FpgaPlan
@@ -30,6 +31,9 @@ def plans(kernel: KernelOp, scans: Scans, base: FpgaPlan, device: Fpga) -> list[
     ports = len(kernel.block.args) + len(kernel.returned.values) + 4
     most = max(1, int((device.ports.max_bundles - ports) // max(len(striped), 1)))
     choices = [count for count in STRIPES if count <= most] if striped else [1]
+    asked = {stripes for number in striped if (stripes := _asked(kernel, number))}
+    if asked and max(asked) <= most:
+        choices = sorted(asked)
     return [
         replace(base, stripes=count, striped=striped if count > 1 else (), lanes=lanes)
         for count in choices
@@ -71,6 +75,14 @@ def stripable(kernel: KernelOp, found_scans: Scans) -> tuple[int, ...]:
         if wide and _is_declared(kernel.arguments[number]):
             found.append(number)
     return tuple(sorted(found))
+
+
+def _asked(kernel: KernelOp, number: int) -> int:
+    """The stripes that an operand's declaration asks for, 0 where it leaves the choice."""
+    owner = _source(kernel.arguments[number])[0].owner
+    assert isinstance(owner, GetOp)
+    wanted = enclosing_pipeline(kernel).declarations[owner.declared.data].attributes.get("stripes")
+    return wanted.value.data if isinstance(wanted, IntegerAttr) else 0
 
 
 def _is_in(op: Operation, statements: Container[Operation]) -> bool:

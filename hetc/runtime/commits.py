@@ -1,0 +1,98 @@
+"""What a step changes of its state: nothing until all of it has succeeded, then everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.buffers import Buffer, LayeredBuffer
+from hetc.runtime.memory import DenseMemory, parts_of
+from hetc.runtime.regions import Lengths, region_rows
+from hetc.runtime.state import State, live_values
+
+
+class Commits:
+    """New contents of memories and dims to empty, collected during one call. `lengths`: those during the step."""
+
+    def __init__(self, state: State, lengths: Mapping[str, NDArray[np.int32]]) -> None:
+        self.state, self.lengths = state, lengths
+        self._contents: dict[str, Buffer] = {}
+        self._cleared: dict[str, NDArray[np.bool_]] = {}
+
+    def add(self, name: str, value: Buffer | LayeredBuffer) -> None:
+        """What a dense memory holds once the step has completed."""
+        parts = value.parts if isinstance(value, LayeredBuffer) else (value,)
+        self._contents.update(zip(parts_of(name, self.state.memory(name)), parts, strict=True))
+
+    def clear(self, dim: str, condition: Buffer | None) -> None:
+        """Empty the memories along a dim, where a condition (one, or one a row) holds."""
+        rows = np.ones(self.lengths[dim].shape, np.bool_)
+        if condition is not None:
+            held = live_values(condition, self.state.pipeline.pers, self.lengths).astype(np.bool_)
+            rows[:] = False
+            rows[: held.size if held.ndim else rows.size] = held
+        before = self._cleared.get(dim)
+        self._cleared[dim] = rows if before is None else before | rows
+
+    def apply(self, step: str) -> None:
+        """Make everything visible, with the lengths that the step grows."""
+        replaced = {name: self._replacement(name, value) for name, value in self._contents.items()}
+        for name, buffer in replaced.items():
+            self._replace(self.state.dense[name], buffer, name)
+        for dim in self.state.pipeline.steps[step].grows:
+            self.state.lengths[dim] = self.lengths[dim].copy()
+        for dim, rows in self._cleared.items():
+            self.state.shorten(dim, np.where(rows, 0, self.state.lengths[dim]))
+        for home in self.state.sparse.values():
+            if home.matrix.wasteful:
+                home.matrix.pack()
+        self.state.calls[step] += 1
+
+    def _replacement(self, name: str, value: Buffer) -> Buffer:
+        """The buffer that becomes the memory's: the value's own where nothing else uses it, else a copy."""
+        memory, pers = self.state.dense[name], self.state.pipeline.pers
+        current = memory.buffer
+        if value is current:
+            return current
+        if current.placement is not None:  # its pool may be others' too; all has succeeded, so it is written in place
+            copy_region(value, current, pers, self.lengths)
+            memory.changed()
+            return current
+        keys = [key for key, held in self.state.workspace.items() if held is value]
+        fits = (value.device, value.shape, value.stripes) == (current.device, current.shape, current.stripes)
+        if fits and keys and sum(held is value for held in self._contents.values()) == 1:
+            # The old buffer takes the value's place: the next call writes there.
+            self.state.workspace[keys[0]] = current
+            made = value
+        else:
+            made = memory.new_buffer(memory.spec.home, current.stripes)
+            copy_region(value, made, pers, self.lengths)
+        self._keep_left_out(memory, made)
+        return made
+
+    def _keep_left_out(self, memory: DenseMemory, made: Buffer) -> None:
+        """Rows of the batch that this call leaves out keep their contents."""
+        pers = self.state.pipeline.pers
+        holds = memory.bounds(self.lengths[memory.along] if memory.along else None)
+        if any(not np.array_equal(holds[dim], self.lengths[dim]) for dim in memory.spec.dims):
+            computed = region_rows(made.extents, made.shape, pers, self.lengths)
+            kept = np.setdiff1d(region_rows(made.extents, made.shape, pers, holds), computed)
+            made.copy_rows(kept, memory.buffer, kept)
+
+    @staticmethod
+    def _replace(memory: DenseMemory, buffer: Buffer, name: str) -> None:
+        if buffer is memory.buffer:
+            return
+        memory.buffer.memory = ""
+        buffer.memory = name
+        memory.buffer = buffer
+        memory.changed()
+
+
+def copy_region(source: Buffer, target: Buffer, pers: Mapping[str, str], lengths: Lengths) -> int:
+    """Copy the live rows of a tensor; gives how many there are."""
+    rows = region_rows(source.extents, target.shape, pers, lengths)
+    target.copy_rows(rows, source, region_rows(source.extents, source.shape, pers, lengths))
+    return len(rows)

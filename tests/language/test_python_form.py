@@ -1,0 +1,180 @@
+"""What both forms of the language spell: the same IR from the text of a file and from a decorated function."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from xdsl.printer import Printer
+
+from hetc import bf16, f32, fp8, hetero_pipeline, i32, le, memory, paged, planes, ring, sparse, u8, weight
+from hetc.compiler.decorator import HeteroPipeline
+from hetc.compiler.frontend import compile_source
+from hetc.source import SourceFile
+
+# ruff: noqa: F821
+
+
+@hetero_pipeline(grows={"T": 1, "N": "M"})
+def storage(
+    x: bf16[B, D],
+    terms: i32[M, 5],
+    start: weight(f32["D"]),
+    keys: memory(fp8["B", "T", "D"], layout=paged(block=16)),
+    scale: memory(f32["B", "T"], layout=planes(keys)),
+    bank: memory(ring(f32["B", 4, "D"])),
+    state: memory(f32["D"], initial=start),
+    level: memory(f32["B"], initial=-1.5),
+    tf: memory(sparse(u8[100, "N"], stored=1e4)),
+    *,
+    B=le(4),
+    T=le(64, per="B"),
+    M=le(3),
+    N=le(1000),
+    D=8,
+):
+    def norm(v):
+        total[b] = sum[d](v[b, d] ** 2)
+        y[b, d] = v[b, d] * rsqrt(total[b] + 1)
+        return y
+
+    with prepare:
+        z = norm(x)
+        k[b, d], s[b] = quantize[d](z[b, d], fp8, scale=f32)
+        append(keys, k)
+        append(scale, s)
+        append(bank, z)
+        append(tf, terms)
+        with when(T[b] % 4 == 0):
+            level[b] += 1
+            clear(T)
+        with when(calls == 100):
+            clear(bank)
+    with relevancy:
+        r[b, t] = scale[b, t] * sum[d](
+            rope[d](z[b, d], at=T[b] - 1, layout=half, scaling=yarn(factor=4, original=16)) * keys[b, t, d]
+        )
+        for layer in 3:
+            with repeat(2):
+                state[d] = state[d] * 0.5 + layer
+    with retrieve:
+        best[b, i], order[b, i] = sort[t](r[b, t], order=descending)
+        top[b, j] = select[t](r[b, t] > 0.1, capacity=3)
+        recent[b, d] = sum[n](where(age(n) < 2, bank[b, n, d]))
+        seen[v] = count[n](tf[v, n] > 0)
+        both[b, i] = concat[i](z[b, i], recent[b, i])
+    return bf16(best), order, top, both, seen, state
+
+
+STORAGE = """
+pipeline storage grows T by 1, N by M:
+    input x: bf16[B, D]
+    input terms: i32[M, 5]
+    weight start: f32[D]
+    memory keys: fp8[B, T, D] @paged(block=16)
+    memory scale: f32[B, T] @planes(keys)
+    memory bank: ring f32[B, 4, D]
+    memory state: f32[D] = start
+    memory level: f32[B] = -1.5
+    memory tf: sparse u8[100, N] stored <= 1e4
+    dim B <= 4
+    dim T <= 64 per B
+    dim M <= 3
+    dim N <= 1000
+    dim D = 8
+
+    def norm(v):
+        total[b] = sum[d](v[b, d] ** 2)
+        y[b, d] = v[b, d] * rsqrt(total[b] + 1)
+        return y
+
+    prepare:
+        z = norm(x)
+        k[b, d], s[b] = quantize[d](z[b, d], fp8, scale=f32)
+        append(keys, k); append(scale, s); append(bank, z); append(tf, terms)
+        when T[b] % 4 == 0:
+            level[b] += 1
+            clear(T)
+        when calls == 100:
+            clear(bank)
+    relevancy:
+        r[b, t] = scale[b, t] * sum[d](rope[d](z[b, d], at=T[b]-1, layout=half, scaling=yarn(factor=4, original=16))
+                                       * keys[b, t, d])
+        for layer in 3:
+            repeat 2:
+                state[d] = state[d] * 0.5 + layer
+    retrieve:
+        best[b, i], order[b, i] = sort[t](r[b, t], order=descending)
+        top[b, j] = select[t](r[b, t] > 0.1, capacity=3)
+        recent[b, d] = sum[n](where(age(n) < 2, bank[b, n, d]))
+        seen[v] = count[n](tf[v, n] > 0)
+        both[b, i] = concat[i](z[b, i], recent[b, i])
+    output best: bf16, order, top, both, seen, state
+"""
+
+
+@hetero_pipeline
+def steps(
+    k: f32[L, B, D],
+    q: f32[B, D],
+    w: weight(f32["L", "D", "D"]),
+    keys: memory(f32["L", "B", "T", "D"]),
+    *,
+    L=2,
+    B=le(4),
+    T=le(64, per="B"),
+    D=8,
+):
+    with step.add(k, grows={"T": 1}), prepare(gpu):
+        for layer in L:
+            row[b, e] = sum[d](k[layer, b, d] * w[layer, d, e])
+            append(keys[layer], row)
+    with step.ask(q):
+        with relevancy:
+            h[b, d] = q[b, d]
+            for layer in L:
+                p[b, t] = softmax[t](sum[d](h[b, d] * keys[layer, b, t, d]))
+                h[b, d] = h[b, d] + sum[t](p[b, t] * keys[layer, b, t, d])
+        return h
+    with step.reset, prepare:
+        clear(T)
+
+
+STEPS = """
+pipeline steps:
+    input k: f32[L, B, D]
+    input q: f32[B, D]
+    weight w: f32[L, D, D]
+    memory keys: f32[L, B, T, D]
+    dim L = 2
+    dim B <= 4
+    dim T <= 64 per B
+    dim D = 8
+
+    step add(k) grows T by 1:
+        prepare @gpu:
+            for layer in L:
+                row[b, e] = sum[d](k[layer, b, d] * w[layer, d, e])
+                append(keys[layer], row)
+    step ask(q):
+        relevancy:
+            h[b, d] = q[b, d]
+            for layer in L:
+                p[b, t] = softmax[t](sum[d](h[b, d] * keys[layer, b, t, d]))
+                h[b, d] = h[b, d] + sum[t](p[b, t] * keys[layer, b, t, d])
+        output h
+    step reset:
+        prepare:
+            clear(T)
+"""
+
+
+def printed(module: object) -> str:
+    stream = StringIO()
+    Printer(stream).print_op(module)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(("pipeline", "text"), [(storage, STORAGE), (steps, STEPS)], ids=["storage", "steps"])
+def test_both_forms_give_one_module(pipeline: HeteroPipeline, text: str) -> None:
+    assert printed(pipeline.module()) == printed(compile_source(SourceFile("p.mp", text)))
