@@ -82,10 +82,12 @@ class Expressions:
         """An expression, or a string that holds one: `"V + P"`, as annotations and defaults need them."""
         if isinstance(node, python.Constant) and isinstance(node.value, str):
             return Expressions(self.places.inside(node)).expression(unquoted(node, self.places))
+        if isinstance(node, python.Call) and not any(isinstance(item, python.Call) for item in node.args):
+            return self.call(node, quoted=True)
         return self.expression(node)
 
-    def call(self, node: python.Call) -> ast.Call:
-        """`exp(x)`, `sum[d](x)`."""
+    def call(self, node: python.Call, quoted: bool = False) -> ast.Call:
+        """`exp(x)`, `sum[d](x)`; with `quoted`, as in annotations, also `record("keys")`."""
         span, function = self.places.span(node), node.func
         indices: tuple[ast.Index, ...] = ()
         if isinstance(function, python.Subscript):
@@ -97,7 +99,8 @@ class Expressions:
         if not isinstance(function, python.Name):
             raise refused("HET012", "expected the name of a function before `(`", self.places.span(function))
         name = self.name(function.id, self.places.span(function))
-        arguments = tuple(self._expression(item) for item in node.args)
+        expression = self.quoted if quoted else self._expression
+        arguments = tuple(expression(item) for item in node.args)
         keywords = tuple(self._keyword(item) for item in node.keywords)
         for before, after in pairwise(sorted((*arguments, *keywords), key=lambda item: item.span.start)):
             if isinstance(before, ast.Keyword) and not isinstance(after, ast.Keyword):

@@ -7,7 +7,7 @@ pair is compared, so the cost is the extent squared.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate_integer
@@ -38,6 +38,8 @@ class SortEmitter:
         last = targets[0].indices[-1]
         assert isinstance(last, ast.Index)
         free = tuple(index for index in targets[0].indices[:-1] if isinstance(index, ast.Index))
+        if last.name == axis.name:  # `y[b, d] = sort[d](x[b, d])`: a place has the name of the index that is sorted
+            last = replace(last, name=_fresh("place", {index.name for index in free}))
         self._count += 1
         key, rank = f"%sort.{self._count}", f"%rank.{self._count}"
         words = _Words(statement.span, tuple(ast.Name(index.name, index.span) for index in free))

@@ -21,7 +21,7 @@ def storage(
     terms: i32[M, 5],
     start: weight(f32["D"]),
     keys: memory(fp8["B", "T", "D"], layout=paged(block=16)),
-    scale: memory(f32["B", "T"], layout=planes(keys)),
+    scale: memory(f32["B", "T"], layout=planes("keys")),
     bank: memory(ring(f32["B", 4, "D"])),
     state: memory(f32["D"], initial=start),
     level: memory(f32["B"], initial=-1.5),

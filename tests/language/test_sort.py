@@ -20,7 +20,7 @@ pipeline sorting grows T by 1:
     prepare:
         append(keys, k)
     retrieve:
-        y[b, i] = sort[d](x[b, d])
+        y[b, d] = sort[d](x[b, d])
         z[b, i], p[b, i] = sort[d](where(x[b, d] > 0, i32(x[b, d])), order=descending)
         n[b] = count[i](z[b, i] > 0)
         s[b, i < T], at[b, i] = sort[t](keys[b, t])

@@ -202,7 +202,7 @@ def test_misuse_of_a_state(demo: Any) -> None:
         state.read("kye")
     with pytest.raises(InputError, match=r"memory 'keys': expected \[B \(up to 2\), T \(up to 4\), 3\]"):
         state.load("keys", np.zeros((2, 5, 3), np.float32))
-    with pytest.raises(StateError, match="not supported"):
+    with pytest.raises(DeviceError, match="cannot use memory that others allocated"):
         state.bind(keys=np.zeros(3))
     with pytest.raises(StateError, match="no step 'encode'"):
         demo.step("encode")
