@@ -164,9 +164,9 @@ def test_what_is_left_out_is_listed_with_its_line() -> None:
     ]  # fmt: skip
 
 
-def test_nothing_else_is_left_out() -> None:
-    for path in FILES:
-        assert {item.limit.construct for item in left_out(expanded(read_source(path)))} <= {"a sparse tensor"}, path
+@pytest.mark.parametrize("path", [path for path in FILES if "semantics" not in path.parts], ids=lambda path: path.stem)
+def test_nothing_else_is_left_out(path: Path) -> None:
+    assert {item.limit.construct for item in left_out(expanded(read_source(path)))} <= {"a sparse tensor"}
 
 
 def test_left_out_values_are_arguments_after_all_others() -> None:
