@@ -21,6 +21,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
     "lower_hls": ("lower-to-hls",),
     "lower_triton": ("lower-to-triton",),
     "lower_host": ("lower-to-host",),
+    "lower_linalg": ("mp-to-linalg",),
 }  # fmt: skip
 
 

@@ -84,14 +84,7 @@ class OracleSession(Session):
         self.memories[name] = array
 
     def call(self, **tensors: np.ndarray) -> dict[str, np.ndarray]:
-        extents = {name: value for name, value in _extents(self.pipeline, tensors).items() if name not in self.lengths}
-        during: dict[str, int | np.ndarray] = {**extents, **self.extents}
-        for name, value in self.lengths.items():
-            during[name] = value if self.pipeline.dims[name].per is not None else int(value[0])
-        for name, size in self.pipeline.steps[self.step].grows.data.items():
-            rows = extents[size.symbol.data] if isinstance(size, DimAttr) else cast(IntegerAttr, size).value.data
-            grown = self.lengths[name] + rows
-            during[name] = grown if self.pipeline.dims[name].per is not None else int(grown[0])
+        during = extents_during(self, tensors)
         result = run_step(self.module, self.step, tensors, self.memories, during, strict=self.strict)
         self.last = result
         self.memories.update(result.memories)
@@ -119,6 +112,20 @@ class OracleSession(Session):
 
     def memory(self, name: str) -> np.ndarray:
         return np.asarray(self.memories[name])
+
+
+def extents_during(session: OracleSession, tensors: Mapping[str, np.ndarray]) -> dict[str, int | np.ndarray]:
+    """The live extents of a call of the session's step with these tensors, the step's own rows included."""
+    pipeline = session.pipeline
+    extents = {name: value for name, value in _extents(pipeline, tensors).items() if name not in session.lengths}
+    during: dict[str, int | np.ndarray] = {**extents, **session.extents}
+    for name, value in session.lengths.items():
+        during[name] = value if pipeline.dims[name].per is not None else int(value[0])
+    for name, size in pipeline.steps[session.step].grows.data.items():
+        rows = extents[size.symbol.data] if isinstance(size, DimAttr) else cast(IntegerAttr, size).value.data
+        grown = session.lengths[name] + rows
+        during[name] = grown if pipeline.dims[name].per is not None else int(grown[0])
+    return during
 
 
 class ProgramSession(Session):

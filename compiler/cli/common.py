@@ -239,4 +239,7 @@ def state_of(ctx: click.Context) -> State:
 
 
 file_argument = click.argument("file", metavar="FILE.mp")
+verify_with_mlir_option = click.option(
+    "--verify-with-mlir", is_flag=True, help="Also lower it to upstream MLIR's dialects, for upstream's verifier."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

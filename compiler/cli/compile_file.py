@@ -19,6 +19,7 @@ from hetc.compiler.cli.common import (
     state_of,
     usage,
     verbosity_options,
+    verify_with_mlir_option,
 )
 from hetc.compiler.embedding.source import file_and_name, read_program
 from hetc.compiler.explain import slower_than_best
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--check", "also_run", is_flag=True, help="Also run it emulated, against the oracle, and build GPU kernels."
 )
+@verify_with_mlir_option
 @click.option("--force", is_flag=True, help="Overwrite a work directory whose files were edited or added to.")
 @verbosity_options
 @click.pass_context
@@ -46,17 +48,26 @@ def command(
     selection: Selection,
     emit: str | None,
     also_run: bool,
+    verify_with_mlir: bool,
     force: bool,
 ) -> int:
     """Compile a pipeline into a work directory: kernels, host program, report."""
     source = read_program(file)
     options = selection.options(source)
     if emit is not None:
+        if verify_with_mlir:
+            raise usage(
+                "HET404", "--emit prints one form and verifies nothing: --verify-with-mlir cannot stand with it"
+            )
         from hetc.compiler.cli.emit import print_form
 
         return print_form(source, options, emit)
     from hetc.compiler.driver import compile_source_file, write_directory
 
+    if verify_with_mlir:
+        from hetc.compiler.upstream import load_bindings
+
+        load_bindings()  # what is missing is said before the work, not after
     out = Path(output) if output is not None else Path("out") / _stem(file)
     if not force:
         refuse_edited(out)
@@ -67,12 +78,22 @@ def command(
     warning = slower_than_best(compilation.report)
     if warning is not None:
         say(warning)
+    code = _verified_upstream(compilation) if verify_with_mlir else 0
     if also_run:
         from hetc.compiler.cli.run import run_and_report
 
-        code = run_and_report(compilation, seed=0, check=True, as_json=False)
-        return _check_builds(out) or code
-    return 0
+        ran = run_and_report(compilation, seed=0, check=True, as_json=False)
+        code = _check_builds(out) or ran or code
+    return code
+
+
+def _verified_upstream(compilation: Compilation) -> int:
+    """Print what upstream MLIR says of the pipeline; 1 where it rejects it."""
+    from hetc.compiler.cli.second_opinion import SecondOpinion
+
+    opinion = SecondOpinion.of(compilation.checked, compilation.source)
+    opinion.print()
+    return opinion.exit_code
 
 
 def _check_builds(out: Path) -> int:

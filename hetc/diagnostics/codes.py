@@ -38,6 +38,8 @@ CODES: dict[str, str] = {
     "HET302": "a stage is pinned to a device kind that has no backend",
     "HET303": "a device cannot run a stage that was placed on it",
     "HET330": "an FPGA kernel holds an operation that HLS C++ has no form for",
+    "HET340": "upstream MLIR rejects what a pipeline was lowered to",
+    "HET341": "upstream MLIR's dialects cannot express a statement (a note)",
     # HET4xx: usage, options, platforms
     "HET401": "the file does not exist",
     "HET402": "a directory stands where a file is expected",
