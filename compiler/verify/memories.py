@@ -50,11 +50,30 @@ class MemoryJudge:
                 rows = _value(commit.value.owner.rows, traces, inputs)
                 expected = self._appended(step, commit.value.owner, old, rows, lengths_before, state)
             else:
-                produced = _value(commit.value, traces, inputs)
-                expected = produced[tuple(slice(size) for size in actual.shape)].astype(np.float64)
+                expected = self._replaced(name, old, _value(commit.value, traces, inputs), actual.shape, state)
             self.checked.setdefault(name)
             if not _same(actual, expected):
                 self.wrong.setdefault(name)
+
+    def _replaced(
+        self, name: str, old: np.ndarray, produced: np.ndarray, shape: tuple[int, ...], state: State
+    ) -> np.ndarray:
+        """The live elements anew; what lies past them, where a dim derived from others has not come yet, as before."""
+        lengths = state.pipeline.with_derived(state.lengths)
+        result = np.zeros(shape)
+        result[tuple(slice(size) for size in old.shape)] = old
+        part = produced[tuple(slice(size) for size in shape)]
+        inside = np.ones(part.shape, bool)
+        extents = state.pipeline.tensors[name].extents
+        for axis, dim in enumerate(extents):
+            if isinstance(dim, str):
+                live = np.asarray(lengths[dim])
+                row = extents.index(state.pipeline.pers[dim]) if dim in state.pipeline.pers else None
+                limit = live[0] if row is None else _along(live[: part.shape[row]], row, part.ndim)
+                inside &= _along(np.arange(part.shape[axis]), axis, part.ndim) < limit
+        place = tuple(slice(size) for size in part.shape)
+        result[place] = np.where(inside, part.astype(np.float64), result[place])
+        return result
 
     def _appended(
         self,
@@ -102,6 +121,11 @@ class MemoryJudge:
         declared = self.pipeline.declarations.values()
         homes = sorted({plain(item.attributes["home"]) for item in declared if "home" in item.attributes})
         return Row("memory", "+".join(homes), "runtime", 0.0, 0.0, None, not self.wrong, wrong)
+
+
+def _along(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
+    """A vector that varies along `axis` of an array of `rank` dims."""
+    return values.reshape([-1 if position == axis else 1 for position in range(rank)])
 
 
 def _value(value: SSAValue, traces: Mapping[str, KernelTrace], inputs: Mapping[str, np.ndarray]) -> np.ndarray:
