@@ -68,7 +68,7 @@ def lserve(
         s[b, h, g, p < N] = max[m < M](u[b, h, g, M * p + m])
 
     with retrieve:
-        best[b, h, g, j] = topk[p](where(p < N[b] - 1, s[b, h, g, p]), K - 1)
+        best[b, h, g, j] = topk[p](where(p + 1 < N[b], s[b, h, g, p]), K - 1)
 
     with apply:
         with when(calls % U == 0):
