@@ -87,7 +87,7 @@ def clone_expression(
     owner = value.owner
     if isinstance(owner, Block) or not isinstance(owner.parent_op(), RangedOp | ReduceOp):
         return value
-    for operand in {operand for nested in owner.walk() for operand in nested.operands}:
+    for operand in dict.fromkeys(operand for nested in owner.walk() for operand in nested.operands):
         if not _defined_inside(operand, owner):
             mapping[operand] = clone_expression(operand, mapping, before, bounds)
     copied = owner.clone(value_mapper=dict(mapping))

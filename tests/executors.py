@@ -64,7 +64,7 @@ class OracleSession(Session):
         self.module, self.strict = module, strict
         self.pipeline: PipelineOp = pipeline_of(module)
         self.step = next(iter(self.pipeline.steps))
-        self.capacities = dict(capacities)
+        self.capacities = with_derived(self.pipeline, capacities)
         self.lengths = {name: np.atleast_1d(np.asarray(value)) for name, value in lengths.items()}
         self.memories: dict[str, Any] = {}
         self.last: StepResult | None = None
@@ -156,6 +156,15 @@ class ProgramSession(Session):
 
     def memory(self, name: str) -> np.ndarray:
         return self.state.read(name)
+
+
+def with_derived(pipeline: PipelineOp, sizes: Dims) -> dict[str, int]:
+    """Capacities, with those of dims derived from them."""
+    found = dict(sizes)
+    for name, dim in pipeline.dims.items():
+        if dim.derived is not None and dim.of is not None and all(source.data in found for source in dim.of):
+            found.setdefault(name, dim.derived.data.eval([found[source.data] for source in dim.of], [])[0])
+    return found
 
 
 def _is_float(element: str) -> bool:

@@ -75,6 +75,9 @@ def draw(
         room = max(dim.largest - step_rows, 0)
         lengths[name] = _lengths(given.get(name), count, min(room, largest), rng)
         capacities[name] = int(min(dim.largest, lengths[name].max(initial=0) + step_rows)) or 1
+    for name, dim in pipeline.dims.items():
+        if dim.derived is not None and dim.of is not None:
+            capacities[name] = dim.derived.data.eval([capacities[source.data] for source in dim.of], [])[0]
     result = Draw(capacities, lengths)
     for name, declaration in pipeline.declarations.items():
         _draw_tensor(result, name, declaration, pipeline, rng, calls, style)

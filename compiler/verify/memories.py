@@ -68,23 +68,30 @@ class MemoryJudge:
         for name, old in before.items():
             actual = state.read(name)
             expected = call.value(commits[name].value, ()) if name in commits else old
-            expected = expected[tuple(slice(size) for size in actual.shape)].astype(np.float64)
-            expected = self._within(expected, self.pipeline.declarations[name].type, lengths)
+            expected = self._within(expected, old, actual.shape, self.pipeline.declarations[name].type, state)
             self.checked.setdefault(name)
             if not _same(actual, expected):
                 self.wrong.setdefault(name)
 
-    def _within(self, values: np.ndarray, type: TensorType, lengths: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The values with 0 in the rows that are shorter than the longest."""
-        for at, key in enumerate(type.shape):
-            per = self.pipeline.dims[key].per if isinstance(key, str) else None
-            if per is not None and key in lengths:
-                batch = type.shape.index(per.data)
-                place = np.arange(values.shape[at]).reshape([-1 if axis == at else 1 for axis in range(values.ndim)])
-                length = lengths[str(key)][: values.shape[batch]]
-                length = length.reshape([-1 if axis == batch else 1 for axis in range(values.ndim)])
-                values = np.where(place < length, values, 0)
-        return values
+    def _within(
+        self, values: np.ndarray, old: np.ndarray, shape: tuple[int, ...], type: TensorType, state: State
+    ) -> np.ndarray:
+        """The live elements of a memory after the step, of `shape`. Past them, rows of a dim that grows hold 0, and
+        those of a dim derived from others, which have not come yet, what they held before."""
+        result = _padded(values, shape)
+        lengths = state.pipeline.with_derived(state.lengths)
+        for axis, key in enumerate(type.shape):
+            if not isinstance(key, str) or key not in lengths:
+                continue
+            dim = self.pipeline.dims[key]
+            if dim.per is None and dim.derived is None:
+                continue
+            row = type.shape.index(dim.per.data) if dim.per is not None else None
+            live = np.asarray(lengths[key])
+            limit = live.reshape(-1)[0] if row is None else _along(live[: shape[row]], row, result.ndim)
+            inside = _along(np.arange(shape[axis]), axis, result.ndim) < limit
+            result = np.where(inside, result, _padded(old, shape) if dim.derived is not None else 0)
+        return result
 
     def row(self) -> Row | None:
         """One row for all memories, or None for a pipeline without."""
@@ -94,6 +101,19 @@ class MemoryJudge:
         declared = self.pipeline.declarations.values()
         homes = sorted({plain(item.attributes["home"]) for item in declared if "home" in item.attributes})
         return Row("memory", "+".join(homes), "runtime", 0.0, 0.0, None, not self.wrong, wrong)
+
+
+def _along(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
+    """A vector that varies along `axis` of an array of `rank` dims."""
+    return values.reshape([-1 if position == axis else 1 for position in range(rank)])
+
+
+def _padded(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The values with 0 behind them, as far as `shape` goes."""
+    result = np.zeros(shape)
+    part = tuple(slice(min(size, limit)) for size, limit in zip(values.shape, shape, strict=True))
+    result[part] = values[part]
+    return result
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from tests.executors import ROOT
 
 EXPECTED = {
     "dsa": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "seerattention_topk": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "seerattention_threshold": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "lserve": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "bm25": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga"},
 }
 

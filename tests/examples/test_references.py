@@ -8,7 +8,14 @@ import pytest
 import torch
 from bm25s.tokenization import Tokenized
 
-from tests.examples import bm25_reference, dsa_reference
+from tests.examples import (
+    bm25_reference,
+    dsa_reference,
+    lserve_drive,
+    lserve_reference,
+    seerattention_drive,
+    seerattention_reference,
+)
 
 VOCABULARY = 60
 
@@ -59,6 +66,64 @@ def test_layer_norm_and_attention_agree_with_torch() -> None:
     expected = torch.nn.functional.scaled_dot_product_attention(query, rows, rows[..., :12], scale=0.3)[0]
     actual = dsa_reference.softmax(query[0].numpy() @ rows[0].numpy().T * 0.3) @ rows[0, :, :12].numpy()
     np.testing.assert_allclose(actual, expected.numpy(), atol=1e-12)
+
+
+def test_attention_to_blocks_is_attention_to_their_rows() -> None:
+    generator = np.random.default_rng(3)
+    case = seerattention_drive.draw_case(generator, "seerattention_topk", [45])
+    memory, q = case.sequences[0], generator.normal(size=(2, 2, 16))
+    actual = seerattention_reference.attend(case.layer, memory, [np.array([5, 0]), np.array([5, 2, 3])], q)
+    rows = [[*range(40, 45), *range(8)], [*range(40, 45), *range(16, 32)]]
+    for head, own in enumerate(rows):
+        query = torch.tensor(dsa_reference.rotate_half(q[head], 44, dsa_reference.rope_frequencies(16, 1e6)))
+        keys, values = torch.tensor(memory.keys[own, head]), torch.tensor(memory.values[own, head])
+        expected = torch.nn.functional.scaled_dot_product_attention(query[None], keys[None], values[None])[0]
+        np.testing.assert_allclose(actual[head], expected.numpy(), atol=1e-12)
+
+
+def test_attention_to_all_blocks_is_dense() -> None:
+    generator = np.random.default_rng(4)
+    case = seerattention_drive.draw_case(generator, "seerattention_topk", [45], {"K": 9})
+    token = {name: value[0] for name, value in seerattention_drive.draw_inputs(generator, case).items()}
+    memory, blocks, actual = seerattention_reference.step(case.layer, case.sequences[0], **token)
+    assert [own.tolist() for own in blocks] == [list(range(6))] * 2
+    query = torch.tensor(seerattention_reference.rotate(token["q"], 45))
+    keys, values = (torch.tensor(np.moveaxis(item, 0, 1)) for item in (memory.keys, memory.values))
+    expected = torch.nn.functional.scaled_dot_product_attention(query, keys, values)
+    np.testing.assert_allclose(actual, expected.numpy(), atol=1e-12)
+
+
+def test_attention_to_pages_and_windows_is_attention_to_their_rows() -> None:
+    generator = np.random.default_rng(5)
+    case = lserve_drive.draw_case(generator, [45])
+    layer, memory, q = case.layer, case.sequences[0], generator.normal(size=(2, 2, 16))
+    pages = [[np.array([5, 1]), np.array([0, 5])], [np.array([5]), np.array([2, 3, 5])]]
+    actual = lserve_reference.attend(layer, memory, pages, q)
+    streamed = lserve_reference.attend_streaming(layer, memory, q)
+    query = torch.tensor(dsa_reference.rotate_half(q, 44, dsa_reference.rope_frequencies(16, 5e5)))
+    for head, g in np.ndindex(2, 2):
+        seen = {"own": [t for t in range(45) if t // 8 in pages[head][g]], "window": [*range(8), *range(29, 45)]}
+        for name, cache, found in (("own", memory.retrieval, actual), ("window", memory.streaming, streamed)):
+            rows = seen[name]
+            keys = torch.tensor(cache.keys[rows, head] * cache.key_scale[rows, head, None])
+            values = torch.tensor(cache.values[rows, head] * cache.value_scale[rows, head, None])
+            expected = torch.nn.functional.scaled_dot_product_attention(
+                query[head, g][None, None], keys[None], values[None]
+            )
+            np.testing.assert_allclose(found[head, g], expected[0, 0].numpy(), atol=1e-12)
+
+
+def test_page_scores_bound_what_their_keys_score() -> None:
+    generator = np.random.default_rng(6)
+    layer = lserve_reference.Layer(4, 8, 3, 4, 8, 16)
+    keys = dsa_reference.to_bf16(generator.normal(size=(21, 2, 16)))
+    memory = lserve_drive.sequence_of(layer, keys, keys, keys, keys)
+    q = generator.normal(size=(2, 3, 16))
+    scores = lserve_reference.page_scores(layer, memory, q)
+    exact = np.einsum("hgd,thd->hgt", lserve_reference.rotate(q, 20), keys)
+    assert scores.shape == (2, 3, 3)
+    for page in range(3):
+        assert np.all(exact[..., 8 * page : 8 * page + 8].max(-1) <= scores[..., page] + 1e-12)
 
 
 def test_rotation_keeps_distances_and_depends_on_distance_only() -> None:

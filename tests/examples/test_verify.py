@@ -1,4 +1,4 @@
-"""`hetc run --check`'s engine on both examples: seeds, ragged lengths, ties, NaN and infinities, growth."""
+"""`hetc run --check`'s engine on the examples: seeds, ragged lengths, ties, NaN and infinities, growth."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from hetc.source import read_source
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LENGTHS = (0, 1, 63, 64, 65, 1000)
+BLOCKS = ("seerattention_topk", "seerattention_threshold", "lserve")
+DRAWN = [
+    pytest.param(name, seed, marks=pytest.mark.full if name in BLOCKS and seed > 1 else ())
+    for name in ("dsa", "bm25", *BLOCKS)
+    for seed in range(10)
+]
 
 
 @cache
@@ -27,8 +33,7 @@ def verdict(report: RunReport) -> str:
     return "; ".join(f"{row.stage}: {row.note or row.max_error}" for row in report.rows if not row.ok)
 
 
-@pytest.mark.parametrize("name", ["dsa", "bm25"])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(("name", "seed"), DRAWN)
 def test_drawn_inputs(name: str, seed: int) -> None:
     report = run(compiled(name), seed=seed, calls=2)
     assert report.ok, verdict(report)
@@ -41,6 +46,14 @@ def test_drawn_inputs(name: str, seed: int) -> None:
 def test_ragged_rows_of_sparse_attention(lengths: list[int], style: str) -> None:
     extents = {"B": len(lengths), "T": lengths}
     report = run(compiled("dsa"), seed=sum(lengths), calls=2, style=style, extents=extents)  # type: ignore[arg-type]
+    assert report.ok, verdict(report)
+
+
+@pytest.mark.parametrize("style", ["normal", "integers"])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_ragged_rows_of_block_sparse_attention(name: str, style: str) -> None:
+    extents = {"B": 4, "T": [0, 7, 64, 333]}
+    report = run(compiled(name), seed=3, calls=5, style=style, extents=extents)  # type: ignore[arg-type]
     assert report.ok, verdict(report)
 
 

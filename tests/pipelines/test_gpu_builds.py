@@ -16,6 +16,9 @@ LIMITS = known_targets()
 TARGETS = ("sm_80", "sm_90", "gfx90a")
 PIPELINES = (
     "examples/dsa/dsa.mp",
+    "examples/seerattention_topk/seerattention_topk.mp",
+    "examples/seerattention_threshold/seerattention_threshold.mp",
+    "examples/lserve/lserve.mp",
     "examples/bm25/bm25.mp",
     "tests/pipelines/pages.mp",
     "tests/pipelines/decay.mp",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hetc.runtime.program import HostProgram, load_program
-from tests.examples import bm25_drive, dsa_drive
+from tests.examples import bm25_drive, dsa_drive, lserve_drive, seerattention_drive
 from tests.executors import ProgramSession, all_on, compile_to
 from tests.pipelines import drives
 
@@ -44,12 +44,33 @@ def dsa(program: HostProgram) -> None:
     dsa_drive.drive(session, case, rng, steps=drives.STEPS)
 
 
+def seerattention(program: HostProgram) -> None:
+    rng = np.random.default_rng(5)
+    case = seerattention_drive.draw_case(rng, program.PIPELINE.name, LENGTHS)
+    session = ProgramSession(program, {"B": 3, "T": CAPACITY}, {"T": LENGTHS})
+    seerattention_drive.load(session, case, CAPACITY)
+    seerattention_drive.drive(session, case, rng, steps=drives.STEPS)
+
+
+def lserve(program: HostProgram) -> None:
+    rng = np.random.default_rng(5)
+    case = lserve_drive.draw_case(rng, LENGTHS)
+    session = ProgramSession(program, {"B": 3, "T": CAPACITY}, {"T": LENGTHS})
+    lserve_drive.load(session, case, CAPACITY)
+    lserve_drive.drive(session, case, rng, steps=drives.STEPS)
+
+
 CASES = {
     "tests/pipelines/pages.mp": (pages, {}),
     "tests/pipelines/decay.mp": (decay, {}),
     "tests/pipelines/codebook.mp": (codebook, {}),
     "examples/bm25/bm25.mp": (bm25, bm25_drive.DIMS),
     "examples/dsa/dsa.mp": (dsa, {**dsa_drive.DIMS, "B": 4, "T": 4096}),
+    "examples/lserve/lserve.mp": (lserve, {**lserve_drive.DIMS, "B": 4, "T": 512}),
+    **{
+        f"examples/{name}/{name}.mp": (seerattention, {**dims, "B": 4, "T": 512})
+        for name, dims in seerattention_drive.DIMS.items()
+    },
 }
 
 

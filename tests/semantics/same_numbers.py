@@ -15,6 +15,7 @@ from hetc.dialects.mp import AppendOp, DeclareOp, OutputOp, PipelineOp, RopeOp, 
 from hetc.dialects.registry import new_context
 from hetc.numerics import dtype_of, round_to
 from hetc.passes.registry import load
+from tests.executors import with_derived
 
 Array = np.ndarray | SparseMatrix
 
@@ -93,7 +94,7 @@ def _arguments(module: ModuleOp, case: Case) -> tuple[str, dict[str, Array]]:
 
 def _random(random: np.random.Generator, declared: DeclareOp, pipeline: PipelineOp, case: Case) -> Array:
     """An array of the declared type with one element of spare capacity along every run-time dim."""
-    sizes = {name: int(np.max(value, initial=0)) for name, value in case.dims.items()}
+    sizes = with_derived(pipeline, {name: int(np.max(value, initial=0)) for name, value in case.dims.items()})
     for name, dim in pipeline.dims.items():
         sizes.setdefault(name, dim.largest)
     shape = [key if isinstance(key, int) else sizes[key] + 1 for key in declared.type.shape]

@@ -166,6 +166,10 @@ def test_each_partition_keeps_the_numbers(name: str, fpga: tuple[str, ...]) -> N
 SMALL = {
     "dsa": ({"E": 8, "R": 4, "H": 2, "LOG_D": 3, "K": 2, "G": 2, "N": 4, "P": 4, "V": 4},
             {"B": 2, "T": np.array([5, 1])}),
+    "seerattention_topk": ({"H": 2, "G": 2, "D": 4, "C": 4, "S": 2, "K": 2}, {"B": 2, "T": np.array([6, 1])}),
+    "seerattention_threshold": ({"H": 2, "G": 2, "D": 4, "C": 4, "S": 2, "M": 3}, {"B": 2, "T": np.array([6, 1])}),
+    "lserve": ({"H": 1, "G": 2, "D": 4, "L": 2, "M": 2, "K": 3, "SINK": 2, "LOCAL": 2},
+               {"B": 2, "T": np.array([13, 1])}),
     "bm25": ({"V": 9, "L": 5, "Q": 3, "K": 2}, {"M": 2, "N": 8, "B": 2}),
 }  # fmt: skip
 
