@@ -129,15 +129,18 @@ class Signature:
             if initial is not None and role != "memory":
                 raise refused("HET201", "only a memory has an initial value", initial.span)
             node = inner
-        sparse, stored = False, None
-        if isinstance(node, python.Call) and word_of(node.func) == "sparse":
+        sparse, stored, ring = False, None, False
+        if isinstance(node, python.Call) and word_of(node.func) == "ring":
+            ring = True
+            node = _argument(expressions, node, None)[0]
+        elif isinstance(node, python.Call) and word_of(node.func) == "sparse":
             sparse = True
             node, stored = _argument(expressions, node, "stored")
             if stored is None:
                 message = f"the sparse tensor `{name.name}` needs a bound on its stored entries"
                 raise refused("HET102", message, span, 'write `sparse(u8["V", "N"], stored=2e9)`')
         dtype, extents = self._shaped(expressions, node)
-        return ast.Declaration(role, name.name, dtype, extents, sparse, stored, initial, name.span, span)
+        return ast.Declaration(role, name.name, dtype, extents, sparse, stored, initial, name.span, span, ring)
 
     def _shaped(self, expressions: Expressions, node: python.expr) -> tuple[ast.Name, tuple[ast.Expr, ...]]:
         """`bf16["B", 64, "V + P"]`, or `f32` for a single value."""
@@ -164,11 +167,11 @@ def is_none(node: python.expr) -> bool:
     return isinstance(node, python.Constant) and node.value is None
 
 
-def _argument(expressions: Expressions, node: python.Call, option: str) -> tuple[python.expr, ast.Expr | None]:
+def _argument(expressions: Expressions, node: python.Call, option: str | None) -> tuple[python.expr, ast.Expr | None]:
     """The one plain argument of `memory(...)` and its like, and the value of its one option."""
     value: ast.Expr | None = None
     for keyword in node.keywords:
-        if keyword.arg != option:
+        if option is None or keyword.arg != option:
             message = f"`{word_of(node.func)}` takes no argument `{keyword.arg}`"
             raise refused("HET108", message, expressions.places.span(keyword))
         value = expressions.quoted(keyword.value)

@@ -48,7 +48,7 @@ class BodyWord(Word):
 
 
 DTYPE_WORDS = ("f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i4", "i16", "i32", "i64", "bool")
-SIGNATURE_WORDS = ("weight", "memory", "sparse", "le")
+SIGNATURE_WORDS = ("weight", "memory", "sparse", "ring", "le")
 STAGE_WORDS = ("prepare", "relevancy", "retrieve", "apply")
 BLOCK_WORDS = ("repeat", "when")
 STEP_WORDS = ("step",)
