@@ -54,6 +54,8 @@ class Declared:
     type: TensorType
     span: Span
     initial: Constant | None = None
+    ring: int | None = None
+    """For a ring memory the position of the dim that counts its slots."""
 
 
 @dataclass
