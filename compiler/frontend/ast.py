@@ -154,6 +154,8 @@ class Declaration:
     name_span: Span
     span: Span
     ring: bool = False
+    counter: str = ""
+    """The memory that counts the appends to a ring."""
 
 
 @dataclass(frozen=True)

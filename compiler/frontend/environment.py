@@ -54,8 +54,8 @@ class Declared:
     type: TensorType
     span: Span
     initial: Constant | None = None
-    ring: int | None = None
-    """For a ring memory the position of the dim that counts its slots."""
+    ring: tuple[int, str] | None = None
+    """For a ring memory the position of the dim that counts its slots, and the memory that counts its appends."""
 
 
 @dataclass

@@ -129,7 +129,8 @@ class DimOp(IRDLOperation):
 class DeclareOp(IRDLOperation):
     """A declared tensor: `mp.declare @keys "memory" : !mp.tensor<...>`. `init` is the value that a memory's
     elements have before they are written (default 0). `ring` is for a memory of which one dim counts slots that are
-    written in turn: that dim's position."""
+    written in turn: that dim's position; `counter` names the memory that counts the writes, kept below twice the
+    slots."""
 
     name = "mp.declare"
     sym_name = prop_def(SymbolNameConstraint())
@@ -137,19 +138,27 @@ class DeclareOp(IRDLOperation):
     type = prop_def(TensorType)
     init = opt_prop_def(Attribute)
     ring = opt_prop_def(IntegerAttr)
+    counter = opt_prop_def(StringAttr)
     traits = traits_def(SymbolOpInterface())
-    assembly_format = "$sym_name $role (`init` $init^)? (`ring` $ring^)? `:` $type attr-dict"
+    assembly_format = "$sym_name $role (`init` $init^)? (`ring` $ring^ `counter` $counter)? `:` $type attr-dict"
 
     def __init__(
-        self, sym_name: str, role: str, type: TensorType, init: Attribute | None = None, ring: int | None = None
+        self,
+        sym_name: str,
+        role: str,
+        type: TensorType,
+        init: Attribute | None = None,
+        ring: tuple[int, str] | None = None,
     ):
+        place, counter = ring or (None, None)
         super().__init__(
             properties={
                 "sym_name": StringAttr(sym_name),
                 "role": StringAttr(role),
                 "type": type,
                 "init": init,
-                "ring": None if ring is None else IntegerAttr(ring, 64),
+                "ring": None if place is None else IntegerAttr(place, 64),
+                "counter": None if counter is None else StringAttr(counter),
             }
         )
 

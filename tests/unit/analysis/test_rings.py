@@ -97,7 +97,7 @@ def test_slots_are_known_by_their_position(steps: dict[str, StepOp]) -> None:
     [("memory", 1, True), ("memory", 0, False), ("memory", 3, False), ("input", 1, False)],
 )
 def test_a_ring_is_a_constant_dim_of_a_memory(role: str, ring: int, right: bool) -> None:
-    declare = f'mp.declare @bank "{role}" ring {ring} : i64 : <[B, 6, 4], bf16>'
+    declare = f'mp.declare @bank "{role}" ring {ring} : i64 counter "c" : <[B, 6, 4], bf16>'
     text = f"builtin.module {{ mp.pipeline @p {{ mp.dim @B bound 4 : i64\n {declare} }} }}"
     module = Parser(new_context(), text).parse_module()
     if right:
