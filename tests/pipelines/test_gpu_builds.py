@@ -17,6 +17,9 @@ TARGETS = ("sm_80", "sm_90", "gfx90a")
 PIPELINES = (
     "examples/dsa/dsa.mp",
     "examples/bm25/bm25.mp",
+    "examples/hmt/hmt.mp",
+    "examples/titans/titans.mp",
+    "examples/lact/lact.mp",
     "tests/pipelines/pages.mp",
     "tests/pipelines/decay.mp",
     "tests/pipelines/codebook.mp",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hetc.runtime.program import HostProgram, load_program
-from tests.examples import bm25_drive, dsa_drive
+from tests.examples import bm25_drive, dsa_drive, hmt_drive, lact_drive, titans_drive
 from tests.executors import ProgramSession, all_on, compile_to
 from tests.pipelines import drives
 
@@ -44,12 +44,30 @@ def dsa(program: HostProgram) -> None:
     dsa_drive.drive(session, case, rng, steps=drives.STEPS)
 
 
+def hmt(program: HostProgram) -> None:
+    rng = np.random.default_rng(6)
+    hmt_drive.drive(ProgramSession(program, {"B": 3}, {}), hmt_drive.draw_case(rng, 3), rng, steps=7)
+
+
+def titans(program: HostProgram) -> None:
+    rng = np.random.default_rng(7)
+    titans_drive.drive(ProgramSession(program, {"B": 3}, {}), titans_drive.draw_case(rng, 3), rng, steps=6)
+
+
+def lact(program: HostProgram) -> None:
+    rng = np.random.default_rng(8)
+    lact_drive.drive(ProgramSession(program, {"B": 3}, {}), lact_drive.draw_case(rng, 3), rng, steps=6)
+
+
 CASES = {
     "tests/pipelines/pages.mp": (pages, {}),
     "tests/pipelines/decay.mp": (decay, {}),
     "tests/pipelines/codebook.mp": (codebook, {}),
     "examples/bm25/bm25.mp": (bm25, bm25_drive.DIMS),
     "examples/dsa/dsa.mp": (dsa, {**dsa_drive.DIMS, "B": 4, "T": 4096}),
+    "examples/hmt/hmt.mp": (hmt, hmt_drive.DIMS),
+    "examples/titans/titans.mp": (titans, titans_drive.DIMS),
+    "examples/lact/lact.mp": (lact, lact_drive.DIMS),
 }
 
 

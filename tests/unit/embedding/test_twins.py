@@ -25,7 +25,7 @@ def ir_text(path: Path) -> str:
 
 
 def test_there_are_twins() -> None:
-    assert {path.stem for path in TWINS} >= {"dsa", "bm25"}
+    assert {path.stem for path in TWINS} >= {"dsa", "bm25", "hmt", "titans", "lact"}
 
 
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
