@@ -74,8 +74,8 @@ def titans(
             aq = heads(x, Aq)
             ak = heads(context, Ak)
             av[b, c, h, d] = silu(sum[e](context[b, c, e] * Av[e, h, d]))
-            s[b, h, l, c] = where(c <= P + L + l, sum[d](aq[b, l, h, d] * ak[b, c, h, d]) / sqrt(D))
-            p[b, h, l, c] = softmax[c](s[b, h, l, c])
+            s[b, h, l, c] = sum[d](aq[b, l, h, d] * ak[b, c, h, d]) / sqrt(D)
+            p[b, h, l, c] = softmax[c](where(c <= P + L + l, s[b, h, l, c]))
             a[b, l, h, d] = sum[c](p[b, h, l, c] * av[b, c, h, d])
             y[b, l, e] = sum[h, d](a[b, l, h, d] * Ao[h, d, e])
 
