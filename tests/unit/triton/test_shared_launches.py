@@ -94,7 +94,7 @@ def powers_text(count: int) -> str:
 
 
 def test_a_launch_holds_few_matrix_products(gpu):
-    """However many of them many rows would keep busy: the registers of all of one launch's products are taken at once."""
+    """However many rows there are to keep busy: the registers of all products of a launch are taken at once."""
     dims = {"B": 4096}
     assert schedule(kernel_of(powers_text(3)), gpu, dims).resources["launches"] == 1
     assert schedule(kernel_of(powers_text(7)), gpu, dims).resources["launches"] == 3
