@@ -216,6 +216,11 @@ def compile_to(
 
 def all_on(kind: str, path: str) -> dict[str, str]:
     """Pins that place every stage of a pipeline on one kind of device."""
-    (step,) = pipeline_of(module_of(path)).steps.values()
-    stages = {op.attributes["stage"].data for op in step.body.block.ops if "stage" in op.attributes}  # type: ignore[attr-defined]
-    return dict.fromkeys(sorted(stages), kind)
+    return dict.fromkeys(stages_of(path), kind)
+
+
+def stages_of(path: str) -> list[str]:
+    """The stages of a file's steps, sorted."""
+    steps = pipeline_of(module_of(path)).steps.values()
+    ops = [op for step in steps for op in step.body.block.ops if "stage" in op.attributes]
+    return sorted({op.attributes["stage"].data for op in ops})  # type: ignore[attr-defined]

@@ -86,7 +86,8 @@ def along(values: np.ndarray, position: int, rank: int) -> np.ndarray:
 
 
 def complete(environment: Environment, op: Operation) -> Environment:
-    """The environment with constant and derived dims of the pipeline around `op` filled in, and every dim's `per`."""
+    """The environment with constant and derived dims of the pipeline around `op` filled in, and every dim's `per`. A
+    dim that depends on one that the step does not know stays unknown too."""
     pipeline: PipelineOp = enclosing_pipeline(op)
     dims = dict(environment.dims)
     for name, dim in pipeline.dims.items():
@@ -95,7 +96,7 @@ def complete(environment: Environment, op: Operation) -> Environment:
         elif dim.size is not None:
             assert isinstance(dim.size, IntegerAttr)
             dims[name] = dim.size.value.data
-        elif dim.derived is not None and dim.of is not None:
+        elif dim.derived is not None and dim.of is not None and all(base.data in dims for base in dim.of):
             dims[name] = _derive(dim, dims)
     pers = {name: dim.per.data for name, dim in pipeline.dims.items() if dim.per is not None}
     return Environment(dims, environment.strict, environment.magnitudes, environment.elements_at_once, pers)

@@ -104,3 +104,17 @@ def magnitude(name: str, result: np.ndarray, values: list[np.ndarray], magnitude
     underflows = (result != 0) & (np.abs(result) < _SMALLEST_NORMAL)
     # What may become zero is off by all of it: an error of the smallest normal is allowed.
     return np.where(underflows, np.maximum(found, _SMALLEST_NORMAL / tolerance("f32").rtol), found)
+
+
+def magnitude_of_product(factors: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
+    """Of the product over the first axis: each factor's magnitude times all the others, as a product of two has it.
+    A factor that is not taken is 1, of magnitude 0; of no factors at all the magnitude is 0."""
+    size, value = magnitudes, np.abs(factors)
+    with np.errstate(invalid="ignore", over="ignore"):  # a factor that is infinite, or too large a product
+        while len(value) > 1:
+            half = len(value) // 2
+            left, right, odd = slice(half), slice(half, 2 * half), slice(2 * half, None)
+            joined = value[left] * size[right] + size[left] * value[right]
+            size = np.concatenate([joined, size[odd]])
+            value = np.concatenate([value[left] * value[right], value[odd]])
+    return np.asarray(size.sum(axis=0))

@@ -13,6 +13,7 @@ from hetc.backends.reference.arithmetic import integer_limits, wrap
 from hetc.backends.reference.contraction import contract
 from hetc.backends.reference.environment import Environment
 from hetc.backends.reference.lanes import Axes, Lanes, merge
+from hetc.backends.reference.magnitude import magnitude_of_product
 from hetc.backends.reference.region import Frame, RegionEvaluator
 from hetc.dialects.mp import ReduceOp, YieldOp, extent_key
 
@@ -133,9 +134,12 @@ class Reduction:
         if kind == "count":
             combined = np.add.reduce(np.where(taken, value, False), axis=0, dtype=np.int64)
         if size is not None:
-            rule = {"sum": np.add, "mean": np.add, "prod": np.multiply}.get(kind, np.maximum)
-            neutral = 1.0 if kind == "prod" else 0.0
-            size = np.asarray(rule.reduce(np.where(taken, size, neutral), axis=0, initial=neutral))
+            sizes = np.where(taken, size, 0.0)
+            if kind == "prod":
+                size = np.maximum(magnitude_of_product(chosen, sizes), np.abs(combined))
+            else:
+                rule = np.add if kind in ("sum", "mean") else np.maximum
+                size = np.asarray(rule.reduce(sizes, axis=0, initial=0.0))
         return Partial(combined, count, magnitude=size)
 
     def _reduce_best(self, value: np.ndarray, taken: np.ndarray, start: int, count: np.ndarray) -> Partial:
@@ -162,8 +166,12 @@ class Reduction:
         combiner = np.add if self.kind == "count" else _COMBINERS[self.kind]
         size = None
         if first.magnitude is not None and second.magnitude is not None:
-            rule = {"sum": np.add, "mean": np.add, "prod": np.multiply}.get(self.kind, np.maximum)
-            size = rule(first.magnitude, second.magnitude)
+            if self.kind == "prod":
+                with np.errstate(invalid="ignore", over="ignore"):
+                    size = np.abs(first.value) * second.magnitude + first.magnitude * np.abs(second.value)
+            else:
+                rule = np.add if self.kind in ("sum", "mean") else np.maximum
+                size = rule(first.magnitude, second.magnitude)
         return Partial(combiner(first.value, second.value), count, magnitude=size, unstored=unstored)
 
     def _neutral(self, dtype: np.dtype) -> float | int | bool:

@@ -155,6 +155,8 @@ class Declaration:
     span: Span
     ring: bool = False
     layout: Expr | None = None
+    counter: str = ""
+    """The memory that counts the appends to a ring."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,9 @@ def _declare(pipeline: ast.Pipeline, item: ast.Declaration, environment: Environ
     elif item.stored_bound is not None:
         raise environment.refuse("HET102", "only a sparse tensor has a bound on its stored entries", item.span)
     type_ = TensorType(extents, element, storage)
-    return Declared(item.name, item.role, type_, item.name_span, _initial(item, type_, environment))
+    slots = next((place for place, key in enumerate(extents) if isinstance(key, int)), None)
+    ring = (slots, item.counter) if item.counter and slots is not None else None
+    return Declared(item.name, item.role, type_, item.name_span, _initial(item, type_, environment), ring=ring)
 
 
 def _extent(item: ast.Declaration, extent: ast.Expr, environment: Environment) -> int | str:

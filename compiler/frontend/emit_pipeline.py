@@ -102,7 +102,7 @@ def _declare(declared: Declared) -> DeclareOp:
             initial = FloatAttr(float(declared.initial), f32)
         else:
             initial = IntegerAttr(int(declared.initial), type_)  # type: ignore[call-overload]
-    op = DeclareOp(declared.name, declared.role, declared.type, initial)
+    op = DeclareOp(declared.name, declared.role, declared.type, initial, declared.ring)
     if declared.group:
         op.attributes["group"] = StringAttr(declared.group)
     if declared.stripes:

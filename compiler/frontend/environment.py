@@ -57,6 +57,8 @@ class Declared:
     initial: Constant | None = None
     group: str = ""
     stripes: int = 0
+    ring: tuple[int, str] | None = None
+    """For a ring memory the position of the dim that counts its slots, and the memory that counts its appends."""
 
 
 @dataclass

@@ -60,7 +60,9 @@ class Rings:
             )
             for function in self.pipeline.functions
         )
-        declarations = (*self.pipeline.declarations, *counts)
+        counters = {name: ring.count for name, ring in self.rings.items()}
+        own = (replace(item, counter=counters.get(item.name, "")) for item in self.pipeline.declarations)
+        declarations = (*own, *counts)
         return replace(self.pipeline, declarations=declarations, functions=functions, steps=steps)
 
     def _statements(self, statements: tuple[ast.Statement, ...]) -> tuple[ast.Statement, ...]:

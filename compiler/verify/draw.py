@@ -81,6 +81,12 @@ def draw(
     result = Draw(capacities, lengths)
     for name, declaration in pipeline.declarations.items():
         _draw_tensor(result, name, declaration, pipeline, rng, calls, style)
+    for declaration in pipeline.declarations.values():
+        if declaration.ring is not None and declaration.counter is not None:
+            slots = declaration.type.shape[declaration.ring.value.data]
+            assert isinstance(slots, int)
+            # Empty, filled in part, or gone round: what a ring counts stays below twice its slots.
+            result.memories[declaration.counter.data] = rng.integers(0, 2 * slots, (), np.int32)
     return result
 
 

@@ -130,29 +130,48 @@ class DimOp(IRDLOperation):
 @irdl_op_definition
 class DeclareOp(IRDLOperation):
     """A declared tensor: `mp.declare @keys "memory" : !mp.tensor<...>`. `init` is the value that a memory's
-    elements have before they are written (default 0)."""
+    elements have before they are written (default 0). `ring` is for a memory of which one dim counts slots that are
+    written in turn: that dim's position; `counter` names the memory that counts the writes, kept below twice the
+    slots."""
 
     name = "mp.declare"
     sym_name = prop_def(SymbolNameConstraint())
     role = prop_def(StringAttr)
     type = prop_def(TensorType)
     init = opt_prop_def(Attribute)
+    ring = opt_prop_def(IntegerAttr)
+    counter = opt_prop_def(StringAttr)
     traits = traits_def(SymbolOpInterface())
-    assembly_format = "$sym_name $role (`init` $init^)? `:` $type attr-dict"
+    assembly_format = "$sym_name $role (`init` $init^)? (`ring` $ring^ `counter` $counter)? `:` $type attr-dict"
 
-    def __init__(self, sym_name: str, role: str, type: TensorType, init: Attribute | None = None):
+    def __init__(
+        self,
+        sym_name: str,
+        role: str,
+        type: TensorType,
+        init: Attribute | None = None,
+        ring: tuple[int, str] | None = None,
+    ):
+        place, counter = ring or (None, None)
         super().__init__(
             properties={
                 "sym_name": StringAttr(sym_name),
                 "role": StringAttr(role),
                 "type": type,
                 "init": init,
+                "ring": None if place is None else IntegerAttr(place, 64),
+                "counter": None if counter is None else StringAttr(counter),
             }
         )
 
     def verify_(self) -> None:
         if self.role.data not in ROLES:
             raise VerifyException(f"mp.declare: role is one of {', '.join(ROLES)}, got {self.role.data}")
+        if self.ring is None:
+            return
+        place = self.ring.value.data
+        if self.role.data != "memory" or not 0 <= place < self.type.rank or isinstance(self.type.shape[place], str):
+            raise VerifyException("mp.declare: ring names a dim of constant extent of a memory")
 
 
 @irdl_op_definition

@@ -1,5 +1,7 @@
 """Facts of one statement: work, traffic, access, sparsity, scans. Closed forms in the run-time dims; read only.
 
+A statement scans where it iterates over a dim along which a memory grows, or over the slots of a ring memory.
+
 An operation of `arith` or `math` on floats or data integers counts one, a combining step of a reduction one.
 Traffic counts each element that a statement touches once, however often its loops come back to it.
 """
@@ -35,6 +37,7 @@ from hetc.dialects.mp import (
 )
 from hetc.passes.analysis.access import access_kind, indices_used, is_indirect
 from hetc.passes.analysis.polynomial import Polynomial
+from hetc.passes.analysis.rings import Slots, goes_over_slots
 
 BURST_BYTES = 64
 """What memory delivers at least for one address: 64 bytes on HBM2 (32-byte pseudo-channel bursts of two)."""
@@ -45,13 +48,15 @@ COLUMN_BYTES = 4
 
 @dataclass(frozen=True)
 class Traffic:
-    """Elements of one tensor that a statement reads. `contiguous` elements in a row lie side by side."""
+    """Elements of one tensor that a statement reads. `contiguous` elements in a row lie side by side; `over_slots`
+    where they are those of a ring memory, slot by slot, or of a value as long as one."""
 
     value: SSAValue
     elements: Polynomial
     element: Attribute
     access: str
     contiguous: int
+    over_slots: bool = False
 
     @property
     def dtype(self) -> str:
@@ -93,9 +98,10 @@ def live_dims(step: StepOp) -> frozenset[str]:
     return frozenset(live)
 
 
-def op_facts(op: Operation, live: frozenset[str]) -> OpFacts:
-    """Facts of one statement of a step (any op that carries a `stage`), over all passes of the loops around it."""
-    walker = _Walker(op)
+def op_facts(op: Operation, live: frozenset[str], slots: Slots | None = None) -> OpFacts:
+    """Facts of one statement of a step (any op that carries a `stage`). live: the step's `live_dims`, slots: its
+    `slots_of`. Over all passes of the loops around it."""
+    walker = _Walker(op, slots or {})
     count = times(op)
     stage = op.attributes.get("stage")
     return OpFacts(
@@ -104,7 +110,7 @@ def op_facts(op: Operation, live: frozenset[str]) -> OpFacts:
         line=source_line(op),
         flop=walker.flop * count,
         reads=tuple(replace(traffic, elements=traffic.elements * count) for traffic in walker.reads.values()),
-        scan=bool(walker.iterated & live),
+        scan=bool(walker.iterated & live) or any(traffic.over_slots for traffic in walker.reads.values()),
         irregular=tuple(sorted(walker.irregular)),
     )
 
@@ -120,7 +126,8 @@ def source_of(value: SSAValue) -> str:
 class _Walker:
     """Accumulates the facts of one statement while walking its regions with their trip counts."""
 
-    def __init__(self, op: Operation) -> None:
+    def __init__(self, op: Operation, slots: Slots) -> None:
+        self.slots = slots
         self.flop = Polynomial()
         self.reads: dict[SSAValue, Traffic] = {}
         self.iterated: set[int | str] = set()
@@ -198,10 +205,14 @@ class _Walker:
             column = read.indices[1]
             if isinstance(column, BlockArgument) and not isinstance(_sparse_shape(read)[1], int):
                 elements = _replace(elements, str(_sparse_shape(read)[1]), _stored_bound(read) / _sparse_shape(read)[0])
-        traffic = Traffic(read.tensor, elements, type_.element, access, _contiguous(read, self.trips))
         known = self.reads.get(read.tensor)
+        over_slots = goes_over_slots(read, self.slots)
         if known is None or _size(known.elements) < _size(elements):
-            self.reads[read.tensor] = traffic
+            over_slots = over_slots or (known is not None and known.over_slots)
+            contiguous = _contiguous(read, self.trips)
+            self.reads[read.tensor] = Traffic(read.tensor, elements, type_.element, access, contiguous, over_slots)
+        elif over_slots and not known.over_slots:
+            self.reads[read.tensor] = replace(known, over_slots=True)
 
     @staticmethod
     def _touched(read: ReadOp | ReadStoredOp) -> dict[BlockArgument, None]:

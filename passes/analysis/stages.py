@@ -23,6 +23,7 @@ from hetc.dialects.mp import (
 from hetc.numerics import dtype_of
 from hetc.passes.analysis.facts import OpFacts, Traffic, live_dims, op_facts, source_of
 from hetc.passes.analysis.polynomial import Polynomial
+from hetc.passes.analysis.rings import slots_of
 from hetc.platforms import Device
 
 
@@ -95,11 +96,11 @@ def compute_bits(device: Device, dtype: str) -> int:
 
 def stage_facts(step: StepOp) -> tuple[StageFacts, ...]:
     """The stages of a step in order of first appearance."""
-    live = live_dims(step)
+    live, slots = live_dims(step), slots_of(step)
     groups: dict[str, list[OpFacts]] = {}
     for op in in_order(step.body.block):
         if "stage" in op.attributes and not isinstance(op, GetOp | ForOp | NextOp | ClearOp):
-            facts = op_facts(op, live)
+            facts = op_facts(op, live, slots)
             groups.setdefault(facts.stage, []).append(facts)
     return tuple(_collect(stage, statements) for stage, statements in groups.items())
 

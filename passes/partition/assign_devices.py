@@ -14,6 +14,7 @@ from xdsl.utils.exceptions import PassFailedException
 from hetc.dialects.locations import source_line
 from hetc.dialects.mp import AppendOp, CommitOp, ConstantOp, GetOp, PipelineOp, StepOp, in_order, origin
 from hetc.passes.analysis.facts import live_dims, op_facts
+from hetc.passes.analysis.rings import slots_of
 from hetc.passes.analysis.stages import stage_facts
 from hetc.passes.partition.outline import attribute, statements_of
 from hetc.passes.partition.placement import Decision, Estimate, arithmetic_kind, decide
@@ -119,12 +120,12 @@ def _home_memories(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, 
     its new contents come from."""
     votes: dict[str, dict[str, tuple[bool, float]]] = {}
     for step in pipeline.steps.values():
-        live = live_dims(step)
+        live, slots = live_dims(step), slots_of(step)
         for op in statements_of(step):
-            for traffic in op_facts(op, live).reads:
+            for traffic in op_facts(op, live, slots).reads:
                 name = memory_of(traffic.value)
                 if name is not None:
-                    scanned = bool(traffic.elements.dims & live)
+                    scanned = bool(traffic.elements.dims & live) or traffic.over_slots
                     row = votes.setdefault(name, {})
                     before = row.get(attribute(op, "device"), (False, 0.0))
                     moved = traffic.bytes_moved().evaluate(dims)

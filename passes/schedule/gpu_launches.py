@@ -28,6 +28,10 @@ class Unit:
 
 Cost = Callable[[Unit], float]
 
+MOST_PRODUCTS = 3
+"""Matrix products of statements in one launch: of f32 matrices of 384 x 384 six spilled registers on sm_80 and fifteen
+on sm_90 too, three on none (ptxas, Triton 3.9)."""
+
 
 def may_share(statements: Sequence[ComputeOp], rows: int) -> bool:
     """Whether programs over tiles of the first `rows` indices can run these statements in order: the indices are the
@@ -86,6 +90,8 @@ class Grouping:
                 if any(plan is None for plan in plans):
                     continue
                 kept = tuple(plan for plan in plans if plan is not None)
+                if sum(len(plan.products) for plan in kept) > MOST_PRODUCTS:
+                    continue
                 unit = Unit((*before.numbers, *alone.numbers), tuple(statements), kept, rows)
                 if self.cost(unit) < best_cost:
                     best, best_cost = unit, self.cost(unit)

@@ -1,5 +1,5 @@
 # ruff: noqa
-from hetc import f32, hetero_pipeline, le, memory, sparse, u8, weight
+from hetc import f32, hetero_pipeline, le, memory, ring, sparse, u8, weight
 
 
 @hetero_pipeline
@@ -13,6 +13,7 @@ def annotations(
     g: memory(f32["D"], start=0),
     h: f32["D +"],
     i: f32["B", "Q"],
+    k: memory(ring(f32["D"], slots=4)),
     j: f32["D"] = 1,
     *rest,
     B=le(4),

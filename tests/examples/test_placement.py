@@ -15,16 +15,21 @@ EXPECTED = {
     "seerattention_threshold": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "lserve": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "bm25": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga"},
+    "hmt": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    # Their memory is as large as it is, however much it has seen: nothing scans.
+    "titans": {"prepare": "gpu", "relevancy": "gpu", "retrieve": "gpu", "apply": "gpu"},
+    "lact": {"prepare": "gpu", "relevancy": "gpu", "apply": "gpu"},
 }
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_scan_and_selection_are_placed_on_the_fpga(name: str) -> None:
+def test_stages_go_where_the_policy_sends_them(name: str) -> None:
     folder = ROOT / "examples" / name
     dims, estimate = read_dims_file(str(folder / "paper.toml"))
     options = Options(dims=dims, estimate=estimate)
     report = compile_source_file(read_source(folder / f"{name}.mp"), options, until="placed").report
-    assert {stage["stage"]: stage["device"] for stage in report["stages"]} == EXPECTED[name]
+    placed = {(stage["stage"], stage["device"]) for stage in report["stages"]}  # of every step
+    assert placed == set(EXPECTED[name].items())
     for stage in report["stages"]:
         assert stage["reason"]
         assert {estimate["device"] for estimate in stage["estimates"]} == {"gpu", "fpga"}

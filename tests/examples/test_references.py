@@ -11,10 +11,13 @@ from bm25s.tokenization import Tokenized
 from tests.examples import (
     bm25_reference,
     dsa_reference,
+    hmt_reference,
+    lact_reference,
     lserve_drive,
     lserve_reference,
     seerattention_drive,
     seerattention_reference,
+    titans_reference,
 )
 
 VOCABULARY = 60
@@ -155,3 +158,87 @@ def test_best_skips_what_is_not_a_score() -> None:
     scores = np.array([1.0, np.nan, -np.inf, 3.0, 1.0, np.inf, 1.0])
     assert dsa_reference.best(scores, 4).tolist() == [0, 3, 4, 5]
     assert dsa_reference.best(scores[1:3], 4).tolist() == []
+
+
+def test_retrieval_from_a_bank_agrees_with_torch() -> None:
+    generator = np.random.default_rng(3)
+    memory = hmt_reference.empty(slots=4, kept=2, width=6)
+    summary, wq, wk = generator.normal(size=6), generator.normal(size=(6, 5)), generator.normal(size=(6, 5))
+    assert not hmt_reference.retrieve(memory, summary, wq).any()
+    for _ in range(7):
+        hmt_reference.push(memory, generator.normal(size=6), wk)
+    assert len(memory.bank) == 4
+    embeddings, keys = (torch.tensor(np.stack(items)) for items in zip(*memory.bank, strict=True))
+    query = torch.tensor(summary @ wq)[None]
+    expected = torch.nn.functional.scaled_dot_product_attention(query[None], keys[None], embeddings[None])[0, 0]
+    np.testing.assert_allclose(hmt_reference.retrieve(memory, summary, wq), expected.numpy(), atol=1e-12)
+
+
+def test_a_short_segment_leaves_zeros_of_the_one_before() -> None:
+    memory = hmt_reference.empty(slots=1, kept=3, width=1)
+    hmt_reference.see(memory, np.array([[1.0], [2.0], [3.0], [4.0]]))
+    assert memory.sensory[:, 0].tolist() == [2.0, 3.0, 4.0]
+    hmt_reference.see(memory, np.array([[5.0]]))
+    assert memory.sensory[:, 0].tolist() == [0.0, 0.0, 5.0]
+
+
+def torch_normal(seed: int, *shape: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng([4, seed]).normal(size=shape))
+
+
+def test_a_surprising_token_is_learned() -> None:
+    """Without momentum and forgetting, and a small step, the loss falls by the step times the gradient's square."""
+    normal = torch_normal
+    layer = titans_reference.Layer(
+        persistent=normal(0, 2, 6), wq=normal(1, 6, 6), wk=normal(2, 6, 6), wv=normal(3, 6, 6), aq=normal(4, 6, 2, 3),
+        ak=normal(5, 6, 2, 3), av=normal(6, 6, 2, 3), ao=normal(7, 2, 3, 6), gate=torch.zeros(3, 6).double(),
+        bias=torch.tensor([-100.0, -100.0, -16.0]).double(),
+    )  # fmt: skip
+    memory, y = titans_reference.begun(normal(8, 5, 6), normal(9, 6, 5)), normal(10, 1, 6)
+
+    def loss(of: titans_reference.Memory) -> float:
+        key, value = titans_reference.unit(torch.nn.functional.silu(y @ layer.wk)), y @ layer.wv
+        read = titans_reference.forward(of.first, of.second, key)
+        return float(((read - torch.nn.functional.silu(value)) ** 2).sum())
+
+    ((first, second),) = titans_reference.gradients(layer, memory, y)
+    step = float(torch.sigmoid(torch.tensor(-16.0).double()))
+    fall = step * float((first**2).sum() + (second**2).sum())
+    assert loss(memory) - loss(titans_reference.learn(layer, memory, y)) == pytest.approx(fall, rel=1e-4)
+
+
+def test_attention_sees_what_was_read_and_no_later_token() -> None:
+    normal = torch_normal
+    zeros = torch.zeros(6, 6).double()
+    layer = titans_reference.Layer(
+        normal(0, 2, 6), zeros, zeros, zeros, normal(1, 6, 2, 3), normal(2, 6, 2, 3), normal(3, 6, 2, 3),
+        normal(4, 2, 3, 6), zeros[:3], zeros[0, :3],
+    )  # fmt: skip
+    segment, history = normal(5, 4, 6), normal(6, 4, 6)
+    before = titans_reference.attend(layer, segment, history)
+    segment[2] += 1
+    later = titans_reference.attend(layer, segment, history)
+    assert torch.equal(before[:2], later[:2]) and not torch.equal(before[2], later[2])
+    history[3] += 1
+    assert not torch.equal(later[0], titans_reference.attend(layer, segment, history)[0])
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (4, 7), (7, 4)])
+def test_the_iteration_keeps_singular_vectors(shape: tuple[int, int]) -> None:
+    u, singular, v = torch.linalg.svd(torch_normal(11, *shape), full_matrices=False)
+    turned = u.T @ lact_reference.orthogonal(u @ torch.diag(singular) @ v) @ v.T
+    values = torch.diagonal(turned)
+    assert float((turned - torch.diag(values)).abs().max()) < 1e-12
+    # Muon's quintic takes singular values to 0.7 .. 1.2; those far below the largest are still on their way.
+    assert float(values[: len(values) - 1].min()) > 0.6 and float(values.max()) < 1.25
+
+
+def test_descent_of_the_fast_weights_agrees_with_differences() -> None:
+    weights = torch_normal(12, 3, 4), torch_normal(13, 4, 3), torch_normal(14, 3, 4)
+    keys, values, rates = torch_normal(15, 6, 4), torch_normal(16, 6, 4), torch_normal(17, 6, 3).abs()
+    steps = lact_reference.descent(weights, keys, values, rates)
+    for number in range(3):
+        first, second, third = (weight + 1e-6 * steps[n] * (n == number) for n, weight in enumerate(weights))
+        change = lact_reference.forward((first, second, third), keys) - lact_reference.forward(weights, keys)
+        fall = (rates[:, number] * (change * values).sum(-1)).sum() / 1e-6
+        assert float(fall) == pytest.approx(float((steps[number] ** 2).sum()), rel=1e-4)

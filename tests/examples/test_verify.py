@@ -15,9 +15,20 @@ from hetc.source import read_source
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LENGTHS = (0, 1, 63, 64, 65, 1000)
 BLOCKS = ("seerattention_topk", "seerattention_threshold", "lserve")
+STEP = {"prepare", "relevancy", "retrieve", "apply", "memory"}
+STAGES = {
+    "dsa": STEP,
+    "bm25": STEP - {"apply"},
+    **dict.fromkeys(BLOCKS, STEP),
+    "hmt": {"recall.prepare", "recall.relevancy", "recall.retrieve", "recall.apply", "push.prepare", "memory"},
+    "titans": {
+        "begin.prepare", "segment.retrieve", "segment.apply", "segment.relevancy", "segment.prepare", "memory",
+    },
+    "lact": {"begin.prepare", "chunk.apply", "chunk.relevancy", "chunk.prepare", "memory"},
+}  # fmt: skip
 DRAWN = [
     pytest.param(name, seed, marks=pytest.mark.full if name in BLOCKS and seed > 1 else ())
-    for name in ("dsa", "bm25", *BLOCKS)
+    for name in STAGES
     for seed in range(10)
 ]
 
@@ -37,7 +48,7 @@ def verdict(report: RunReport) -> str:
 def test_drawn_inputs(name: str, seed: int) -> None:
     report = run(compiled(name), seed=seed, calls=2)
     assert report.ok, verdict(report)
-    assert {row.stage for row in report.rows} >= {"prepare", "relevancy", "retrieve", "memory"}
+    assert {row.stage for row in report.rows} == STAGES[name]
     assert set(report.backends.values()) <= {"triton-interpreter", "c-simulation", "cuda", "rocm", "xrt"}
 
 

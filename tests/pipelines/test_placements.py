@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from hetc.runtime.program import HostProgram, load_program
-from tests.examples import bm25_drive, dsa_drive, lserve_drive, seerattention_drive
+from tests.examples import (
+    bm25_drive,
+    dsa_drive,
+    hmt_drive,
+    lact_drive,
+    lserve_drive,
+    seerattention_drive,
+    titans_drive,
+)
 from tests.executors import ProgramSession, all_on, compile_to
 from tests.pipelines import drives
 
@@ -60,6 +68,21 @@ def lserve(program: HostProgram) -> None:
     lserve_drive.drive(session, case, rng, steps=drives.STEPS)
 
 
+def hmt(program: HostProgram) -> None:
+    rng = np.random.default_rng(6)
+    hmt_drive.drive(ProgramSession(program, {"B": 3}, {}), hmt_drive.draw_case(rng, 3), rng, steps=7)
+
+
+def titans(program: HostProgram) -> None:
+    rng = np.random.default_rng(7)
+    titans_drive.drive(ProgramSession(program, {"B": 3}, {}), titans_drive.draw_case(rng, 3), rng, steps=6)
+
+
+def lact(program: HostProgram) -> None:
+    rng = np.random.default_rng(8)
+    lact_drive.drive(ProgramSession(program, {"B": 3}, {}), lact_drive.draw_case(rng, 3), rng, steps=6)
+
+
 CASES = {
     "tests/pipelines/pages.mp": (pages, {}),
     "tests/pipelines/decay.mp": (decay, {}),
@@ -71,6 +94,9 @@ CASES = {
         f"examples/{name}/{name}.mp": (seerattention, {**dims, "B": 4, "T": 512})
         for name, dims in seerattention_drive.DIMS.items()
     },
+    "examples/hmt/hmt.mp": (hmt, hmt_drive.DIMS),
+    "examples/titans/titans.mp": (titans, titans_drive.DIMS),
+    "examples/lact/lact.mp": (lact, lact_drive.DIMS),
 }
 
 

@@ -63,8 +63,9 @@ def same_numbers(
     prepare: Callable[[ModuleOp], None] = lambda module: None,
 ) -> None:
     """Apply the compiler's passes up to the stage `until`, then `prepare`, then the passes `then`, one after the other
-    to a clone of `module`; after each, every case must give what the module as the front end made it gives."""
-    prepared = [(case, *_arguments(module, case)) for case in cases]
+    to a clone of `module`; after each, every step must give in every case what the module as the front end made it
+    gives."""
+    prepared = [(case, step, arrays) for case in cases for step, arrays in _arguments(module, case)]
     expected = [_run(module, case, arrays, step, strict=False) for case, step, arrays in prepared]
     changed = module.clone()
     context = new_context()
@@ -82,14 +83,15 @@ def _run(module: ModuleOp, case: Case, arrays: Mapping[str, Array], step: str, s
     return run_step(module, step, arrays, {}, case.dims, strict=strict)
 
 
-def _arguments(module: ModuleOp, case: Case) -> tuple[str, dict[str, Array]]:
+def _arguments(module: ModuleOp, case: Case) -> list[tuple[str, dict[str, Array]]]:
+    """Each step, and the tensors that it is called with."""
     pipeline = next(op for op in module.walk() if isinstance(op, PipelineOp))
     random = np.random.default_rng(case.seed)
     arrays = {
         name: case.arrays[name] if name in case.arrays else _random(random, declared, pipeline, case)
         for name, declared in pipeline.declarations.items()
     }
-    return next(iter(pipeline.steps)), arrays
+    return [(step, arrays) for step in pipeline.steps]
 
 
 def _random(random: np.random.Generator, declared: DeclareOp, pipeline: PipelineOp, case: Case) -> Array:

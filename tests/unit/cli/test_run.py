@@ -13,9 +13,9 @@ from hetc.compiler.cli.run import render_verdict
 from hetc.compiler.driver import Options, compile_source_file
 from hetc.compiler.verify import Row, RunReport
 from hetc.runtime import environment
+from hetc.runtime.commits import Commits
 from hetc.runtime.environment import Check
 from hetc.runtime.errors import DeviceError
-from hetc.runtime.commits import Commits
 from hetc.source import SourceFile
 
 PROGRAM = """pipeline demo grows T by 1:

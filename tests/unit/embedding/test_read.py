@@ -23,6 +23,7 @@ pipeline p grows T by 1, N by M:
     memory keys: fp8[B, T, D]
     memory start: f32[D] = 1.5
     memory tf: sparse u8[D, N] stored <= 2e9
+    memory bank: ring bf16[B, D]
     prepare:
         append(keys, x)
         k8[b, d], ks[b] = quantize[d](rope[d](x[b, d], at=T[b] - 1, layout=half), fp8, scale=pow2)
@@ -50,6 +51,7 @@ def p(
     keys: memory(fp8["B", "T", "D"]),
     start: memory(f32["D"], initial=1.5),
     tf: memory(sparse(u8["D", "N"], stored=2e9)),
+    bank: memory(ring(bf16["B", "D"])),
     *,
     B=le(4),
     T=le("2 ** 6", per="B"),
@@ -199,7 +201,7 @@ def test_every_place_is_in_the_function_and_names_cover_themselves() -> None:
     pipeline = read(text)
     assert all(span.text for span in spans(pipeline))
     assert [dim.name_span.text for dim in pipeline.dims] == ["B", "T", "M", "N", "D", "E", "C"]
-    assert [item.name_span.text for item in pipeline.declarations] == ["x", "lr", "W", "keys", "start", "tf"]
+    assert [item.name_span.text for item in pipeline.declarations] == ["x", "lr", "W", "keys", "start", "tf", "bank"]
     assert pipeline.name_span.text == "p" and pipeline.name_span.line == 5
     size = pipeline.dims[5].size
     assert size is not None and size.span.text == "2 * D - 1"

@@ -25,7 +25,8 @@ def ir_text(path: Path) -> str:
 
 
 def test_there_are_twins() -> None:
-    assert {path.stem for path in TWINS} >= {"dsa", "bm25", "seerattention_topk", "seerattention_threshold", "lserve"}
+    names = {"dsa", "bm25", "seerattention_topk", "seerattention_threshold", "lserve", "hmt", "titans", "lact"}
+    assert {path.stem for path in TWINS} >= names
 
 
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)

@@ -149,3 +149,30 @@ def test_sums_of_products(extents: tuple[int, ...], infinite: bool, chunk: int) 
     for at in range(k - 1):
         bound += 2 * np.abs(x[:, :, at + 1, None] * y[:, None, at, :])  # an error of either factor
     np.testing.assert_allclose(magnitude, bound, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 12, 100])
+def test_the_magnitude_of_a_product(chunk: int) -> None:
+    """A difference that cancels counts for its own size, each factor once: not as the product of all their sizes."""
+    body = """
+    %out = mp.compute [#mp.range<i in M>] {
+    ^bb0(%i: index):
+      %p = mp.reduce "prod" <j in N> {
+      ^bb1(%j: index):
+        %l = mp.read %x[%i, %j] : !mp.tensor<[M, N], f32> -> f32
+        %r = mp.read %y[%i, %j] : !mp.tensor<[M, N], f32> -> f32
+        %d = arith.subf %l, %r : f32
+        mp.yield %d : f32
+      } : f32
+      mp.yield %p : f32
+    } : !mp.tensor<[M], f32>
+    mp.output "out", %out as f32 : !mp.tensor<[M], f32>
+    """
+    built = module("M bound 9; N bound 99", {"x": "input [M, N], f32", "y": "input [M, N], f32"}, body)
+    x, y = np.random.default_rng(0).normal(size=(2, 4, 11)) + 100
+    x[1, 5] = y[1, 5]
+    result = run_step(built, "s", {"x": x, "y": y}, {}, {"M": 4, "N": 11}, magnitudes=True, elements_at_once=chunk)
+    size, factors = np.abs(x) + np.abs(y), np.abs(x - y)
+    others = [[np.prod(np.delete(row, j)) for j in range(11)] for row in factors]
+    found = result.output_values["out"].magnitude
+    np.testing.assert_allclose(found, (size * others).sum(1), rtol=1e-10)

@@ -149,3 +149,17 @@ def test_what_follows_a_selection_follows_the_one_that_was_made() -> None:
     assert picked.array.tolist() == [2, 1] and values.array.tolist() == [5.0, 1.0]
     with pytest.raises(OracleError, match="selects nothing"):
         run_kernel(kernel, [x], {"N": 3}, selected={1: device})
+
+
+def test_a_step_without_a_dim_does_without_what_depends_on_it() -> None:
+    body = """
+    %y = mp.compute [#mp.range<n in N>] {
+    ^bb0(%n: index):
+      %v = mp.read %x[%n] : !mp.tensor<[N], f32> -> f32
+      mp.yield %v : f32
+    } : !mp.tensor<[N], f32>
+    mp.output "y", %y as f32 : !mp.tensor<[N], f32>
+    """
+    dims = 'N bound 9; L bound 5; S bound 7 derived affine_map<(d0) -> ((d0 + 2))> of ["L"]'
+    built = module(dims, {"x": "input [N], f32"}, body)
+    assert run_step(built, "s", {"x": np.array([1.0, 2.0])}, {}, {"N": 2}).outputs["y"].tolist() == [1.0, 2.0]

@@ -81,5 +81,24 @@ def test_a_chain_of_rows_is_one_launch_and_computes_the_same(machine, gpu):
     np.testing.assert_allclose(shared[:37], apart.run([x], {"B": 37}, {"B": 40})[0][:37], rtol=1e-5, atol=1e-6)
 
 
+def powers_text(count: int) -> str:
+    """Products of matrices in a chain, each of which reads all of the one before: what joins them is one program."""
+    matrix = "[B, 64, 64], f32"
+    body, last = "", "x"
+    for number in range(count):
+        left, right = read("a", last, "b i k", matrix), read("c", "x", "b k j", matrix)
+        product = reduce("s", "sum", "k in 64", left + right + "%p = arith.mulf %a, %c : f32\n", "p")
+        body += compute(f"y{number}", "b in B, i in 64, j in 64", product, "s", matrix)
+        last = f"y{number}"
+    return kernel_module({"x": matrix}, body, [(last, matrix)])
+
+
+def test_a_launch_holds_few_matrix_products(gpu):
+    """However many rows there are to keep busy: the registers of all products of a launch are taken at once."""
+    dims = {"B": 4096}
+    assert schedule(kernel_of(powers_text(3)), gpu, dims).resources["launches"] == 1
+    assert schedule(kernel_of(powers_text(7)), gpu, dims).resources["launches"] == 3
+
+
 def test_what_waits_for_other_programs_is_two_launches_where_rows_are_many(gpu):
     assert schedule(kernel_of(shifted_text()), gpu, {"B": 1 << 24}).resources["launches"] == 2
