@@ -22,7 +22,7 @@ _FRAME = {
 _REGION = {
     "mp.read", "mp.read_stored", "mp.reduce", "mp.dim_size", "mp.round", "mp.mod", "mp.yield", "mp.put",
 }  # fmt: skip
-_STATEMENTS = {"mp.compute", "mp.topk", "mp.select", "mp.constant", "mp.append", "mp.clear"}
+_STATEMENTS = {"mp.compute", "mp.topk", "mp.select", "mp.constant", "mp.append", "mp.scatter", "mp.clear"}
 _COMPOSITE = {"mp.softmax", "mp.rope", "mp.quantize", "mp.update"}
 _TASK = {"task.kernel", "task.return", "task.transfer"}
 
@@ -51,7 +51,7 @@ PIPELINE: tuple[Stage, ...] = (
     Stage("explicit", ("explicit-presence",), _legal(_FRAME, _REGION, _STATEMENTS, _COMPOSITE), passing=True),
     Stage(
         "expanded",
-        ("expand-rope", "expand-quantize", "expand-softmax", "expand-update", "remove-unused"),
+        ("expand-rope", "expand-quantize", "expand-softmax", "scatter-update", "expand-update", "remove-unused"),
         _legal(_FRAME, _REGION, _STATEMENTS),
         passing=True,
     ),

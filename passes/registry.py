@@ -14,6 +14,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "expand-rope",
         "expand-quantize",
         "expand-softmax",
+        "scatter-update",
         "expand-update",
         "remove-unused",
     ),

@@ -97,6 +97,10 @@ class StepPrinter:
             case host.AppendOp():
                 memory, rows = self.names[op.memory], self.names[op.rows]
                 self._assign(op.result, f"run.append({memory}, {rows}, {values.repr_of(op.along.data)})")
+            case host.ScatterOp():
+                arguments = ", ".join(self.names[value] for value in op.operands)
+                over = values.repr_of(tuple(extent.data for extent in op.over))
+                self._assign(op.result, f"run.scatter({arguments}, {over})")
             case host.ClearOp():
                 condition = "" if op.condition is None else f", {self.names[op.condition]}"
                 self.writer.line(f"run.clear({values.repr_of(op.dim.data)}{condition})")

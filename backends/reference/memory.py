@@ -46,7 +46,7 @@ def _append_rows(op: AppendOp, environment: Environment, memory: Tensor, rows: T
         tuple(growth if k == axis else key for k, key in enumerate(keys)), shape
     )
     at = tuple(np.broadcast_to(index, shape)[written] for index in target)
-    array = _writable(memory)
+    array = writable(memory)
     array[at] = value[written].astype(array.dtype)
     magnitude = _append_magnitude(environment, memory, rows, source, part, value, at, written)
     return Tensor(array, memory.type, memory.inside, memory.conditions, magnitude, is_storage=True)
@@ -84,7 +84,7 @@ def _targets(environment: Environment, type: TensorType, axis: int, shape: tuple
     return target
 
 
-def _writable(memory: Tensor) -> np.ndarray:
+def writable(memory: Tensor) -> np.ndarray:
     """A copy that holds values of the element type: a narrow storage dtype stays, f32 becomes float64."""
     dtype = element_dtype(memory.type.element)
     exact = dtype is not None and dtype.name != "f32" and memory.array.dtype == dtype.storage
@@ -124,7 +124,7 @@ def committed(environment: Environment, before: Tensor | SparseTensor, after: Te
         raise OracleError("mp.commit: a dense value for a sparse memory")
     if after.is_storage or after is before:
         return after.array
-    array = _writable(before)
+    array = writable(before)
     part = tuple(slice(extent) for extent in after.array.shape)
     value = stored(after.array.astype(compute_kind(after.type.element)), before.type.element)
     np.copyto(array[part] if part else array, value.astype(array.dtype), where=after.inside)

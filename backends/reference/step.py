@@ -13,6 +13,7 @@ from hetc.backends.reference import statements
 from hetc.backends.reference.environment import Environment, OracleError, complete
 from hetc.backends.reference.loop import as_stored, layer, pass_number, whole
 from hetc.backends.reference.memory import append, committed
+from hetc.backends.reference.scatter import scatter
 from hetc.backends.reference.sparse import SparseMatrix
 from hetc.backends.reference.tensors import SparseTensor, Tensor, bind, stored
 from hetc.backends.reference.update import update
@@ -30,6 +31,7 @@ from hetc.dialects.mp import (
     PipelineOp,
     QuantizeOp,
     RopeOp,
+    ScatterOp,
     SelectOp,
     SoftmaxOp,
     StepOp,
@@ -164,12 +166,20 @@ class _Execution:
                 self.values[op.result] = self.values[op.value]
             case AppendOp():
                 self.values[op.result] = append(op, self.environment, self.values[op.memory], self.values[op.rows])
+            case ScatterOp():
+                self.values[op.result] = scatter(op, self.environment, *map(self._dense, op.operands))
             case ForOp():
                 self._loop(op)
             case ReturnOp() | DimOp() | NextOp():
                 pass
             case _:
                 self._compute(op)
+
+    def _dense(self, value: SSAValue) -> Tensor:
+        tensor = self.values[value]
+        if not isinstance(tensor, Tensor):
+            raise OracleError("a sparse tensor is read or written as a dense one")
+        return tensor
 
     def _compute(self, op: Operation) -> None:
         environment, values = self.environment, self.values

@@ -19,6 +19,7 @@ from hetc.dialects.mp import (
     ForOp,
     GetOp,
     PipelineOp,
+    ScatterOp,
     StepOp,
     TensorType,
     dtype_name,
@@ -149,6 +150,8 @@ class _Call:
                 return np.asarray(trace.outputs[list(owner.outputs).index(value)])  # type: ignore[arg-type]
             case AppendOp():
                 return self._appended(owner, passes)
+            case ScatterOp():
+                return self._scattered(owner, passes)
             case ForOp():
                 return self._result(owner, list(owner.outputs).index(value), passes)  # type: ignore[arg-type]
         assert isinstance(owner, GetOp)
@@ -173,6 +176,31 @@ class _Call:
             return self.value(loop.next.carried[position], (*outer, loop.passes - 1))
         layer = loop.next.layers[position - len(loop.carried)]
         return np.stack([self.value(layer, (*outer, number)).astype(np.float64) for number in range(loop.passes)])
+
+    def _scattered(self, op: ScatterOp, passes: tuple[int, ...]) -> np.ndarray:
+        """The places are distinct, so that any order of writing gives the same."""
+        result = self.value(op.memory, passes).astype(np.float64)
+        rows, places = self.value(op.rows, passes), self.value(op.places, passes)
+        lanes = np.argwhere((places >= 0) & self._live(places.shape, op.places.type))
+        for lane in lanes:
+            at = np.unravel_index(int(places[tuple(lane)]), op.leading) if op.leading else ()
+            result[at] = rows[tuple(lane)]
+        return result
+
+    def _live(self, shape: tuple[int, ...], type: Attribute) -> np.ndarray:
+        """Which elements of an array of these extents are within the live ones."""
+        assert isinstance(type, TensorType)
+        inside = np.ones(shape, np.bool_)
+        for axis, key in enumerate(type.shape):
+            per = self.pipeline.dims[key].per if isinstance(key, str) else None
+            if per is not None and key in self.lengths_during:
+                limit = _along(
+                    self.lengths_during[str(key)][: shape[type.shape.index(per.data)]],
+                    type.shape.index(per.data),
+                    len(shape),
+                )
+                inside &= _along(np.arange(shape[axis]), axis, len(shape)) < limit
+        return inside
 
     def _appended(self, op: AppendOp, passes: tuple[int, ...]) -> np.ndarray:
         old, rows = self.value(op.memory, passes), self.value(op.rows, passes)

@@ -16,6 +16,7 @@ from hetc.dialects.host.data import (
     InputOp,
     MemoryOp,
     OutputOp,
+    ScatterOp,
 )
 from hetc.dialects.host.loop import ForOp, LayerOp, PassOp, StoreOp
 from hetc.dialects.host.structure import KernelOp, LaunchOp, ProgramOp, StepOp, WaitOp
@@ -25,13 +26,13 @@ HOST = Dialect(
     "host",
     [
         ProgramOp, StepOp, InputOp, MemoryOp, ConstantOp, AllocateOp, CopyOp, KernelOp, LaunchOp, WaitOp, AppendOp,
-        ClearOp, CommitOp, OutputOp, ForOp, PassOp, LayerOp, StoreOp,
+        ScatterOp, ClearOp, CommitOp, OutputOp, ForOp, PassOp, LayerOp, StoreOp,
     ],
     [BufferType],
 )  # fmt: skip
 
 __all__ = [
     "HOST", "HOST_KIND", "AllocateOp", "AppendOp", "BufferType", "ClearOp", "CommitOp", "ConstantOp", "CopyOp", "ForOp",
-    "InputOp", "KernelOp", "LaunchOp", "LayerOp", "MemoryOp", "OutputOp", "PassOp", "ProgramOp", "StepOp", "StoreOp",
-    "WaitOp",
+    "InputOp", "KernelOp", "LaunchOp", "LayerOp", "MemoryOp", "OutputOp", "PassOp", "ProgramOp", "ScatterOp", "StepOp",
+    "StoreOp", "WaitOp",
 ]  # fmt: skip

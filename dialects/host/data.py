@@ -6,6 +6,7 @@ host.constant  a table known at compile time, kept on a device
 host.allocate  the buffer of a value, kept from call to call
 host.copy      a value made available elsewhere
 host.append    rows written at the end of a memory
+host.scatter   rows written at computed places of a memory
 host.clear     the memories along a dim emptied once the step has completed
 host.commit    a memory's new contents, visible once the step has completed
 host.output    a value handed to the caller
@@ -13,9 +14,10 @@ host.output    a value handed to the caller
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntAttr, StringAttr
 from xdsl.ir import SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, opt_operand_def, prop_def, result_def
 from xdsl.utils.exceptions import VerifyException
@@ -127,6 +129,40 @@ class AppendOp(IRDLOperation):
     def verify_(self) -> None:
         if self.memory.type != self.result.type:
             raise VerifyException("host.append writes in place: the types agree")
+
+
+@irdl_op_definition
+class ScatterOp(IRDLOperation):
+    """`%m1 = host.scatter %m, %rows, %places over [64, 1024] : type, type, type`: the same buffer, rows written at
+    computed places. The places are on the host: numbers over the given extents, row-major; a negative one writes
+    nothing."""
+
+    name = "host.scatter"
+    memory = operand_def(BufferType)
+    rows = operand_def(BufferType)
+    places = operand_def(BufferType)
+    over = prop_def(ArrayAttr[IntAttr])
+    result = result_def(BufferType)
+    assembly_format = (
+        "$memory `,` $rows `,` $places `over` $over attr-dict `:` type($memory) `,` type($rows) `,` type($places) "
+        "`->` type($result)"
+    )
+
+    def __init__(self, memory: SSAValue, rows: SSAValue, places: SSAValue, over: Sequence[int]):
+        super().__init__(
+            operands=[memory, rows, places],
+            properties={"over": ArrayAttr([IntAttr(extent) for extent in over])},
+            result_types=[memory.type],
+        )
+        self.result.name_hint = memory.name_hint
+
+    def verify_(self) -> None:
+        if self.memory.type != self.result.type:
+            raise VerifyException("host.scatter writes in place: the types agree")
+        places = self.places.type
+        assert isinstance(places, BufferType)
+        if places.kind != HOST_KIND:
+            raise VerifyException(f"host.scatter: the places are on the {places.kind}, not the host")
 
 
 @irdl_op_definition

@@ -22,7 +22,7 @@ from hetc.dialects.mp.loop import (
     origin,
     times,
 )
-from hetc.dialects.mp.memory import AppendOp, ClearOp, PutOp, UpdateOp
+from hetc.dialects.mp.memory import WRITES_IN_PLACE, AppendOp, ClearOp, PutOp, ScatterOp, UpdateOp
 from hetc.dialects.mp.region import (
     DimSizeOp,
     GuardOp,
@@ -64,7 +64,8 @@ MP = Dialect(
     [
         PipelineOp, DimOp, DeclareOp, StepOp, GetOp, ConstantOp, CommitOp, OutputOp,
         ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp, YieldOp,
-        TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, ClearOp, UpdateOp, PutOp, ForOp, NextOp,
+        TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, ClearOp, UpdateOp, PutOp, ScatterOp,
+        ForOp, NextOp,
     ],
     [DimAttr, RangeAttr, DenseAttr, SparseAttr, RowsAttr, TensorType],
 )  # fmt: skip
@@ -73,6 +74,7 @@ __all__ = [
     "ELEMENT_TYPES",
     "MP",
     "PASS_NUMBER",
+    "WRITES_IN_PLACE",
     "AppendOp",
     "ClearOp",
     "CommitOp",
@@ -100,6 +102,7 @@ __all__ = [
     "RopeOp",
     "RoundOp",
     "RowsAttr",
+    "ScatterOp",
     "SelectOp",
     "SoftmaxOp",
     "SparseAttr",

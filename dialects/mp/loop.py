@@ -23,7 +23,7 @@ from xdsl.irdl import (
 from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import VerifyException
 
-from hetc.dialects.mp.memory import AppendOp
+from hetc.dialects.mp.memory import WRITES_IN_PLACE
 from hetc.dialects.mp.types import TensorType
 
 PASS_NUMBER = TensorType([], IndexType())
@@ -222,12 +222,13 @@ def is_pass_number(value: SSAValue) -> bool:
 
 
 def origin(value: SSAValue) -> SSAValue:
-    """What `value` was before appends, and before it came into a loop or out of one; of a layer, the whole tensor."""
+    """What `value` was before something was written in it, and before it came into a loop or out of one; of a layer,
+    the whole tensor."""
     while True:
         loop = loop_of(value)
         if loop is not None and value in loop.arguments:
             value = loop.arguments[value]
-        elif isinstance(value.owner, AppendOp):
+        elif isinstance(value.owner, WRITES_IN_PLACE):
             value = value.owner.memory
         elif isinstance(value.owner, ForOp):
             ends = value.owner.next

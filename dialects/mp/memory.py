@@ -3,6 +3,7 @@
 mp.append   a memory with this step's rows written
 mp.update   a memory with elements written at computed places
 mp.put      the end of its region: a value, the place that it goes to, and whether it goes
+mp.scatter  a memory with rows written at given places: what mp.update becomes where it writes little
 mp.clear    the memories along a dim emptied when the step completes
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects.builtin import ArrayAttr, IndexType, StringAttr, i1
+from xdsl.dialects.builtin import ArrayAttr, IndexType, StringAttr, i1, i32, i64
 from xdsl.ir import Attribute, Operation, Region, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -29,7 +30,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp.compute import RangedOp
 from hetc.dialects.mp.structure import dim_of
-from hetc.dialects.mp.types import DimAttr, RangeAttr, TensorType, compute_type
+from hetc.dialects.mp.types import DimAttr, RangeAttr, TensorType, compute_type, extent_key
 
 MODES = ("assign", "add")
 
@@ -51,6 +52,61 @@ class AppendOp(IRDLOperation):
 
     def __init__(self, memory: SSAValue, rows: SSAValue, along: str):
         super().__init__(operands=[memory, rows], properties={"along": StringAttr(along)}, result_types=[memory.type])
+
+
+@irdl_op_definition
+class ScatterOp(IRDLOperation):
+    """`%m1 = mp.scatter %m, %rows, %places`: the memory with rows written at computed places.
+
+    `places` has the leading extents of `rows`; the other extents of `rows` are the memory's last ones, all constant:
+    what is written in one piece. A place is the number (i32 or i64) of a piece, row-major over the largest extents
+    of the memory's dims before these (`leading`); a negative one writes nothing. No two places are equal."""
+
+    name = "mp.scatter"
+    memory = operand_def(TensorType)
+    rows = operand_def(TensorType)
+    places = operand_def(TensorType)
+    result = result_def(TensorType)
+    assembly_format = (
+        "$memory `,` $rows `at` $places attr-dict `:` type($memory) `,` type($rows) `,` type($places) "
+        "`->` type($result)"
+    )
+
+    def __init__(self, memory: SSAValue, rows: SSAValue, places: SSAValue):
+        super().__init__(operands=[memory, rows, places], result_types=[memory.type])
+
+    @property
+    def piece_rank(self) -> int:
+        """How many of the memory's last extents are written in one piece."""
+        rows, places = self.rows.type, self.places.type
+        assert isinstance(rows, TensorType) and isinstance(places, TensorType)
+        return rows.rank - places.rank
+
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """The largest extents of the dims that the places are numbers over."""
+        type_ = self.memory.type
+        assert isinstance(type_, TensorType)
+        extents = tuple(type_.extents)[: type_.rank - self.piece_rank]
+        return tuple(
+            dim_of(self, item).largest if isinstance(item, DimAttr) else int(extent_key(item)) for item in extents
+        )
+
+    def verify_(self) -> None:
+        memory, rows, places = self.memory.type, self.rows.type, self.places.type
+        assert isinstance(memory, TensorType) and isinstance(rows, TensorType) and isinstance(places, TensorType)
+        if memory != self.result.type or memory.is_sparse:
+            raise VerifyException(f"mp.scatter: a dense memory is written in place, got {memory} -> {self.result.type}")
+        if places.element not in (i32, i64):
+            raise VerifyException(f"mp.scatter: places are i32 or i64, got {places.element}")
+        piece = memory.shape[memory.rank - self.piece_rank :] if self.piece_rank >= 0 else ()
+        constant = all(isinstance(item, int) for item in piece)
+        if rows.element != memory.element or rows.shape != (*places.shape, *piece) or not constant:
+            raise VerifyException(f"mp.scatter: {rows} at {places} are no rows of {memory}")
+
+
+WRITES_IN_PLACE = (AppendOp, ScatterOp)
+"""The ops whose result is their memory, with something written in it. They stand between kernels."""
 
 
 @irdl_op_definition

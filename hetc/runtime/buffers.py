@@ -65,66 +65,75 @@ class Buffer:
     def row_elements(self) -> int:
         return row_elements(self.extents)
 
-    def write_rows(self, rows: NDArray[np.int64], values: NDArray) -> None:
-        """Write host values [len(rows), row_elements]."""
-        if self.placement is not None:
-            unit = self.unit
-            self.device.write(self.arrays[0], as_slice(self._units(rows, unit)), values.reshape(-1, unit))
-            return
-        for array, chosen, local in self._channels(rows):
-            self.device.write(array, as_slice(local), values if chosen is None else values[chosen])
+    def write_rows(self, rows: NDArray[np.int64], values: NDArray, width: int = 0) -> None:
+        """Write host values [len(rows), width]. Here and below rows are counted row-major over capacities, and are of
+        `row_elements` elements unless `width` says otherwise: then it divides that number."""
+        for array, chosen, numbers, unit in self._channels(rows, width or self.row_elements):
+            part = values if chosen is None else values[chosen]
+            self.device.write(array, as_slice(numbers), part.reshape(-1, unit))
 
-    def read_rows(self, rows: NDArray[np.int64], width: int | None = None) -> NDArray:
-        """These rows as a host array [len(rows), row_elements]; `width` counts rows of another size."""
-        if self.placement is not None:
-            unit = self.unit
-            values = self.device.read(self.arrays[0], as_slice(self._units(rows, unit)), unit)
-            return values.reshape(-1, width or self.row_elements)
-        if self.stripes is None:
-            return self.device.read(self.arrays[0], as_slice(rows), width or self.row_elements)
-        values = np.empty((len(rows), self.row_elements), host_dtype(self.element))
-        for array, chosen, local in self._channels(rows):
-            values[chosen] = self.device.read(array, as_slice(local), self.row_elements)
+    def read_rows(self, rows: NDArray[np.int64], width: int = 0) -> NDArray:
+        """Rows as a host array [len(rows), width]."""
+        width = width or self.row_elements
+        parts = self._channels(rows, width)
+        if len(parts) == 1 and parts[0][1] is None:
+            array, _, numbers, unit = parts[0]
+            return self.device.read(array, as_slice(numbers), unit).reshape(-1, width)
+        values = np.empty((len(rows), width), host_dtype(self.element))
+        for array, chosen, numbers, unit in parts:
+            values[chosen] = self.device.read(array, as_slice(numbers), unit).reshape(-1, width)
         return values
 
-    def copy_rows(self, rows: NDArray[np.int64], source: Buffer, source_rows: NDArray[np.int64]) -> None:
-        """Copy rows of this buffer's row size from a buffer on this or another device."""
-        same = source.device is self.device and self.stripes is None and source.stripes is None
-        if same:
-            unit = gcd(self.unit, self.row_elements if source.placement is None else source.unit)
-            numbers, source_numbers = self._units(rows, unit), source._units(source_rows, unit, self.row_elements)
+    def copy_rows(
+        self, rows: NDArray[np.int64], source: Buffer, source_rows: NDArray[np.int64], width: int = 0
+    ) -> None:
+        """Copy rows, of this buffer's size unless said, from a buffer on this or another device."""
+        width = width or self.row_elements
+        if source.device is self.device and self.stripes is None and source.stripes is None:
+            unit = gcd(width, self._unit, source._unit)
+            numbers, source_numbers = self._units(rows, unit, width), source._units(source_rows, unit, width)
             self.device.copy(source.arrays[0], as_slice(source_numbers), self.arrays[0], as_slice(numbers), unit)
         elif len(rows):
-            self.write_rows(rows, source.read_rows(source_rows, self.row_elements))
+            self.write_rows(rows, source.read_rows(source_rows, width), width)
 
     @property
-    def unit(self) -> int:
-        """Elements that lie side by side wherever a row lies."""
-        return self.row_elements if self.placement is None else gcd(self.row_elements, self.placement.rows.unit)
+    def _unit(self) -> int:
+        """What all distances between rows are multiples of, apart from their size; 0 where rows are all there is."""
+        return 0 if self.placement is None else self.placement.rows.unit
 
-    def _units(self, rows: NDArray[np.int64], unit: int, width: int | None = None) -> NDArray[np.int64]:
-        """The numbers of the units of rows, one row after the other; `width` counts rows of another size."""
-        width = width or self.row_elements
-        starts = rows * width if self.placement is None else self.placement.starts(rows)
+    def _units(self, rows: NDArray[np.int64], unit: int, width: int) -> NDArray[np.int64]:
+        """The numbers of the units of rows of `width` elements, one row after the other."""
+        if self.placement is None:
+            starts = rows * width
+        else:
+            pieces = self.row_elements // width
+            starts = self.placement.starts(rows // pieces) + rows % pieces * width
         if unit == width:
             return starts // unit
         return (starts[:, None] // unit + np.arange(width // unit)).reshape(-1)
 
-    def _channels(self, rows: NDArray[np.int64]) -> list[tuple[Any, NDArray[np.bool_] | None, NDArray[np.int64]]]:
-        """(array, which of `rows` it holds, their local numbers) for each channel that holds any."""
+    def _channels(
+        self, rows: NDArray[np.int64], width: int
+    ) -> list[tuple[Any, NDArray[np.bool_] | None, NDArray[np.int64], int]]:
+        """(array, which of `rows` it holds, the numbers of their units in it, the size of a unit) for each channel
+        that holds any."""
         if self.stripes is None:
-            return [(self.arrays[0], None, rows)]
+            unit = gcd(width, self._unit)
+            return [(self.arrays[0], None, self._units(rows, unit, width), unit)]
         stripes = self.stripes
+        pieces = self.row_elements // width
+        piece, rows = rows % pieces, rows // pieces
         inner = prod(self.shape[stripes.axis + 1 : row_axis(self.extents) + 1])
         extent = self.shape[stripes.axis]
         position = rows // inner % extent
         outer = rows // inner // extent
         local = (outer * -(-extent // stripes.channels) + position // stripes.channels) * inner + rows % inner
+        local = local * pieces + piece
         found = []
         for channel, array in enumerate(self.arrays):
             chosen = position % stripes.channels == channel
             if chosen.any():
-                found.append((array, chosen, local[chosen]))
+                found.append((array, chosen, local[chosen], width))
         return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xdsl.ir import Operation, SSAValue
 
 from hetc.dialects.mp import (
-    AppendOp,
+    WRITES_IN_PLACE,
     ClearOp,
     ConstantOp,
     ForOp,
@@ -112,14 +112,17 @@ def _collect(stage: str, statements: list[OpFacts]) -> StageFacts:
     for facts in statements:
         flop += facts.flop
         for traffic in facts.reads:
-            if traffic.value.owner in inside or isinstance(traffic.value.owner, ConstantOp):
+            if isinstance(traffic.value.owner, ConstantOp):
+                continue
+            # A memory in which the stage writes is still read from where it lies.
+            if traffic.value.owner in inside and not isinstance(traffic.value.owner, WRITES_IN_PLACE):
                 continue
             known = reads.get(traffic.value)
             if known is None or len(known.elements.dims) < len(traffic.elements.dims):
                 reads[traffic.value] = traffic
-    # Of a memory only the appended rows are written, whatever its size.
+    # Of a memory only the rows that come are written, whatever its size.
     written = [
-        (facts.op.rows if isinstance(facts.op, AppendOp) else result, times(facts.op))
+        (facts.op.rows if isinstance(facts.op, WRITES_IN_PLACE) else result, times(facts.op))
         for facts in statements
         for result in facts.op.results
         if any(not _within(use.operation, inside) for use in result.uses)

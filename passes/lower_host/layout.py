@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from xdsl.ir import SSAValue
 
 from hetc.dialects.host import BufferType
-from hetc.dialects.mp import AppendOp, ForOp, GetOp, PipelineOp, TensorType, in_order, loop_of
+from hetc.dialects.mp import WRITES_IN_PLACE, ForOp, GetOp, PipelineOp, TensorType, in_order, loop_of
 from hetc.dialects.task import KernelOp
 from hetc.passes.lower_host.generated import Launch, channels_of
 
@@ -57,7 +57,7 @@ class Layout:
             if position < len(owner.carried):
                 return owner.carried_arguments[position]
             return self.root(owner.sliced[owner.written_positions[position - len(owner.carried)]])
-        if isinstance(owner, AppendOp):
+        if isinstance(owner, WRITES_IN_PLACE):
             return self.root(owner.memory)
         if isinstance(owner, GetOp) and self.pipeline.declarations[owner.declared.data].role.data == "memory":
             return owner.declared.data

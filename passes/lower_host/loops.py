@@ -10,8 +10,8 @@ from xdsl.ir import Block, Region, SSAValue
 
 from hetc.dialects import host
 from hetc.dialects.host import HOST_KIND, BufferType
-from hetc.dialects.mp import AppendOp, ForOp
-from hetc.passes.lower_host.order import ordered, written_by_kernels
+from hetc.dialects.mp import ForOp
+from hetc.passes.lower_host.order import buffer_of, ordered, written_by_kernels
 
 if TYPE_CHECKING:
     from hetc.passes.lower_host.step import StepBuilder
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class LoopBuilder:
     """Builds the host ops of one loop. What is carried lies in a buffer of its own, that each pass reads and then
-    replaces; layers that are not only appended to lie in new buffers, so that the old contents stay until the step
+    replaces; layers that are not written in place lie in new buffers, so that the old contents stay until the step
     completes."""
 
     def __init__(self, step: StepBuilder) -> None:
@@ -65,10 +65,11 @@ class LoopBuilder:
         return self.step.copied(op, tensor, type_.with_layers(True))
 
     def _new_layers(self, op: ForOp, number: int, layered: Sequence[SSAValue]) -> SSAValue | None:
-        """Buffers for the new contents of a tensor's layers; None where each pass appends to its layer in place."""
-        if _appended_in_place(op.next.layers[number], op):
+        """Buffers for the new contents of a tensor's layers; None where each pass writes in its layer in place."""
+        position = op.written_positions[number]
+        if self.step.versions.written_in_place(op.next.layers[number], op.layer_arguments[position]):
             return None
-        tensor = layered[op.written_positions[number]]
+        tensor = layered[position]
         return self.step.allocate(op, f"{tensor.name_hint or 'layers'}_new", cast(BufferType, tensor.type))
 
     def _store_layers(self, op: ForOp, written: Sequence[SSAValue | None]) -> None:
@@ -82,7 +83,7 @@ class LoopBuilder:
         is about to change."""
         sources = []
         for value, carry in zip(op.next.carried, carries, strict=True):
-            source = self.values[value]
+            source = buffer_of(self.values[value])
             if source in carries and source is not carry:
                 aside = self.step.allocate(op, f"{carry.name_hint}_aside", cast(BufferType, source.type))
                 self.step.add(op, host.StoreOp(source, aside))
@@ -91,10 +92,3 @@ class LoopBuilder:
         for source, carry in zip(sources, carries, strict=True):
             if source is not carry:
                 self.step.add(op, host.StoreOp(source, carry))
-
-
-def _appended_in_place(value: SSAValue, loop: ForOp) -> bool:
-    """Whether a layer is the pass's own, with rows appended to it."""
-    while isinstance(value.owner, AppendOp):
-        value = value.owner.memory
-    return value in loop.layer_arguments

@@ -40,7 +40,7 @@ def written_by_kernels(ops: Sequence[Operation]) -> dict[SSAValue, str]:
     found: dict[SSAValue, str] = {}
     for op in ops:
         if isinstance(op, host.KernelOp):
-            found.update({_root(value): op.device.data for value in op.writes})
+            found.update({buffer_of(value): op.device.data for value in op.writes})
         elif isinstance(op, host.ForOp):
             found.update(written_by_kernels(list(op.block.ops)))
     return found
@@ -72,7 +72,7 @@ def _stalls(op: Operation, pending: dict[SSAValue, str]) -> set[str]:
     if isinstance(op, host.ForOp):
         return kinds.union(*(_stalls(inner, pending) for inner in op.block.ops))
     for value in op.operands:
-        kind = pending.get(_root(value))
+        kind = pending.get(buffer_of(value))
         if kind is not None and not _stays_on_device(op, kind):
             kinds.add(kind)
     return kinds
@@ -89,10 +89,10 @@ def _stays_on_device(op: Operation, kind: str) -> bool:
     return same and not isinstance(op, host.OutputOp) and kind != HOST_KIND
 
 
-def _root(value: SSAValue) -> SSAValue:
-    """The value that first named the buffer: an append writes in place, a layer is a part."""
-    while isinstance(value.owner, host.AppendOp | host.LayerOp):
-        value = value.owner.memory if isinstance(value.owner, host.AppendOp) else value.owner.value
+def buffer_of(value: SSAValue) -> SSAValue:
+    """The value that first named the buffer: some ops write in place, a layer is a part."""
+    while isinstance(value.owner, host.AppendOp | host.ScatterOp | host.LayerOp):
+        value = value.owner.value if isinstance(value.owner, host.LayerOp) else value.owner.memory
     return value
 
 
@@ -103,6 +103,8 @@ def _dependencies(ops: Sequence[Operation]) -> list[set[int]]:
     result: list[set[int]] = []
     for at, op in enumerate(ops):
         reads, writes = _effects(op)
+        # A copy of a memory is brought up to date in place: who reads the copy reads the memory.
+        reads = list(dict.fromkeys(source for value in reads for source in _sources(value)))
         needed = {writer[value] for value in (*reads, *writes) if value in writer}
         for value in writes:
             needed |= set(readers.get(value, ()))
@@ -117,20 +119,30 @@ def _dependencies(ops: Sequence[Operation]) -> list[set[int]]:
     return result
 
 
+def _sources(value: SSAValue) -> list[SSAValue]:
+    """A buffer, and those that it is a copy of."""
+    found = [value]
+    while isinstance(found[-1].owner, host.CopyOp):
+        found.append(buffer_of(found[-1].owner.value))
+    return found
+
+
 def _effects(op: Operation) -> tuple[list[SSAValue], list[SSAValue]]:
     """Buffers that an op reads, and those that it writes or makes."""
-    made = [_root(value) for value in op.results if not isinstance(op, host.AppendOp | host.LayerOp)]
+    made = [
+        buffer_of(value) for value in op.results if not isinstance(op, host.AppendOp | host.ScatterOp | host.LayerOp)
+    ]
     if isinstance(op, host.ForOp):
         return _effects_of_loop(op)
     if isinstance(op, host.StoreOp):
-        return [_root(op.value)], [_root(op.target)]
+        return [buffer_of(op.value)], [buffer_of(op.target)]
     if isinstance(op, host.KernelOp):
-        inner = [_root(value) for launch in op.launches for value in launch.buffers]
-        reads = [_root(value) for value in op.reads]
-        return reads, [value for value in dict.fromkeys((*map(_root, op.writes), *inner)) if value not in reads]
-    if isinstance(op, host.AppendOp):
-        return [_root(op.rows)], [_root(op.memory)]
-    return [_root(value) for value in op.operands], made
+        inner = [buffer_of(value) for launch in op.launches for value in launch.buffers]
+        reads = [buffer_of(value) for value in op.reads]
+        return reads, [value for value in dict.fromkeys((*map(buffer_of, op.writes), *inner)) if value not in reads]
+    if isinstance(op, host.AppendOp | host.ScatterOp):
+        return [buffer_of(value) for value in op.operands[1:]], [buffer_of(op.memory)]
+    return [buffer_of(value) for value in op.operands], made
 
 
 def _effects_of_loop(loop: host.ForOp) -> tuple[list[SSAValue], list[SSAValue]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -21,6 +22,7 @@ from hetc.dialects.mp import (
     NextOp,
     OutputOp,
     PipelineOp,
+    ScatterOp,
     StepOp,
     TensorType,
 )
@@ -30,6 +32,7 @@ from hetc.passes.lower_host.layout import Layout
 from hetc.passes.lower_host.loops import LoopBuilder
 from hetc.passes.lower_host.order import ordered
 from hetc.passes.lower_host.refusal import HostLoweringRefused
+from hetc.passes.lower_host.versions import Versions
 
 
 class StepBuilder:
@@ -40,6 +43,7 @@ class StepBuilder:
     ) -> None:
         self.pipeline, self.step, self.launches, self.layout = pipeline, step, launches, layout
         self.run_time_dims = [name for name, dim in pipeline.dims.items() if not dim.is_static]
+        self.versions = Versions(step)
         self.values: dict[SSAValue, SSAValue] = {}
         self.ops: list[Operation] = []
         self._names: dict[str, int] = {}
@@ -62,6 +66,8 @@ class StepBuilder:
                     self._kernel(op)
                 case AppendOp():
                     self._append(op)
+                case ScatterOp():
+                    self._scatter(op)
                 case ForOp():
                     LoopBuilder(self).build(op)
                 case NextOp():
@@ -203,6 +209,16 @@ class StepBuilder:
             made = host.AppendOp(memory, on_host, op.along.data)
         else:
             made = host.AppendOp(memory, self.values[rows], op.along.data)
+        self.values[op.result] = self.add(op, made).results[0]
+
+    def _scatter(self, op: ScatterOp) -> None:
+        memory = self.values[op.memory]
+        if not self.versions.in_place(op):
+            type_ = cast(BufferType, memory.type)
+            whole = self.allocate(op, f"{memory.name_hint or 'memory'}_new", type_)
+            self.add(op, host.StoreOp(memory, whole))
+            memory = whole
+        made = host.ScatterOp(memory, self.values[op.rows], self.values[op.places], op.leading)
         self.values[op.result] = self.add(op, made).results[0]
 
     def _commit(self, op: CommitOp) -> None:

@@ -147,11 +147,18 @@ class Builder:
     def extract(self, source: SSAValue, indices: Sequence[SSAValue]) -> SSAValue:
         return self.add(tensor.ExtractOp(source, indices, element_of(source)))
 
-    def sliced(self, source: SSAValue, offsets: Sequence[Size], sizes: Sequence[Size]) -> SSAValue:
-        """The part of a tensor that begins at `offsets`; the tensor itself where that is all of it for certain."""
-        if list(sizes) == list(shape_of(source)) and all(offset == 0 for offset in offsets):
+    def sliced(
+        self,
+        source: SSAValue,
+        offsets: Sequence[Size],
+        sizes: Sequence[Size],
+        kept: Sequence[Size] | None = None,
+    ) -> SSAValue:
+        """The part of a tensor that begins at `offsets`; the tensor itself where that is all of it for certain.
+        kept: the extents of the result, of `sizes` some without dims of size 1."""
+        if kept is None and list(sizes) == list(shape_of(source)) and all(offset == 0 for offset in offsets):
             return source
-        result = tensor_of(sizes, element_of(source))
+        result = tensor_of(sizes if kept is None else kept, element_of(source))
         return self.add(tensor.ExtractSliceOp(source, offsets, sizes, [1] * len(sizes), result))
 
     def inserted(self, part: SSAValue, whole: SSAValue, offsets: Sequence[Size], sizes: Sequence[Size]) -> SSAValue:

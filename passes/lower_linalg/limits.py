@@ -21,6 +21,7 @@ from hetc.dialects.mp import (
     RangedOp,
     ReadOp,
     ReduceOp,
+    ScatterOp,
     SelectOp,
     TensorType,
     TopkOp,
@@ -28,7 +29,7 @@ from hetc.dialects.mp import (
 )
 from hetc.passes.lower_linalg.scalars import is_scalar
 
-STATEMENTS = (GetOp, ComputeOp, TopkOp, SelectOp, ConstantOp, AppendOp, CommitOp, OutputOp)
+STATEMENTS = (GetOp, ComputeOp, TopkOp, SelectOp, ConstantOp, AppendOp, ScatterOp, CommitOp, OutputOp)
 _IN_REGIONS = (ReadOp, ReduceOp, DimSizeOp, YieldOp)
 
 

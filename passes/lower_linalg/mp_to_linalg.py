@@ -22,6 +22,7 @@ from hetc.dialects.mp import (
     GetOp,
     OutputOp,
     PipelineOp,
+    ScatterOp,
     SelectOp,
     StepOp,
     TensorType,
@@ -31,6 +32,7 @@ from hetc.passes.lower_linalg.builder import Builder
 from hetc.passes.lower_linalg.extents import Extents
 from hetc.passes.lower_linalg.limits import left_out
 from hetc.passes.lower_linalg.memories import FLAG, lower_append, lower_commit, lower_output
+from hetc.passes.lower_linalg.scatter import lower_scatter
 from hetc.passes.lower_linalg.selection import lower_select, lower_topk
 from hetc.passes.lower_linalg.signature import Argument, arguments_of, results_of, upstream_type
 from hetc.passes.lower_linalg.statement import lower_compute
@@ -136,6 +138,8 @@ class _Function:
                 return lower_select(self.step, op)
             case AppendOp():
                 return [lower_append(self.step, op)]
+            case ScatterOp():
+                return [lower_scatter(self.step, op)]
             case _:
                 assert isinstance(op, OutputOp | CommitOp), op.name
                 return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -22,7 +21,6 @@ from hetc.dialects.mp import (
     PipelineOp,
     RangeAttr,
     ReadOp,
-    ReduceOp,
     TensorType,
     UpdateOp,
     YieldOp,
@@ -31,13 +29,11 @@ from hetc.dialects.mp import (
     in_order,
     index_block,
 )
-from hetc.passes.emission import conjunction, constant, constant_value, emit, index, union
+from hetc.passes.emission import conjunction, constant, emit, index, union
 from hetc.passes.normalize.expansion import ranges_over
 from hetc.passes.normalize.region_presence import Conditions, replace_yield
+from hetc.passes.normalize.update_lanes import Term, offset_from, reduce_lanes
 from hetc.passes.rebuild import Confinement, clone_expression, erase_unused, merge_equal
-
-Term = Callable[[YieldOp, dict[SSAValue, SSAValue]], tuple[SSAValue, Conditions]]
-"""(the end of the innermost region, what the update's indices are there) -> a lane's value and conditions."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,7 @@ class _Gather:
         arguments = self.op.body.block.args
         for position, (argument, item) in enumerate(zip(arguments, self.op.index_ranges, strict=True)):
             for place, value in enumerate(self.op.put.indices):
-                offset = _offset_from(value, argument)
+                offset = offset_from(value, argument)
                 row = item.per_position
                 if offset is None or place in self.settled or (row is not None and arguments[row] not in self.direct):
                     continue
@@ -165,30 +161,8 @@ class _Gather:
 
     def _nest(self, kind: str, type: Attribute, term: Term) -> SSAValue:
         """A reduction over all searched indices, outer ones first."""
-        mapping, before, outermost = dict(self.direct), self.end, None
-        for position in self.searched:
-            item = self.op.index_ranges[position]
-            argument = self.op.body.block.args[position]
-            per = None
-            if item.per_position is not None:
-                per = self._bounds().row(mapping[self.op.body.block.args[item.per_position]], before)
-            body = index_block([RangeAttr(item.index, item.extent)])
-            neutral = copy_location(self.op, constant(0, type))
-            end = copy_location(self.op, YieldOp(neutral.results[0]))
-            body.add_ops([neutral, end])
-            made = ReduceOp(kind, RangeAttr(item.index, item.extent), Region(body), type, per)
-            block = before.parent
-            assert block is not None
-            block.insert_op_before(copy_location(self.op, made), before)
-            if outermost is None:
-                outermost = made.result
-            else:
-                replace_yield(before, made.result, ())
-            mapping[argument], before = body.args[0], end
-        value, conditions = term(before, mapping)
-        replace_yield(before, value, conditions)
-        assert outermost is not None
-        return outermost
+        row = self._bounds().row
+        return reduce_lanes(self.op, self.searched, kind, type, self.direct, self.end, row, term)
 
     def _added(self) -> SSAValue:
         type_ = self.op.put.value.type
@@ -253,21 +227,3 @@ class _Gather:
     def _largest(self, item: RangeAttr) -> int:
         extent = item.extent
         return dim_of(self.op, extent).largest if isinstance(extent, DimAttr) else int(extent_key(extent))
-
-
-def _offset_from(value: SSAValue, argument: SSAValue) -> int | None:
-    """c where the value is `argument + c`, None where it is something else."""
-    if value is argument:
-        return 0
-    owner = value.owner
-    if not isinstance(owner, arith.AddiOp | arith.SubiOp):
-        return None
-    sign = 1 if isinstance(owner, arith.AddiOp) else -1
-    pairs: Sequence[tuple[SSAValue, SSAValue]] = [(owner.lhs, owner.rhs)]
-    if sign == 1:
-        pairs = [*pairs, (owner.rhs, owner.lhs)]
-    for first, second in pairs:
-        shift = constant_value(second)
-        if first is argument and isinstance(shift, int):
-            return sign * shift
-    return None

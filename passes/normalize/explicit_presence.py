@@ -27,6 +27,7 @@ from hetc.dialects.mp import (
     QuantizeOp,
     RangedOp,
     RopeOp,
+    ScatterOp,
     SelectOp,
     SoftmaxOp,
     StepOp,
@@ -43,7 +44,7 @@ from hetc.passes.rebuild import Confinement, erase_unused, merge_equal
 
 EXPLICIT = "explicit"
 """The attribute of a step in which presence is explicit."""
-_WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, ClearOp, CommitOp, OutputOp, NextOp)
+_WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, ScatterOp, ClearOp, CommitOp, OutputOp, NextOp)
 
 
 @dataclass(frozen=True)

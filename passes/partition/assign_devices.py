@@ -12,7 +12,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import AppendOp, CommitOp, ConstantOp, GetOp, PipelineOp, StepOp, in_order, origin
+from hetc.dialects.mp import WRITES_IN_PLACE, CommitOp, ConstantOp, GetOp, PipelineOp, StepOp, in_order, origin
 from hetc.passes.analysis.facts import live_dims, op_facts
 from hetc.passes.analysis.rings import slots_of
 from hetc.passes.analysis.stages import stage_facts
@@ -86,7 +86,7 @@ def _decide_step(
 def _write(step: StepOp, decisions: Mapping[str, Decision]) -> None:
     for op in in_order(step.body.block):
         stage = attribute(op, "stage")
-        if stage in decisions and not isinstance(op, ConstantOp | AppendOp | GetOp):
+        if stage in decisions and not isinstance(op, (ConstantOp, GetOp, *WRITES_IN_PLACE)):
             op.attributes["device"] = StringAttr(decisions[stage].kind)
     step.attributes["placement"] = ArrayAttr([_record(decision) for decision in decisions.values()])
 
@@ -165,7 +165,7 @@ def _producer_kind(pipeline: PipelineOp, name: str) -> str:
         for op in step.body.block.ops:
             if isinstance(op, CommitOp) and op.declared.data == name:
                 owner = op.value.owner
-                source = owner.rows.owner if isinstance(owner, AppendOp) else owner
+                source = owner.rows.owner if isinstance(owner, WRITES_IN_PLACE) else owner
                 if not isinstance(source, GetOp):
                     return attribute(source, "device")  # type: ignore[arg-type]
     return ""

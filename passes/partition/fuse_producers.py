@@ -10,7 +10,18 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from hetc.dialects.mp import ComputeOp, PipelineOp, ReadOp, StepOp, TensorType, compute_type, extent_key, in_order
+from hetc.dialects.mp import (
+    ComputeOp,
+    PipelineOp,
+    ReadOp,
+    ScatterOp,
+    StepOp,
+    TensorType,
+    compute_type,
+    extent_key,
+    in_order,
+    tensors_read,
+)
 from hetc.passes.partition.outline import attribute
 
 
@@ -54,6 +65,8 @@ def fusible_read(producer: ComputeOp) -> ReadOp | None:
         return None
     if attribute(consumer, "device") != attribute(producer, "device") or consumer.parent is not producer.parent:
         return None
+    if any(isinstance(use.operation, ScatterOp) for value in tensors_read(producer) for use in value.uses):
+        return None  # what it reads may be overwritten before the consumer's turn
     own = consumer.body.block.args
     same_order = list(read.indices) == list(own)
     same_space = [extent_key(item.extent) for item in consumer.ranges] == [

@@ -11,7 +11,19 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from hetc.dialects.locations import copy_location, source_line
-from hetc.dialects.mp import AppendOp, ClearOp, CommitOp, DeclareOp, ForOp, GetOp, PipelineOp, StepOp, loop_of, origin
+from hetc.dialects.mp import (
+    WRITES_IN_PLACE,
+    ClearOp,
+    CommitOp,
+    DeclareOp,
+    ForOp,
+    GetOp,
+    PipelineOp,
+    ScatterOp,
+    StepOp,
+    loop_of,
+    origin,
+)
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.partition.outline import attribute
 
@@ -23,7 +35,8 @@ class InsertTransfersPass(ModulePass):
     """Insert a `task.transfer` wherever a kernel, an append or a commit needs a value from elsewhere.
 
     Before: statements stand in `task.kernel` ops, every memory has a `home`.
-    After: each operand of a kernel is on its device, rows and new contents of a memory are at its home; a value
+    After: each operand of a kernel is on its device, rows and new contents of a memory are at its home,
+    the places of rows on the host; a value
     moves to a device once a step. Inputs and weights come from the host. What a loop uses as a
     whole has moved before it, layers move in the pass that they are for.
     """
@@ -51,8 +64,10 @@ class _Step:
             if isinstance(op, KernelOp):
                 for index in range(len(op.arguments)):
                     self._bring(op, index, op.device.data)
-            elif isinstance(op, AppendOp):
+            elif isinstance(op, WRITES_IN_PLACE):
                 self._bring(op, 1, self._home(op, op.memory))
+                if isinstance(op, ScatterOp):
+                    self._bring(op, 2, HOST)
             elif isinstance(op, ClearOp):
                 for index in range(len(op.operands)):
                     self._bring(op, index, HOST)
@@ -98,7 +113,7 @@ class _Step:
             return owner.device.data
         if isinstance(owner, TransferOp):
             return owner.target.data
-        if isinstance(owner, AppendOp):
+        if isinstance(owner, WRITES_IN_PLACE):
             return self._home(owner, owner.memory)
         if isinstance(owner, GetOp):
             declaration = self.declarations[owner.declared.data]

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from hetc.dialects.locations import copy_location
-from hetc.dialects.mp import AppendOp, ComputeOp, ConstantOp, ForOp, SelectOp, StepOp, TensorType, TopkOp, in_order
+from hetc.dialects.mp import (
+    WRITES_IN_PLACE,
+    ComputeOp,
+    ConstantOp,
+    ForOp,
+    ScatterOp,
+    SelectOp,
+    StepOp,
+    TensorType,
+    TopkOp,
+    in_order,
+)
 from hetc.dialects.task import KernelOp, ReturnOp
 
 STATEMENTS = (ComputeOp, TopkOp, SelectOp)
@@ -31,8 +42,9 @@ def group_statements(block: Block, *, by_stage: bool = False) -> list[list[Opera
     """The kernels of a block (a step's or a loop's) as lists of statements.
 
     A unit is a run of neighbouring statements on one device (and of one stage, where `by_stage`), with no loop between
-    them. Within a unit a statement that needs a row appended from a result of the same unit belongs to a later kernel,
-    since appends stand between kernels."""
+    them. Within a unit a statement that needs a row written to a memory from a result of the same unit belongs to a
+    later kernel, since such writes stand between kernels; so does one that needs a memory in which places were
+    overwritten that another statement of the unit reads as they were."""
     phase: dict[Operation, tuple[int, int]] = {}
     groups: dict[tuple[int, int], list[Operation]] = {}
     unit, previous = -1, None
@@ -52,17 +64,27 @@ def group_statements(block: Block, *, by_stage: bool = False) -> list[list[Opera
 
 def _after(value: SSAValue, unit: int, phase: dict[Operation, tuple[int, int]]) -> int:
     """The earliest phase of `unit` at which `value` can be read."""
-    appended = False
+    written = False
     pending = [value.owner]
     earliest = 0
     while pending:
         current = pending.pop()
-        if isinstance(current, AppendOp):
-            appended = True
-            pending += [current.memory.owner, current.rows.owner]
+        if isinstance(current, WRITES_IN_PLACE):
+            written = True
+            pending += [operand.owner for operand in current.operands]
+            if isinstance(current, ScatterOp):
+                readers = [statement_around(use.operation) for use in current.memory.uses]
+                pending += [reader for reader in readers if isinstance(reader, STATEMENTS)]
         elif isinstance(current, Operation) and current in phase and phase[current][0] == unit:
-            earliest = max(earliest, phase[current][1] + (1 if appended else 0))
+            earliest = max(earliest, phase[current][1] + (1 if written else 0))
     return earliest
+
+
+def statement_around(op: Operation) -> Operation:
+    """The op of a step's (or loop's) block that `op` is, or stands in."""
+    while op.parent_op() is not None and not isinstance(op.parent_op(), StepOp | ForOp):
+        op = op.parent_op()  # type: ignore[assignment]
+    return op
 
 
 def captured_values(ops: Sequence[Operation]) -> list[SSAValue]:
@@ -128,13 +150,19 @@ def _within(op: Operation, ops: set[Operation]) -> bool:
 
 
 def order_by_dependency(block: Block) -> None:
-    """Reorder the ops of a block so that every value is defined before it is used, else keeping their order."""
+    """Reorder the ops of a block so that every value is defined before it is used, and a memory is read before places
+    of it are overwritten where that is possible, else keeping their order."""
     ops = list(block.ops)
     position = {op: index for index, op in enumerate(ops)}
-    waiting = {op: len(_producers(op, position)) for op in ops}
+    before = {op: _producers(op, position) for op in ops}
+    for op in ops:
+        if isinstance(op, ScatterOp):
+            readers = {_sibling(use.operation, block) for use in op.memory.uses} - {op}
+            before[op] |= {reader for reader in readers if not _comes_after(reader, op, before)}
+    waiting = {op: len(before[op]) for op in ops}
     users: dict[Operation, list[Operation]] = {}
     for op in ops:
-        for producer in _producers(op, position):
+        for producer in before[op]:
             users.setdefault(producer, []).append(op)
     ready = [position[op] for op in ops if not waiting[op]]
     heapq.heapify(ready)
@@ -150,6 +178,28 @@ def order_by_dependency(block: Block) -> None:
     for op in ops:
         op.detach()
     block.add_ops(ordered)
+
+
+def _sibling(op: Operation, block: Block) -> Operation:
+    """The op of the block that `op` is, or stands in."""
+    while op.parent is not block:
+        parent = op.parent_op()
+        assert parent is not None
+        op = parent
+    return op
+
+
+def _comes_after(op: Operation, other: Operation, before: Mapping[Operation, set[Operation]]) -> bool:
+    """Whether `op` needs `other` to be done."""
+    seen, pending = {op}, [op]
+    while pending:
+        for needed in before.get(pending.pop(), ()):
+            if needed is other:
+                return True
+            if needed not in seen:
+                seen.add(needed)
+                pending.append(needed)
+    return False
 
 
 def _producers(op: Operation, siblings: Iterable[Operation]) -> set[Operation]:

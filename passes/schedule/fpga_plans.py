@@ -9,7 +9,7 @@ from math import prod
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Operation, SSAValue
 
-from hetc.dialects.mp import AppendOp, GetOp, ReadOp, TensorType, enclosing_pipeline, loop_of, storage_bits
+from hetc.dialects.mp import WRITES_IN_PLACE, GetOp, ReadOp, TensorType, enclosing_pipeline, loop_of, storage_bits
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.lower_hls.lanes import assign_lanes
 from hetc.passes.lower_hls.plan import FpgaPlan
@@ -113,7 +113,7 @@ def _source(value: SSAValue) -> tuple[SSAValue, int]:
             value = loop.arguments[value]
             assert isinstance(value.type, TensorType)
             layers *= int(value.type.shape[0])
-        elif isinstance(value.owner, AppendOp):
+        elif isinstance(value.owner, WRITES_IN_PLACE):
             value = value.owner.memory
         elif isinstance(value.owner, TransferOp):
             value = value.owner.value

@@ -19,6 +19,7 @@ from hetc.compiler.verify.draw import Draw, draw
 from hetc.dialects.locations import without_location
 from hetc.dialects.mp import GuardOp, PipelineOp, QuantizeOp, RopeOp, SoftmaxOp, UpdateOp
 from hetc.dialects.registry import all_dialects
+from hetc.passes.normalize.scatter_update import ScatterUpdatePass
 from hetc.passes.registry import load
 from hetc.source import SourceFile
 
@@ -130,6 +131,24 @@ def test_numbers_stay(path: Path, style: str) -> None:
             load(flag)().apply(Context(), module)
             module = check_form(module, flag)
             agree(before, execute(module, drawn, strict=True), f"{flag} (seed {seed})")
+
+
+@pytest.mark.parametrize("style", ["normal", "integers", "nonfinite"])
+@pytest.mark.parametrize("name", ["updates"])
+def test_updates_in_place(name: str, style: str) -> None:
+    """Every update as a scatter, however little of its memory it leaves as it is."""
+    for seed in range(3):
+        path = PROGRAMS[0].with_name(f"{name}.mp")
+        module = compile_source(SourceFile(path.name, path.read_text()))
+        drawn = draw(pipeline_of(module), np.random.default_rng(seed), style=style, largest=24)
+        before = execute(module, drawn, strict=False)
+        assert any(isinstance(op, UpdateOp) for op in module.walk())
+        for flag in FLAGS[:-1]:
+            load(flag)().apply(Context(), module)
+        ScatterUpdatePass(least=-(2**62)).apply(Context(), module)
+        assert not any(isinstance(op, UpdateOp) for op in module.walk())
+        module.verify()
+        agree(before, execute(module, drawn, strict=True), f"scatter-update (seed {seed})")
 
 
 def test_there_are_programs() -> None:

@@ -1,0 +1,59 @@
+"""Writing rows at computed places of a dense memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.buffers import Buffer, LayeredBuffer
+from hetc.runtime.regions import Lengths, region_rows
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What is written: `numbers` count pieces of `width` elements of the memory, row-major over its capacities,
+    `source` those of the rows."""
+
+    numbers: NDArray[np.int64]
+    source: NDArray[np.int64]
+    width: int
+
+
+def pieces_of(
+    memory: Buffer | LayeredBuffer,
+    rows: Buffer,
+    places: Buffer,
+    over: Sequence[int],
+    pers: Mapping[str, str],
+    lengths: Lengths,
+) -> Pieces:
+    """Which pieces go where. `places`, on the host, has the leading extents of `rows`, and numbers over the extents
+    `over`, row-major; a negative one writes nothing."""
+    width = prod(rows.shape[len(places.shape) :])
+    lanes = region_rows(places.extents, places.shape, pers, lengths)
+    lanes = (lanes[:, None] * places.row_elements + np.arange(places.row_elements)).reshape(-1)
+    chosen = places.array[lanes]
+    lanes, chosen = lanes[chosen >= 0], chosen[chosen >= 0].astype(np.int64)
+    if not over:
+        return Pieces(chosen, lanes, width)
+    at = np.unravel_index(chosen, tuple(over))
+    return Pieces(np.asarray(np.ravel_multi_index(at, memory.shape[: len(over)]), np.int64), lanes, width)
+
+
+def parts_of(
+    memory: Buffer | LayeredBuffer, pieces: Pieces
+) -> list[tuple[Buffer, NDArray[np.bool_] | slice, NDArray[np.int64]]]:
+    """(buffer, which pieces it holds, their numbers in it) for each part of the memory that holds any."""
+    if isinstance(memory, Buffer):
+        return [(memory, slice(None), pieces.numbers)]
+    count = prod(memory.shape[1:]) // pieces.width
+    found = []
+    for number, part in enumerate(memory.parts):
+        chosen = pieces.numbers // count == number
+        if chosen.any():
+            found.append((part, chosen, pieces.numbers[chosen] % count))
+    return found
