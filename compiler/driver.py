@@ -37,7 +37,8 @@ class Options:
     """Everything besides the source that decides what is compiled.
 
     dims override the program's constants and bounds; estimate gives the extents that estimates are made at (each
-    run-time dim's bound otherwise); pins map a stage to a device kind, layouts a memory to how it lies (`paged(64)`).
+    run-time dim's bound otherwise); pins map a stage to a device kind, layouts a memory to how it lies (`paged(64)`);
+    passes map a pass's flag to fields of it (`{"scatter-update": {"least": 0}}`).
     """
 
     platform: str = DEFAULT_PLATFORM
@@ -46,6 +47,7 @@ class Options:
     pins: Mapping[str, str] = field(default_factory=dict)
     layouts: Mapping[str, str] = field(default_factory=dict)
     policy: str = "intensity"
+    passes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -55,6 +57,7 @@ class Options:
             "estimate": dict(self.estimate),
             "pins": dict(self.pins),
             "layouts": dict(self.layouts),
+            "passes": {flag: dict(fields) for flag, fields in self.passes.items()},
         }
 
 
@@ -138,10 +141,13 @@ def span_of(op: Operation, source: SourceFile) -> Span | None:
 def _pass_options(options: Options) -> dict[str, dict[str, object]]:
     dims = tuple(f"{name}={value}" for name, value in options.estimate.items())
     pins = tuple(f"{stage}={kind}" for stage, kind in options.pins.items())
-    return {
+    made: dict[str, dict[str, object]] = {
         "assign-devices": {"platform": options.platform, "dims": dims, "pins": pins},
         "schedule-kernels": {"platform": options.platform, "dims": dims},
     }
+    for flag, fields in options.passes.items():
+        made[flag] = {**made.get(flag, {}), **fields}
+    return made
 
 
 def _check_pins(module: ModuleOp, options: Options, platform: Platform) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xdsl.ir import SSAValue
 
@@ -61,6 +62,7 @@ class StatementEmitter:
 
     def _define(self, statement: ast.Define) -> None:
         environment = self.environment
+        statement = replace(statement, targets=tuple(self._with_places(target) for target in statement.targets))
         for target in statement.targets:
             self._check_target(target)
         if statement.operator == "is":
@@ -139,6 +141,24 @@ class StatementEmitter:
         if names:
             before = ast.Access(target.name, names, target.name_span, target.span)
         return ast.Binary(statement.operator[:-1], before, statement.value, statement.span)
+
+    def _with_places(self, target: ast.Target) -> ast.Target:
+        """The target of a memory with the names of single values read as what they hold: `m[at, d] = ...` writes at
+        `at`. An index of another tensor has a name of its own."""
+        environment = self.environment
+        declared = environment.declared.get(target.name)
+        found: list[ast.Index | ast.Expr] = []
+        for item in target.indices:
+            if not isinstance(item, ast.Index) or not environment.is_single(item.name):
+                found.append(item)
+            elif declared is not None and declared.role == "memory" and item.bound is None:
+                found.append(ast.Name(item.name, item.span))
+            else:
+                related = (Related(environment.names()[item.name], "defined here"),)
+                help = "give the index another name"
+                message = f"`{item.name}` is a value, not a new index"
+                raise environment.refuse("HET101", message, item.span, related=related, help=help)
+        return replace(target, indices=tuple(found))
 
     def _check_target(self, target: ast.Target) -> None:
         environment = self.environment

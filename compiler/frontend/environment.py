@@ -142,6 +142,17 @@ class Environment:
         taken = {dim.name: dim.span for dim in self.dims.values()}
         return taken | {declared.name: declared.span for declared in self.declared.values()}
 
+    def names(self) -> dict[str, Span]:
+        """Where each dim and each tensor so far comes from."""
+        return self.declared_names() | {tensor.name: tensor.span for tensor in self.tensors.values()}
+
+    def is_single(self, name: str) -> bool:
+        """Whether a name stands for one value, as a dim and a tensor without extents do."""
+        tensor = self.tensors.get(name)
+        if tensor is None or tensor.is_poisoned:
+            return name in self.dims
+        return tensor.constant is not None or tensor.type.rank == 0
+
     def refuse(
         self,
         code: str,

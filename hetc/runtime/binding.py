@@ -47,6 +47,7 @@ def bind(state: State, tensors: Mapping[str, Any], block_table: Any) -> None:
         tables[0].adopt(block_table)
     for item in adopted:
         item.memory.buffer.arrays = (item.array,)
+        item.memory.bound = True
         item.memory.changed()
 
 

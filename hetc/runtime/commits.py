@@ -56,7 +56,8 @@ class Commits:
         current = memory.buffer
         if value is current:
             return current
-        if current.placement is not None:  # its pool may be others' too; all has succeeded, so it is written in place
+        # Where others see the buffer it is written in place: all has succeeded.
+        if current.placement is not None or memory.bound:
             copy_region(value, current, pers, self.lengths)
             memory.changed()
             return current

@@ -31,7 +31,8 @@ class Copy:
 
 
 class DenseMemory:
-    """`valid` counts rows along `along`, the dim that the memory grows by ("" where it does not grow)."""
+    """`along`: the dim that the memory grows by ("" where it does not grow). `bound`: its buffer is the caller's own
+    tensor, and stays so."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class DenseMemory:
         growing = [dim for dim in self.spec.dims if dim in pipeline.growing]
         self.along = growing[-1] if growing else ""
         self.version = 0
+        self.bound = False
         self.copies: dict[tuple[str, Stripes | None], Copy] = {}
         self.buffer = self.new_buffer(self.spec.home, home_stripes(self.spec))
         self.buffer.memory = name

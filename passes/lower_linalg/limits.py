@@ -11,11 +11,14 @@ from xdsl.ir import Operation, SSAValue
 from hetc.dialects.locations import source_line
 from hetc.dialects.mp import (
     AppendOp,
+    ClearOp,
     CommitOp,
     ComputeOp,
     ConstantOp,
     DimSizeOp,
+    ForOp,
     GetOp,
+    NextOp,
     OutputOp,
     PipelineOp,
     RangedOp,
@@ -29,7 +32,7 @@ from hetc.dialects.mp import (
 )
 from hetc.passes.lower_linalg.scalars import is_scalar
 
-STATEMENTS = (GetOp, ComputeOp, TopkOp, SelectOp, ConstantOp, AppendOp, ScatterOp, CommitOp, OutputOp)
+STATEMENTS = (GetOp, ComputeOp, TopkOp, SelectOp, ConstantOp, AppendOp, ScatterOp, ForOp, NextOp, CommitOp, OutputOp)
 _IN_REGIONS = (ReadOp, ReduceOp, DimSizeOp, YieldOp)
 
 
@@ -107,6 +110,7 @@ def _is_unknown(op: Operation) -> bool:
 
 
 LIMITS = (
+    Limit("`clear`", "a function takes the lengths of dims and gives none", lambda op: isinstance(op, ClearOp)),
     Limit("a sparse tensor", "no upstream op tells whether the element at a computed place is stored", _is_sparse),
     Limit(
         "a reduction that the language does not have",

@@ -19,7 +19,9 @@ from hetc.dialects.mp import (
     CommitOp,
     ComputeOp,
     ConstantOp,
+    ForOp,
     GetOp,
+    NextOp,
     OutputOp,
     PipelineOp,
     ScatterOp,
@@ -31,6 +33,7 @@ from hetc.dialects.mp import (
 from hetc.passes.lower_linalg.builder import Builder
 from hetc.passes.lower_linalg.extents import Extents
 from hetc.passes.lower_linalg.limits import left_out
+from hetc.passes.lower_linalg.loop import lower_loop
 from hetc.passes.lower_linalg.memories import FLAG, lower_append, lower_commit, lower_output
 from hetc.passes.lower_linalg.scatter import lower_scatter
 from hetc.passes.lower_linalg.selection import lower_select, lower_topk
@@ -113,16 +116,19 @@ class _Function:
 
     def results(self) -> list[SSAValue]:
         """Lower the statements; what the function returns."""
-        for op in self.op.body.block.ops:
+        self._statements(self.op.body.block)
+        returned = [self._result(item.op) for item in results_of(self.op, self.omitted)]
+        self.step.builder.add_all(ReturnOp(*returned))
+        return returned
+
+    def _statements(self, block: Block) -> None:
+        for op in block.ops:
             if op in self.omitted:
                 continue
             with self.step.builder.at(op):
                 for result, tensor in zip(op.results, self._statement(op), strict=True):
                     self.step.tensors[result] = tensor
                     tensor.name_hint = tensor.name_hint or result.name_hint
-        returned = [self._result(item.op) for item in results_of(self.op, self.omitted)]
-        self.step.builder.add_all(ReturnOp(*returned))
-        return returned
 
     def _statement(self, op: Operation) -> list[SSAValue]:
         match op:
@@ -140,8 +146,10 @@ class _Function:
                 return [lower_append(self.step, op)]
             case ScatterOp():
                 return [lower_scatter(self.step, op)]
+            case ForOp():
+                return lower_loop(self.step, op, self._statements)
             case _:
-                assert isinstance(op, OutputOp | CommitOp), op.name
+                assert isinstance(op, OutputOp | CommitOp | NextOp), op.name
                 return []
 
     def _result(self, op: OutputOp | CommitOp) -> SSAValue:

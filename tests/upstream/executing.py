@@ -23,9 +23,10 @@ from tests.upstream.jit import Function
 Extents = Mapping[str, int | np.ndarray]
 
 
-def expanded(source: SourceFile) -> ModuleOp:
+def expanded(source: SourceFile, in_place: bool = False) -> ModuleOp:
+    """The module after the stage `expanded`; with `in_place` every update as a scatter, however small its memory."""
     module = front_end(source, Options())
-    run_stages(module, "expanded", {})
+    run_stages(module, "expanded", {"scatter-update": {"least": -(2**62)}} if in_place else {})
     return module
 
 

@@ -12,7 +12,7 @@ from xdsl.parser import Parser
 from hetc.backends.reference import SparseMatrix, compare_tensor, run_step
 from hetc.compiler.report import pipeline_of
 from hetc.compiler.verify.draw import STYLES, Draw, draw, stored_entries
-from hetc.dialects.mp import CommitOp, PipelineOp, dtype_name
+from hetc.dialects.mp import CommitOp, PipelineOp, ScatterOp, dtype_name
 from hetc.dialects.registry import new_context
 from hetc.numerics import round_to
 from hetc.source import read_source
@@ -61,9 +61,12 @@ def arguments(pipeline: PipelineOp, drawn: Draw, rng: np.random.Generator) -> tu
 
 
 @pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("path", sorted((ROOT / "tests/semantics/normalize").glob("*.mp")), ids=lambda path: path.stem)
-def test_rules_of_the_language(path: Path, style: str) -> None:
-    module = expanded(read_source(path))
+def test_rules_of_the_language(path: Path, in_place: bool, style: str) -> None:
+    module = expanded(read_source(path), in_place)
+    if in_place and not any(isinstance(op, ScatterOp) for op in module.walk()):
+        pytest.skip("it updates no memory")
     program = UpstreamProgram(module)
     for seed in range(3):
         rng = np.random.default_rng(seed)
