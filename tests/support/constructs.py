@@ -92,8 +92,42 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "`calls`": (X, "o[b] = x[b, 0] * calls", "o", ""),
     "`when`": (f"{X}\nmemory state: f32[B, D]", "when x[b, 0] > 0:\n    state[b, d] = x[b, d]\no[b, d] = state[b, d]", "o", ""),
     "`for`": (f"{X}\nmemory state: f32[E, D]", "v[b, d] = x[b, d]\nfor l in E:\n    state[l, d] = state[l, d] + v[0, d]\n    v[b, d] = state[l, d] * x[b, d]\no[b, d] = v[b, d]", "o", ""),
-    "`clear`": (f"{X}\n{KEYS}", ROW + "\nclear(T)\no[b] = x[b, 0]", "o", " grows T by 1"),
+    "`for` over layers of weights and memories": (
+        f"{X}\nweight w: f32[E, D]\nmemory state: f32[E, B, D]",
+        "h[b, d] = x[b, d]\nfor l in E:\n    state[l, b, d] = state[l, b, d] * 0.5 + h[b, d]\n    h[b, d] = h[b, d] + state[l, b, d] * w[l, d]\no[b, d] = h[b, d]",
+        "o", "",
+    ),
+    "`append(keys[l], k)` in a loop": (
+        f"{X}\nmemory keys: bf16[E, B, T, D]",
+        "h[b, d] = x[b, d]\nfor l in E:\n    r[b, d] = h[b, d] * 2\n    append(keys[l], r)\n    h[b, d] = tanh(sum[t](keys[l, b, t, d]))\no[b, d] = h[b, d]",
+        "o", " grows T by 1",
+    ),
+    "update that is written in place": (
+        f"{X}\ninput n: i32[K]\nmemory big: f32[5000, D]",
+        "big[n[k] * 900, d] = x[0, d] * k\no[d] = sum[i < 5000](big[i, d])", "o", "",
+    ),
+    "`+=` that is written in place": (
+        f"{X}\ninput n: i32[K]\nmemory big: f32[5000, D]",
+        "big[n[k] % 3, d] += x[0, d] * k\no[d] = big[0, d] + big[1, d]", "o", "",
+    ),
+    "memory along a derived dim": (
+        "dim P = N // 4\n" + X + "\n" + BANK + "\nmemory blocks: f32[P, D]",
+        BANK_ROW + "\nblocks[P - 1, d] = max[i < 4](bank[4 * (P - 1) + i, d])\no[d] = sum[p](blocks[p, d])", "o", " grows N by 1",
+    ),
+    "`clear`": (f"{X}\n{KEYS}", ROW + "\no[b] = sum[t](keys[b, t, 0])\nwhen x[b, 0] > 0:\n    clear(T)", "o", " grows T by 1"),
+    "`clear` of a ring": (f"{X}\nmemory bank: ring f32[B, E, D]", "append(bank, x)\no[b] = sum[e](bank[b, e, 0])\nwhen calls % 3 == 2:\n    clear(bank)", "o", ""),
     "`sort`": (X, "o[b, d] = sort[d](x[b, d])", "o", ""),
+    "`sort` with the order, descending, over rows": (f"{X}\n{KEYS}", ROW + "\ny[b, i], o[b, i] = sort[t](keys[b, t, 0], order=descending)", "y, o", " grows T by 1"),
+    "`rope` with `scaling`": (X, "h[b, d] = rope[d](x[b, d], at=70, layout=half, scaling=yarn(factor=4, original=16))\no[b, d] = rope[d](h[b, d], at=3, layout=half, scaling=linear(factor=2))", "o", ""),
+    "`quantize` i4 in blocks, stored": (
+        f"{X}\nmemory codes: i4[D]\nmemory scales: f32[2]",
+        "q[d], s[j] = quantize[d](x[0, d], i4, block=4, scale=f32)\no[d] = codes[d] * scales[d // 4] + q[d]\ncodes[d] = q[d]\nscales[j] = s[j]", "o", "",
+    ),
+    "memory in pages (`@paged`)": (f"{X}\nmemory keys: bf16[B, T, D] @paged(4)", ROW + "\np[b, k] = topk[t](keys[b, t, 0], K)\no[b, d] = sum[k](keys[b, p[b, k], d])", "o", " grows T by 1"),
+    "memories in one record (`@record`)": (f"{X}\n{KEYS}\nmemory size: f32[B, T] @record(keys)", ROW + "\nn[b] = sum[d](x[b, d])\nappend(size, n)\no[b] = sum[t](keys[b, t, 0] * size[b, t])", "o", " grows T by 1"),
+    "planes in pages (`@planes`)": (f"{X}\nmemory keys: bf16[B, T, D] @paged(4)\nmemory size: f32[B, T] @planes(keys)", ROW + "\nn[b] = sum[d](x[b, d])\nappend(size, n)\no[b] = sum[t](keys[b, t, 0] * size[b, t])", "o", " grows T by 1"),
+    "memory striped over channels (`@striped`)": (f"{X}\nmemory keys: bf16[B, T, 16] @striped(4)", "r[b, i < 16] = x[b, i // 2]\nappend(keys, r)\no[b, t] = sum[i < 16](keys[b, t, i] * x[b, i // 2])", "o", " grows T by 1"),
+    "softmax over a memory (attention)": (f"{X}\n{KEYS}", ROW + "\np[b, t] = softmax[t](sum[d](x[b, d] * keys[b, t, d]))\no[b, d] = sum[t](p[b, t] * keys[b, t, d])", "o", " grows T by 1"),
 }  # fmt: skip
 
 
