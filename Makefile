@@ -3,7 +3,7 @@ PYTEST_ARGS ?=
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check check-full check-triton test format bench-compile clean
+.PHONY: help setup demo check check-full check-triton test format bench-compile fuzz clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ test:  ## the quick tests alone
 format:  ## format the code and fix what ruff can
 	ruff format .
 	ruff check --fix .
+
+fuzz:  ## mutated programs to the front end, SECONDS=60; needs `pip install atheris`
+	cd tests && python -m fuzz.fuzz_front_end --seconds $(or $(SECONDS),60)
+	cd tests && python -m fuzz.fuzz_front_end --seconds $(or $(SECONDS),60) --language py
 
 bench-compile:  ## time and memory of compiling
 	python benchmarks/compile_time.py
