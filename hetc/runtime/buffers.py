@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hetc.runtime.devices import Device
 from hetc.runtime.elements import host_dtype
 from hetc.runtime.pages import Placement
-from hetc.runtime.regions import Extents, as_slice, row_axis, row_elements
+from hetc.runtime.regions import Extents, as_slice, row_elements
 
 SPARSE_PARTS = ("row_start", "row_length", "column", "value")
 
@@ -68,20 +68,20 @@ class Buffer:
     def write_rows(self, rows: NDArray[np.int64], values: NDArray, width: int = 0) -> None:
         """Write host values [len(rows), width]. Here and below rows are counted row-major over capacities, and are of
         `row_elements` elements unless `width` says otherwise: then it divides that number."""
-        for array, chosen, numbers, unit in self._channels(rows, width or self.row_elements):
-            part = values if chosen is None else values[chosen]
-            self.device.write(array, as_slice(numbers), part.reshape(-1, unit))
+        for array, chosen, numbers, unit in self._parts(rows, width or self.row_elements):
+            part = values.reshape(-1, unit)
+            self.device.write(array, as_slice(numbers), part if chosen is None else part[chosen])
 
     def read_rows(self, rows: NDArray[np.int64], width: int = 0) -> NDArray:
         """Rows as a host array [len(rows), width]."""
         width = width or self.row_elements
-        parts = self._channels(rows, width)
-        if len(parts) == 1 and parts[0][1] is None:
-            array, _, numbers, unit = parts[0]
+        parts = self._parts(rows, width)
+        if self.stripes is None:
+            ((array, _, numbers, unit),) = parts
             return self.device.read(array, as_slice(numbers), unit).reshape(-1, width)
         values = np.empty((len(rows), width), host_dtype(self.element))
         for array, chosen, numbers, unit in parts:
-            values[chosen] = self.device.read(array, as_slice(numbers), unit).reshape(-1, width)
+            values.reshape(-1, unit)[chosen] = self.device.read(array, as_slice(numbers), unit)
         return values
 
     def copy_rows(
@@ -99,6 +99,8 @@ class Buffer:
     @property
     def _unit(self) -> int:
         """What all distances between rows are multiples of, apart from their size; 0 where rows are all there is."""
+        if self.stripes is not None:
+            return prod(self.shape[self.stripes.axis + 1 :])
         return 0 if self.placement is None else self.placement.rows.unit
 
     def _units(self, rows: NDArray[np.int64], unit: int, width: int) -> NDArray[np.int64]:
@@ -112,28 +114,23 @@ class Buffer:
             return starts // unit
         return (starts[:, None] // unit + np.arange(width // unit)).reshape(-1)
 
-    def _channels(
+    def _parts(
         self, rows: NDArray[np.int64], width: int
     ) -> list[tuple[Any, NDArray[np.bool_] | None, NDArray[np.int64], int]]:
-        """(array, which of `rows` it holds, the numbers of their units in it, the size of a unit) for each channel
-        that holds any."""
+        """(array, which of the rows' units it holds, their numbers in it, the size of a unit) for each channel that
+        holds any."""
+        unit = gcd(width, self._unit)
+        numbers = self._units(rows, unit, width)
         if self.stripes is None:
-            unit = gcd(width, self._unit)
-            return [(self.arrays[0], None, self._units(rows, unit, width), unit)]
-        stripes = self.stripes
-        pieces = self.row_elements // width
-        piece, rows = rows % pieces, rows // pieces
-        inner = prod(self.shape[stripes.axis + 1 : row_axis(self.extents) + 1])
-        extent = self.shape[stripes.axis]
-        position = rows // inner % extent
-        outer = rows // inner // extent
-        local = (outer * -(-extent // stripes.channels) + position // stripes.channels) * inner + rows % inner
-        local = local * pieces + piece
+            return [(self.arrays[0], None, numbers, unit)]
+        channels, extent, inner = self.stripes.channels, self.shape[self.stripes.axis], self._unit // unit
+        position = numbers // inner % extent
+        local = (numbers // inner // extent * -(-extent // channels) + position // channels) * inner + numbers % inner
         found = []
         for channel, array in enumerate(self.arrays):
-            chosen = position % stripes.channels == channel
+            chosen = position % channels == channel
             if chosen.any():
-                found.append((array, chosen, local[chosen], width))
+                found.append((array, chosen, local[chosen], unit))
         return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -74,6 +76,23 @@ def test_stripes_hold_row_t_in_channel_t_modulo_n(channels: int, extent: int, ax
         local[axis] = -(-extent // channels)
         held = buffer.stripe(channel).values.reshape(local)
         np.testing.assert_array_equal(np.take(held, np.arange(len(rows)), axis), np.take(whole, rows, axis))
+
+
+@pytest.mark.parametrize(("axis", "width"), [(0, 0), (1, 0), (1, 3), (1, 12), (2, 3), (2, 1)])
+def test_stripes_of_a_constant_extent(axis: int, width: int) -> None:
+    shape = (2, 5, 4, 3)
+    extents: Any = (2, 5, 4, 3) if width else ("B", 5, 4, 3)
+    buffer = allocate(DEVICES["fpga"], extents, shape, "i32", Stripes(3, axis))
+    values = np.arange(120, dtype=np.int32)
+    size = width or buffer.row_elements
+    order = np.random.default_rng(0).permutation(120 // size)
+    buffer.write_rows(order, values.reshape(-1, size)[order], size)
+    np.testing.assert_array_equal(buffer.read_rows(np.arange(120 // size), size), values.reshape(-1, size))
+    for channel in range(3):
+        local = [-(-extent // 3) if at == axis else extent for at, extent in enumerate(shape)]
+        held = buffer.stripe(channel).values.reshape(local)
+        expected = np.take(values.reshape(shape), np.arange(channel, shape[axis], 3), axis)
+        np.testing.assert_array_equal(np.take(held, np.arange(expected.shape[axis]), axis), expected)
 
 
 def test_fpga_arrays_are_whole_pages() -> None:
