@@ -43,8 +43,9 @@ class ArgumentAttr(ParametrizedAttribute):
 
     role      index            part
     operand   task operand     "" (dense buffer); row_start, row_length, column, value (sparse); table (paged);
-                               stripe:N (HBM)
-    result    task result      "" or stripe:N
+                               stripe:N:A (memory channel N, with its share of the rows along
+                               extent A)
+    result    task result      ""
     length    -                a run-time dim: pointer to i32, one element, or one a row where the dim is per a dim
     capacity  -                a run-time dim: the extent that buffers are allocated with, an i32 by value
     constant  which mp.constant of the task kernel, in order
@@ -62,6 +63,19 @@ class ArgumentAttr(ParametrizedAttribute):
             IntAttr(index) if isinstance(index, int) else index,
             StringAttr(part) if isinstance(part, str) else part,
         )
+
+    @staticmethod
+    def stripe_part(channel: int, axis: int) -> str:
+        """The `part` of an operand's stripe."""
+        return f"stripe:{channel}:{axis}"
+
+    @property
+    def stripe(self) -> tuple[int, int] | None:
+        """(channel, axis) of an operand's stripe, None for what is not striped."""
+        if not self.part.data.startswith("stripe:"):
+            return None
+        _, channel, axis = self.part.data.split(":")
+        return int(channel), int(axis)
 
     def verify(self) -> None:
         if self.role.data not in ARGUMENT_ROLES:

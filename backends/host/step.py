@@ -169,8 +169,8 @@ class StepPrinter:
         if role == "capacity":
             return f"run.capacity({values.repr_of(part)})"
         name = self.names[next(buffers)]
-        if part.startswith("stripe:"):
-            return f"{name}.stripe({int(part.removeprefix('stripe:'))})"
+        if item.stripe is not None:
+            return f"{name}.stripe({item.stripe[0]})"
         return f"{name}.part({values.repr_of(part)})" if part else f"{name}.array"
 
     def _call(self, opening: str, items: list[str], closing: str) -> None:

@@ -98,7 +98,7 @@ class LoopEmitter:
         carried = [
             name
             for name, guarded in names.items()
-            # What a `when` defines ends with it; what it writes to a memory does not. A mistake before the loop is told.
+            # What a `when` defines ends with it; what it writes to a memory does not. A mistake was told already.
             if name in environment.tensors and name not in written and (not guarded or name in environment.declared)
             if not environment.tensors[name].is_poisoned
         ]

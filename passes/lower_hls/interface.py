@@ -108,10 +108,12 @@ class Interface:
         ]
         return Sparse(*pointers)
 
-    def striped(self, wanted: str, number: int, elements: Sequence[Attribute]) -> list[SSAValue]:
-        """One buffer a channel; `elements` gives each port's element or word."""
+    def striped(self, wanted: str, number: int, axis: int, elements: Sequence[Attribute]) -> list[SSAValue]:
+        """One buffer a channel, rows along `axis` dealt to them; `elements` gives each port's element or word."""
         return [
-            self.port(f"{wanted}_{channel}", ArgumentAttr("operand", number, f"stripe:{channel}"), element)
+            self.port(
+                f"{wanted}_{channel}", ArgumentAttr("operand", number, ArgumentAttr.stripe_part(channel, axis)), element
+            )
             for channel, element in enumerate(elements)
         ]
 

@@ -96,9 +96,10 @@ class KernelBuilder:
             raise refuse(f"operand {number} is striped, but not only scanned", self.task)
         lanes = lanes_of_row(type_, item.window, self.plan.port_bits)
         element = word_element(type_, lanes)
-        pointers = self.interface.striped(name, number, [element] * self.plan.stripes)
+        pointers = self.interface.striped(name, number, item.position, [element] * self.plan.stripes)
         shape = list(word_shape(type_, lanes))
-        shape[item.position] = f"{shape[item.position]}/stripes"
+        rows = shape[item.position]
+        shape[item.position] = -(-rows // self.plan.stripes) if isinstance(rows, int) else f"{rows}/stripes"
         steps = row_steps(type_, item.window, lanes)
         self._views[(item.tensor, item.window)] = [
             WordView(Memory(pointer, tuple(shape), self.interface.capacities), element, lanes, steps)

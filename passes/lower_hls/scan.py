@@ -1,6 +1,7 @@
-"""Which statements are scans: they run over a live dim, and what they read of it streams past.
+"""Which statements are scans: they run over many rows, and what they read of them streams past.
 
-A scan's last index runs over a run-time dim. Each tensor that it reads is one of
+A scan's last index runs over a run-time dim, or over a constant extent that is long enough to be worth it (the rows of
+a weight, the slots of a ring). Each tensor that it reads is one of
   streamed   its row at the scan's index is read once, in order, and used up: `keys[b, t, d]`
   invariant  it does not depend on the scan's index: `q[b, h, d]`; loaded on chip before the scan
   direct     anything else: read where it lies
@@ -31,6 +32,9 @@ from hetc.dialects.task import ReturnOp
 
 # A row above this size is not held in registers.
 LARGEST_ROW_BITS = 1 << 16
+# A constant extent streams from so many rows on, of at least so many bits.
+LEAST_ROWS = 128
+LEAST_ROW_BITS = 256
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ def find_scan(op: Operation, on_chip_bits: int) -> Scan | None:
     """The statement as a scan, or None where it is not one."""
     if not isinstance(op, ComputeOp | TopkOp | SelectOp) or not op.ranges:
         return None
-    item = op.index_ranges[-1]
-    if not isinstance(extent_key(item.extent), str):
+    rows = extent_key(op.index_ranges[-1].extent)
+    if isinstance(rows, int) and rows < LEAST_ROWS:
         return None
     if any(other.per_position == len(op.ranges) - 1 for other in op.index_ranges):
         return None
@@ -86,7 +90,8 @@ def find_scan(op: Operation, on_chip_bits: int) -> Scan | None:
         return None
     for tensor, accesses in reads.by_tensor.items():
         _classify(scan, reads, tensor, accesses, on_chip_bits)
-    return scan if scan.streamed else None
+    widest = max((_window_bits(item.tensor.type, item.window) for item in scan.streamed), default=0)  # type: ignore[arg-type]
+    return scan if widest >= (LEAST_ROW_BITS if isinstance(rows, int) else 1) else None
 
 
 class _Reads:

@@ -17,7 +17,6 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "tile.kernel": ("grid", "num_warps", "num_stages", "constexprs"),
     "fpga.kernel": (),
 }
-STRIPE = "stripe:"
 
 
 @dataclass(frozen=True)
@@ -71,16 +70,27 @@ def named_arguments(launch: Launch, run_time_dims: Sequence[str]) -> tuple[Argum
     )
 
 
-def channels_of(kernel: KernelOp, launches: Sequence[Launch], role: str, number: int) -> int:
-    """How many memory channels the launches expect an operand or a result in; 1 where it is not striped."""
-    counts = set()
+@dataclass(frozen=True)
+class Striping:
+    """Memory channels that a buffer is spread over, and the extent whose rows are dealt to them, counted from the last
+    (-1): so that it is the same of a layer and of the whole tensor."""
+
+    channels: int = 1
+    axis: int = 0
+
+
+def striping_of(kernel: KernelOp, launches: Sequence[Launch], number: int) -> Striping | None:
+    """How the launches expect an operand to lie; None where none of them takes it."""
+    found: set[Striping] = set()
     for launch in launches:
-        parts = [item.part.data for item in launch.arguments if item.role.data == role and item.index.data == number]
-        striped = [part for part in parts if part.startswith(STRIPE)]
-        if striped:
-            counts.add(1 + max(int(part.removeprefix(STRIPE)) for part in striped))
+        parts = [item for item in launch.arguments if item.role.data == "operand" and item.index.data == number]
+        stripes = [item.stripe for item in parts if item.stripe is not None]
+        if stripes:
+            rank = kernel.arguments[number].type.rank  # type: ignore[attr-defined]
+            found.add(Striping(1 + max(channel for channel, _ in stripes), stripes[0][1] - rank))
         elif parts:
-            counts.add(1)
-    if len(counts) > 1:
-        raise HostLoweringRefused(f"{role} {number} of {kernel.sym_name.data} is striped in more than one way", kernel)
-    return counts.pop() if counts else 0
+            found.add(Striping())
+    if len(found) > 1:
+        message = f"operand {number} of {kernel.sym_name.data} is striped in more than one way"
+        raise HostLoweringRefused(message, kernel)
+    return found.pop() if found else None

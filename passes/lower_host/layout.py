@@ -9,18 +9,18 @@ from xdsl.ir import SSAValue
 from hetc.dialects.host import BufferType
 from hetc.dialects.mp import WRITES_IN_PLACE, ForOp, GetOp, PipelineOp, TensorType, in_order, loop_of
 from hetc.dialects.task import KernelOp
-from hetc.passes.lower_host.generated import Launch, channels_of
+from hetc.passes.lower_host.generated import Launch, Striping, striping_of
 
 Root = SSAValue | str
 """What shares one buffer: a value, or a memory by its name (in every step, appended to or not)."""
 
 
 class Layout:
-    """Channels of each value's buffer."""
+    """How each value's buffer is striped."""
 
     def __init__(self, pipeline: PipelineOp, launches: Mapping[str, Sequence[Launch]]) -> None:
         self.pipeline = pipeline
-        self._channels: dict[Root, int] = {}
+        self._striping: dict[Root, Striping] = {}
         # Memories that some loop goes through by layers.
         self._layered: set[str] = set()
         for step in pipeline.steps.values():
@@ -32,20 +32,19 @@ class Layout:
                     self._layered.update(root for root in roots if isinstance(root, str))
 
     def _read(self, kernel: KernelOp, launches: Sequence[Launch]) -> None:
-        """A result lies as its kernel writes it; a memory, or a copy, as the kernel with the most channels reads it.
-        Whoever wants another layout is given a copy."""
-        for number, value in enumerate(kernel.outputs):
-            self._channels[value] = channels_of(kernel, launches, "result", number) or 1
+        """A result lies as it is; a memory, or a copy, as the kernel with the most channels reads it. Whoever wants
+        another layout is given a copy."""
         for number, argument in enumerate(kernel.arguments):
             root = self.root(argument)
             if isinstance(root, str) or not isinstance(root.owner, KernelOp):
-                count = channels_of(kernel, launches, "operand", number)
-                self._channels[root] = max(self._channels.get(root, 1), count)
+                wanted, known = striping_of(kernel, launches, number), self._striping.get(root, Striping())
+                if wanted is not None and wanted.channels > known.channels:
+                    self._striping[root] = wanted
 
     def wanted(self, kernel: KernelOp, launches: Sequence[Launch], number: int, type: BufferType) -> BufferType:
         """The type in which a kernel reads an operand that lies as `type`."""
-        count = channels_of(kernel, launches, "operand", number) or type.channels.data
-        return self._striped(type.tensor, type.kind, count)
+        found = striping_of(kernel, launches, number)
+        return type if found is None else _buffer(type.tensor, type.kind, found)
 
     def root(self, value: SSAValue) -> Root:
         """What `value` shares its buffer with."""
@@ -63,25 +62,17 @@ class Layout:
             return owner.declared.data
         return value
 
-    def _striped(self, type: TensorType, device: str, channels: int) -> BufferType:
-        return BufferType(type, device, channels, self.striped_axis(type) if channels > 1 else 0)
-
-    def striped_axis(self, type: TensorType) -> int:
-        """The extent whose rows are dealt to channels: the scanned one, so the last that grows, else the last
-        run-time one."""
-        growing = {dim for step in self.pipeline.steps.values() for dim in step.grows.data}
-        run_time = [at for at, size in enumerate(type.shape) if isinstance(size, str)]
-        return max((at for at in run_time if type.shape[at] in growing), default=max(run_time, default=0))
-
     def type_of(self, value: SSAValue, device: str) -> BufferType:
         """The buffer type of a value on a device. A copy of a memory elsewhere has a layout of its own."""
         assert isinstance(value.type, TensorType)
-        return self._striped(value.type, device, self._channels.get(self.root(value), 1))
+        return _buffer(value.type, device, self._striping.get(self.root(value), Striping()))
 
     def memory_type(self, name: str, device: str) -> BufferType:
         """The buffer type of a memory at its home."""
-        type_, channels = self.pipeline.declarations[name].type, self._channels.get(name, 1)
-        if name not in self._layered:
-            return self._striped(type_, device, channels)
-        axis = 1 + self.striped_axis(type_.layer) if channels > 1 else 0
-        return BufferType(type_, device, channels, axis, layered=True)
+        type_ = self.pipeline.declarations[name].type
+        return _buffer(type_, device, self._striping.get(name, Striping()), layered=name in self._layered)
+
+
+def _buffer(type: TensorType, device: str, striping: Striping, layered: bool = False) -> BufferType:
+    axis = type.rank + striping.axis if striping.channels > 1 else 0
+    return BufferType(type, device, striping.channels, axis, layered)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil, log, log2, prod
 
-from xdsl.ir import Operation
+from xdsl.ir import BlockArgument, Operation
 
 from hetc.dialects.mp import (
     ComputeOp,
@@ -186,7 +186,7 @@ class _Estimator:
             self.bytes_moved += _bytes(result.type, self.dims)
 
     def _scan(self, op: RangedOp, scan: Scan, outer: int, rows: int) -> None:
-        channels = self.plan.stripes if self.plan.striped else 1
+        channels = self._channels(op)
         cost = self.costs.of(op, scan.fused, self.plan.lanes, scan.on_chip)
         words, taken, row_bytes = 0.0, 1.0, 0.0  # taken: of a row's words, in an iteration of their own
         for item in scan.streamed:
@@ -219,6 +219,14 @@ class _Estimator:
         self.parts.append((cycles, moved / rate))
         for key, count in cost.operators.items():
             self.operators[key] += count * channels
+
+    def _channels(self, op: RangedOp) -> int:
+        """Memory channels that a statement's scan reads side by side."""
+        scan = self.scans.get(op)
+        if not isinstance(scan, Scan):
+            return 1
+        arguments = [item.tensor.index for item in scan.streamed if isinstance(item.tensor, BlockArgument)]
+        return self.plan.stripes if set(arguments) & set(self.plan.striped) else 1
 
     def _shape(self, type_: TensorType, window: tuple[int, ...]) -> list[int]:
         return [extent for position in window if isinstance(extent := type_.shape[position], int)]
@@ -260,7 +268,7 @@ class _Estimator:
         if not isinstance(op, TopkOp | SelectOp):
             return
         capacity = op.k.value.data if isinstance(op, TopkOp) else op.capacity.value.data
-        channels = self.plan.stripes if self.plan.striped else 1
+        channels = self._channels(op)
         drain = capacity * (1 + (channels if channels > 1 else 0))
         if capacity <= self.plan.register_queue:
             self.operators[("f32", "cmp")] += capacity * (channels + (channels > 1))

@@ -56,24 +56,24 @@ def budgets(scans: Scans) -> list[int]:
 
 def stripable(kernel: KernelOp, found_scans: Scans) -> tuple[int, ...]:
     """The task operands that one scan streams and nothing else reads, memories and inputs of the pipeline (not what
-    another kernel has just made); none if the scan also reads at random."""
-    scans = [scan for scan in found_scans.values() if isinstance(scan, Scan)]
-    if len(scans) != 1 or scans[0].direct:
-        return ()
+    another kernel has just made); none of a scan that also reads at random."""
     arguments = list(kernel.block.args)
-    inside = {scans[0].op, *scans[0].fused.values()}
     found = []
-    for item in scans[0].streamed:
-        type_ = item.tensor.type
-        assert isinstance(type_, TensorType)
-        uses = [use.operation for use in item.tensor.uses]
-        if item.tensor not in arguments or not all(isinstance(op, ReadOp) and _is_in(op, inside) for op in uses):
+    for scan in found_scans.values():
+        if not isinstance(scan, Scan) or scan.direct:
             continue
-        number = arguments.index(item.tensor)  # type: ignore[arg-type]
-        row = prod(extent for p in item.window if isinstance(extent := type_.shape[p], int))
-        wide = row * storage_bits(type_.element) >= 8 * NARROW_ROW_BYTES and type_.rows is None
-        if wide and _is_declared(kernel.arguments[number]):
-            found.append(number)
+        inside = {scan.op, *scan.fused.values()}
+        for item in scan.streamed:
+            type_ = item.tensor.type
+            assert isinstance(type_, TensorType)
+            uses = [use.operation for use in item.tensor.uses]
+            if item.tensor not in arguments or not all(isinstance(op, ReadOp) and _is_in(op, inside) for op in uses):
+                continue
+            number = arguments.index(item.tensor)  # type: ignore[arg-type]
+            row = prod(extent for p in item.window if isinstance(extent := type_.shape[p], int))
+            wide = row * storage_bits(type_.element) >= 8 * NARROW_ROW_BYTES and type_.rows is None
+            if wide and _is_declared(kernel.arguments[number]):
+                found.append(number)
     return tuple(sorted(found))
 
 

@@ -20,7 +20,7 @@
 // CHECK-NEXT: host.allocate "s"
 // CHECK-NEXT: host.allocate "scan_scratch_0" : !host.buffer<!mp.tensor<[B, T], f32> on "fpga">
 // CHECK-NEXT: host.kernel "scan" on "fpga"
-// CHECK-NEXT: host.launch "scan" arguments [#task.argument<"operand", #builtin.int<0>, "stripe:0">
+// CHECK-NEXT: host.launch "scan" arguments [#task.argument<"operand", #builtin.int<0>, "stripe:0:1">
 // CHECK: host.commit "keys"
 // CHECK-NEXT: host.wait "fpga"
 // CHECK-NEXT: host.output "s"
@@ -69,7 +69,7 @@ builtin.module {
       mp.output "s", %s as f32 : !mp.tensor<[B, T], f32>
     }
   }
-  fpga.kernel @scan task "scan" arguments [#task.argument<"operand", #builtin.int<0>, "stripe:0">, #task.argument<"operand", #builtin.int<0>, "stripe:1">, #task.argument<"operand", #builtin.int<1>, "">, #task.argument<"result", #builtin.int<0>, "">, #task.argument<"scratch", #builtin.int<0>, "">, #task.argument<"length", #builtin.int<0>, "T">, #task.argument<"capacity", #builtin.int<0>, "T">] scratch [!mp.tensor<[B, T], f32>] target {} {
+  fpga.kernel @scan task "scan" arguments [#task.argument<"operand", #builtin.int<0>, "stripe:0:1">, #task.argument<"operand", #builtin.int<0>, "stripe:1:1">, #task.argument<"operand", #builtin.int<1>, "">, #task.argument<"result", #builtin.int<0>, "">, #task.argument<"scratch", #builtin.int<0>, "">, #task.argument<"length", #builtin.int<0>, "T">, #task.argument<"capacity", #builtin.int<0>, "T">] scratch [!mp.tensor<[B, T], f32>] target {} {
     %keys_0 = fpga.port "keys_0" bundle "gmem_0" bank 0 : i64 burst 64 : i64 outstanding 16 : i64 access "read" : !fpga.pointer<f32>
     %keys_1 = fpga.port "keys_1" bundle "gmem_1" bank 1 : i64 burst 64 : i64 outstanding 16 : i64 access "read" : !fpga.pointer<f32>
     %q = fpga.port "q" bundle "gmem_2" bank 2 : i64 burst 64 : i64 outstanding 16 : i64 access "read" : !fpga.pointer<f32>

@@ -150,7 +150,7 @@ def _argument(kernel, item, operands, results, scratch, dims, sizes, source):
 
 def _stripes(kernel: fpga.KernelOp, number: int) -> int:
     return sum(
-        item.role.data == "operand" and item.index.data == number and item.part.data.startswith("stripe:")
+        item.role.data == "operand" and item.index.data == number and item.stripe is not None
         for item in kernel.arguments
     )
 
@@ -158,11 +158,8 @@ def _stripes(kernel: fpga.KernelOp, number: int) -> int:
 def operand_part(type_: TensorType, given, part: str, stripes: int) -> np.ndarray:
     """One of the buffers that an operand is passed in."""
     if part.startswith("stripe:"):
-        channel = int(part.removeprefix("stripe:"))
+        channel, axis = map(int, part.split(":")[1:])
         array = np.ascontiguousarray(given).astype(storage(type_.element))
-        axis = next(
-            number for number, extent in enumerate(type_.shape) if isinstance(extent, str) and extent.startswith("T")
-        )
         rows = -(-array.shape[axis] // stripes)
         mine = np.take(array, range(channel, array.shape[axis], stripes), axis=axis)
         missing = [(0, rows - mine.shape[axis] if dim == axis else 0) for dim in range(array.ndim)]

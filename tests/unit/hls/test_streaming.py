@@ -135,7 +135,7 @@ def test_dense_scan(bench, name):
 @pytest.mark.parametrize("name", ["striped", "striped_large", "wide"])
 def test_striped_scan(striped, name):
     parts = [item.part.data for item in striped.kernel(f"{name}_kernel").arguments if item.index.data == 2]
-    assert "stripe:2" in parts
+    assert "stripe:2:1" in parts
     for lengths in LENGTHS:
         given = operands(striped, f"{name}_kernel", 3, 64)
         striped.check(f"{name}_kernel", given, {"B": 3, "T": np.array(lengths)})
@@ -145,7 +145,7 @@ def test_striped_scan(striped, name):
 
 def test_rows_dealt_by_one_reader(dealt):
     parts = [item.part.data for item in dealt.kernel("dealt_kernel").arguments if item.role.data == "operand"]
-    assert parts == ["", "", "stripe:0", "stripe:1", "stripe:2", ""]
+    assert parts == ["", "", "stripe:0:1", "stripe:1:1", "stripe:2:1", ""]
     for lengths in LENGTHS:
         dealt.check("dealt_kernel", operands(dealt, "dealt_kernel", 3, 64), {"B": 3, "T": np.array(lengths)})
 
