@@ -22,11 +22,8 @@ _STEPS = ("floor", "ceil", "round", "sign")
 class Expressions(Parts):
     """Draws expressions of the four kinds."""
 
-    def of_kind(
-        self, kind: str, scope: Scope, depth: int, *, exact: bool = False, avoid: frozenset[str] = frozenset()
-    ) -> Expr:
+    def of_kind(self, kind: str, scope: Scope, depth: int, *, exact: bool = False) -> Expr:
         """An expression of kind f, i, x or b; with `exact` a float is exact (or the kind's leaf is a constant)."""
-        self.avoid = avoid
         return self._draw(kind, scope, depth, exact)
 
     def _draw(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
@@ -44,6 +41,9 @@ class Expressions(Parts):
         if kind == "f":
             return Const("f", True, 2, 2, self.random.randint(-8, 8) / 4)
         return Const(kind, True, 4, 0, self.random.randint(-4, 4))
+
+    def one(self, kind: str = "i") -> Const:
+        return Const(kind, True, 1, 0, 1.0 if kind == "f" else 1)
 
     # Floats
 
@@ -96,7 +96,7 @@ class Expressions(Parts):
     def _rounded(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         """A cast of an exact value to a narrow float, which rounds it to a multiple of a larger power of two."""
         inner = self._draw("f", scope, depth, True)
-        if not inner.exact or inner.step_bits > 8:
+        if not inner.exact or inner.step_bits > 8 or inner.bound > 30000:  # f16 holds no more
             return None
         name = self.random.choice(("bf16", "f16", "fp8", "fp8e5m2"))
         return Unary("f", True, inner.bound * 1.25, inner.step_bits, name, inner)
@@ -151,7 +151,7 @@ class Expressions(Parts):
         return Binary("l", True, bound, 0, operator, left, right)
 
     def _dim_value(self, scope: Scope) -> Expr:
-        names = list(self.program.dims.values())
+        names = [dim for dim in self.dims.values() if not dim.name.isdigit()]
         dim = self.random.choice(names)
         if dim.per is not None:
             rows = [name for name, (over, _) in scope.items() if over == dim.per]

@@ -1,13 +1,16 @@
-"""Draws random well-typed programs: declarations, then statements that read what is there."""
+"""Draws random well-typed programs: declarations, then steps whose statements read what is there."""
 
 from __future__ import annotations
 
-from random_programs.statements import Statements
-from random_programs.tree import (
-    Append,
-    Program,
-)
-from random_programs.writes import Writes
+from collections.abc import Callable
+
+from random_programs.blocks import Blocks
+from random_programs.declarations import Declarations
+from random_programs.program import Program, Stage, Statement, Step
+from random_programs.tree import Tensor
+from random_programs.unused import dims_used
+
+STAGES = ("prepare", "relevancy", "retrieve", "apply")
 
 
 def generate(seed: int, statements: int = 6) -> Program:
@@ -15,27 +18,93 @@ def generate(seed: int, statements: int = 6) -> Program:
     return _Generator(seed).program(statements)
 
 
-class _Generator(Writes, Statements):
+class _Generator(Blocks, Declarations):
     def program(self, statements: int) -> Program:
-        self._dims()
-        self._declare()
-        stages = ["prepare", "relevancy", "retrieve", "apply"]
-        for memory in [item for item in self.built.declared if item.role == "memory"]:
-            if memory.dtype.startswith("sparse"):
-                self.built.statements.append(Append(memory.name, "terms", "prepare"))
-            elif set(memory.dims) & set(self.built.grows):
-                self._append(memory)
-        updated = self.random.randrange(statements) if "acc" in self.built.tensors else -1
+        self.draw_dims()
+        self.declare()
+        steps = self._steps(statements)
+        program = Program(self.seed, self.dims, self.tensors, tuple(self.functions), tuple(steps))
+        used = dims_used(program)
+        program.dims.update({name: dim for name, dim in program.dims.items() if name in used})
+        return program
+
+    def _steps(self, statements: int) -> list[Step]:
+        grows = {dim: self.random.choice(choices) for dim, choices in self.growing.items()}
+        return [self._step(f"random_{self.seed}", grows, statements)]
+
+    def _step(self, name: str, grows: dict[str, int | str], statements: int) -> Step:
+        """One step: appends to what grows at random places, and other statements."""
+        self._begin(grows)
+        appends = [memory for memory in self.memories if set(memory.dims) & set(grows)]
+        self.random.shuffle(appends)
+        at = {memory.name: self.random.randrange(statements) if self.chance(0.3) else 0 for memory in appends}
+        stages, body = self._stages(), []
         for position in range(statements):
-            stage = stages[min(3, position * 4 // statements)]
-            if position == updated:
-                self._update(self.built.tensors["acc"], stage)
-            makes = [self._define, self._topk, self._select, self._softmax, self._rope, self._quantize, self._put]
-            weights = [14, 4, 2, 2, 1, 1, 3 * ("st" in self.built.tensors)]
-            self.random.choices(makes, weights)[0](stage)
-        values = [tensor.name for tensor in self.built.tensors.values() if tensor.role == "value"]
-        used = {name for name in values if name.startswith("r")}
-        outputs = [name for name in values if name not in used]
-        self.built.outputs = (outputs[-4:] or values[-1:]) + ["acc"] * (updated >= 0 and self.random.random() < 0.5)
-        self.built.outputs += ["st"] * ("st" in self.built.tensors and self.random.random() < 0.5)
-        return self.built
+            for memory in appends:
+                if at[memory.name] == position:
+                    self.append(memory)
+            self.statement()
+            body.append(tuple(self.body))
+            self.body.clear()
+        outputs = self._outputs()
+        return Step(name, None, grows, _in_stages(body, stages), outputs)
+
+    def _begin(self, grows: dict[str, int | str]) -> None:
+        """What can be read, and what is present, when a step begins."""
+        self.grows = grows
+        self.appended.clear()
+        # What the new rows of a memory hold before they are appended is nobody's.
+        self.names = {
+            tensor.name: tensor
+            for tensor in self.tensors.values()
+            if tensor.role != "value" and not (tensor.role == "memory" and set(tensor.dims) & set(grows))
+        }
+        self.present = {
+            tensor.name
+            for tensor in self.names.values()
+            if tensor.role in ("input", "weight") or not (tensor.ring or set(tensor.dims) & set(grows))
+        }
+
+    def _stages(self) -> list[str]:
+        """Names of stages in any order, some of them repeated."""
+        if self.chance(0.5):
+            return list(STAGES)
+        names: list[str] = []
+        for _ in range(self.random.randint(1, 5)):
+            names.append(self.random.choice([name for name in STAGES if names[-1:] != [name]]))
+        return names
+
+    def statement(self) -> None:
+        """One statement, or what belongs together."""
+        makes: list[tuple[int, Callable[[], object]]] = [
+            (14, self.define),
+            (4, self.topk),
+            (2, self.select),
+            (2, self.softmax),
+            (1, self.rope),
+            (1, self.quantize),
+            (3, self.update),
+        ]
+        self.random.choices([make for _, make in makes], [weight for weight, _ in makes])[0]()
+
+    def _outputs(self) -> tuple[str, ...]:
+        values = [tensor.name for tensor in self.names.values() if tensor.role == "value" and tensor.name[0] != "r"]
+        rest = [tensor.name for tensor in self.names.values() if tensor.role == "value"]
+        outputs = values[-4:] or rest[-1:]
+        memories = [memory for memory in self.memories if self._is_output(memory)]
+        return (*outputs, *(memory.name for memory in memories if self.chance(0.3)))
+
+    def _is_output(self, memory: Tensor) -> bool:
+        return not memory.ring and not memory.dtype.startswith("sparse")
+
+
+def _in_stages(body: list[tuple[Statement, ...]], names: list[str]) -> tuple[Stage, ...]:
+    """Statements in stages, the same number in each; stages that stay empty are left out."""
+    found: list[Stage] = []
+    for position, statements in enumerate(body):
+        name = names[min(len(names) - 1, position * len(names) // len(body))]
+        if found and found[-1].name == name:
+            found[-1] = Stage(name, (*found[-1].body, *statements))
+        elif statements:
+            found.append(Stage(name, statements))
+    return tuple(stage for stage in found if stage.body)

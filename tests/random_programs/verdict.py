@@ -11,7 +11,7 @@ from random import Random
 from hetc.diagnostics import DiagnosticError
 from random_programs.devices import judge_on_devices
 from random_programs.oracle import NORMALIZE, judge_with_oracle
-from random_programs.tree import Program
+from random_programs.program import Program
 
 STAGES = ("prepare", "relevancy", "retrieve", "apply")
 WAYS = ("oracle", "normalized", "gpu", "fpga", "mix")
