@@ -199,8 +199,6 @@ class StatementEmitter:
         if len(target.indices) != len(shape):
             message = f"the update of `{target.name}` needs {len(shape)} indices, got {len(target.indices)}"
             raise environment.refuse("HET105", message, target.span, related=related)
-        if not shape and not environment.guards:
-            return False
         if any(isinstance(key, str) and key in environment.growth for key in shape):
             return True
         bounded = any(not isinstance(item, ast.Index) or self._is_part(item, key)

@@ -7,7 +7,7 @@ from random import Random
 from random_programs.expressions import Expressions
 from random_programs.extents import Scope, indices_alone, spelled_indices
 from random_programs.program import Function, Loop, Statement
-from random_programs.tree import LIMITS, Dim, Expr, Tensor, dtype_of, kind_of
+from random_programs.tree import LIMITS, NARROW_FLOATS, NARROW_INTEGERS, Dim, Expr, Tensor, dtype_of, kind_of
 
 CONSTANTS = (2, 3, 4, 5, 8)
 FLOATS = ("f32", "bf16", "f16", "fp8", "fp8e5m2")
@@ -19,8 +19,8 @@ PLAIN_BOUND, PLAIN_BITS = 16, 4
 class Drawing:
     """A program that is being drawn.
 
-    names: the tensors that can be read where the drawing stands. body: takes the statements. grows: what the step grows;
-    appended: the memories that have their new rows. layered: the memories that the loop around uses layer by layer, and
+    names: the tensors that can be read where the drawing stands. body: takes the statements. grows: what the step
+    grows; appended: the memories that have their new rows. layered: the memories that the loop around uses layer by layer, and
     its index. guards: the indices of the conditions around, by dim; conditional: whether a `when` stands around.
     present: what has no absent element. kept: names that are not given another meaning."""
 
@@ -120,15 +120,29 @@ class Declarations(Drawing):
         if "N" in self.dims:
             self.tensor("log", choose([("N", "D"), ("N",)]), "memory", choose(FLOATS))
         if self.chance(0.3):
-            self.tensor("acc", choose([("D",), ("B", "D")]), "memory", choose(("f32", "i32")))
-        if self.chance(0.3):
-            self.tensor("st", ("B", "E"), "memory", "i32")
-        if self.chance(0.3):
             self.tensor("big", ("D",), choose(("input", "weight")), "i64")
         if self.chance(0.3):
             self.tensor("flag", ("B", "D"), "input", "bool")
+        self._declare_updated()
 
-    def tensor(self, name: str, dims: tuple[str, ...], role: str, dtype: str, **more: object) -> Tensor:
+    def _declare_updated(self) -> None:
+        """Memories whose elements are written, of any dtype."""
+        choose = self.random.choice
+        if self.chance(0.4):
+            self.tensor("acc", choose([("D",), ("B", "D"), ()]), "memory", choose(("f32", "f32", "i32", "bf16", "f16")))
+        if self.chance(0.35):
+            self.tensor("st", choose([("B", "E"), ("E",)]), "memory", choose(("i32", "i32", "i64", *NARROW_INTEGERS)))
+        if self.chance(0.2):
+            self.tensor("cnt", choose([(), ("B",)]), "memory", choose(("i32", "u8", "i64")))
+        if self.chance(0.2):
+            self.tensor("bits", choose([("B",), ("B", "D"), ("E",)]), "memory", "bool")
+        if self.chance(0.25):
+            dtype = choose(("f32", "f32", *NARROW_FLOATS))
+            self.tensor("ema", choose([("D",), ("B", "D"), ("B",)]), "memory", dtype, exact=False)
+
+    def tensor(
+        self, name: str, dims: tuple[str, ...], role: str, dtype: str, exact: bool = True, **more: object
+    ) -> Tensor:
         """Declare a tensor. Inputs are drawn as multiples of 1/4 up to 2 (fp8e5m2 holds them), integers up to 7."""
         kind = kind_of(dtype)
         bound, bits, largest = {"i": (7, 0, 7), "l": (2**40, 0, 0), "b": (1, 0, 1)}.get(kind, (2, 2, 2))
@@ -136,5 +150,5 @@ class Declarations(Drawing):
             limit = min(LIMITS[dtype][1] + 1, 2**24) if dtype in LIMITS else 2**20
             plain = 2**14 if name.startswith("acc") else PLAIN_BOUND
             bound, bits = {"f": (plain, PLAIN_BITS), "i": (limit, 0)}.get(kind, (bound, bits))
-        tensor = Tensor(name, dims, dtype, role, kind, True, bound, bits, largest=largest, **more)  # type: ignore[arg-type]
+        tensor = Tensor(name, dims, dtype, role, kind, exact, bound, bits, largest=largest, **more)  # type: ignore[arg-type]
         return self.known(tensor)

@@ -84,6 +84,7 @@ class _Generator(Blocks, Declarations):
             (1, self.rope),
             (1, self.quantize),
             (3, self.update),
+            (3, self.when),
         ]
         self.random.choices([make for _, make in makes], [weight for weight, _ in makes])[0]()
 

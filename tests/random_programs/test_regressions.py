@@ -37,6 +37,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"B": 2, "T": [2, 1]},
         {"s": [7.0, 3.0]},
     ),
+    "scalar_sum": ({"x": -1.0, "log": 5}, {}, {"log": 5}),
     "scalar_product": ({"x": [1.0, 2.0, 3.0], "y": [1.0, 0.5, 2.0]}, {}, {"r": 8.0}),
     "update_with_reduction": (
         # Both writes go to place 1, the one from e = 1 stays: of x[0, 1] and x[0, 2], absent, one is not above 0.

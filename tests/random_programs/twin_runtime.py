@@ -200,7 +200,8 @@ def add_writes(memory: Values, writes: list[tuple[tuple[int, ...], Lane]], dtype
             lanes = [lane if sign == "+" else negate(lane) for lane in lanes]
             memory[place] = store(dtype, total([old, *lanes]))
         else:
-            memory[place] = store(dtype, wrap(old + sum(lanes) if sign == "+" else old - sum(lanes)))
+            whole = old + sum(lanes) if sign == "+" else old - sum(lanes)
+            memory[place] = store(dtype, wrap_long(whole) if dtype == "i64" else wrap(whole))
 
 
 def append_columns(memory: Values, terms: Values, rows: int, columns: int, new: int) -> Values:
