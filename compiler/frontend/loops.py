@@ -170,6 +170,8 @@ class _Emission:
                 declared = Declared(name, declared.role, _type(value), declared.span)
                 environment.declared[name] = declared
             environment.tensors[name] = Tensor(name, tensor.span, value, declared=declared)
+            if name != original and original in environment.appended:
+                environment.appended[name] = environment.appended[original]
         environment.loops.append(LoopLayers(frozenset(layers), self.passes, self.loop.span))
         try:
             yield

@@ -12,6 +12,7 @@ from random_programs.tree import LIMITS, NARROW_FLOATS, NARROW_INTEGERS, Dim, Ex
 CONSTANTS = (2, 3, 4, 5, 8)
 FLOATS = ("f32", "bf16", "f16", "fp8", "fp8e5m2")
 INTEGERS = ("i32", "i8", "u8", "i16", "i4")
+ANY = ("f32", "f32", *NARROW_FLOATS, "i32", *NARROW_INTEGERS, "bool")
 PLAIN_BOUND, PLAIN_BITS = 16, 4
 """What exact floats in memories stay within: each write is made to fit, so that steps can be called in any order."""
 
@@ -104,6 +105,8 @@ class Declarations(Drawing):
             if self.chance(0.3):
                 dims["Q"] = Dim("Q", bound=32, derived=("//", "N", 2))
         dims["G"] = Dim("G", size=2)
+        if self.chance(0.45):
+            dims["L"] = Dim("L", size=self.random.choice((2, 3)))
         if self.chance(0.4):
             divisor = self.random.randint(2, 4)
             dims["P"] = Dim("P", bound=24, per="B", derived=(self.random.choice(("//", "ceildiv")), "T", divisor))
@@ -124,6 +127,20 @@ class Declarations(Drawing):
         if self.chance(0.3):
             self.tensor("flag", ("B", "D"), "input", "bool")
         self._declare_updated()
+        if "L" in self.dims:
+            self._declare_layers()
+
+    def _declare_layers(self) -> None:
+        """Tensors with a layer for each pass of a loop."""
+        choose = self.random.choice
+        self.tensor("wl", ("L", *choose([("D", "E"), ("E", "D"), ("D",), ("E",)])), "weight", choose(ANY))
+        if self.chance(0.3):
+            self.tensor("xl", ("L", "B", "D"), "input", choose(ANY))
+        if self.chance(0.5):
+            self.tensor("ml", ("L", *choose([("B", "D"), ("E",), ("B",), ()])), "memory", choose(ANY))
+        if self.chance(0.5):
+            dims = choose([("L", "B", "T", "D"), ("L", "B", "T"), *[("L", "N", "E"), ("L", "N")] * ("N" in self.dims)])
+            self.tensor("kl", dims, "memory", choose(ANY))
 
     def _declare_updated(self) -> None:
         """Memories whose elements are written, of any dtype."""

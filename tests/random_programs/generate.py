@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from random_programs.blocks import Blocks
 from random_programs.declarations import Declarations
+from random_programs.loops import Loops
 from random_programs.program import Program, Stage, Statement, Step
 from random_programs.tree import Tensor
 from random_programs.unused import dims_used
@@ -18,7 +18,7 @@ def generate(seed: int, statements: int = 6) -> Program:
     return _Generator(seed).program(statements)
 
 
-class _Generator(Blocks, Declarations):
+class _Generator(Loops, Declarations):
     def program(self, statements: int) -> Program:
         self.draw_dims()
         self.declare()
@@ -35,14 +35,19 @@ class _Generator(Blocks, Declarations):
     def _step(self, name: str, grows: dict[str, int | str], statements: int) -> Step:
         """One step: appends to what grows at random places, and other statements."""
         self._begin(grows)
-        appends = [memory for memory in self.memories if set(memory.dims) & set(grows)]
+        grown = [memory for memory in self.memories if set(memory.dims) & set(grows)]
+        appends: list[list[Tensor]] = [[memory] for memory in grown if memory.dims[0] != "L"]
+        layers = [memory for memory in grown if memory.dims[0] == "L"]
+        appends += [layers] * bool(layers)
         self.random.shuffle(appends)
-        at = {memory.name: self.random.randrange(statements) if self.chance(0.3) else 0 for memory in appends}
+        at = [self.random.randrange(statements) if self.chance(0.3) else 0 for _ in appends]
         stages, body = self._stages(), []
         for position in range(statements):
-            for memory in appends:
-                if at[memory.name] == position:
-                    self.append(memory)
+            for memories, place in zip(appends, at, strict=True):
+                if place == position and memories is layers:
+                    self.loop_over_layers(memories)
+                elif place == position:
+                    self.append(memories[0])
             self.statement()
             body.append(tuple(self.body))
             self.body.clear()
@@ -85,6 +90,7 @@ class _Generator(Blocks, Declarations):
             (1, self.quantize),
             (3, self.update),
             (3, self.when),
+            (3, self.loop),
         ]
         self.random.choices([make for _, make in makes], [weight for weight, _ in makes])[0]()
 
