@@ -21,8 +21,8 @@ class Drawing:
     """A program that is being drawn.
 
     names: the tensors that can be read where the drawing stands. body: takes the statements. grows: what the step
-    grows; appended: the memories that have their new rows. layered: the memories that the loop around uses layer by layer, and
-    its index. guards: the indices of the conditions around, by dim; conditional: whether a `when` stands around.
+    grows; appended: the memories that have their new rows. layered: the memories that the loop around uses layer by
+    layer, and its index. guards: the indices of the conditions around, by dim; conditional: whether a `when` stands around.
     present: what has no absent element. kept: names that are not given another meaning."""
 
     def __init__(self, seed: int) -> None:
@@ -105,6 +105,8 @@ class Declarations(Drawing):
             if self.chance(0.3):
                 dims["Q"] = Dim("Q", bound=32, derived=("//", "N", 2))
         dims["G"] = Dim("G", size=2)
+        if self.chance(0.3):
+            dims["S"] = Dim("S", size=self.random.choice((2, 3, 4)))
         if self.chance(0.45):
             dims["L"] = Dim("L", size=self.random.choice((2, 3)))
         if self.chance(0.4):
@@ -129,6 +131,26 @@ class Declarations(Drawing):
         self._declare_updated()
         if "L" in self.dims:
             self._declare_layers()
+        if "S" in self.dims:
+            self.tensor(
+                "bank", choose([("B", "S", "D"), ("S", "B"), ("S", "E"), ("S",)]), "memory", choose(ANY), ring=True
+            )
+            if self.chance(0.3):
+                self.tensor("recent", choose([("S",), ("B", "S")]), "memory", choose(ANY), ring=True)
+        if self.chance(0.3):
+            self._declare_initial()
+        if self.chance(0.25):
+            self.known(Tensor("calls", (), "i32", "calls", "i", True, 64, 0))
+
+    def _declare_initial(self) -> None:
+        """A memory that begins with a number, and one that begins with another tensor's values."""
+        dtype = self.random.choice(("f32", "bf16", "i32", "i8", "u8"))
+        number = self.random.choice((1, 2, 5)) if dtype in LIMITS else self.random.choice((-1.5, 0.25, 2.0))
+        self.tensor("begin", self.random.choice([("D",), ("B", "E"), ()]), "memory", dtype, initial=number)
+        plain = [item for item in self.tensors.values() if item.role in ("input", "weight") and item.kind in "fib"]
+        source = self.random.choice([item for item in plain if set(item.dims) <= {"B", "D", "E", "L"}])
+        dtypes = {"f": ("f32", "bf16", "fp8"), "i": ("i32", "i16", "i8"), "b": ("bool",)}[source.kind]
+        self.tensor("copied", source.dims, "memory", self.random.choice(dtypes), initial=source.name)
 
     def _declare_layers(self) -> None:
         """Tensors with a layer for each pass of a loop."""

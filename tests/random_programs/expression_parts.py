@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from random_programs.extents import Scope, indices_alone
-from random_programs.tree import Binary, Const, DimValue, Expr, Read, Reduce, Tensor, Unary, Var, Where
+from random_programs.tree import Age, Binary, Const, DimValue, Expr, Read, Reduce, Tensor, Unary, Var, Where
 
 if TYPE_CHECKING:
     from random_programs.declarations import Drawing
@@ -63,6 +63,17 @@ class Parts:
         found = self._reduce("x", function, self.random.choice("fi"), scope, min(depth, 1), True)
         return found if found is not None and found.exact else None
 
+    def age(self, scope: Scope) -> Expr | None:
+        """How old a slot of a ring is."""
+        rings = [tensor for tensor in self.drawing.names.values() if tensor.ring]
+        if not rings:
+            return None
+        ring = self.random.choice(rings)
+        slots = next(dim for dim in ring.dims if self.dims[dim].size)
+        plain = [name for name, (over, _) in scope.items() if over == slots]
+        slot = index_of(self.random.choice(plain)) if plain else self._position(slots, None, scope, plain)
+        return Age("i", True, 8, 0, ring.name, slot, len(rings) == 1 and self.random.random() < 0.5)
+
     def _choose(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
         condition = self._draw("b", scope, depth, True)
         value = self._draw(kind, scope, depth, exact)
@@ -78,7 +89,7 @@ class Parts:
     def _reduced_dim(self, rows: list[str]) -> str:
         """A dim to reduce over; those of a row where there is one."""
         dims = self.dims
-        plain = [name for name in ("N", "Q", "M", "R", "L", "W", "S", "H") if name in dims]
+        plain = [name for name in ("N", "Q", "S", "L", "M", "R", "W") if name in dims]
         per = [name for name in ("P", "U") if name in dims]
         choices = ["D", "E", "D", "E", "K", "in place", *plain, *plain[:2]] + ["B"] * (not rows)
         choices += ["T", "T", "T", *per] if rows else []

@@ -109,12 +109,14 @@ class Expressions(Parts):
 
     def _integer(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         if depth <= 0:
-            leaf = self.random.choice(("read", "read", "index", "dim"))
+            leaf = self.random.choice(("read", "read", "index", "dim", "age"))
             if leaf == "index" and scope:
                 name = self.random.choice(list(scope))
                 return Var("x", True, 64, 0, name)
             if leaf == "dim":
                 return self._dim_value(scope)
+            if leaf == "age":
+                return self.age(scope) or self._leaf("i", scope, True)
             return self._leaf("i", scope, True)
         choices = [self._binary_integer, self._reduce_integer, self._count, self._where_integer, self._cast_integer]
         return self.random.choices(choices, [4, 3, 2, 1, 1])[0](scope, depth - 1, True)

@@ -48,7 +48,8 @@ class _Generator(Loops, Declarations):
                     self.loop_over_layers(memories)
                 elif place == position:
                     self.append(memories[0])
-            self.statement()
+            if position < statements - 1 or not self.body:
+                self.statement()
             body.append(tuple(self.body))
             self.body.clear()
         outputs = self._outputs()
@@ -91,8 +92,14 @@ class _Generator(Loops, Declarations):
             (3, self.update),
             (3, self.when),
             (3, self.loop),
+            (2, self.append_to_ring),
+            (1, self.clear),
         ]
-        self.random.choices([make for _, make in makes], [weight for weight, _ in makes])[0]()
+        for _ in range(5):
+            before = len(self.body)
+            self.random.choices([make for _, make in makes], [weight for weight, _ in makes])[0]()
+            if len(self.body) > before:
+                return
 
     def _outputs(self) -> tuple[str, ...]:
         values = [tensor.name for tensor in self.names.values() if tensor.role == "value" and tensor.name[0] != "r"]

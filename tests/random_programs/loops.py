@@ -51,7 +51,7 @@ class Loops(Blocks):
         self.names = names | {memory.name: memory for memory in appended}
         self.tensors.update({name: tensor for name, tensor in names.items() if name in self.tensors})
         memories = {memory.name for memory in self.memories}
-        stored = {tensor.name for tensor in carried} | {name for name in layered}
+        stored = {tensor.name for tensor in carried} | set(layered)
         self.present = (self.present & memories) | (present - memories) | stored
         if inside:
             self.body.append(Loop(index, count, inside))

@@ -26,9 +26,10 @@ class InRange:
 
 @dataclass(frozen=True)
 class Filled:
-    """A slot of a ring has been written; `count` is the variable of how many appends there were."""
+    """A slot of a ring, over a dim, has been written; `count` is the variable of how many appends there were."""
 
     count: str
+    dim: str
     slot: Expr
 
 
@@ -72,8 +73,8 @@ def conditions(expr: Expr, known: Mapping[str, Facts]) -> tuple[Condition, ...]:
         case Read():
             return _of_read(expr, known)
         case Age():
-            filled = Filled(known[expr.ring].count, expr.slot)
-            return (*conditions(expr.slot, known), filled)
+            facts = known[expr.ring]
+            return (*conditions(expr.slot, known), Filled(facts.count, facts.dims[facts.slots][0], expr.slot))
         case Where():
             tested = conditions(expr.condition, known)
             value = conditions(expr.value, known)
@@ -97,7 +98,7 @@ def _of_read(expr: Read, known: Mapping[str, Facts]) -> tuple[Condition, ...]:
     for position, (index, (dim, rows)) in enumerate(zip(expr.indices, facts.dims, strict=True)):
         found.append(InRange(dim, index, None if rows is None else expr.indices[rows], pending.get(dim, 0)))
         if position == facts.slots:
-            found.append(Filled(facts.count, index))
+            found.append(Filled(facts.count, dim, index))
     mapping = dict(zip(facts.indices, expr.indices, strict=False))
     return tuple(found) + tuple(substitute_condition(item, mapping) for item in facts.conditions)
 

@@ -37,6 +37,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"B": 2, "T": [2, 1]},
         {"s": [7.0, 3.0]},
     ),
+    # Three appends so far: both slots are written, and places -2, -1, 2 and 3 are none.
+    "age_of_no_slot": (
+        {"x": 1.0, "log": [0.0, 0.0], "log_count": 3},
+        {},
+        {"before": 1, "after": 2},
+    ),
     "scalar_sum": ({"x": -1.0, "log": 5}, {}, {"log": 5}),
     "scalar_product": ({"x": [1.0, 2.0, 3.0], "y": [1.0, 0.5, 2.0]}, {}, {"r": 8.0}),
     "update_with_reduction": (
@@ -68,8 +74,8 @@ def test_a_program_that_was_wrong(name: str, passes: tuple[str, ...]) -> None:
     module.verify()
     dims = {dim: np.array(size) if isinstance(size, list) else size for dim, size in extents.items()}
     arrays = {key: np.asarray(value) for key, value in given.items()}
-    inputs = {key: value for key, value in arrays.items() if key != "log"}
-    memories = {key: value for key, value in arrays.items() if key == "log"}
+    inputs = {key: value for key, value in arrays.items() if not key.startswith("log")}
+    memories = {key: value for key, value in arrays.items() if key.startswith("log")}
     result = run_step(module, "regression", inputs, memories, dims, strict=bool(passes))
     assert result.outputs.keys() == expected.keys()
     for output, value in expected.items():

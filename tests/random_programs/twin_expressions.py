@@ -155,7 +155,7 @@ class TwinExpressions:
                 less = "" if not item.pending else f" - {self.growth(item.pending)}"
                 return f"in_range({self.text(item.index)}, {size}{less})"
             case Filled():
-                return f"in_range({self.text(item.slot)}, {item.count})"
+                return f"in_range({self.text(item.slot)}, min({item.count}, {self._extent(item.dim, None)}))"
             case Holds():
                 return f"({self.text(item.condition)})"
             case Chosen():

@@ -160,7 +160,7 @@ def power(a: Lane, b: Lane) -> Lane:
 
 def age(slot: int | None, count: int, slots: int) -> int | None:
     """How many appends ago a slot of a ring was written; absent where it was not."""
-    return None if slot is None or slot >= count else (count - 1 - slot) % slots
+    return None if slot is None or not 0 <= slot < min(count, slots) else (count - 1 - slot) % slots
 
 
 def frequencies(channels: int, base: float, scaling: tuple[str, tuple[float, ...]] | None) -> list[float]:
