@@ -112,8 +112,13 @@ class StatementEmitter:
         defined inside end with the block."""
         environment = self.environment
         try:
-            environment.guards.append(take_guard(self.step, statement.condition))
+            expanded = self.inliner.expand(statement, environment)
+            if expanded is None:
+                environment.guards.append(take_guard(self.step, statement.condition))
         except Refused:
+            return
+        if expanded is not None:
+            self.emit(expanded)
             return
         outside = dict(environment.tensors)
         for inner in statement.statements:

@@ -74,13 +74,15 @@ class LoopEmitter:
         for statement in statements:
             if isinstance(statement, ast.Inlined):
                 yield statement
-            elif isinstance(statement, ast.Define | ast.Effect):
-                try:
-                    yield self.inliner.expand(statement, self.environment) or statement
-                except Refused:
+                continue
+            if not isinstance(statement, ast.Define | ast.Effect):
+                statement = replace(statement, statements=tuple(self._expanded(statement.statements)))
+            try:
+                calls = not isinstance(statement, ast.Repeat | ast.Loop)
+                yield (self.inliner.expand(statement, self.environment) if calls else None) or statement
+            except Refused:
+                if isinstance(statement, ast.Define | ast.Effect):
                     self.environment.poison(statement)
-            else:
-                yield replace(statement, statements=tuple(self._expanded(statement.statements)))
 
     def _names(self, body: tuple[ast.Statement, ...], index: str, passes: int) -> _Names:
         environment = self.environment
@@ -95,11 +97,12 @@ class LoopEmitter:
             elif name in names and name not in uses.whole and layers == passes:
                 sliced.append(name)
                 written.append(name)
+        known = {name for name, tensor in environment.tensors.items() if not tensor.is_poisoned}
         carried = [
             name
             for name, guarded in names.items()
             # What a `when` defines ends with it; what it writes to a memory does not.
-            if name in environment.tensors and name not in written and (not guarded or name in environment.declared)
+            if name in known and name not in written and (not guarded or name in environment.declared)
         ]
         return _Names(tuple(carried), tuple(sliced), tuple(written))
 

@@ -133,5 +133,7 @@ class Rings:
         newest = binary("-", ast.Name(ring.count, span), ast.Number(1, span), span)
         age = binary("%", binary("-", newest, slot, span), ring.slots, span)
         # A place that is no slot has no age; an element of the ring is absent there by its place.
-        is_slot = binary("and", binary(">=", slot, ast.Number(0, span), span), binary("<", slot, ring.slots, span), span)
+        is_slot = binary(
+            "and", binary(">=", slot, ast.Number(0, span), span), binary("<", slot, ring.slots, span), span
+        )
         return where(span, binary("and", is_slot, self._written(ring, slot), span), age)

@@ -43,6 +43,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {},
         {"before": 1, "after": 2},
     ),
+    # over(2) = 2 + 4 + 6 = 12, over(12) = 72; the place is 1, the condition holds for the second element alone.
+    "calls_everywhere": (
+        {"x": 2.0, "y": [1.0, 2.0, 3.0], "log": [5.0, 6.0, 7.0], "log2": [0.0, 0.0, 0.0]},
+        {},
+        {"r": 72.0, "log": [5.0, 72.0, 7.0], "log2": [0.0, 1.0, 0.0], "best": 1},
+    ),
     "scalar_sum": ({"x": -1.0, "log": 5}, {}, {"log": 5}),
     "scalar_product": ({"x": [1.0, 2.0, 3.0], "y": [1.0, 0.5, 2.0]}, {}, {"r": 8.0}),
     "update_with_reduction": (
