@@ -7,7 +7,18 @@ from random import Random
 from random_programs.expressions import Expressions
 from random_programs.extents import Scope, indices_alone, spelled_indices
 from random_programs.program import Function, Loop, Statement
-from random_programs.tree import LIMITS, NARROW_FLOATS, NARROW_INTEGERS, Dim, Expr, Tensor, dtype_of, kind_of
+from random_programs.tree import (
+    LIMITS,
+    NARROW_FLOATS,
+    NARROW_INTEGERS,
+    Argument,
+    Call,
+    Dim,
+    Expr,
+    Tensor,
+    dtype_of,
+    kind_of,
+)
 
 CONSTANTS = (2, 3, 4, 5, 8)
 FLOATS = ("f32", "bf16", "f16", "fp8", "fp8e5m2")
@@ -22,8 +33,11 @@ class Drawing:
 
     names: the tensors that can be read where the drawing stands. body: takes the statements. grows: what the step
     grows; appended: the memories that have their new rows. layered: the memories that the loop around uses layer by
-    layer, and its index. guards: the indices of the conditions around, by dim; conditional: whether a `when` stands around.
-    present: what has no absent element. kept: names that are not given another meaning."""
+    layer, and its index. guards: the indices of the conditions around, by dim; conditional: whether a `when` stands
+    around. present: what has no absent element. kept: names that are not given another meaning.
+    formulas: the functions that return an expression; arguments: the parameters of the one that is being drawn;
+    function: whether one with statements is; results_present: which of the parameters and results of functions are
+    present everywhere."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -32,6 +46,10 @@ class Drawing:
         self.tensors: dict[str, Tensor] = {}
         self.names: dict[str, Tensor] = {}
         self.functions: list[Function] = []
+        self.formulas: list[Call] = []
+        self.arguments: list[Argument] = []
+        self.results_present: set[str] = set()
+        self.function = False
         self.body: list[Statement] = []
         self.grows: dict[str, int | str] = {}
         self.growing: dict[str, list[int | str]] = {}
@@ -47,6 +65,10 @@ class Drawing:
     def fresh(self, prefix: str) -> str:
         self.counter += 1
         return f"{prefix}{self.counter}"
+
+    def formula(self, kind: str, exact: bool) -> Call | None:
+        """A function that returns an expression of that kind."""
+        raise NotImplementedError
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from random_programs.extents import Scope, indices_alone
@@ -55,6 +56,9 @@ class Parts:
     def _leaf(self, kind: str, scope: Scope, exact: bool) -> Expr | None:
         if self.random.random() < 0.1:
             return self._constant(kind)
+        given = [item for item in self.drawing.arguments if item.kind == kind and (item.exact or not exact)]
+        if given and self.random.random() < 0.6:
+            return self.random.choice(given)
         return self._read(kind, scope, exact) or self._constant(kind)
 
     def argument(self, scope: Scope, depth: int) -> Expr | None:
@@ -62,6 +66,21 @@ class Parts:
         function = self.random.choice(("argmax", "argmin"))
         found = self._reduce("x", function, self.random.choice("fi"), scope, min(depth, 1), True)
         return found if found is not None and found.exact else None
+
+    def _call(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        """A call of a function that returns an expression."""
+        formula = self.drawing.formula(kind, exact)
+        if formula is None:
+            return None
+        arguments = []
+        for item in formula.arguments:
+            drawn = self._draw(item.kind, scope, depth, item.exact)
+            if drawn.kind == "x":
+                drawn = Unary("i", True, drawn.bound, 0, "i32", drawn)
+            if drawn.kind != item.kind or (item.exact and not drawn.exact):
+                return None
+            arguments.append(fitted(drawn, item.bound, item.step_bits))
+        return replace(formula, arguments=tuple(arguments))
 
     def age(self, scope: Scope) -> Expr | None:
         """How old a slot of a ring is."""

@@ -50,11 +50,11 @@ class Expressions(Parts):
     def _float(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         if depth <= 0:
             return self._leaf("f", scope, exact)
-        choices = [self._reduce_float, self._binary_float, self._where, self._from_integer, self._rounded]
-        weights = [5, 5, 2, 1, 1]
+        choices = [self._reduce_float, self._binary_float, self._where, self._from_integer, self._rounded, self._called]
+        weights = [10, 10, 4, 2, 2, 1]
         if not exact:
             choices.append(self._function)
-            weights.append(2)
+            weights.append(4)
         make = self.random.choices(choices, weights)[0]
         return make(scope, depth - 1, exact)
 
@@ -89,6 +89,9 @@ class Expressions(Parts):
         bound = inner.bound + 1 if kept or name == "silu" else 1
         return Unary("f", inner.exact and kept, bound, inner.step_bits if kept else 24, name, inner)
 
+    def _called(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        return self._call("f", scope, depth, exact)
+
     def _from_integer(self, scope: Scope, depth: int, exact: bool) -> Expr:
         inner = self._draw("i", scope, depth, True)
         return Unary("f", is_exact(inner.bound, 0), inner.bound, 0, "f32", inner)
@@ -118,6 +121,8 @@ class Expressions(Parts):
             if leaf == "age":
                 return self.age(scope) or self._leaf("i", scope, True)
             return self._leaf("i", scope, True)
+        if self.random.random() < 0.03:
+            return self._call("i", scope, depth - 1, True)
         choices = [self._binary_integer, self._reduce_integer, self._count, self._where_integer, self._cast_integer]
         return self.random.choices(choices, [4, 3, 2, 1, 1])[0](scope, depth - 1, True)
 

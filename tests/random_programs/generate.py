@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from random_programs.declarations import Declarations
-from random_programs.loops import Loops
-from random_programs.program import Program, Stage, Statement, Step
+from random_programs.functions import Functions
+from random_programs.program import Invoke, Program, Stage, Statement, Step, walk, written
+from random_programs.rewrite import children, mentioned_tensors, uses
 from random_programs.tree import Tensor
 from random_programs.unused import dims_used
 
+_STEPS = ("add", "ask", "change")
 STAGES = ("prepare", "relevancy", "retrieve", "apply")
 
 
@@ -18,7 +21,7 @@ def generate(seed: int, statements: int = 6) -> Program:
     return _Generator(seed).program(statements)
 
 
-class _Generator(Loops, Declarations):
+class _Generator(Functions, Declarations):
     def program(self, statements: int) -> Program:
         self.draw_dims()
         self.declare()
@@ -29,8 +32,15 @@ class _Generator(Loops, Declarations):
         return program
 
     def _steps(self, statements: int) -> list[Step]:
-        grows = {dim: self.random.choice(choices) for dim, choices in self.growing.items()}
-        return [self._step(f"random_{self.seed}", grows, statements)]
+        names = self.random.choice([(f"random_{self.seed}",)] * 11 + [_STEPS[:2]] * 5 + [_STEPS] * 4)
+        grows: list[dict[str, int | str]] = [{} for _ in names]
+        for dim, choices in self.growing.items():
+            for grown in [item for item in grows if self.chance(0.4)] or [self.random.choice(grows)]:
+                grown[dim] = self.random.choice(choices)
+        if len(names) == 1:
+            return [self._step(names[0], grows[0], statements)]
+        many = max(2, statements * 2 // (len(names) + 1))
+        return [self._step(*item, self.random.randint(1, many)) for item in zip(names, grows, strict=True)]
 
     def _step(self, name: str, grows: dict[str, int | str], statements: int) -> Step:
         """One step: appends to what grows at random places, and other statements."""
@@ -52,8 +62,21 @@ class _Generator(Loops, Declarations):
                 self.statement()
             body.append(tuple(self.body))
             self.body.clear()
-        outputs = self._outputs()
-        return Step(name, None, grows, _in_stages(body, stages), outputs)
+        step = Step(name, None, grows, _in_stages(body, stages), self._outputs())
+        return replace(step, inputs=self._inputs(step)) if name in _STEPS and self.chance(0.6) else step
+
+    def _inputs(self, step: Step) -> tuple[str, ...]:
+        """The inputs that a step reads, by its functions and as initial values, and maybe others."""
+        called = [item for item in walk(step.statements) if isinstance(item, Invoke)]
+        functions = {item.function for item in called}
+        read = {name for item in walk(step.statements) for name in (*uses(item), *written(item))} | set(step.outputs)
+        for function in self.functions:
+            if function.name in functions:
+                read |= {name for item in walk(function.body) for name in uses(item)}
+                read |= mentioned_tensors(children(function))
+        read |= {memory.initial for memory in self.memories if memory.name in read and isinstance(memory.initial, str)}
+        inputs = [tensor.name for tensor in self.tensors.values() if tensor.role == "input"]
+        return tuple(name for name in inputs if name in read or self.chance(0.1))
 
     def _begin(self, grows: dict[str, int | str]) -> None:
         """What can be read, and what is present, when a step begins."""
@@ -63,7 +86,8 @@ class _Generator(Loops, Declarations):
         self.names = {
             tensor.name: tensor
             for tensor in self.tensors.values()
-            if tensor.role != "value" and not (tensor.role == "memory" and set(tensor.dims) & set(grows))
+            if tensor.role not in ("value", "parameter")
+            and not (tensor.role == "memory" and set(tensor.dims) & set(grows))
         }
         self.present = {
             tensor.name
@@ -87,6 +111,7 @@ class _Generator(Loops, Declarations):
             (4, self.topk),
             (2, self.select),
             (2, self.softmax),
+            (2, self.sort),
             (1, self.rope),
             (1, self.quantize),
             (3, self.update),
@@ -94,6 +119,7 @@ class _Generator(Loops, Declarations):
             (3, self.loop),
             (2, self.append_to_ring),
             (1, self.clear),
+            (2, self.invoke),
         ]
         for _ in range(5):
             before = len(self.body)

@@ -56,7 +56,7 @@ def expectations(program: Program, calls: int | None = None) -> tuple[Data, list
     for call in data.calls:
         extents = data.during(program, call, lengths)
         given = {**state, **weights, **{name: Values.from_array(array) for name, array in call.inputs.items()}}
-        outputs, cleared = steps[call.step.name](Extents(extents), given)
+        outputs, cleared = steps[f"step_{call.step.name}"](Extents(extents), given)
         state = {name: value for name, value in given.items() if name not in weights and name not in call.inputs}
         lengths = {dim: _left(extents[dim], cleared.get(dim, False)) for dim in lengths}
         for tensor in program.memories:

@@ -26,7 +26,7 @@ from random_programs.twin_statements import places
 
 
 def print_twin(program: Program) -> str:
-    """The twin's source: a function a step. `NAME(extents, tensors)` computes one call: it returns the outputs' lanes
+    """The twin's source: a function a step. `step_NAME(extents, tensors)` computes one call: it returns the outputs' lanes
     and which dims it empties, and leaves the memories' new lanes in `tensors`."""
     lines = [f"from random_programs.{name} import *" for name in ("twin_numbers", "twin_runtime")]
     for step in program.steps:
@@ -47,7 +47,7 @@ class _Twin(TwinMemory):
     def source(self) -> list[str]:
         step, program = self.step, self.program
         body = tuple(self._flat(step.statements))
-        lines = [f"def {step.name}(extents, tensors):", *_indented(self._begin(body))]
+        lines = [f"def step_{step.name}(extents, tensors):", *_indented(self._begin(body))]
         for statement in body:
             lines += _indented(self._statement(statement))
         return lines + _indented(self._end(program))
