@@ -77,9 +77,11 @@ class LoopEmitter:
                 continue
             if not isinstance(statement, ast.Define | ast.Effect):
                 statement = replace(statement, statements=tuple(self._expanded(statement.statements)))
+            if isinstance(statement, ast.Repeat | ast.Loop):
+                yield statement
+                continue
             try:
-                calls = not isinstance(statement, ast.Repeat | ast.Loop)
-                yield (self.inliner.expand(statement, self.environment) if calls else None) or statement
+                yield self.inliner.expand(statement, self.environment) or statement
             except Refused:
                 if isinstance(statement, ast.Define | ast.Effect):
                     self.environment.poison(statement)
