@@ -125,7 +125,7 @@ def _rows(program: Program, by: int | str, sizes: Mapping[str, int | list[int]])
 
 
 def _fresh(rng: np.random.Generator, tensor: Tensor, program: Program, sizes: Sizes) -> np.ndarray:
-    shape = tuple(program.dims[dim].size or sizes[dim] for dim in tensor.dims)
+    shape = tuple(program.dims[dim].size or int(np.max(sizes[dim])) for dim in tensor.dims)
     if tensor.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
     if tensor.kind == "f":

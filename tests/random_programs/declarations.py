@@ -127,6 +127,10 @@ class Declarations(Drawing):
             if self.chance(0.3):
                 dims["Q"] = Dim("Q", bound=32, derived=("//", "N", 2))
         dims["G"] = Dim("G", size=2)
+        if self.chance(0.2):
+            dims["R"] = Dim("R", bound=6)
+        if self.chance(0.15):
+            dims["U"] = Dim("U", bound=5, per="B")
         if self.chance(0.3):
             dims["S"] = Dim("S", size=self.random.choice((2, 3, 4)))
         if self.chance(0.45):
@@ -137,9 +141,9 @@ class Declarations(Drawing):
 
     def declare(self) -> None:
         choose = self.random.choice
-        self.tensor("x", ("B", "D"), "input", choose(("f32", "bf16", "f16")))
-        self.tensor("y", choose([("E",), ("D", "E"), ("B", "E")]), "input", "f32")
-        self.tensor("w", choose([("D", "E"), ("E", "D"), ("D",)]), "weight", "bf16")
+        self.tensor("x", ("B", "D"), "input", choose(("f32", "bf16", "f16", "fp8")))
+        self.tensor("y", choose([("E",), ("D", "E"), ("B", "E")]), "input", choose(("f32", "f32", *ANY)))
+        self.tensor("w", choose([("D", "E"), ("E", "D"), ("D",)]), "weight", choose(("bf16", "f32", *ANY)))
         self.tensor("n", choose([("B", "E"), ("E",), ("D",)]), "input", choose(INTEGERS))
         self.tensor("mem", ("B", "T", "D"), "memory", choose(FLOATS))
         if self.chance(0.5):
@@ -150,6 +154,10 @@ class Declarations(Drawing):
             self.tensor("big", ("D",), choose(("input", "weight")), "i64")
         if self.chance(0.3):
             self.tensor("flag", ("B", "D"), "input", "bool")
+        if "R" in self.dims:
+            self.tensor("z", choose([("R",), ("R", "D"), ("B", "R")]), "input", choose(ANY))
+        if "U" in self.dims:
+            self.tensor("u", ("B", "U"), "input", choose(ANY))
         self._declare_updated()
         if "L" in self.dims:
             self._declare_layers()
@@ -206,7 +214,10 @@ class Declarations(Drawing):
     ) -> Tensor:
         """Declare a tensor. Inputs are drawn as multiples of 1/4 up to 2 (fp8e5m2 holds them), integers up to 7."""
         kind = kind_of(dtype)
-        bound, bits, largest = {"i": (7, 0, 7), "l": (2**40, 0, 0), "b": (1, 0, 1)}.get(kind, (2, 2, 2))
+        largest = 7
+        if dtype in NARROW_INTEGERS and self.chance(0.2):
+            largest = min(LIMITS[dtype][1] + 1, 1000)
+        bound, bits = {"i": (largest, 0), "l": (2**40, 0), "b": (1, 0)}.get(kind, (2, 2))
         if role == "memory":
             limit = min(LIMITS[dtype][1] + 1, 2**24) if dtype in LIMITS else 2**20
             plain = 2**14 if name.startswith("acc") else PLAIN_BOUND

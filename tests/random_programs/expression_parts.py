@@ -130,7 +130,7 @@ class Parts:
         if function == "sum":
             bound *= largest
         elif function == "prod":
-            bound, bits = max(bound, 1) ** largest, bits * largest
+            bound, bits = min(max(bound, 1), 1e3) ** largest, bits * largest
             if bound > 1e6:
                 return None
         elif function in ("argmax", "argmin"):

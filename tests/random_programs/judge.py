@@ -55,7 +55,11 @@ def expectations(program: Program, calls: int | None = None) -> tuple[Data, list
     results = []
     for call in data.calls:
         extents = data.during(program, call, lengths)
-        given = {**state, **weights, **{name: Values.from_array(array) for name, array in call.inputs.items()}}
+        inputs = {
+            name: _live(program, program.tensors[name], Values.from_array(array), extents)
+            for name, array in call.inputs.items()
+        }
+        given = {**state, **weights, **inputs}
         outputs, cleared = steps[f"step_{call.step.name}"](Extents(extents), given)
         state = {name: value for name, value in given.items() if name not in weights and name not in call.inputs}
         lengths = {dim: _left(extents[dim], cleared.get(dim, False)) for dim in lengths}
@@ -86,7 +90,7 @@ def _left(length: int | list[int], cleared: object) -> int | list[int]:
 
 
 def _live(program: Program, tensor: Tensor, values: Values, lengths: Sizes) -> Values:
-    """A memory without what lies past its dims' lengths."""
+    """A tensor without what lies past its dims' lengths."""
     known = {dim: lengths[dim] for dim in tensor.dims if dim in lengths}
     return Values({place: lane for place, lane in values.items() if _inside(tensor.dims, place, program, known)})
 
