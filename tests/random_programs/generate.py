@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from random_programs.declarations import Declarations
-from random_programs.functions import Functions
+from random_programs.pieces import Pieces
 from random_programs.program import Invoke, Program, Stage, Statement, Step, walk, written
 from random_programs.rewrite import children, mentioned_tensors, uses
 from random_programs.tree import Tensor
@@ -21,10 +21,12 @@ def generate(seed: int, statements: int = 6) -> Program:
     return _Generator(seed).program(statements)
 
 
-class _Generator(Functions, Declarations):
+class _Generator(Pieces, Declarations):
     def program(self, statements: int) -> Program:
         self.draw_dims()
         self.declare()
+        if self.chance(0.2):
+            self.declare_blocks()
         steps = self._steps(statements)
         program = Program(self.seed, self.dims, self.tensors, tuple(self.functions), tuple(steps))
         used = dims_used(program)
@@ -46,9 +48,10 @@ class _Generator(Functions, Declarations):
         """One step: appends to what grows at random places, and other statements."""
         self._begin(grows)
         grown = [memory for memory in self.memories if set(memory.dims) & set(grows)]
-        appends: list[list[Tensor]] = [[memory] for memory in grown if memory.dims[0] != "L"]
         layers = [memory for memory in grown if memory.dims[0] == "L"]
-        appends += [layers] * bool(layers)
+        blocks = [memory for memory in grown if memory.name in ("packed", "sized")]
+        appends = [[memory] for memory in grown if memory not in (*layers, *blocks)]
+        appends += [items for items in (layers, blocks) if items]
         self.random.shuffle(appends)
         at = [self.random.randrange(statements) if self.chance(0.3) else 0 for _ in appends]
         stages, body = self._stages(), []
@@ -56,6 +59,8 @@ class _Generator(Functions, Declarations):
             for memories, place in zip(appends, at, strict=True):
                 if place == position and memories is layers:
                     self.loop_over_layers(memories)
+                elif place == position and memories is blocks:
+                    self.append_blocks()
                 elif place == position:
                     self.append(memories[0])
             if position < statements - 1 or not self.body:
@@ -120,6 +125,7 @@ class _Generator(Functions, Declarations):
             (2, self.append_to_ring),
             (1, self.clear),
             (2, self.invoke),
+            (2, self.concat),
         ]
         for _ in range(5):
             before = len(self.body)

@@ -72,7 +72,8 @@ def expectations(program: Program, calls: int | None = None) -> tuple[Data, list
 
 def _begins(program: Program, data: Data, tensor: Tensor) -> Values:
     if tensor.name in data.memories:
-        return _live(program, tensor, Values.from_array(data.memories[tensor.name]), data.lengths)
+        array = data.memories[tensor.name]
+        return _live(program, tensor, Values.from_array(array * 1.0 if tensor.kind == "q" else array), data.lengths)
     if tensor.ring or isinstance(tensor.initial, str):
         return Values()
     shape = [program.dims[dim].size or data.capacity.get(dim, data.batch) for dim in tensor.dims]

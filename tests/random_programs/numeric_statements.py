@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random_programs.expression_parts import index_of
-from random_programs.extents import indices_alone, is_total
+from random_programs.extents import Scope, indices_alone, is_total
 from random_programs.program import Quantize, Rope
 from random_programs.statements import Statements
 from random_programs.tree import Binary, Const, Dim, DimValue, Expr, Tensor
@@ -27,9 +27,12 @@ class NumericStatements(Statements):
         scope, names = self.scope(dims)
         value = self.expressions().of_kind("f", scope, 1, exact=exact)
         fits = (value.exact or not exact) and value.bound <= 60
-        alone = indices_alone(value)
+        return (dims, names, value) if fits and self.is_whole(value, scope, names) else None
+
+    def is_whole(self, value: Expr, scope: Scope, names: tuple[str, ...]) -> bool:
+        """Whether a value is present everywhere and says the extents of all of its indices."""
         total = is_total(value, scope, self.tensors, self.present)
-        return (dims, names, value) if fits and total and all(name in alone for name in names) else None
+        return total and set(names) <= indices_alone(value)
 
     def rope(self) -> None:
         for _ in range(60):
@@ -55,22 +58,22 @@ class NumericStatements(Statements):
         for _ in range(60):
             drawn = self._present_value(True)
             if drawn is not None and drawn[2].step_bits <= 10:
-                self.quantized(*drawn, self.random.choice(("fp8", "i8", "i4")))
+                dims = drawn[0]
+                size = self.dims[dims[-1]].size or 1
+                block = self.random.choice([None, *(each for each in (2, 4) if size % each == 0)])
+                rule = self.random.choice(("pow2", "f32"))
+                self.quantized(*drawn, self.random.choice(("fp8", "i8", "i4")), rule, block)
                 return
 
-    def quantized(self, dims: tuple[str, ...], names: tuple[str, ...], value: Expr, to: str) -> tuple[Tensor, Tensor]:
+    def quantized(
+        self, dims: tuple[str, ...], names: tuple[str, ...], value: Expr, to: str, rule: str, block: int | None
+    ) -> tuple[Tensor, Tensor]:
         """The statement that quantises a value, and its results."""
-        rule = self.random.choice(("pow2", "f32"))
         kind, bound, bits = ("f", 448, 9) if to == "fp8" else ("i", 128, 0)
         exact = rule == "pow2"
         if not exact:
             kind, bits = ("f", 24) if to == "fp8" else ("q", 24)
-        block, scale_dims = None, dims[:-1]
-        size = self.dims[dims[-1]].size or 1
-        divisors = [each for each in (2, 4) if size % each == 0]
-        if divisors and self.chance(0.5):
-            block = self.random.choice(divisors)
-            scale_dims = (*dims[:-1], self._blocks(dims[-1], block))
+        scale_dims = dims[:-1] if block is None else (*dims[:-1], self.blocks(dims[-1], block))
         tensor = self.known(Tensor(self.fresh("s"), dims, to, "value", kind, exact, bound, bits))
         scale = self.known(Tensor(self.fresh("s"), scale_dims, "f32", "value", "f", False, 16, 24))
         floor = self.random.choice((None, None, 0.5))
@@ -79,7 +82,7 @@ class NumericStatements(Statements):
         self.present |= {tensor.name, scale.name}
         return tensor, scale
 
-    def _blocks(self, dim: str, block: int) -> str:
+    def blocks(self, dim: str, block: int) -> str:
         """The dim over the blocks of another."""
         size = (self.dims[dim].size or 0) // block
         name = f"{dim}B{block}"

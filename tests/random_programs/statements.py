@@ -5,7 +5,7 @@ from __future__ import annotations
 from random_programs.declarations import Drawing
 from random_programs.extents import as_i32, indices_alone, is_total, uses_tensor
 from random_programs.program import Define, Select, Softmax, Sort, Topk
-from random_programs.tree import Expr, Tensor, Where
+from random_programs.tree import KINDS, Expr, Tensor, Where
 
 _SPECIAL_DIMS = (("N",), ("N", "D"), ("B", "P"), ("B", "P"), ("Q",), ("B", "N"), ("B", "T", "N"), ("R",), ("B", "U"))
 
@@ -107,7 +107,8 @@ class Statements(Drawing):
                 tested = self.expressions().of_kind("b", self.scope_of((*free, dim), names), 1)
                 value = Where(value.kind, value.exact, value.bound, value.step_bits, tested, value, None)
             dims = (*free, dim)
-            tensor = self.value(self.fresh("s"), dims, value)
+            facts = (value.kind, value.exact, value.bound, value.step_bits)
+            tensor = self.known(Tensor(self.fresh("s"), dims, KINDS[value.kind], "value", *facts))
             places = None
             if self.chance(0.6):
                 places = self.known(Tensor(self.fresh("order"), dims, "index", "value", "x", True, 64, 0))

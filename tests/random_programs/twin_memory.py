@@ -113,7 +113,7 @@ class TwinMemory(TwinStatements):
         at, first = memory.dims.index(grown), 1 if statement.layer else 0
         names = tuple(f"a{position}" for position in range(len(memory.dims)))
         names = (statement.layer, *names[1:]) if statement.layer else names
-        single = len(self.tensor(statement.rows).dims) < len(names) - first
+        single = len(self.known[rows].dims) < len(names) - first
         read = ["new" if name == names[at] else name for name in names[first:] if name != names[at] or not single]
         # Of a memory by layers, a loop reads the layer that has its rows; all have them when it ends.
         new = self.define(memory)

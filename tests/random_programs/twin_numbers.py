@@ -234,7 +234,7 @@ def store(dtype: str, lane: Lane) -> Lane:
     """A lane as a memory of that dtype keeps it: rounded to nearest even, integers saturating. A number that may be off
     may be rounded to either side, which is its error then."""
     if isinstance(lane, tuple):
-        if dtype == "f32":
+        if dtype == "f32" or dtype in _RANGES:  # a quantised value is whole
             return lane
         value, error = _nearest(dtype, lane[0]), lane[1] * ALLOWED * UNIT
         away = max(abs(_nearest(dtype, lane[0] + side) - value) for side in (error, -error))

@@ -65,6 +65,7 @@ class Writes(NumericStatements):
             memory
             for memory in self.memories
             if not memory.ring
+            and memory.kind != "q"
             and not memory.dtype.startswith("sparse")
             and (memory.name in self.appended or not set(memory.dims) & set(self.grows))
             and set(self.guards) <= set(memory.dims)
