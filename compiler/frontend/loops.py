@@ -200,8 +200,13 @@ class _Emission:
         found: list[SSAValue | None] = []
         names = [*self.names.carried, *(layer_name(name, self.index) for name in self.names.written)]
         for at, name in enumerate(names):
-            tensor, begin = environment.tensors[name], block.args[1 + at] if at < len(self.names.carried) else None
-            if tensor.is_poisoned:
+            begin = block.args[1 + at] if at < len(self.names.carried) else None
+            if name not in environment.tensors and begin is not None and begin.first_use is None:
+                found.append(None)  # a loop inside of the body ended it
+                continue
+            try:
+                tensor = environment.tensor(name, self.loop.span)
+            except Refused:
                 return None
             end = self._initial(name)
             if begin is None or end.type == begin.type:
