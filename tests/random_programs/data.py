@@ -132,7 +132,7 @@ def _fresh(rng: np.random.Generator, tensor: Tensor, program: Program, sizes: Si
         return rng.integers(-8, 9, shape) / 4
     if tensor.kind == "l":
         return rng.integers(-(2**40), 2**40, shape)
-    if tensor.name == "terms":  # row numbers of a sparse memory
+    if tensor.name.startswith("terms"):  # row numbers of a sparse memory
         rows = next(item for item in program.declared if item.dtype.startswith("sparse")).dims[0]
         return rng.integers(-2, program.dims[rows].size or 0, shape)
     if tensor.dtype.startswith("sparse"):

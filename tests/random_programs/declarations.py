@@ -150,6 +150,8 @@ class Declarations(Drawing):
             self.tensor("tag", ("B", "T"), "memory", choose(("f32", "i32", "i8", "bool")))
         if "N" in self.dims:
             self.tensor("log", choose([("N", "D"), ("N",)]), "memory", choose(FLOATS))
+            if self.chance(0.4):
+                self.tensor("tf", ("E", "N"), "memory", "sparse u8")
         if self.chance(0.3):
             self.tensor("big", ("D",), choose(("input", "weight")), "i64")
         if self.chance(0.3):

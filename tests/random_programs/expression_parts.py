@@ -237,7 +237,11 @@ class Parts:
 
     def _moved(self, index: Expr, scope: Scope) -> Expr:
         if self.random.random() < 0.3:
-            factor = Const("x", True, 3, 0, self.random.choice((2, 3)))
+            factor: Expr = Const("x", True, 3, 0, self.random.choice((2, 3)))
+            small = [name for name, (dim, _) in scope.items() if (self.dims[dim].size or 99) <= 5]
+            if small and self.random.random() < 0.25:
+                two = Const("i", True, 2, 0, 2)
+                factor = Binary("i", True, 32, 0, "**", two, index_of(self.random.choice(small)))
             index = Binary("x", True, 128, 0, self.random.choice(("*", "//", "%")), index, factor)
         if self.random.random() < 0.3 and len(scope) > 1:
             return Binary("x", True, 256, 0, "+", index, index_of(self.random.choice(list(scope))))

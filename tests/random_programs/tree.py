@@ -183,6 +183,8 @@ def kind_of(dtype: str) -> str:
 
 def dtype_of(value: Expr) -> str:
     """The dtype of a tensor that is defined by a value."""
+    if isinstance(value, Call):
+        return dtype_of(value.body)
     if isinstance(value, Unary) and value.function in (*NARROW_FLOATS, *NARROW_INTEGERS, "i64"):
         return value.function
     return KINDS[value.kind]

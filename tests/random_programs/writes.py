@@ -36,13 +36,20 @@ class Writes(NumericStatements):
 
     def _rows(self, memory: Tensor, dims: tuple[str, ...]) -> str:
         if memory.dtype.startswith("sparse"):
-            return "terms"
+            return self._columns(memory)
         ready = [tensor.name for tensor in self.names.values() if tensor.dims == dims and self._fits(tensor, memory)]
         if ready and self.chance(0.25):
             return self.random.choice(ready)
         scope, names = self.scope(dims)
         value = self.fitting(memory, self.expressions().of_kind(memory.kind, scope, 2, exact=memory.exact))
         return self.defined(self.fresh("r"), dims, names, value).name
+
+    def _columns(self, memory: Tensor) -> str:
+        """An input of row numbers, a list for each new column."""
+        name = f"terms{self.grows[memory.dims[1]]}"
+        if name not in self.tensors:
+            self.tensor(name, (*self.rows_dims(memory)[1:], "K"), "input", "i32")
+        return name
 
     def _fits(self, tensor: Tensor, memory: Tensor) -> bool:
         """Whether a tensor is one of rows for a memory as it is."""
