@@ -15,7 +15,7 @@ from hetc.compiler.frontend.environment import Declared, Ended, LoopLayers, Refu
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.layers import Uses, assigned, by_layers, layer_name
 from hetc.diagnostics import Related
-from hetc.dialects.mp import PASS_NUMBER, ForOp, NextOp, TensorType, dtype_name, layer_type
+from hetc.dialects.mp import PASS_NUMBER, ComputeOp, ForOp, NextOp, TensorType, dtype_name, layer_type
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ class LoopEmitter:
             if name not in uses.layered or tensor.declared is None or tensor.is_poisoned:
                 continue
             layers = _layers_of(tensor.type)
-            if name not in names and layers >= passes:
+            # A layer is read as it is stored; what the step defined anew may have absent elements.
+            stored = tensor.value is not None and not isinstance(tensor.value.owner, ComputeOp)
+            if name not in names and layers >= passes and stored:
                 sliced.append(name)
             elif name in names and name not in uses.whole and layers == passes:
                 sliced.append(name)

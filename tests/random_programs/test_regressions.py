@@ -52,6 +52,15 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "scalar_sum": ({"x": -1.0, "log": 5}, {}, {"log": 5}),
     "row_of_an_index": ({"x": np.ones((2, 4))}, {"B": 2, "T": [4, 2], "P": [2, 1]}, {"s": [2.0]}),
     "ended_in_a_loop": ({"x": 2.0}, {}, {"s": 10.0}),
+    # y[d * 3] is in range for d = 0 and 1; N is empty, so the maximum over k has no elements there.
+    "confined_predicate": (
+        {"x": np.ones(0), "y": [1.0, 2.0, 3.0, 4.0]},
+        {"N": 0},
+        {"most": [-INFINITY, -INFINITY, 0.0, 0.0]},
+    ),
+    "folded_types": ({"x": 3.0}, {}, {"r": [7.0, 7.0]}),
+    # The first pass finds nothing to count and carries 0 on; the second counts 2.
+    "layer_of_absent": ({"y": [1.0, 9.0], "log": [0.0, 0.0]}, {}, {"seen": 2}),
     "scalar_product": ({"x": [1.0, 2.0, 3.0], "y": [1.0, 0.5, 2.0]}, {}, {"r": 8.0}),
     "update_with_reduction": (
         # Both writes go to place 1, the one from e = 1 stays: of x[0, 1] and x[0, 2], absent, one is not above 0.
