@@ -16,10 +16,12 @@ Sizes = Mapping[str, int | list[int]]
 
 @dataclass
 class Call:
-    """One call. growth: the rows that each dim of the step grows by. sizes: extents of the run-time dims that neither
-    grow nor are derived, B aside. inputs: what the step takes."""
+    """One call. batch: the rows of the batch that it is about, the first ones of the state's. growth: the rows that each
+    dim of the step grows by. sizes: extents of the run-time dims that neither grow nor are derived, B aside. inputs:
+    what the step takes."""
 
     step: Step
+    batch: int
     growth: dict[str, int]
     sizes: dict[str, int | list[int]]
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
@@ -41,11 +43,16 @@ class Data:
     def during(self, program: Program, call: Call, lengths: Sizes) -> dict[str, int | list[int]]:
         """Live extents during a call, its own rows included, where `lengths` are those before it."""
         found: dict[str, int | list[int]] = {name: dim.size for name, dim in program.dims.items() if dim.size}
-        found |= {"B": self.batch, **call.sizes}
+        found |= {"B": call.batch, **call.sizes}
         for dim, length in lengths.items():
             rows = call.growth.get(dim, 0)
-            found[dim] = [each + rows for each in length] if isinstance(length, list) else length + rows
+            found[dim] = length + rows if isinstance(length, int) else _grown(length, rows, call.batch)
         return _with_derived(program, found)
+
+
+def _grown(lengths: list[int], rows: int, batch: int) -> list[int]:
+    """The lengths of each row, those that a call is not about as they were."""
+    return [each + rows * (number < batch) for number, each in enumerate(lengths)]
 
 
 def _with_derived(program: Program, sizes: Sizes) -> dict[str, int | list[int]]:
@@ -84,7 +91,9 @@ def draw_data(program: Program, seed: int, calls: int | None = None) -> Data:
                 each = [min(size + 1, dim.bound) for size in drawn[:batch]]
                 given[name] = min(drawn[number % 8], dim.bound) if dim.per is None else each
         growth = {dim: _rows(program, by, given) for dim, by in step.grows.items()}
-        found.append(Call(step, growth, given))
+        shapes = [program.tensors[name] for name in _taken(program, step)]
+        fewer = drawn[7] == 0 and any("B" in tensor.dims for tensor in shapes)
+        found.append(Call(step, max(1, batch - fewer), growth, given))
     capacity = {
         dim: int(np.max(size)) + sum(call.growth.get(dim, 0) for call in found) for dim, size in lengths.items()
     }
@@ -94,16 +103,21 @@ def draw_data(program: Program, seed: int, calls: int | None = None) -> Data:
         values = np.random.default_rng([seed, zlib.crc32(tensor.name.encode())])
         if tensor.role == "input":
             for call in data.calls:
-                call.inputs[tensor.name] = _fresh(values, tensor, program, {**call.sizes, "B": batch})
+                call.inputs[tensor.name] = _fresh(values, tensor, program, {**call.sizes, "B": call.batch})
         elif tensor.role == "weight":
             data.weights[tensor.name] = _fresh(values, tensor, program, {})
         elif tensor.initial is None and not tensor.ring:
             data.memories[tensor.name] = _fresh(values, tensor, program, {**capacity, "B": batch})
     for call in data.calls:
-        taken = call.step.inputs
-        if taken is not None:
-            call.inputs = {name: array for name, array in call.inputs.items() if name in taken}
+        taken = _taken(program, call.step)
+        call.inputs = {name: array for name, array in call.inputs.items() if name in taken}
     return data
+
+
+def _taken(program: Program, step: Step) -> tuple[str, ...]:
+    """The inputs that a step is given: those that it names, else all."""
+    every = tuple(tensor.name for tensor in program.declared if tensor.role == "input")
+    return every if step.inputs is None else step.inputs
 
 
 def _order(program: Program, order: list[int], count: int, exact: bool) -> list[Step]:

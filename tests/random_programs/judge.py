@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -34,13 +35,15 @@ class Mismatch:
 
 @dataclass
 class Expected:
-    """What a call gives: its outputs' lanes, live extents during it, and afterwards memories and lengths."""
+    """What a call gives: its outputs' lanes, live extents during it, and afterwards memories and lengths; the batch of
+    the state."""
 
     call: Call
     outputs: dict[str, Values]
     extents: dict[str, int | list[int]]
     memories: dict[str, Values]
     lengths: dict[str, int | list[int]]
+    batch: int
 
 
 def expectations(program: Program, calls: int | None = None) -> tuple[Data, list[Expected]]:
@@ -60,13 +63,20 @@ def expectations(program: Program, calls: int | None = None) -> tuple[Data, list
             for name, array in call.inputs.items()
         }
         given = {**state, **weights, **inputs}
+        others: dict[str, Values] = {}
+        for tensor in program.memories:  # what the call is not about stays
+            whole = given[tensor.name]
+            assert isinstance(whole, Values)
+            given[tensor.name] = _live(program, tensor, whole, extents)
+            others[tensor.name] = Values({place: whole[place] for place in whole if place not in given[tensor.name]})  # type: ignore[operator]
         outputs, cleared = steps[f"step_{call.step.name}"](Extents(extents), given)
         state = {name: value for name, value in given.items() if name not in weights and name not in call.inputs}
-        lengths = {dim: _left(extents[dim], cleared.get(dim, False)) for dim in lengths}
+        lengths = {dim: _left(extents[dim], cleared.get(("all", dim), False), cleared.get(dim, [])) for dim in lengths}
         for tensor in program.memories:
-            state[tensor.name] = _live(program, tensor, state[tensor.name], lengths)  # type: ignore[arg-type]
+            whole = Values({**others[tensor.name], **state[tensor.name]})  # type: ignore[dict-item]
+            state[tensor.name] = _live(program, tensor, whole, lengths)
         memories = {tensor.name: Values(state[tensor.name]) for tensor in program.memories}  # type: ignore[call-overload]
-        results.append(Expected(call, outputs, extents, memories, lengths))  # type: ignore[arg-type]
+        results.append(Expected(call, outputs, extents, memories, lengths, data.batch))  # type: ignore[arg-type]
     return data, results
 
 
@@ -74,20 +84,19 @@ def _begins(program: Program, data: Data, tensor: Tensor) -> Values:
     if tensor.name in data.memories:
         array = data.memories[tensor.name]
         return _live(program, tensor, Values.from_array(array * 1.0 if tensor.kind == "q" else array), data.lengths)
-    if tensor.ring or isinstance(tensor.initial, str):
+    if tensor.ring:
         return Values()
     shape = [program.dims[dim].size or data.capacity.get(dim, data.batch) for dim in tensor.dims]
-    start = tensor.initial or 0
-    lane = exact(start) if tensor.kind == "f" else type(start)(start)
+    start = 0 if isinstance(tensor.initial, str) else tensor.initial or 0
+    lane = exact(start) if tensor.kind == "f" else bool(start) if tensor.kind == "b" else int(start)
     return Values({place: store(tensor.dtype, lane) for place in np.ndindex(*shape)})
 
 
-def _left(length: int | list[int], cleared: object) -> int | list[int]:
+def _left(length: int | list[int], whole: bool, rows: list[bool]) -> int | list[int]:
     """How long a dim is after a call that empties it, or some of its rows."""
     if isinstance(length, list):
-        rows = cleared if isinstance(cleared, list) else [cleared] * len(length)
-        return [0 if gone else each for each, gone in zip(length, rows, strict=True)]
-    return 0 if cleared else length
+        return [0 if whole or gone else each for each, gone in zip_longest(length, rows, fillvalue=False)]
+    return 0 if whole else length
 
 
 def _live(program: Program, tensor: Tensor, values: Values, lengths: Sizes) -> Values:
@@ -136,7 +145,7 @@ def compare_call(
         actual = np.atleast_1d(lengths[dim]).tolist()
         if actual != np.atleast_1d(length).tolist():
             return Mismatch(number, f"length of {dim}", (), length, actual)
-    after = {**expected.extents, **expected.lengths}
+    after = {**expected.extents, "B": expected.batch, **expected.lengths}
     for name, array in memories.items():
         found = compare(program, number, program.tensors[name], expected.memories[name], array, after)
         if found is not None:

@@ -37,13 +37,17 @@ def judge_with_oracle(program: Program, passes: Sequence[str] = (), calls: int |
     memories = _memories(program, data, module)
     lengths: dict[str, Any] = {dim: np.array(length) for dim, length in data.lengths.items()}
     for number, (call, twin) in enumerate(zip(data.calls, expected, strict=True)):
-        dims = {name: np.array(size) if isinstance(size, list) else size for name, size in twin.extents.items()}
+        rows = call.batch
+        dims = {name: np.array(size[:rows]) if isinstance(size, list) else size for name, size in twin.extents.items()}
         given = {**data.weights, **call.inputs}
         result = run_step(module, call.step.name, given, memories, dims, strict=bool(passes))
         memories.update(result.memories)
         lengths.update({dim: np.array(twin.extents[dim]) for dim in lengths})
-        for dim, rows in result.cleared.items():
-            lengths[dim] = np.where(rows, 0, lengths[dim])
+        for dim, gone in result.cleared.items():
+            live = lengths[dim][: gone.size] if gone.ndim else lengths[dim]
+            rest = lengths[dim][gone.size :] if gone.ndim else lengths[dim][:0] if lengths[dim].ndim else None
+            kept = np.where(gone, 0, live)
+            lengths[dim] = kept if rest is None else np.concatenate([kept, rest])
             for tensor in program.memories:
                 if tensor.dtype.startswith("sparse") and dim in tensor.dims and not lengths[dim].any():
                     memories[tensor.name] = _sparse(np.zeros(memories[tensor.name].shape, int), 0)

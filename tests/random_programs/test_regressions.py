@@ -56,9 +56,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "confined_predicate": (
         {"x": np.ones(0), "y": [1.0, 2.0, 3.0, 4.0]},
         {"N": 0},
-        {"most": [-INFINITY, -INFINITY, 0.0, 0.0]},
+        {"most": [-INFINITY, -INFINITY, 0.0, 0.0, 0.0, 0.0]},
     ),
-    "folded_types": ({"x": 3.0}, {}, {"r": [7.0, 7.0]}),
+    "folded_types": ({"x": 3.0}, {}, {"r": [1.0, 1.0]}),
     # The first pass finds nothing to count and carries 0 on; the second counts 2.
     "layer_of_absent": ({"y": [1.0, 9.0], "log": [0.0, 0.0]}, {}, {"seen": 2}),
     "scalar_product": ({"x": [1.0, 2.0, 3.0], "y": [1.0, 0.5, 2.0]}, {}, {"r": 8.0}),

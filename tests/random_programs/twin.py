@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from random_programs.program import (
     Alias,
@@ -34,7 +35,7 @@ def print_twin(program: Program) -> str:
     return "\n".join(lines) + "\n"
 
 
-def load_twin(source: str) -> dict[str, Callable[..., tuple[dict[str, object], dict[str, object]]]]:
+def load_twin(source: str) -> dict[str, Callable[..., tuple[dict[str, object], dict[object, Any]]]]:
     """Execute a twin's source and return its steps by name."""
     namespace: dict[str, object] = {}
     exec(compile(source, "<twin>", "exec"), namespace)
@@ -95,7 +96,8 @@ class _Twin(TwinMemory):
         of_dims = []
         for dim in sorted(emptied):
             per = self.program.dims[dim].per
-            of_dims.append(f"{dim!r}: {'False' if per is None else f'[False] * extents.of({per!r})'}")
+            of_dims += [f"('all', {dim!r}): False"]
+            of_dims += [f"{dim!r}: [False] * extents.of({per!r})"] if per else []
         return [*lines, f"cleared = {{{', '.join(of_dims)}}}"]
 
     def _end(self, program: Program) -> list[str]:

@@ -158,9 +158,9 @@ class TwinMemory(TwinStatements):
         if memory is not None:
             new, count = self.variable(memory.name), self.variable(f"{memory.name}_count")
             return self._ring(memory, new, count, [f"{new}, {count} = Values(), 0"])
-        per = self.program.dims[statement.name].per
-        if per is None:
-            return [f"cleared[{statement.name!r}] |= bool({self.guarded() or 'True'})"]
-        rows = next((indices[0] for _, indices in self.guards if indices), "row")
         held = f"bool({self.guarded() or 'True'})"
+        rows = next((indices[0] for _, indices in self.guards if indices), None)
+        if rows is None:
+            return [f"cleared['all', {statement.name!r}] |= {held}"]
+        per = self.program.dims[statement.name].per or ""
         return [f"for {rows} in {self._span(per, None)}:", f"    cleared[{statement.name!r}][{rows}] |= {held}"]

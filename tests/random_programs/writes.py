@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random_programs.expression_parts import fitted, index_of
-from random_programs.extents import as_i32, indices_alone, is_total
+from random_programs.extents import as_i32, indices_alone, is_total, uses_tensor
 from random_programs.numeric_statements import NumericStatements
 from random_programs.program import Append, Clear, Define, Put
 from random_programs.rewrite import parts_of
@@ -41,7 +41,10 @@ class Writes(NumericStatements):
         if ready and self.chance(0.25):
             return self.random.choice(ready)
         scope, names = self.scope(dims)
-        value = self.fitting(memory, self.expressions().of_kind(memory.kind, scope, 2, exact=memory.exact))
+        for _ in range(20):
+            value = self.fitting(memory, self.expressions().of_kind(memory.kind, scope, 2, exact=memory.exact))
+            if dims or uses_tensor(value):  # else it is a number, which has no rows
+                break
         return self.defined(self.fresh("r"), dims, names, value).name
 
     def _columns(self, memory: Tensor) -> str:
