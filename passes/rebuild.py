@@ -120,9 +120,7 @@ def _defined_inside(value: SSAValue, op: Operation) -> bool:
     return False
 
 
-def _confine(
-    copied: Operation, conditions: tuple[SSAValue, ...], bounds: Confinement, before: Operation
-) -> None:
+def _confine(copied: Operation, conditions: tuple[SSAValue, ...], bounds: Confinement, before: Operation) -> None:
     for op in copied.walk():
         # What stands in a copied reduction may depend on its index: it is confined where it stands.
         place = before if op.parent is None else op

@@ -16,9 +16,9 @@ Sizes = Mapping[str, int | list[int]]
 
 @dataclass
 class Call:
-    """One call. batch: the rows of the batch that it is about, the first ones of the state's. growth: the rows that each
-    dim of the step grows by. sizes: extents of the run-time dims that neither grow nor are derived, B aside. inputs:
-    what the step takes."""
+    """One call. batch: the rows of the batch that it is about, the first ones of the state's. growth: the rows that
+    each dim of the step grows by. sizes: extents of the run-time dims that neither grow nor are derived, B aside.
+    inputs: what the step takes."""
 
     step: Step
     batch: int

@@ -116,12 +116,12 @@ class Declarations(Drawing):
     def draw_dims(self) -> None:
         dims = self.dims
         dims["B"] = Dim("B", bound=4)
-        dims["T"] = Dim("T", bound=48, per="B")
+        dims["T"] = Dim("T", bound=48, per="B", written=self.random.choice((0, 0, 2048)))
         for name in ("D", "E", "K"):
             dims[name] = Dim(name, size=self.random.choice(CONSTANTS))
         self.growing["T"] = [1, 1, 2]
         if self.chance(0.5):
-            dims["N"] = Dim("N", bound=64)
+            dims["N"] = Dim("N", bound=64, written=self.random.choice((0, 0, 8192)))
             self.growing["N"] = [1, 2, "M"]
             dims["M"] = Dim("M", bound=3)
             if self.chance(0.3):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from hetc.backends.reference import SparseMatrix, run_step
+from hetc.compiler.driver import Options, compile_source_file
 from hetc.compiler.frontend import compile_source
 from hetc.compiler.report import pipeline_of
 from hetc.passes.registry import load
@@ -33,6 +34,21 @@ def judge_with_oracle(program: Program, passes: Sequence[str] = (), calls: int |
     for flag in passes:
         load(flag)().apply(Context(), module)
     module.verify()
+    return _judge(program, module, bool(passes), calls)
+
+
+def judge_when_placed(program: Program, pins: Mapping[str, str], calls: int | None = None) -> Mismatch | None:
+    """The same on the module whose statements are fused and cut into kernels for devices.
+
+    Raises DiagnosticError where the compiler refuses the program on these devices."""
+    stages = {stage.name for step in program.steps for stage in step.stages}
+    options = Options("mi210+u55c", pins={stage: kind for stage, kind in pins.items() if stage in stages})
+    source = SourceFile(f"random_{program.seed}.mp", spell(program))
+    return _judge(program, compile_source_file(source, options, until="placed").placed, True, calls)
+
+
+def _judge(program: Program, module: ModuleOp, strict: bool, calls: int | None) -> Mismatch | None:
+    """Every call executed by the oracle; strict: no read may be out of range."""
     data, expected = expectations(program, calls)
     memories = _memories(program, data, module)
     lengths: dict[str, Any] = {dim: np.array(length) for dim, length in data.lengths.items()}
@@ -40,7 +56,7 @@ def judge_with_oracle(program: Program, passes: Sequence[str] = (), calls: int |
         rows = call.batch
         dims = {name: np.array(size[:rows]) if isinstance(size, list) else size for name, size in twin.extents.items()}
         given = {**data.weights, **call.inputs}
-        result = run_step(module, call.step.name, given, memories, dims, strict=bool(passes))
+        result = run_step(module, call.step.name, given, memories, dims, strict=strict)
         memories.update(result.memories)
         lengths.update({dim: np.array(twin.extents[dim]) for dim in lengths})
         for dim, gone in result.cleared.items():

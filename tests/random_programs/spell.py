@@ -45,7 +45,7 @@ class _Text(Speller):
     def _dim(self, dim: Dim) -> str:
         if dim.derived is not None or dim.size is not None:
             return f"dim {dim.name} = {extent_of(dim)}"
-        return f"dim {dim.name} <= {dim.bound}" + (f" per {dim.per}" if dim.per else "")
+        return f"dim {dim.name} <= {dim.written or dim.bound}" + (f" per {dim.per}" if dim.per else "")
 
     def _declaration(self, tensor: Tensor) -> str:
         stored = " stored <= 4096" if tensor.dtype.startswith("sparse") else ""

@@ -36,7 +36,7 @@ class _Text(Speller):
             return f'{dim.name}="{extent_of(dim)}"'
         if dim.size is not None:
             return f"{dim.name}={dim.size}"
-        return f"{dim.name}=le({dim.bound}" + (f', per="{dim.per}")' if dim.per else ")")
+        return f"{dim.name}=le({dim.written or dim.bound}" + (f', per="{dim.per}")' if dim.per else ")")
 
     def _declaration(self, tensor: Tensor) -> str:
         plain = tensor.dtype.removeprefix("sparse ")

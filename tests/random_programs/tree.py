@@ -126,7 +126,8 @@ class Call(Expr):
 
 @dataclass(frozen=True)
 class Dim:
-    """size: constant; otherwise known at run time, at most `bound`, one a row of `per` if given.
+    """size: constant; otherwise known at run time, at most `bound`, one a row of `per` if given. written: a larger
+    bound that the program declares.
 
     derived: (function, a dim, an operand): `//`, `ceildiv` and `+` of a run-time dim and a number, or of two constant
     dims (then `size` is given, too). A dim whose name is a number stands for a bound written in place.
@@ -137,6 +138,7 @@ class Dim:
     bound: int = 0
     per: str | None = None
     derived: tuple[str, str, int | str] | None = None
+    written: int = 0
 
 
 @dataclass(frozen=True)
