@@ -81,7 +81,7 @@ def clone_expression(
     value: SSAValue, mapping: dict[SSAValue, SSAValue], before: Operation, bounds: Confinement = Confinement()
 ) -> SSAValue:
     """Clone what `value` is computed from, up to the keys of `mapping` (indices, usually) and to what stands
-    outside of any region. Reads are guarded, and rows confined, by the `bounds` of the mapped indices."""
+    outside of any region. Reads are guarded, and rows confined, by the `bounds` of the indices that they mention."""
     if value in mapping:
         return mapping[value]
     owner = value.owner
@@ -93,20 +93,20 @@ def clone_expression(
     copied = owner.clone(value_mapper=dict(mapping))
     for source, target in zip(owner.walk(), copied.walk(), strict=True):
         target.location = source.location
-    reached = bool(bounds.conditions) and any(
-        bounds.of_index.get(mapping[key]) for key in arguments_of(value) if key in mapping
-    )
+    # The conditions of other indices stay out of it: a reduction over one would take it for a condition of its own.
+    mentioned = arguments_of(value)
+    reached = union(*(bounds.of_index.get(mapping[key], ()) for key in list(mapping) if key in mentioned))
     position = owner.results.index(value)  # type: ignore[arg-type]
     if len(copied.results) == 1 and not copied.regions:
         if reached:
-            _confine(copied, bounds, before)
+            _confine(copied, reached, bounds, before)
         mapping[value] = emit(copied, before)
         return mapping[value]
     block = before.parent
     assert block is not None
     block.insert_op_before(copied, before)
     if reached:
-        _confine(copied, bounds, before)
+        _confine(copied, reached, bounds, before)
     mapping.update(zip(owner.results, copied.results, strict=True))
     return copied.results[position]
 
@@ -120,12 +120,12 @@ def _defined_inside(value: SSAValue, op: Operation) -> bool:
     return False
 
 
-def _confine(copied: Operation, bounds: Confinement, before: Operation) -> None:
+def _confine(copied: Operation, conditions: tuple[SSAValue, ...], bounds: Confinement, before: Operation) -> None:
     for op in copied.walk():
         # What stands in a copied reduction may depend on its index: it is confined where it stands.
         place = before if op.parent is None else op
         if isinstance(op, ReadOp | ReadStoredOp):
-            set_present(op, union(bounds.conditions, leaves(op.present)), place)
+            set_present(op, union(conditions, leaves(op.present)), place)
         elif isinstance(op, DimSizeOp | ReduceOp) and op.per is not None:
             op.operands[0] = bounds.row(op.per, place)
 

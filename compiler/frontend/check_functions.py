@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.environment import Environment, Refused
@@ -132,4 +132,14 @@ def _calls(function: ast.Function) -> list[ast.Call]:
     values: list[ast.Expr] = list(function.results)
     for statement in ast.simple_statements(function.statements):
         values.append(statement.value if isinstance(statement, ast.Define) else statement.call)
+    values += _conditions(function.statements)
     return [node for value in values for node, _ in ast.walk(value) if isinstance(node, ast.Call)]
+
+
+def _conditions(statements: Iterable[ast.Statement]) -> Iterator[ast.Expr]:
+    """The conditions of blocks."""
+    for statement in statements:
+        if isinstance(statement, ast.When):
+            yield statement.condition
+        if not isinstance(statement, ast.Define | ast.Effect):
+            yield from _conditions(statement.statements)

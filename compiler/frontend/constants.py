@@ -57,11 +57,11 @@ _FLOAT_FUNCTIONS: dict[str, Callable[[float], float]] = {
 }
 _EITHER_FUNCTIONS: dict[str, Callable[[Constant], Constant]] = {
     "abs": abs,
-    "relu": lambda x: max(x, 0),
+    "relu": lambda x: max(x, type(x)(0)),
     "floor": lambda x: x if isinstance(x, int) else float(math.floor(x)),
     "ceil": lambda x: x if isinstance(x, int) else float(math.ceil(x)),
     "round": lambda x: x if isinstance(x, int) else float(round(x)),
-    "sign": lambda x: (x > 0) - (x < 0),
+    "sign": lambda x: type(x)((x > 0) - (x < 0)),
 }
 
 
@@ -83,7 +83,8 @@ def fold_function(function: str, arguments: list[Constant]) -> Constant | None:
         if function in _EITHER_FUNCTIONS and len(arguments) == 1:
             return _checked(_EITHER_FUNCTIONS[function](arguments[0]))
         if function in ("min", "max") and len(arguments) >= 2:
-            return min(arguments) if function == "min" else max(arguments)
+            least = min(arguments) if function == "min" else max(arguments)
+            return float(least) if any(isinstance(item, float) for item in arguments) else least
         if function == "ceildiv" and len(arguments) == 2 and all(isinstance(item, int) for item in arguments):
             return _checked(-(-arguments[0] // arguments[1]))
         if function in ("atan2", "pow") and len(arguments) == 2:

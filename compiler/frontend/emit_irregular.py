@@ -12,7 +12,7 @@ from hetc.compiler.frontend.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.emit_append import AppendEmitter
 from hetc.compiler.frontend.emit_clear import ClearEmitter
 from hetc.compiler.frontend.emit_expression import ExpressionEmitter
-from hetc.compiler.frontend.emit_step import StepEmitter, free_indices
+from hetc.compiler.frontend.emit_step import StepEmitter, free_indices, plain_name
 from hetc.compiler.frontend.environment import Refused
 from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
 from hetc.compiler.frontend.hoist import Hoister
@@ -86,7 +86,7 @@ class IrregularEmitter:
         self.step.add(topk, span, targets[-1].name)
         self.step.define(targets[-1].name, targets[-1].name_span, topk.indices)
         if len(targets) == 2:
-            topk.scores.name_hint = targets[0].name
+            topk.scores.name_hint = plain_name(targets[0].name)
             self.step.define(targets[0].name, targets[0].name_span, topk.scores)
 
     def _count(self, function: str, call: ast.Call, options: dict[str, ast.Expr]) -> int:
@@ -189,7 +189,7 @@ class IrregularEmitter:
         scale_kind = self._word(options, "scale", SCALES)
         op = QuantizeOp(x, axis, block, scale_kind, floor, values, TensorType(scale_shape, f32))
         self.step.add(op, span, targets[0].name)
-        op.scale.name_hint = targets[1].name
+        op.scale.name_hint = plain_name(targets[1].name)
         self.step.define(targets[0].name, targets[0].name_span, op.values)
         self.step.define(targets[1].name, targets[1].name_span, op.scale)
 

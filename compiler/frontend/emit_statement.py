@@ -114,8 +114,13 @@ class StatementEmitter:
         defined inside end with the block."""
         environment = self.environment
         try:
-            environment.guards.append(take_guard(self.step, statement.condition))
+            expanded = self.inliner.expand(statement, environment)
+            if expanded is None:
+                environment.guards.append(take_guard(self.step, statement.condition))
         except Refused:
+            return
+        if expanded is not None:
+            self.emit(expanded)
             return
         outside = dict(environment.tensors)
         for inner in statement.statements:
@@ -219,8 +224,6 @@ class StatementEmitter:
         if len(target.indices) != len(shape):
             message = f"the update of `{target.name}` needs {len(shape)} indices, got {len(target.indices)}"
             raise environment.refuse("HET105", message, target.span, related=related)
-        if not shape and not environment.guards:
-            return False
         if any(isinstance(key, str) and key in environment.growth for key in shape):
             return True
         bounded = any(not isinstance(item, ast.Index) or self._is_part(item, key)

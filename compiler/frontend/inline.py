@@ -7,6 +7,7 @@ introduces is renamed where the caller has one of that name.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.check_functions import check_functions
@@ -14,6 +15,8 @@ from hetc.compiler.frontend.depth import MAX_EXPRESSION_DEPTH
 from hetc.compiler.frontend.environment import Environment
 from hetc.source import Span
 
+_Calling: TypeAlias = ast.Define | ast.Effect | ast.When
+"""What calls functions: a statement, or the line of a block."""
 # Functions are inlined: what a chain of them could become is bounded.
 MAX_CALLS = 2_000
 
@@ -37,11 +40,11 @@ class Inliner:
         self.used: set[str] = set()
         self._calls = 0
 
-    def expand(self, statement: ast.Define | ast.Effect, environment: Environment) -> ast.Statement | None:
-        """The statement without calls of functions: inside of what they became, or None where it has none.
-        Raises Refused after a diagnostic."""
-        value = statement.value if isinstance(statement, ast.Define) else statement.call
-        if not self.functions or not any(self._is_call(node) for node, _ in ast.walk(value)):
+    def expand(self, statement: _Calling, environment: Environment) -> ast.Statement | None:
+        """The statement without calls of functions, those in the block below it aside: inside of what they became, or
+        None where it has none. Raises Refused after a diagnostic."""
+        values = _values(statement)
+        if not self.functions or not any(self._is_call(node) for value in values for node, _ in ast.walk(value)):
             return None
         return _Expansion(self, environment, statement).whole()
 
@@ -59,7 +62,7 @@ class Inliner:
 class _Expansion:
     """One statement, and the calls that stand in it, inner ones first."""
 
-    def __init__(self, inliner: Inliner, environment: Environment, statement: ast.Define | ast.Effect):
+    def __init__(self, inliner: Inliner, environment: Environment, statement: _Calling):
         self.inliner, self.environment, self.statement = inliner, environment, statement
         self.taken = _names_in(statement)
         # Each call, with the statements of its body.
@@ -78,7 +81,11 @@ class _Expansion:
             call = self.rewrite(replace(statement.call, function="%effect"))
             assert isinstance(call, ast.Call)
             return (replace(statement, call=replace(call, function=statement.call.function)),)
-        value, targets = statement.value, statement.targets
+        if isinstance(statement, ast.When):
+            return (replace(statement, condition=self._checked(self.rewrite(statement.condition))),)
+        targets = tuple(self._target(target) for target in statement.targets)
+        statement = replace(statement, targets=targets)
+        value = statement.value
         whole = isinstance(value, ast.Call) and value.function in self.inliner.functions
         if not whole or statement.operator != "=":
             return (replace(statement, value=self._checked(self.rewrite(value))),)
@@ -91,6 +98,11 @@ class _Expansion:
             replace(statement, targets=(target,), operator=_operator(target, result), value=self._checked(result))
             for target, result in zip(targets, results, strict=True)
         )
+
+    def _target(self, target: ast.Target) -> ast.Target:
+        """A target with the calls in its computed places replaced by their results."""
+        indices = tuple(item if isinstance(item, ast.Index) else self.rewrite(item) for item in target.indices)
+        return replace(target, indices=indices)
 
     def rewrite(self, expr: ast.Expr) -> ast.Expr:
         """An expression of the caller with its calls replaced by their results."""
@@ -112,6 +124,14 @@ class _Expansion:
         """The results of one call; its statements go to `bodies`."""
         function = self.inliner.functions[call.function]
         arguments = self._arguments(function, call)
+        # What a call became has indices that the caller does not name.
+        self.taken |= {
+            index.name
+            for argument in arguments
+            for node, _ in ast.walk(argument)
+            if isinstance(node, ast.Call)
+            for index in node.indices
+        }
         number = self.inliner.next_call(call, self.environment)
         names = _Names(dict(zip((item.name for item in function.parameters), arguments, strict=True)), "")
         names.prefix = f"%{function.name}.{number}."
@@ -251,10 +271,21 @@ def _operator(target: ast.Target, result: ast.Expr) -> str:
     return "is" if not target.indices and isinstance(result, ast.Name) else "="
 
 
-def _names_in(statement: ast.Define | ast.Effect) -> set[str]:
-    value = statement.value if isinstance(statement, ast.Define) else statement.call
-    found = {node.name for node, _ in ast.walk(value) if isinstance(node, ast.Name | ast.Access)}
-    found |= {index.name for node, _ in ast.walk(value) if isinstance(node, ast.Call) for index in node.indices}
+def _values(statement: _Calling) -> list[ast.Expr]:
+    """The expressions of a statement in which functions are called."""
+    match statement:
+        case ast.Effect(call=call):
+            return [call]
+        case ast.When(condition=condition):
+            return [condition]
+    places = [item for target in statement.targets for item in target.indices]
+    return [statement.value, *(item for item in places if not isinstance(item, ast.Index))]
+
+
+def _names_in(statement: _Calling) -> set[str]:
+    nodes = [node for value in _values(statement) for node, _ in ast.walk(value)]
+    found = {node.name for node in nodes if isinstance(node, ast.Name | ast.Access)}
+    found |= {index.name for node in nodes if isinstance(node, ast.Call) for index in node.indices}
     if isinstance(statement, ast.Define):
         found |= {name for target in statement.targets for name in index_names(target)}
     return found

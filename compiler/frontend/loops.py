@@ -15,7 +15,7 @@ from hetc.compiler.frontend.environment import Declared, Ended, LoopLayers, Refu
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.layers import Uses, assigned, by_layers, layer_name
 from hetc.diagnostics import Related
-from hetc.dialects.mp import PASS_NUMBER, ForOp, NextOp, TensorType, dtype_name, layer_type
+from hetc.dialects.mp import PASS_NUMBER, ComputeOp, ForOp, NextOp, TensorType, dtype_name, layer_type
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,17 @@ class LoopEmitter:
         for statement in statements:
             if isinstance(statement, ast.Inlined):
                 yield statement
-            elif isinstance(statement, ast.Define | ast.Effect):
-                try:
-                    yield self.inliner.expand(statement, self.environment) or statement
-                except Refused:
+                continue
+            if not isinstance(statement, ast.Define | ast.Effect):
+                statement = replace(statement, statements=tuple(self._expanded(statement.statements)))
+            if isinstance(statement, ast.Repeat | ast.Loop):
+                yield statement
+                continue
+            try:
+                yield self.inliner.expand(statement, self.environment) or statement
+            except Refused:
+                if isinstance(statement, ast.Define | ast.Effect):
                     self.environment.poison(statement)
-            else:
-                yield replace(statement, statements=tuple(self._expanded(statement.statements)))
 
     def _names(self, body: tuple[ast.Statement, ...], index: str, passes: int) -> _Names:
         environment = self.environment
@@ -90,17 +94,19 @@ class LoopEmitter:
             if name not in uses.layered or tensor.declared is None or tensor.is_poisoned:
                 continue
             layers = _layers_of(tensor.type)
-            if name not in names and layers >= passes:
+            # A layer is read as it is stored; what the step defined anew may have absent elements.
+            stored = tensor.value is not None and not isinstance(tensor.value.owner, ComputeOp)
+            if name not in names and layers >= passes and stored:
                 sliced.append(name)
             elif name in names and name not in uses.whole and layers == passes:
                 sliced.append(name)
                 written.append(name)
+        known = {name for name, tensor in environment.tensors.items() if not tensor.is_poisoned}
         carried = [
             name
             for name, guarded in names.items()
-            # What a `when` defines ends with it; what it writes to a memory does not. A mistake was told already.
-            if name in environment.tensors and name not in written and (not guarded or name in environment.declared)
-            if not environment.tensors[name].is_poisoned
+            # What a `when` defines ends with it; what it writes to a memory does not.
+            if name in known and name not in written and (not guarded or name in environment.declared)
         ]
         return _Names(tuple(carried), tuple(sliced), tuple(written))
 
@@ -173,6 +179,8 @@ class _Emission:
                 declared = Declared(name, declared.role, _type(value), declared.span)
                 environment.declared[name] = declared
             environment.tensors[name] = Tensor(name, tensor.span, value, declared=declared)
+            if name != original and original in environment.appended:
+                environment.appended[name] = environment.appended[original]
         environment.loops.append(LoopLayers(frozenset(layers), self.passes, self.loop.span))
         try:
             yield
@@ -196,8 +204,13 @@ class _Emission:
         found: list[SSAValue | None] = []
         names = [*self.names.carried, *(layer_name(name, self.index) for name in self.names.written)]
         for at, name in enumerate(names):
-            tensor, begin = environment.tensors[name], block.args[1 + at] if at < len(self.names.carried) else None
-            if tensor.is_poisoned:
+            begin = block.args[1 + at] if at < len(self.names.carried) else None
+            if name not in environment.tensors and begin is not None and begin.first_use is None:
+                found.append(None)  # a loop inside of the body ended it
+                continue
+            try:
+                tensor = environment.tensor(name, self.loop.span)
+            except Refused:
                 return None
             end = self._initial(name) if begin is not None else _value(tensor)
             if begin is None or end.type == begin.type:

@@ -134,4 +134,8 @@ class Rings:
         ring = chosen[0]
         newest = binary("-", ast.Name(ring.count, span), ast.Number(1, span), span)
         age = binary("%", binary("-", newest, slot, span), ring.slots, span)
-        return where(span, self._written(ring, slot), age)
+        # A place that is no slot has no age; an element of the ring is absent there by its place.
+        is_slot = binary(
+            "and", binary(">=", slot, ast.Number(0, span), span), binary("<", slot, ring.slots, span), span
+        )
+        return where(span, binary("and", is_slot, self._written(ring, slot), span), age)

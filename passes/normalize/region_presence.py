@@ -43,7 +43,7 @@ from hetc.passes.normalize.bounds import Bounds
 from hetc.passes.normalize.linear import Linear, extent_of
 from hetc.passes.normalize.rejection import rejected
 from hetc.passes.normalize.unstored import Unstored
-from hetc.passes.rebuild import Confinement, hoist, mentions, replace
+from hetc.passes.rebuild import Confinement, arguments_of, hoist, mentions, replace
 
 Conditions = tuple[SSAValue, ...]
 TensorConditions = Callable[[SSAValue, tuple[SSAValue, ...], Operation, Confinement], Conditions]
@@ -141,6 +141,8 @@ class RegionPresence:
                 half: goal for half, goal in (("lower", at), ("upper", extent - 1 - at)) if not self.bounds.holds(goal)
             }
             halves = [half for half, goal in goals.items() if not self.bounds.holds(goal, given)]
+            if halves == ["lower"] and per is not None and not arguments_of(per) <= arguments_of(value):
+                halves.append("upper")  # that the index is in range depends on the row, even where one half does not
             tests = self._half_tests(op, value, halves, tensor.shape[position], per, of_index)
             relied = given if len(halves) < len(goals) else ()
             of_index[value] = union(of_index.get(value, ()), relied, tests)

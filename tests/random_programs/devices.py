@@ -1,4 +1,4 @@
-"""Runs a random program compiled, under emulation, and compares every call's outputs with the twin."""
+"""Runs a random program compiled, under emulation, and compares every call with the twin."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import torch
 
 from hetc.compiler.driver import Options, compile_source_file, write_directory
 from hetc.runtime.program import HostProgram, load_program
+from hetc.runtime.state import State
 from hetc.source import SourceFile
-from random_programs.judge import Data, Mismatch, compare, draw_data, twin_outputs
+from random_programs.data import Data
+from random_programs.judge import Mismatch, compare_call, expectations
+from random_programs.program import Program
 from random_programs.spell import spell
-from random_programs.tree import Program
 
 
 def judge_on_devices(
@@ -27,30 +29,35 @@ def judge_on_devices(
 
     Raises DiagnosticError where the compiler refuses the program on these devices.
     """
-    stages = {statement.stage for statement in program.statements}
+    stages = {stage.name for step in program.steps for stage in step.stages}
     options = Options(platform, pins={stage: kind for stage, kind in pins.items() if stage in stages})
     compilation = compile_source_file(SourceFile(f"random_{program.seed}.mp", spell(program)), options)
     write_directory(compilation, directory)
-    data = draw_data(program, program.seed, calls)
-    expected = twin_outputs(program, data)
+    data, expected = expectations(program, calls)
     compiled = load_program(directory, mode="emulation")
     state = _state(compiled, program, data)
-    step = compiled.step(f"random_{program.seed}")
     weights = {name: _stored(array) for name, array in data.weights.items()}
-    for call, inputs in enumerate(data.calls):
-        given = {name: _stored(array) for name, array in inputs.items()}
-        plain = {name: size for name, size in data.growth[call].items() if name not in data.lengths}
-        results = step(state, plain, **weights, **given)
-        extents = data.extents(program, call)
-        for name in program.outputs:
-            found = compare(program, call, name, expected[call][name], _plain(results[name]), extents)
-            if found is not None:
-                return found
+    for number, (call, twin) in enumerate(zip(data.calls, expected, strict=True)):
+        given = {name: _stored(array) for name, array in call.inputs.items()}
+        sizes = {name: size for name, size in call.sizes.items() if name in compiled.PIPELINE.dims}
+        results = compiled.step(call.step.name)(state, sizes, **weights, **given)
+        outputs = {name: _plain(results[name]) for name in call.step.outputs}
+        memories = {
+            tensor.name: np.asarray(state.read(tensor.name))
+            for tensor in program.memories
+            if not tensor.dtype.startswith("sparse")
+        }
+        found = compare_call(program, number, twin, outputs, memories, state.lengths)
+        if found is not None:
+            return found
     return None
 
 
-def _state(compiled: HostProgram, program: Program, data: Data) -> object:
-    state = compiled.new_state(B=data.batch, **data.capacity)
+def _state(compiled: HostProgram, program: Program, data: Data) -> State:
+    known = compiled.PIPELINE.state_dims
+    state = compiled.new_state(
+        **{dim: size for dim, size in {"B": data.batch, **data.capacity}.items() if dim in known}
+    )
     for name, array in data.memories.items():
         dims = program.tensors[name].dims
         along = next((dim for dim in dims if dim in data.lengths), None)

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from random import Random
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from random_programs.extents import Scope, indices_alone
-from random_programs.tree import (
-    Binary,
-    Const,
-    Dim,
-    Expr,
-    Program,
-    Read,
-    Reduce,
-    Tensor,
-    Var,
-    Where,
-)
+from random_programs.tree import Age, Binary, Const, DimValue, Expr, Read, Reduce, Tensor, Unary, Var, Where
+
+if TYPE_CHECKING:
+    from random_programs.declarations import Drawing
 
 _LARGEST_EXACT = 2.0**23
 
@@ -28,14 +20,30 @@ def is_exact(bound: float, step_bits: int) -> bool:
     return step_bits < 200 and bound * 2.0**step_bits < _LARGEST_EXACT
 
 
-class Parts:
-    """Draws parts over `program`'s tensors. `fresh(prefix)` gives unused names."""
+def index_of(name: str) -> Var:
+    return Var("x", True, 64, 0, name)
 
-    def __init__(self, random: Random, program: Program, fresh: Callable[[str], str]) -> None:
-        self.random = random
-        self.program = program
-        self.fresh = fresh
-        self.avoid: frozenset[str] = frozenset()
+
+def fitted(value: Expr, bound: float, bits: int) -> Expr:
+    """The value within a bound and, where it is exact, with so many binary places: clamped and rounded down."""
+    if value.kind == "f" and value.exact and value.step_bits > bits:
+        value = Unary("f", True, value.bound + 1, 0, "floor", value)
+    if value.bound <= bound:
+        return value
+    limit = float(math.floor(bound)) if value.kind == "f" else math.floor(bound)
+    high = Const(value.kind, True, limit, 0, limit)
+    low = Const(value.kind, True, limit, 0, -limit)
+    value = Binary(value.kind, value.exact, value.bound, value.step_bits, "min", value, high)
+    return Binary(value.kind, value.exact, limit, value.step_bits, "max", value, low)
+
+
+class Parts:
+    """Draws parts over what can be read where `drawing` stands."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        self.random = drawing.random
+        self.dims = drawing.dims
 
     def _draw(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
         """An expression of kind f, i, l or b; with `exact` a float is exact."""
@@ -48,6 +56,9 @@ class Parts:
     def _leaf(self, kind: str, scope: Scope, exact: bool) -> Expr | None:
         if self.random.random() < 0.1:
             return self._constant(kind)
+        given = [item for item in self.drawing.arguments if item.kind == kind and (item.exact or not exact)]
+        if given and self.random.random() < 0.6:
+            return self.random.choice(given)
         return self._read(kind, scope, exact) or self._constant(kind)
 
     def argument(self, scope: Scope, depth: int) -> Expr | None:
@@ -55,6 +66,32 @@ class Parts:
         function = self.random.choice(("argmax", "argmin"))
         found = self._reduce("x", function, self.random.choice("fi"), scope, min(depth, 1), True)
         return found if found is not None and found.exact else None
+
+    def _call(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        """A call of a function that returns an expression."""
+        formula = self.drawing.formula(kind, exact)
+        if formula is None:
+            return None
+        arguments = []
+        for item in formula.arguments:
+            drawn = self._draw(item.kind, scope, depth, item.exact)
+            if drawn.kind == "x":
+                drawn = Unary("i", True, drawn.bound, 0, "i32", drawn)
+            if drawn.kind != item.kind or (item.exact and not drawn.exact):
+                return None
+            arguments.append(fitted(drawn, item.bound, item.step_bits))
+        return replace(formula, arguments=tuple(arguments))
+
+    def age(self, scope: Scope) -> Expr | None:
+        """How old a slot of a ring is."""
+        rings = [tensor for tensor in self.drawing.names.values() if tensor.ring]
+        if not rings:
+            return None
+        ring = self.random.choice(rings)
+        slots = next(dim for dim in ring.dims if self.dims[dim].size)
+        plain = [name for name, (over, _) in scope.items() if over == slots]
+        slot = index_of(self.random.choice(plain)) if plain else self._position(slots, None, scope, plain)
+        return Age("i", True, 8, 0, ring.name, slot, len(rings) == 1 and self.random.random() < 0.5)
 
     def _choose(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
         condition = self._draw("b", scope, depth, True)
@@ -66,33 +103,41 @@ class Parts:
         both = value.exact and other.exact and (kind == "i" or is_exact(bound, bits))
         return Where(kind, both, bound, bits, condition, value, other)
 
+    # Reductions
+
+    def _reduced_dim(self, rows: list[str]) -> str:
+        """A dim to reduce over; those of a row where there is one."""
+        dims = self.dims
+        plain = [name for name in ("N", "Q", "S", "L", "M", "R", "W") if name in dims]
+        per = [name for name in ("P", "U") if name in dims]
+        choices = ["D", "E", "D", "E", "K", "in place", *plain, *plain[:2]] + ["B"] * (not rows)
+        choices += ["T", "T", "T", *per] if rows else []
+        dim = self.random.choice(choices)
+        return self.drawing.number(self.random.choice((2, 3))) if dim == "in place" else dim
+
     def _reduce(self, kind: str, function: str, inner: str, scope: Scope, depth: int, exact: bool) -> Expr | None:
         rows = [name for name, (dim, _) in scope.items() if dim == "B"]
-        plain = [name for name in ("N", "Q") if name in self.program.dims]
-        choices = ["D", "E", "D", "E", "K", "2", *plain, *plain] + (["T", "T", "T"] if rows else [])
-        dim = self.random.choice([*choices, "P"] if rows and "P" in self.program.dims else choices)
-        if dim == "2":
-            self.program.dims["2"] = Dim("2", size=2)
-        known = self.program.dims[dim]
+        dim = self._reduced_dim(rows)
+        known = self.dims[dim]
         row = self.random.choice(rows) if known.per else None
-        name = self.fresh("i" if dim == "2" else dim.lower())
+        name = self.drawing.fresh("i" if dim.isdigit() else dim.lower())
         body = self._draw(inner, {**scope, name: (dim, row)}, depth, exact)
-        alone = dim != "2" and name in indices_alone(body)
+        alone = not dim.isdigit() and name in indices_alone(body)
         if known.per is not None and not alone:
-            return None
+            return None  # nothing would say which row it is
         largest = known.size or known.bound
         bound, bits = body.bound, body.step_bits
         if function == "sum":
             bound *= largest
         elif function == "prod":
-            bound, bits = max(bound, 1) ** largest, bits * largest
+            bound, bits = min(max(bound, 1), 1e3) ** largest, bits * largest
             if bound > 1e6:
                 return None
         elif function in ("argmax", "argmin"):
             bound, bits = 64, 0
         elif function == "count":
             bound = largest
-        elif (function in ("max", "min") and kind == "f") or function in ("max", "min"):
+        elif function in ("max", "min"):
             return self._clamped(function, name, dim, row, body, not alone)
         if function in ("any", "all"):
             bound = 1
@@ -112,13 +157,14 @@ class Parts:
         edge = Const(body.kind, True, limit, 0, float(value) if body.kind == "f" else value)
         return Binary(body.kind, body.exact, limit, body.step_bits, clamp, reduced, edge)
 
+    # Reads
+
     def _read(self, kind: str, scope: Scope, exact: bool) -> Expr | None:
         candidates = [
             tensor
-            for tensor in self.program.tensors.values()
+            for tensor in self.drawing.names.values()
             if tensor.kind == kind
             and (tensor.exact or not exact)
-            and tensor.name not in self.avoid
             and not tensor.name.startswith("any")  # the order is nobody's
             and not tensor.name.startswith("best")  # its unused tail is infinite
         ]
@@ -131,48 +177,73 @@ class Parts:
 
     def _indices(self, tensor: Tensor, scope: Scope) -> tuple[Expr, ...] | None:
         indices: list[Expr] = []
-        for dim in tensor.dims:
+        layer = self.drawing.layered.get(tensor.name)
+        for position, dim in enumerate(tensor.dims):
+            if layer and not position:
+                indices.append(index_of(layer))
+                continue
             plain = [name for name, (over, _) in scope.items() if over == dim]
-            per = self.program.dims[dim].per
+            per = self.dims[dim].per
             if per is not None:  # the row of a live dim is the index that stands at the rows' position
                 row = indices[tensor.dims.index(per)]
                 plain = [name for name in plain if isinstance(row, Var) and scope[name][1] == row.name]
             if dim == "B" and not plain:
                 return None
-            if self.program.dims[dim].size:  # a bound written in place stands before constant extents
-                plain += [name for name, (over, _) in scope.items() if over == "2"]
+            if self.dims[dim].size:  # a bound written in place stands before constant extents
+                size = self.dims[dim].size or 0
+                plain += [name for name, (over, _) in scope.items() if over.isdigit() and int(over) <= size]
             if plain and (dim == "B" or self.random.random() < 0.8):
-                indices.append(Var("x", True, 64, 0, self.random.choice(plain)))
+                indices.append(index_of(self.random.choice(plain)))
             else:
-                indices.append(self._position(scope, plain))
+                row = indices[tensor.dims.index(per)] if per else None
+                indices.append(self._position(dim, row.name if isinstance(row, Var) else None, scope, plain))
         return tuple(indices)
 
-    def _position(self, scope: Scope, plain: list[str]) -> Expr:
+    def _position(self, dim: str, row: str | None, scope: Scope, plain: list[str]) -> Expr:
         """An index that is not alone: shifted, scaled, picked or constant; it may fall outside."""
         choice = self.random.random()
         if choice > 0.95:
             place = self.argument(scope, 1)
             if place is not None:
                 return place
+        known = self.dims[dim]
+        wide = [name for name, (over, _) in scope.items() if known.derived and known.size and over == known.derived[1]]
+        if wide and choice < 0.8 and known.derived and known.derived[0] == "//":
+            block = Const("x", True, 8, 0, float(known.derived[2]))
+            return Binary("x", True, 64, 0, "//", index_of(self.random.choice(wide)), block)
+        if known.per is None and known.size is None and dim != "B" and choice > 0.85:
+            return self._last(DimValue("x", True, known.bound, 0, dim, None))
+        if known.per and row and choice > 0.85:
+            return self._last(DimValue("x", True, known.bound, 0, dim, row))
         picks = [
             tensor
-            for tensor in self.program.tensors.values()
+            for tensor in self.drawing.names.values()
             if tensor.kind == "x" and tensor.dims and not tensor.name.startswith("any")
         ]
         if picks and choice < 0.4:
             tensor = self.random.choice(picks)
             indices = [next((n for n, (over, _) in scope.items() if over == dim), None) for dim in tensor.dims]
             if all(indices):
-                return Read("x", True, 64, 0, tensor.name, tuple(Var("x", True, 64, 0, n) for n in indices if n))
+                return Read("x", True, 64, 0, tensor.name, tuple(index_of(n) for n in indices if n))
         names = plain or list(scope)
         if not names or choice > 0.9:
             return Const("x", True, 4, 0, self.random.randint(0, 3))
-        index: Expr = Var("x", True, 64, 0, self.random.choice(names))
+        return self._moved(index_of(self.random.choice(names)), scope)
+
+    def _last(self, size: DimValue) -> Expr:
+        """Counted from the end."""
+        back = Const("x", True, 3, 0, self.random.randint(1, 3))
+        return Binary("x", True, 64, 0, "-", size, back)
+
+    def _moved(self, index: Expr, scope: Scope) -> Expr:
         if self.random.random() < 0.3:
-            factor = Const("x", True, 3, 0, self.random.choice((2, 3)))
+            factor: Expr = Const("x", True, 3, 0, self.random.choice((2, 3)))
+            small = [name for name, (dim, _) in scope.items() if (self.dims[dim].size or 99) <= 5]
+            if small and self.random.random() < 0.25:
+                two = Const("i", True, 2, 0, 2)
+                factor = Binary("i", True, 32, 0, "**", two, index_of(self.random.choice(small)))
             index = Binary("x", True, 128, 0, self.random.choice(("*", "//", "%")), index, factor)
         if self.random.random() < 0.3 and len(scope) > 1:
-            other = Var("x", True, 64, 0, self.random.choice(list(scope)))
-            return Binary("x", True, 256, 0, "+", index, other)
+            return Binary("x", True, 256, 0, "+", index, index_of(self.random.choice(list(scope))))
         shift = Const("x", True, 3, 0, self.random.randint(1, 3))
         return Binary("x", True, 128, 0, self.random.choice("+-"), index, shift)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from random_programs.expression_parts import Parts, is_exact
+from random_programs.expression_parts import is_exact
 from random_programs.extents import Scope
+from random_programs.more_expressions import MoreExpressions
 from random_programs.tree import (
     Binary,
     Const,
@@ -15,18 +16,15 @@ from random_programs.tree import (
     Var,
 )
 
-_FUNCTIONS = ("tanh", "sigmoid", "sin", "cos", "relu", "abs", "silu", "erf", "floor", "ceil", "round", "sign")
+_FUNCTIONS = ("tanh", "sigmoid", "sin", "cos", "relu", "abs", "silu", "erf", "gelu", "floor", "ceil", "round", "sign")
 _STEPS = ("floor", "ceil", "round", "sign")
 
 
-class Expressions(Parts):
+class Expressions(MoreExpressions):
     """Draws expressions of the four kinds."""
 
-    def of_kind(
-        self, kind: str, scope: Scope, depth: int, *, exact: bool = False, avoid: frozenset[str] = frozenset()
-    ) -> Expr:
+    def of_kind(self, kind: str, scope: Scope, depth: int, *, exact: bool = False) -> Expr:
         """An expression of kind f, i, x or b; with `exact` a float is exact (or the kind's leaf is a constant)."""
-        self.avoid = avoid
         return self._draw(kind, scope, depth, exact)
 
     def _draw(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
@@ -45,23 +43,31 @@ class Expressions(Parts):
             return Const("f", True, 2, 2, self.random.randint(-8, 8) / 4)
         return Const(kind, True, 4, 0, self.random.randint(-4, 4))
 
+    def one(self, kind: str = "i") -> Const:
+        return Const(kind, True, 1, 0, 1.0 if kind == "f" else 1)
+
     # Floats
 
     def _float(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         if depth <= 0:
             return self._leaf("f", scope, exact)
-        choices = [self._reduce_float, self._binary_float, self._where, self._from_integer, self._rounded]
-        weights = [5, 5, 2, 1, 1]
+        choices = [self._reduce_float, self._binary_float, self._where, self._from_integer, self._rounded, self._called]
+        choices += [self._power, self._divided]
+        weights = [10, 10, 4, 2, 2, 1, 1, 1]
         if not exact:
             choices.append(self._function)
-            weights.append(2)
+            weights.append(4)
         make = self.random.choices(choices, weights)[0]
         return make(scope, depth - 1, exact)
 
     def _binary_float(self, scope: Scope, depth: int, exact: bool) -> Expr:
         operator = self.random.choice(["+", "-", "*", "*", "min", "max"] + ([] if exact else ["/"]))
-        left, right = self._draw("f", scope, depth, exact), self._draw("f", scope, depth - 1, exact)
+        left = self._draw("f", scope, depth, exact)
+        number = self._number(scope, depth - 1, exact) if self.random.random() < 0.2 else None
+        right = number or self._draw("f", scope, depth - 1, exact)
         if operator == "/":
+            if number is not None:
+                left, right = number, left
             one = Const("f", True, 1, 0, 1.0)
             size = Unary("f", right.exact, right.bound, right.step_bits, "abs", right)
             right = Binary("f", False, right.bound + 1, 24, "+", size, one)
@@ -75,7 +81,9 @@ class Expressions(Parts):
         return Binary("f", left.exact and right.exact and is_exact(bound, bits), bound, bits, operator, left, right)
 
     def _function(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
-        name = self.random.choice((*_FUNCTIONS, "exp", "sqrt", "rsqrt", "log"))
+        name = self.random.choice((*_FUNCTIONS, "exp", "sqrt", "rsqrt", "log", "two"))
+        if name == "two":
+            return self._two_floats(scope, depth)
         inner = self._draw("f", scope, depth, name in _STEPS)
         if name in _STEPS and not inner.exact:
             return None
@@ -86,17 +94,24 @@ class Expressions(Parts):
             inner = Binary("f", False, inner.bound + 1, 24, "+", size, Const("f", True, 1, 0, 1.0))
             return Unary("f", False, inner.bound, 24, name, inner)
         kept = name in ("relu", "abs", *_STEPS)
-        bound = inner.bound + 1 if kept or name == "silu" else 1
+        bound = inner.bound + 1 if kept or name in ("silu", "gelu") else 1
         return Unary("f", inner.exact and kept, bound, inner.step_bits if kept else 24, name, inner)
 
+    def _called(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        return self._call("f", scope, depth, exact)
+
     def _from_integer(self, scope: Scope, depth: int, exact: bool) -> Expr:
+        if not exact and self.random.random() < 0.3:
+            quantised = self.quantised(scope)
+            if quantised is not None:
+                return quantised
         inner = self._draw("i", scope, depth, True)
         return Unary("f", is_exact(inner.bound, 0), inner.bound, 0, "f32", inner)
 
     def _rounded(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         """A cast of an exact value to a narrow float, which rounds it to a multiple of a larger power of two."""
         inner = self._draw("f", scope, depth, True)
-        if not inner.exact or inner.step_bits > 8:
+        if not inner.exact or inner.step_bits > 8 or inner.bound > 30000:  # f16 holds no more
             return None
         name = self.random.choice(("bf16", "f16", "fp8", "fp8e5m2"))
         return Unary("f", True, inner.bound * 1.25, inner.step_bits, name, inner)
@@ -109,13 +124,19 @@ class Expressions(Parts):
 
     def _integer(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         if depth <= 0:
-            leaf = self.random.choice(("read", "read", "index", "dim"))
+            leaf = self.random.choice(("read", "read", "index", "dim", "age"))
             if leaf == "index" and scope:
                 name = self.random.choice(list(scope))
                 return Var("x", True, 64, 0, name)
             if leaf == "dim":
                 return self._dim_value(scope)
+            if leaf == "age":
+                return self.age(scope) or self._leaf("i", scope, True)
             return self._leaf("i", scope, True)
+        if self.random.random() < 0.03:
+            return self._call("i", scope, depth - 1, True)
+        if self.random.random() < 0.12:
+            return self._rarer_integer(scope, depth - 1)
         choices = [self._binary_integer, self._reduce_integer, self._count, self._where_integer, self._cast_integer]
         return self.random.choices(choices, [4, 3, 2, 1, 1])[0](scope, depth - 1, True)
 
@@ -137,6 +158,8 @@ class Expressions(Parts):
         """An i64: something declared i64 is in it, since the language takes i64 where one side is."""
         if depth <= 0:
             return self._read("l", scope, True)
+        if self.random.random() < 0.15:
+            return Unary("l", True, 2**31, 0, "i64", self._draw("i", scope, depth - 1, True))
         make = self.random.choice(("binary", "binary", "reduce", "where", "leaf"))
         left = self._read("l", scope, True) if make in ("leaf", "binary") else None
         if make == "reduce":
@@ -151,7 +174,7 @@ class Expressions(Parts):
         return Binary("l", True, bound, 0, operator, left, right)
 
     def _dim_value(self, scope: Scope) -> Expr:
-        names = list(self.program.dims.values())
+        names = [dim for dim in self.dims.values() if not dim.name.isdigit()]
         dim = self.random.choice(names)
         if dim.per is not None:
             rows = [name for name, (over, _) in scope.items() if over == dim.per]
@@ -172,7 +195,9 @@ class Expressions(Parts):
         return Binary("i", True, bound, 0, operator, left, right)
 
     def _reduce_integer(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
-        return self._reduce("i", self.random.choice(["sum", "max", "min"]), "i", scope, depth, True)
+        function = self.random.choice(["sum", "sum", "max", "min", "prod"])
+        inner = "b" if function == "sum" and self.random.random() < 0.15 else "i"
+        return self._reduce("i", function, inner, scope, depth, True)
 
     def _count(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         return self._reduce("i", "count", "b", scope, depth, True)
@@ -186,6 +211,8 @@ class Expressions(Parts):
                 return Unary("b", True, 1, 0, "not ", self._draw("b", scope, depth - 1, True))
             pair = (self._draw("b", scope, depth - 1, True), self._draw("b", scope, depth - 1, True))
             return Binary("b", True, 1, 0, self.random.choice(("and", "or")), *pair)
+        if depth > 0 and self.random.random() < 0.05:
+            return self._condition_of_choice(scope, depth - 1)
         if depth > 0 and self.random.random() < 0.15:
             return self._reduce("b", self.random.choice(("any", "all")), "b", scope, depth - 1, True)
         if depth <= 0 and self.random.random() < 0.5:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
+from random_programs.rewrite import children, parts_of
 from random_programs.tree import (
+    NARROW_INTEGERS,
     Binary,
+    Concat,
     Const,
+    DimValue,
     Expr,
-    Program,
     Read,
     Reduce,
+    Tensor,
     Unary,
     Var,
     Where,
@@ -23,55 +29,35 @@ def spelled_indices(names: tuple[str, ...], alone: frozenset[str], role: str) ->
     return () if role == "memory" else tuple(name for name in names if name not in alone)
 
 
-def is_total(value: Expr, scope: Scope, program: Program) -> bool:
-    """Whether every read is of declared tensors by indices of its own dims."""
-    match value:
-        case Read():
-            pairs = zip(program.tensors[value.tensor].dims, value.indices, strict=True)
-            plain = all(isinstance(index, Var) and scope.get(index.name, ("",))[0] == dim for dim, index in pairs)
-            return plain and program.tensors[value.tensor].role in ("input", "weight", "memory")
-        case Const():
-            return True
-        case Unary():
-            return is_total(value.operand, scope, program)
-        case Binary():
-            return is_total(value.left, scope, program) and is_total(value.right, scope, program)
-    return False
+def is_total(value: Expr, scope: Scope, tensors: Mapping[str, Tensor], present: Collection[str]) -> bool:
+    """Whether a value is present everywhere: it reads tensors of `present` by indices of their own dims."""
+    if isinstance(value, Read):
+        pairs = zip(tensors[value.tensor].dims, value.indices, strict=True)
+        plain = all(isinstance(index, Var) and scope.get(index.name, ("",))[0] == dim for dim, index in pairs)
+        return plain and value.tensor in present
+    if isinstance(value, Where) and value.otherwise is None:
+        return False
+    if isinstance(value, Reduce):
+        scope = {**scope, value.index: (value.dim, value.row)}
+    known = isinstance(value, Const | Var | DimValue | Unary | Binary | Where | Reduce)
+    return known and all(is_total(part, scope, tensors, present) for part in children(value))
 
 
 def as_i32(value: Expr) -> Expr:
     """Arithmetic on positions gives positions: an integer result says that it is a number."""
-    return Unary("i", True, value.bound, 0, "i32", value) if value.kind == "i" else value
+    narrow = isinstance(value, Unary) and value.function in NARROW_INTEGERS
+    return Unary("i", True, value.bound, 0, "i32", value) if value.kind == "i" and not narrow else value
 
 
 def indices_alone(expr: Expr) -> frozenset[str]:
     """The indices that stand alone in some read: the language takes their extent from there."""
-    match expr:
-        case Read():
-            plain = frozenset(index.name for index in expr.indices if isinstance(index, Var))
-            return plain.union(*(indices_alone(index) for index in expr.indices))
-        case Unary():
-            return indices_alone(expr.operand)
-        case Binary():
-            return indices_alone(expr.left) | indices_alone(expr.right)
-        case Where():
-            parts = [expr.condition, expr.value] + ([expr.otherwise] if expr.otherwise else [])
-            return frozenset().union(*map(indices_alone, parts))
-        case Reduce():
-            return indices_alone(expr.body)
-    return frozenset()
+    inner = frozenset().union(*map(indices_alone, children(expr)))
+    if isinstance(expr, Read):
+        return inner | {index.name for index in expr.indices if isinstance(index, Var)}
+    # Each part of a concat has the index for itself.
+    return inner - {expr.index} if isinstance(expr, Concat) else inner
 
 
 def uses_tensor(expr: Expr) -> bool:
-    match expr:
-        case Read():
-            return True
-        case Unary():
-            return uses_tensor(expr.operand)
-        case Binary():
-            return uses_tensor(expr.left) or uses_tensor(expr.right)
-        case Where():
-            return uses_tensor(expr.value)
-        case Reduce():
-            return uses_tensor(expr.body)
-    return False
+    """Whether something is read where the value comes from."""
+    return any(isinstance(part, Read) for part in parts_of(expr))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
 
 from hetc.backends.reference import SparseMatrix, run_step
+from hetc.compiler.driver import Options, compile_source_file
 from hetc.compiler.frontend import compile_source
+from hetc.compiler.report import pipeline_of
 from hetc.passes.registry import load
 from hetc.source import SourceFile
-from random_programs.judge import Data, Mismatch, compare, draw_data, twin_outputs
+from random_programs.data import Data, Sizes
+from random_programs.judge import Mismatch, compare_call, expectations
+from random_programs.program import Program
 from random_programs.spell import spell
-from random_programs.tree import Program
+from random_programs.tree import Tensor
 
 NORMALIZE = ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update")
 
@@ -28,26 +34,71 @@ def judge_with_oracle(program: Program, passes: Sequence[str] = (), calls: int |
     for flag in passes:
         load(flag)().apply(Context(), module)
     module.verify()
-    data = draw_data(program, program.seed, calls)
-    expected = twin_outputs(program, data)
-    memories = {name: oracle_memory(program, data, name, array) for name, array in data.memories.items()}
-    for call, inputs in enumerate(data.calls):
-        extents = data.extents(program, call)
-        dims = {name: np.array(size) if isinstance(size, list) else size for name, size in extents.items()}
-        given = {**data.weights, **inputs}
-        result = run_step(module, f"random_{program.seed}", given, memories, dims, strict=bool(passes))
-        memories.update(result.memories)  # type: ignore[arg-type]
-        for name in program.outputs:
-            found = compare(program, call, name, expected[call][name], result.outputs[name], extents)
-            if found is not None:
-                return found
+    return _judge(program, module, bool(passes), calls)
+
+
+def judge_when_placed(program: Program, pins: Mapping[str, str], calls: int | None = None) -> Mismatch | None:
+    """The same on the module whose statements are fused and cut into kernels for devices.
+
+    Raises DiagnosticError where the compiler refuses the program on these devices."""
+    stages = {stage.name for step in program.steps for stage in step.stages}
+    options = Options("mi210+u55c", pins={stage: kind for stage, kind in pins.items() if stage in stages})
+    source = SourceFile(f"random_{program.seed}.mp", spell(program))
+    return _judge(program, compile_source_file(source, options, until="placed").placed, True, calls)
+
+
+def _judge(program: Program, module: ModuleOp, strict: bool, calls: int | None) -> Mismatch | None:
+    """Every call executed by the oracle; strict: no read may be out of range."""
+    data, expected = expectations(program, calls)
+    memories = _memories(program, data, module)
+    lengths: dict[str, Any] = {dim: np.array(length) for dim, length in data.lengths.items()}
+    for number, (call, twin) in enumerate(zip(data.calls, expected, strict=True)):
+        rows = call.batch
+        dims = {name: np.array(size[:rows]) if isinstance(size, list) else size for name, size in twin.extents.items()}
+        given = {**data.weights, **call.inputs}
+        result = run_step(module, call.step.name, given, memories, dims, strict=strict)
+        memories.update(result.memories)
+        lengths.update({dim: np.array(twin.extents[dim]) for dim in lengths})
+        for dim, gone in result.cleared.items():
+            live = lengths[dim][: gone.size] if gone.ndim else lengths[dim]
+            rest = lengths[dim][gone.size :] if gone.ndim else lengths[dim][:0] if lengths[dim].ndim else None
+            kept = np.where(gone, 0, live)
+            lengths[dim] = kept if rest is None else np.concatenate([kept, rest])
+            for tensor in program.memories:
+                if tensor.dtype.startswith("sparse") and dim in tensor.dims and not lengths[dim].any():
+                    memories[tensor.name] = _sparse(np.zeros(memories[tensor.name].shape, int), 0)
+        dense = {tensor.name: np.asarray(memories[tensor.name]) for tensor in _dense(program)}
+        found = compare_call(program, number, twin, result.outputs, dense, lengths)
+        if found is not None:
+            return found
     return None
 
 
-def oracle_memory(program: Program, data: Data, name: str, array: np.ndarray) -> np.ndarray | SparseMatrix:
-    """A memory's contents as the oracle takes them. A sparse memory stores nothing past its live columns."""
-    if not program.tensors[name].dtype.startswith("sparse"):
-        return array
-    length = array.shape[1]
-    rows, columns = np.nonzero(array[:, : data.lengths[program.tensors[name].dims[1]]])
-    return SparseMatrix(len(array), length, rows, columns, array[rows, columns])
+def _dense(program: Program) -> list[Tensor]:
+    return [tensor for tensor in program.memories if not tensor.dtype.startswith("sparse")]
+
+
+def _memories(program: Program, data: Data, module: ModuleOp) -> dict[str, Any]:
+    """What every memory of the module begins with, those that the front end adds included."""
+    found: dict[str, Any] = {}
+    sizes: Sizes = {**data.capacity, "B": data.batch}
+    for name, declaration in pipeline_of(module).declarations.items():
+        if declaration.role.data != "memory":
+            continue
+        tensor = program.tensors.get(name)
+        if name in data.memories and tensor is not None:
+            array = data.memories[name]
+            sparse = tensor.dtype.startswith("sparse")
+            found[name] = _sparse(array, data.lengths[tensor.dims[1]]) if sparse else array
+            continue
+        shape = [size if isinstance(size, int) else sizes[size] for size in declaration.type.shape]  # type: ignore[union-attr]
+        start = 0 if tensor is None or isinstance(tensor.initial, str) else tensor.initial or 0
+        found[name] = np.full(shape, start, float if tensor is not None and tensor.kind == "f" else int)
+    return found
+
+
+def _sparse(array: np.ndarray, length: int | list[int]) -> SparseMatrix:
+    """A sparse memory as the oracle takes it: it stores nothing past its live columns."""
+    assert isinstance(length, int)
+    rows, columns = np.nonzero(array[:, :length])
+    return SparseMatrix(len(array), array.shape[1], rows, columns, array[rows, columns])

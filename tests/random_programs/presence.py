@@ -9,25 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from random_programs.tree import (
-    Binary,
-    DimValue,
-    Expr,
-    Read,
-    Reduce,
-    Unary,
-    Var,
-    Where,
-)
+from random_programs.rewrite import children, with_children
+from random_programs.tree import Age, DimValue, Expr, Read, Reduce, Var, Where
 
 
 @dataclass(frozen=True)
 class InRange:
-    """An index is within the live extent of a tensor's position; `row` is the read's index at the rows' position."""
+    """An index is within the live extent of a tensor's position, `pending` rows at the end left out; `row` is the
+    read's index at the rows' position."""
 
     dim: str
     index: Expr
     row: Expr | None
+    pending: int | str = 0
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A slot of a ring, over a dim, has been written; `count` is the variable of how many appends there were."""
+
+    count: str
+    dim: str
+    slot: Expr
 
 
 @dataclass(frozen=True)
@@ -46,41 +49,58 @@ class Chosen:
     if_false: tuple[Condition, ...]
 
 
-Condition = InRange | Holds | Chosen
-Positions = Mapping[str, tuple[tuple[str, int | None], ...]]
-"""For each tensor its dims, and for a dim per another the position of the rows' dim."""
-Absence = Mapping[str, tuple[tuple[str, ...], tuple[Condition, ...]]]
-"""For each defined tensor its index names and the conditions under which an element is present."""
+Condition = InRange | Filled | Holds | Chosen
 
 
-def conditions(expr: Expr, positions: Positions, absence: Absence) -> tuple[Condition, ...]:
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a tensor. dims: its dims, and for a dim per another the position of the rows' dim.
+
+    indices, conditions: when an element is present, over the names of the indices. count: the variable of a ring's
+    appends. pending: rows that a growing memory has not been given yet, by dim."""
+
+    dims: tuple[tuple[str, int | None], ...]
+    indices: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    count: str = ""
+    slots: int = -1
+    pending: tuple[tuple[str, int | str], ...] = ()
+
+
+def conditions(expr: Expr, known: Mapping[str, Facts]) -> tuple[Condition, ...]:
     """The conditions under which `expr` is present, those consumed by its own reductions left out."""
     match expr:
         case Read():
-            found = [item for index in expr.indices for item in conditions(index, positions, absence)]
-            for index, (dim, rows) in zip(expr.indices, positions[expr.tensor], strict=True):
-                found.append(InRange(dim, index, None if rows is None else expr.indices[rows]))
-            names, own = absence.get(expr.tensor, ((), ()))
-            mapping = dict(zip(names, expr.indices, strict=False))
-            return tuple(found) + tuple(substitute_condition(item, mapping) for item in own)
-        case Unary():
-            return conditions(expr.operand, positions, absence)
-        case Binary():
-            return conditions(expr.left, positions, absence) + conditions(expr.right, positions, absence)
+            return _of_read(expr, known)
+        case Age():
+            facts = known[expr.ring]
+            return (*conditions(expr.slot, known), Filled(facts.count, facts.dims[facts.slots][0], expr.slot))
         case Where():
-            tested = conditions(expr.condition, positions, absence)
-            value = conditions(expr.value, positions, absence)
+            tested = conditions(expr.condition, known)
+            value = conditions(expr.value, known)
             if expr.otherwise is None:
                 return (*tested, Holds(expr.condition), *value)
-            other = conditions(expr.otherwise, positions, absence)
+            other = conditions(expr.otherwise, known)
             # One condition for each of a branch's: each is consumed by the reductions whose index it mentions.
             branches = [Chosen(expr.condition, (item,), ()) for item in value]
             branches += [Chosen(expr.condition, (), (item,)) for item in other]
             return (*tested, *branches)
         case Reduce():
-            inner = conditions(expr.body, positions, absence)
+            inner = conditions(expr.body, known)
             return tuple(item for item in inner if expr.index not in mentioned(item))
-    return ()
+    return tuple(item for part in children(expr) for item in conditions(part, known))
+
+
+def _of_read(expr: Read, known: Mapping[str, Facts]) -> tuple[Condition, ...]:
+    facts = known[expr.tensor]
+    pending = dict(facts.pending)
+    found = [item for index in expr.indices for item in conditions(index, known)]
+    for position, (index, (dim, rows)) in enumerate(zip(expr.indices, facts.dims, strict=True)):
+        found.append(InRange(dim, index, None if rows is None else expr.indices[rows], pending.get(dim, 0)))
+        if position == facts.slots:
+            found.append(Filled(facts.count, dim, index))
+    mapping = dict(zip(facts.indices, expr.indices, strict=False))
+    return tuple(found) + tuple(substitute_condition(item, mapping) for item in facts.conditions)
 
 
 def mentioned(item: Condition | Expr) -> frozenset[str]:
@@ -88,6 +108,8 @@ def mentioned(item: Condition | Expr) -> frozenset[str]:
     match item:
         case InRange():
             return mentioned(item.index) | (mentioned(item.row) if item.row is not None else frozenset())
+        case Filled():
+            return mentioned(item.slot)
         case Holds():
             return mentioned(item.condition)
         case Chosen():
@@ -97,19 +119,10 @@ def mentioned(item: Condition | Expr) -> frozenset[str]:
             return frozenset({item.name})
         case DimValue():
             return frozenset({item.row}) if item.row else frozenset()
-        case Read():
-            return frozenset().union(*map(mentioned, item.indices))
-        case Unary():
-            return mentioned(item.operand)
-        case Binary():
-            return mentioned(item.left) | mentioned(item.right)
-        case Where():
-            parts = [item.condition, item.value] + ([item.otherwise] if item.otherwise else [])
-            return frozenset().union(*map(mentioned, parts))
         case Reduce():
             row = frozenset({item.row}) if item.row else frozenset()
             return (mentioned(item.body) | row) - {item.index}
-    return frozenset()
+    return frozenset().union(*map(mentioned, children(item)))
 
 
 def substitute_condition(item: Condition, mapping: Mapping[str, Expr]) -> Condition:
@@ -117,7 +130,9 @@ def substitute_condition(item: Condition, mapping: Mapping[str, Expr]) -> Condit
     match item:
         case InRange():
             row = None if item.row is None else substitute(item.row, mapping)
-            return InRange(item.dim, substitute(item.index, mapping), row)
+            return replace(item, index=substitute(item.index, mapping), row=row)
+        case Filled():
+            return replace(item, slot=substitute(item.slot, mapping))
         case Holds():
             return Holds(substitute(item.condition, mapping))
         case Chosen():
@@ -129,32 +144,25 @@ def substitute_condition(item: Condition, mapping: Mapping[str, Expr]) -> Condit
 
 
 def substitute(expr: Expr, mapping: Mapping[str, Expr]) -> Expr:
-    """`expr` with indices replaced by expressions. Index names are unique in a program, so nothing is captured."""
+    """`expr` with indices replaced by expressions."""
     match expr:
         case Var():
             return mapping.get(expr.name, expr)
         case DimValue():
-            row = mapping.get(expr.row) if expr.row else None
-            if row is None:
-                return expr
-            assert isinstance(row, Var)
-            return replace(expr, row=row.name)
-        case Read():
-            return replace(expr, indices=tuple(substitute(index, mapping) for index in expr.indices))
-        case Unary():
-            return replace(expr, operand=substitute(expr.operand, mapping))
-        case Binary():
-            return replace(expr, left=substitute(expr.left, mapping), right=substitute(expr.right, mapping))
-        case Where():
-            other = None if expr.otherwise is None else substitute(expr.otherwise, mapping)
-            return replace(
-                expr,
-                condition=substitute(expr.condition, mapping),
-                value=substitute(expr.value, mapping),
-                otherwise=other,
-            )
+            return replace(expr, row=_row(expr.row, mapping))
         case Reduce():
-            row = mapping.get(expr.row) if expr.row else None
-            name = row.name if isinstance(row, Var) else expr.row
-            return replace(expr, body=substitute(expr.body, mapping), row=name)
-    return expr
+            taken = frozenset().union(*map(mentioned, mapping.values()))
+            name = expr.index
+            while name in taken:  # the same reduction, of another call
+                name += "_"
+            body = substitute(expr.body, {**mapping, expr.index: Var("x", True, 64, 0, name)})
+            return replace(expr, row=_row(expr.row, mapping), index=name, body=body)
+    return with_children(expr, [substitute(part, mapping) for part in children(expr)])
+
+
+def _row(name: str | None, mapping: Mapping[str, Expr]) -> str | None:
+    row = mapping.get(name) if name else None
+    if row is None:
+        return name
+    assert isinstance(row, Var)
+    return row.name

@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, replace
+from typing import Any
 
-from random_programs.tree import (
+from random_programs.program import (
+    Alias,
     Append,
-    Binary,
-    DimValue,
-    Expr,
+    Invoke,
+    Loop,
     Program,
-    Put,
-    Read,
-    Reduce,
-    Rope,
-    Select,
     Statement,
-    Topk,
-    Unary,
-    Where,
-    defined,
+    When,
+    walk,
 )
+from random_programs.tree import Age, Call, Expr, Read
 
 
-def children(expr: Expr) -> tuple[Expr, ...]:
-    """The expressions that `expr` is made of, left to right."""
-    match expr:
-        case Read():
-            return expr.indices
-        case Unary():
-            return (expr.operand,)
-        case Binary():
-            return (expr.left, expr.right)
-        case Where():
-            return (expr.condition, expr.value, *([expr.otherwise] if expr.otherwise else []))
-        case Reduce():
-            return (expr.body,)
-    return ()
+def children(node: Any) -> tuple[Expr, ...]:
+    """The expressions that an expression or a statement is made of, left to right; the body of a call aside."""
+    found: list[Expr] = []
+    for item in fields(node):
+        value = getattr(node, item.name)
+        if isinstance(value, Expr) and not (isinstance(node, Call) and item.name == "body"):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found += [part for part in value if isinstance(part, Expr)]
+    return tuple(found)
 
 
-def with_children(expr: Expr, parts: tuple[Expr, ...]) -> Expr:
-    """`expr` made of other parts."""
-    match expr:
-        case Read():
-            return replace(expr, indices=parts)
-        case Unary():
-            return replace(expr, operand=parts[0])
-        case Binary():
-            return replace(expr, left=parts[0], right=parts[1])
-        case Where():
-            return replace(expr, condition=parts[0], value=parts[1], otherwise=parts[2] if len(parts) > 2 else None)
-        case Reduce():
-            return replace(expr, body=parts[0])
-    return expr
+def with_children(node: Any, parts: Iterable[Expr]) -> Any:
+    """The expression or statement made of other parts, in the order of `children`."""
+    rest, changed = iter(parts), {}
+    for item in fields(node):
+        value = getattr(node, item.name)
+        if isinstance(value, Expr) and not (isinstance(node, Call) and item.name == "body"):
+            changed[item.name] = next(rest)
+        elif isinstance(value, tuple) and any(isinstance(part, Expr) for part in value):
+            changed[item.name] = tuple(next(rest) if isinstance(part, Expr) else part for part in value)
+    return replace(node, **changed) if changed else node
 
 
 def mapped(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
     """`change` applied to every part, innermost first."""
-    return change(with_children(expr, tuple(mapped(part, change) for part in children(expr))))
+    inner = with_children(expr, [mapped(part, change) for part in children(expr)])
+    return change(inner)
 
 
 def parts_of(expr: Expr) -> Iterator[Expr]:
@@ -78,80 +66,80 @@ def replaced_at(expr: Expr, position: int, other: Expr) -> Expr:
         inside = at <= position < at + size
         parts.append(replaced_at(part, position - at, other) if inside else part)
         at += size
-    return with_children(expr, tuple(parts))
+    return with_children(expr, parts)
 
 
-def values_of(statement: Statement) -> tuple[Expr, ...]:
-    """The expressions of a statement."""
-    match statement:
-        case Append():
-            return ()
-        case Select():
-            return (statement.value, statement.threshold)
-        case Rope():
-            return (statement.value, statement.at)
-        case Put():
-            return (statement.value, statement.place)
-    return (statement.value,)
+def mapped_statements(
+    statements: Iterable[Statement], change: Callable[[Statement], Iterable[Statement]]
+) -> tuple[Statement, ...]:
+    """The statements with each replaced by what `change` makes of it, those inside of a block first; a block that
+    becomes empty is dropped."""
+    found: list[Statement] = []
+    for statement in statements:
+        if isinstance(statement, When | Loop):
+            inside = mapped_statements(statement.body, change)
+            found += change(replace(statement, body=inside)) if inside else ()
+        else:
+            found += change(statement)
+    return tuple(found)
 
 
-def with_values(statement: Statement, values: tuple[Expr, ...]) -> Statement:
-    """The statement with other expressions, in the order of values_of."""
-    match statement:
-        case Append():
-            return statement
-        case Select():
-            return replace(statement, value=values[0], threshold=values[1])
-        case Rope():
-            return replace(statement, value=values[0], at=values[1])
-        case Put():
-            return replace(statement, value=values[0], place=values[1])
-    return replace(statement, value=values[0])
+def mapped_values(statement: Statement, change: Callable[[Expr], Expr]) -> Statement:
+    """The statement with `change` applied to each of its expressions as a whole."""
+    changed = with_children(statement, [change(value) for value in children(statement)])
+    assert isinstance(changed, Statement)
+    return changed
+
+
+def mapped_program(program: Program, change: Callable[[Statement], Iterable[Statement]]) -> Program:
+    """The program with every statement, those of functions too, replaced by what `change` makes of it."""
+    steps = []
+    for step in program.steps:
+        stages = [replace(stage, body=mapped_statements(stage.body, change)) for stage in step.stages]
+        steps.append(replace(step, stages=tuple(stage for stage in stages if stage.body)))
+    functions = tuple(replace(item, body=mapped_statements(item.body, change)) for item in program.functions)
+    return replace(program, steps=tuple(steps), functions=functions)
+
+
+def expressions(program: Program) -> Iterator[Expr]:
+    """Every expression of the program, outermost ones only."""
+    for step in program.steps:
+        for statement in walk(step.statements):
+            yield from children(statement)
+    for function in program.functions:
+        for statement in walk(function.body):
+            yield from children(statement)
+        yield from children(function)
+
+
+def mentioned_tensors(nodes: Iterable[Expr]) -> frozenset[str]:
+    """The tensors that expressions read, the bodies of what they call included."""
+    found: set[str] = set()
+    for node in nodes:
+        for part in parts_of(node):
+            if isinstance(part, Read):
+                found.add(part.tensor)
+            elif isinstance(part, Age):
+                found.add(part.ring)
+            elif isinstance(part, Call):
+                found |= mentioned_tensors([part.body])
+    return frozenset(found)
 
 
 def uses(statement: Statement) -> frozenset[str]:
-    """The names that a statement reads."""
+    """The names that a statement itself reads."""
+    found = mentioned_tensors(children(statement))
     if isinstance(statement, Append):
-        return frozenset({statement.rows})
+        return found | {statement.rows}
+    if isinstance(statement, Alias):
+        return found | {statement.of}
+    return found | set(statement.arguments) if isinstance(statement, Invoke) else found
+
+
+def calls_of(program: Program) -> frozenset[str]:
+    """The functions that are called."""
+    found = {item.function for step in program.steps for item in walk(step.statements) if isinstance(item, Invoke)}
+    found |= {item.function for one in program.functions for item in walk(one.body) if isinstance(item, Invoke)}
     return frozenset(
-        part.tensor for value in values_of(statement) for part in parts_of(value) if isinstance(part, Read)
+        found | {part.function for value in expressions(program) for part in parts_of(value) if isinstance(part, Call)}
     )
-
-
-def dims_used(program: Program) -> frozenset[str]:
-    """The dims that a program needs to declare."""
-    names = {dim for tensor in program.tensors.values() for dim in tensor.dims}
-    for statement in program.statements:
-        if isinstance(statement, Topk | Select):
-            names |= {statement.k, statement.dim}
-        if isinstance(statement, Put):
-            names |= set(statement.dims)
-        for value in values_of(statement):
-            names |= {part.dim for part in parts_of(value) if isinstance(part, Reduce | DimValue)}
-    while True:
-        more = {dim.per for name, dim in program.dims.items() if name in names and dim.per}
-        more |= {growth for name, growth in program.grows.items() if name in names and isinstance(growth, str)}
-        more |= {dim.derived[1] for name, dim in program.dims.items() if name in names and dim.derived}
-        if more <= names:
-            return frozenset(names)
-        names |= more
-
-
-def without_unused(program: Program) -> Program:
-    """The program with statements, declarations and dims that decide no output left out.
-
-    An append stays with its memory: every memory along a growing dim is written once.
-    """
-    needed = set(program.outputs)
-    while True:
-        kept = [statement for statement in program.statements if needed & set(defined(statement))]
-        more = {name for statement in kept for name in (*uses(statement), *defined(statement))}
-        if more <= needed:
-            break
-        needed |= more
-    tensors = {name: tensor for name, tensor in program.tensors.items() if name in needed}
-    smaller = replace(program, statements=kept, tensors=tensors)
-    used = dims_used(smaller)
-    smaller.grows = {dim: growth for dim, growth in program.grows.items() if dim in used}
-    smaller.dims = {name: dim for name, dim in program.dims.items() if name in used}
-    return smaller

@@ -1,7 +1,7 @@
 """`python -m random_programs.run_many COUNT`, run from tests/: many seeds every way, and a page that sums them up.
 
-Each seed runs on the oracle before and after the normalising passes, on a GPU, on an FPGA (both emulated) and with a
-placement drawn for each stage.
+Each seed runs on the oracle before and after the normalising passes and when cut into kernels; on a GPU and on an FPGA,
+both emulated; and with a device drawn for each stage.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ MOST_REFUSED = 0.1
 _TITLES = {
     "oracle": "oracle, as the front end leaves it",
     "normalized": "oracle, after the normalising passes",
+    "placed": "oracle, cut into kernels for both devices",
     "gpu": "GPU, Triton's interpreter",
     "fpga": "FPGA, C simulation",
     "mix": "both, each stage's device drawn",

@@ -2,124 +2,96 @@
 
 from __future__ import annotations
 
-from random_programs.tree import (
-    Append,
-    Binary,
-    Const,
-    Define,
-    DimValue,
-    Expr,
-    Program,
-    Put,
-    Quantize,
-    Read,
-    Reduce,
-    Rope,
-    Select,
-    Softmax,
-    Statement,
-    Topk,
-    Unary,
-    Var,
-    Where,
-)
+from collections.abc import Iterable, Mapping
+
+from random_programs.program import Function, Loop, Program, Statement, Step, When
+from random_programs.spell_expressions import Names, Speller
+from random_programs.tree import Dim, Tensor
 
 
 def spell(program: Program) -> str:
     """The program's `.mp` text."""
-    grown = ", ".join(f"{dim} by {rows}" for dim, rows in program.grows.items())
-    lines = [f"pipeline random_{program.seed}{' grows ' * bool(grown)}{grown}:"]
-    for dim in program.dims.values():
-        if dim.name.isdigit():
-            continue
-        if dim.derived is not None:
-            function, base, divisor = dim.derived
-            written = f"{base} // {divisor}" if function == "//" else f"ceildiv({base}, {divisor})"
-            lines.append(f"    dim {dim.name} = {written}")
-        elif dim.size is not None:
-            lines.append(f"    dim {dim.name} = {dim.size}")
-        else:
-            lines.append(f"    dim {dim.name} <= {dim.bound}" + (f" per {dim.per}" if dim.per else ""))
-    for tensor in program.declared:
+    return _Text(program).whole()
+
+
+def extent_of(dim: Dim) -> str:
+    """How a dim's size is written; a bound aside."""
+    if dim.derived is None:
+        return str(dim.size)
+    function, base, by = dim.derived
+    return f"ceildiv({base}, {by})" if function == "ceildiv" else f"{base} {function} {by}"
+
+
+def result_text(speller: Speller, function: Function) -> str:
+    """What a function returns."""
+    return ", ".join(item if isinstance(item, str) else speller.text(item, {}) for item in function.results)
+
+
+class _Text(Speller):
+    def whole(self) -> str:
+        program = self.program
+        name = f"random_{program.seed}"
+        single = len(program.steps) == 1 and program.steps[0].name == name
+        head = f"pipeline {name}{_grows(program.steps[0].grows) if single else ''}:"
+        lines = [self._dim(dim) for dim in program.dims.values() if not dim.name.isdigit()]
+        lines += [self._declaration(tensor) for tensor in program.declared]
+        for function in program.functions:
+            lines += self._function(function)
+        for step in program.steps:
+            body = self._step(step)
+            lines += body if single else [self._step_head(step), *_indented(body)]
+        return "\n".join([head, *_indented(lines)]) + "\n"
+
+    def _dim(self, dim: Dim) -> str:
+        if dim.derived is not None or dim.size is not None:
+            return f"dim {dim.name} = {extent_of(dim)}"
+        return f"dim {dim.name} <= {dim.written or dim.bound}" + (f" per {dim.per}" if dim.per else "")
+
+    def _declaration(self, tensor: Tensor) -> str:
         stored = " stored <= 4096" if tensor.dtype.startswith("sparse") else ""
-        lines.append(f"    {tensor.role} {tensor.name}: {tensor.dtype}[{', '.join(tensor.dims)}]{stored}")
-    stage = None
-    for statement in program.statements:
-        if statement.stage != stage:
-            stage = statement.stage
-            lines.append(f"    {stage}:")
-        lines.append(f"        {_statement(statement)}")
-    lines.append(f"    output {', '.join(program.outputs)}")
-    return "\n".join(lines) + "\n"
+        initial = "" if tensor.initial is None else f" = {tensor.initial}"
+        extents = f"[{', '.join(tensor.dims)}]" if tensor.dims else ""
+        dtype = f"{'ring ' if tensor.ring else ''}{tensor.dtype}"
+        return f"{tensor.role} {tensor.name}: {dtype}{extents}{stored}{initial}"
+
+    def _function(self, function: Function) -> list[str]:
+        names = [item if isinstance(item, str) else item.name for item in function.parameters]
+        head = f"def {function.name}({', '.join(names)}):"
+        if not function.body:
+            return [f"{head} return {result_text(self, function)}"]
+        return [head, *_indented([*self._statements(function.body, {}), f"return {result_text(self, function)}"])]
+
+    def _step_head(self, step: Step) -> str:
+        inputs = "" if step.inputs is None else f"({', '.join(step.inputs)})"
+        return f"step {step.name}{inputs}{_grows(step.grows)}:"
+
+    def _step(self, step: Step) -> list[str]:
+        lines = []
+        for stage in step.stages:
+            lines += [f"{stage.name}:", *_indented(self._statements(stage.body, {}))]
+        return [*lines, f"output {', '.join(step.outputs)}"] if step.outputs else lines
+
+    def _statements(self, statements: Iterable[Statement], names: Names) -> list[str]:
+        lines: list[str] = []
+        for statement in statements:
+            if isinstance(statement, When):
+                inside = self.with_indices(names, statement.indices)
+                lines.append(f"when {self.text(statement.condition, inside)}:")
+                lines += _indented(self._statements(statement.body, inside))
+            elif isinstance(statement, Loop):
+                inside = self.with_indices(names, [statement.index] if statement.index else [])
+                head = f"for {inside[statement.index]} in {statement.count}:" if statement.index else ""
+                lines.append(head or f"repeat {statement.count}:")
+                lines += _indented(self._statements(statement.body, inside))
+            else:
+                lines.append(self.simple(statement, names))
+        return lines
 
 
-def _statement(statement: Statement) -> str:
-    match statement:
-        case Define():
-            dims = dict(zip(statement.indices, statement.tensor.dims, strict=True))
-            left = ", ".join(f"{name} < {dims[name]}" if name in statement.spelled else name for name in dims)
-            return f"{statement.tensor.name}{f'[{left}]' if left else ''} = {text(statement.value)}"
-        case Softmax():
-            left = ", ".join(statement.indices)
-            axis = statement.indices[statement.axis]
-            return f"{statement.tensor.name}[{left}] = softmax[{axis}]({text(statement.value)})"
-        case Topk():
-            left = ", ".join([*statement.free, statement.slot])
-            order = "" if statement.order == "any" else f", order={statement.order}"
-            call = f"topk[{statement.index}]({text(statement.value)}, {statement.k}{order})"
-            return f"{statement.scores.name}[{left}], {statement.picked.name}[{left}] = {call}"
-        case Select():
-            left = ", ".join([*statement.free, statement.slot])
-            test = f"{text(statement.value)} {'>' if statement.strict else '>='} {text(statement.threshold)}"
-            return f"{statement.tensor.name}[{left}] = select[{statement.index}]({test}, capacity={statement.k})"
-        case Rope():
-            left = ", ".join(statement.indices)
-            options = f"at={text(statement.at)}, dims={statement.channels}, layout={statement.layout}"
-            return (
-                f"{statement.tensor.name}[{left}] = rope[{statement.indices[-1]}]({text(statement.value)}, {options})"
-            )
-        case Quantize():
-            left, rows = ", ".join(statement.indices), ", ".join(statement.indices[:-1])
-            call = f"quantize[{statement.indices[-1]}]({text(statement.value)}, {statement.to}, scale=pow2)"
-            return f"{statement.tensor.name}[{left}], {statement.scale.name}[{rows}] = {call}"
-        case Put():
-            left = ", ".join([*statement.indices[:-1], text(statement.place)])
-            return f"{statement.memory}[{left}] {'+=' if statement.adds else '='} {text(statement.value)}"
-        case Append():
-            return f"append({statement.memory}, {statement.rows})"
+def _grows(grows: Mapping[str, int | str]) -> str:
+    listed = ", ".join(f"{dim} by {rows}" for dim, rows in grows.items())
+    return f" grows {listed}" if listed else ""
 
 
-def text(expr: Expr) -> str:
-    """One expression, with more parentheses than a person would write."""
-    match expr:
-        case Const():
-            value = expr.value
-            plain = repr(int(value)) if expr.kind in "ilx" else repr(float(value))
-            return f"({plain})" if value < 0 else plain
-        case Var():
-            return expr.name
-        case DimValue():
-            return f"{expr.dim}[{expr.row}]" if expr.row else expr.dim
-        case Read() if not expr.indices:
-            return expr.tensor
-        case Read():
-            return f"{expr.tensor}[{', '.join(text(index) for index in expr.indices)}]"
-        case Unary():
-            if expr.function in ("-", "not "):
-                return f"({expr.function}{text(expr.operand)})"
-            return f"{expr.function}({text(expr.operand)})"
-        case Binary():
-            if expr.operator in ("min", "max"):
-                return f"{expr.operator}({text(expr.left)}, {text(expr.right)})"
-            return f"({text(expr.left)} {expr.operator} {text(expr.right)})"
-        case Where():
-            parts = [expr.condition, expr.value] + ([expr.otherwise] if expr.otherwise else [])
-            return f"where({', '.join(text(part) for part in parts)})"
-        case Reduce():
-            names = [f"{expr.index} < {expr.dim}" if expr.spell_bound else expr.index]
-            body = expr.body
-            while expr.joined and isinstance(body, Reduce):
-                names.append(f"{body.index} < {body.dim}" if body.spell_bound else body.index)
-                expr, body = body, body.body
-            return f"{expr.function}[{', '.join(names)}]({text(body)})"
-    raise TypeError(expr)
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]

@@ -1,13 +1,14 @@
-"""The generator's own trees: programs and expressions, with what the compiler must never be asked about them.
+"""The generator's own expressions, dims and tensors, with what the compiler must never be asked about them.
 
-`kind` is the type of a value: f (float), i (i32), l (i64), x (position), b (condition). `exact` says that a float is a
-multiple of a power of two small enough for f32 to hold every intermediate result without rounding: only exact values
-may decide anything (comparisons, selections, rounding to integers), since two correct backends may differ elsewhere.
+`kind` is the type of a value: f (float), i (i32), l (i64), x (position), b (condition), q (a rounded integer that may
+be one off, read as a float only). `exact` says that a float is a multiple of a power of two small enough for f32 to
+hold every intermediate result without rounding: only exact values may decide anything (comparisons, selections,
+rounding to integers), since two correct backends may differ elsewhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Const(Expr):
 
 @dataclass(frozen=True)
 class Var(Expr):
-    """An index in scope."""
+    """An index in scope, or the number of a loop's pass."""
 
     name: str
 
@@ -42,12 +43,17 @@ class DimValue(Expr):
 
 @dataclass(frozen=True)
 class Read(Expr):
+    """An element of a tensor. `calls` is a tensor without dims."""
+
     tensor: str
     indices: tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
 class Unary(Expr):
+    """A function, a cast or a sign. `as f32` is the number that an integer or a condition counts as beside a float: it
+    is not spelled."""
+
     function: str
     operand: Expr
 
@@ -82,23 +88,66 @@ class Reduce(Expr):
 
 
 @dataclass(frozen=True)
-class Dim:
-    """size: constant; otherwise known at run time, at most `bound`, one a row of `per` if given.
+class Concat(Expr):
+    """concat[index](parts): one part after another along an index in scope, which each part uses as its own.
 
-    derived: (`//` or `ceildiv`, a run-time dim, a divisor). A dim whose name is a number stands for a bound
-    written in place.
+    extents: of each part along the index, a dim and the index of its row."""
+
+    index: str
+    parts: tuple[Expr, ...]
+    extents: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True)
+class Age(Expr):
+    """age(ring, slot): 0 for the newest; `alone` leaves the ring out."""
+
+    ring: str
+    slot: Expr
+    alone: bool
+
+
+@dataclass(frozen=True)
+class Argument(Expr):
+    """A parameter in the body of a function that returns an expression."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Call(Expr):
+    """A call of a function that returns an expression; `body` is what it returns, over its parameters."""
+
+    function: str
+    parameters: tuple[str, ...]
+    arguments: tuple[Expr, ...]
+    body: Expr
+
+
+@dataclass(frozen=True)
+class Dim:
+    """size: constant; otherwise known at run time, at most `bound`, one a row of `per` if given. written: a larger
+    bound that the program declares.
+
+    derived: (function, a dim, an operand): `//`, `ceildiv` and `+` of a run-time dim and a number, or of two constant
+    dims (then `size` is given, too). A dim whose name is a number stands for a bound written in place.
     """
 
     name: str
     size: int | None = None
     bound: int = 0
     per: str | None = None
-    derived: tuple[str, str, int] | None = None
+    derived: tuple[str, str, int | str] | None = None
+    written: int = 0
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A declared or defined tensor. `dims` name its extents. `exact`, `bound`, `step_bits` as for expressions."""
+    """A declared or defined tensor. `dims` name its extents. `exact`, `bound`, `step_bits` as for expressions.
+
+    ring: a memory that keeps its last rows, its slots along the first dim of constant extent. initial: what a memory
+    begins with, a number or a tensor's name. largest: the magnitude up to which data is drawn.
+    """
 
     name: str
     dims: tuple[str, ...]
@@ -108,135 +157,36 @@ class Tensor:
     exact: bool
     bound: float
     step_bits: int
+    ring: bool = False
+    initial: float | str | None = None
+    largest: float = 2
 
 
-@dataclass(frozen=True)
-class Define:
-    """tensor[indices] = value; `spelled` are the indices written with `< DIM` on the left.
-
-    A tensor with the role memory is updated whole; the value may read its old elements."""
-
-    tensor: Tensor
-    indices: tuple[str, ...]
-    value: Expr
-    spelled: tuple[str, ...]
-    stage: str
-
-
-@dataclass(frozen=True)
-class Softmax:
-    tensor: Tensor
-    indices: tuple[str, ...]
-    axis: int
-    value: Expr
-    stage: str
+KINDS = {"i": "i32", "l": "i64", "x": "index", "b": "bool", "f": "f32"}
+"""The dtype of a defined tensor by the kind of its value, unless a cast is outermost."""
+NARROW_FLOATS = ("bf16", "f16", "fp8", "fp8e5m2")
+NARROW_INTEGERS = ("i8", "u8", "i4", "i16")
+LIMITS = {
+    "i4": (-8, 7),
+    "i8": (-128, 127),
+    "u8": (0, 255),
+    "i16": (-(2**15), 2**15 - 1),
+    "i32": (-(2**31), 2**31 - 1),
+    "i64": (-(2**63), 2**63 - 1),
+}
 
 
-@dataclass(frozen=True)
-class Topk:
-    """best, picked = topk[index](value, k): both tensors have the free indices and one over `slot_dim`."""
-
-    scores: Tensor
-    picked: Tensor
-    free: tuple[str, ...]
-    slot: str
-    index: str
-    dim: str
-    row: str | None
-    value: Expr
-    k: str
-    order: str
-    stage: str
+def kind_of(dtype: str) -> str:
+    """The kind of the values of a dtype."""
+    if dtype.startswith("sparse ") or dtype in (*NARROW_INTEGERS, "i32"):
+        return "i"
+    return {"bool": "b", "i64": "l", "index": "x"}.get(dtype, "f")
 
 
-@dataclass(frozen=True)
-class Select:
-    """tensor = select[index](value > threshold, capacity=k); `strict` says > instead of >=."""
-
-    tensor: Tensor
-    free: tuple[str, ...]
-    slot: str
-    index: str
-    dim: str
-    row: str | None
-    value: Expr
-    threshold: Expr
-    strict: bool
-    k: str
-    stage: str
-
-
-@dataclass(frozen=True)
-class Rope:
-    """tensor[indices] = rope[last index](value, at=at, dims=, layout=); the value is present everywhere."""
-
-    tensor: Tensor
-    indices: tuple[str, ...]
-    value: Expr
-    at: Expr
-    channels: int
-    layout: str
-    stage: str
-
-
-@dataclass(frozen=True)
-class Quantize:
-    """tensor[indices], scale[all but the last] = quantize[last index](value, to, scale=pow2); present everywhere."""
-
-    tensor: Tensor
-    scale: Tensor
-    indices: tuple[str, ...]
-    value: Expr
-    to: str
-    stage: str
-
-
-@dataclass(frozen=True)
-class Append:
-    memory: str
-    rows: str
-    stage: str
-
-
-@dataclass(frozen=True)
-class Put:
-    """memory[all indices but the last, place] = value, or += value, for each of the indices; `place` is an integer."""
-
-    memory: str
-    indices: tuple[str, ...]
-    dims: tuple[str, ...]
-    place: Expr
-    value: Expr
-    adds: bool
-    stage: str
-
-
-Statement = Define | Softmax | Topk | Select | Rope | Quantize | Append | Put
-
-
-def defined(statement: Statement) -> tuple[str, ...]:
-    """The names that a statement gives a value; an append and an update name their memory."""
-    match statement:
-        case Append() | Put():
-            return (statement.memory,)
-        case Topk():
-            return (statement.scores.name, statement.picked.name)
-        case Quantize():
-            return (statement.tensor.name, statement.scale.name)
-    return (statement.tensor.name,)
-
-
-@dataclass
-class Program:
-    """A whole random program. `grows` maps a dim to the rows that each call appends: a number or a dim."""
-
-    seed: int
-    dims: dict[str, Dim] = field(default_factory=dict)
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    statements: list[Statement] = field(default_factory=list)
-    grows: dict[str, int | str] = field(default_factory=dict)
-    outputs: list[str] = field(default_factory=list)
-
-    @property
-    def declared(self) -> list[Tensor]:
-        return [tensor for tensor in self.tensors.values() if tensor.role != "value"]
+def dtype_of(value: Expr) -> str:
+    """The dtype of a tensor that is defined by a value."""
+    if isinstance(value, Call):
+        return dtype_of(value.body)
+    if isinstance(value, Unary) and value.function in (*NARROW_FLOATS, *NARROW_INTEGERS, "i64"):
+        return value.function
+    return KINDS[value.kind]

@@ -1,197 +1,186 @@
-"""Prints the statements of a random program's twin, given how its expressions are printed."""
+"""Prints the statements of a random program's twin that define tensors."""
 
 from __future__ import annotations
 
-from random_programs.presence import Condition, conditions
-from random_programs.tree import (
-    Append,
-    Define,
-    Dim,
-    Expr,
-    Program,
-    Put,
-    Quantize,
-    Rope,
-    Select,
-    Softmax,
-    Tensor,
-    Topk,
-)
+from collections.abc import Collection
+from dataclasses import replace
+
+from random_programs.expand import Expansion
+from random_programs.presence import Condition, Facts, InRange, mentioned, substitute_condition
+from random_programs.program import Define, Program, Quantize, Rope, Select, Softmax, Sort, Statement, Topk
+from random_programs.rewrite import children, mapped, with_children
+from random_programs.tree import Age, Expr, Read, Tensor, Var
+from random_programs.twin_expressions import TwinExpressions, facts_of
 
 
-class TwinStatements:
-    """Prints statements as plain Python lines."""
+class TwinStatements(TwinExpressions):
+    """Prints statements as plain Python lines. Every definition of a name makes a new variable, so that what was read
+    from the old one stays what it was: `current` has the variable of each name."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
-        self.positions = {tensor.name: _positions(tensor, program.dims) for tensor in program.tensors.values()}
-        self.absence: dict[str, tuple[tuple[str, ...], tuple[Condition, ...]]] = {}
+        super().__init__(program)
+        self.expansion = Expansion(program)
+        self.current: dict[str, str] = {}
+        self._versions: dict[str, int] = {}
 
-    def text(self, expr: Expr) -> str:
-        """An expression as Python."""
-        raise NotImplementedError
+    def variable(self, name: str) -> str:
+        """A new variable for a name, not current yet."""
+        number = self._versions[name] = self._versions.get(name, 0) + 1
+        return name if number == 1 else f"{name}_v{number}"
 
-    def _statement(self, statement: object) -> list[str]:
+    def define(self, tensor: Tensor, names: tuple[str, ...] = (), conditions: tuple[Condition, ...] = ()) -> str:
+        """A new variable for a tensor that is present under these conditions over the names of its indices."""
+        variable = self.variable(tensor.name)
+        self.know(tensor, variable, indices=names, conditions=conditions)
+        self.current[tensor.name] = variable
+        return variable
+
+    def know(self, tensor: Tensor, variable: str, **more: object) -> None:
+        """Keep the facts of a tensor under a variable."""
+        self.known[variable] = facts_of(tensor.dims, {name: dim.per for name, dim in self.program.dims.items()}, **more)
+
+    def tensor(self, name: str) -> Tensor:
+        return self.expansion.tensors[name]
+
+    def resolved(self, statement: Statement) -> Statement:
+        """The statement with calls expanded, reading the variables that are current now."""
+        expanded = self.expansion.statement(statement)
+        changed = with_children(expanded, [mapped(value, self._resolved) for value in children(expanded)])
+        assert isinstance(changed, Statement)
+        return changed
+
+    def value(self, expr: Expr) -> Expr:
+        """One expression, as `resolved` does it."""
+        return mapped(self.expansion.value(expr), self._resolved)
+
+    def _resolved(self, part: Expr) -> Expr:
+        if isinstance(part, Read):
+            return replace(part, tensor=self.current[part.tensor])
+        return replace(part, ring=self.current[part.ring]) if isinstance(part, Age) else part
+
+    def defining(self, statement: Statement) -> list[str]:
+        """The lines of a statement that defines tensors; its values are resolved."""
         match statement:
-            case Define() if statement.tensor.role == "memory":
-                return self._update(statement)
             case Define():
-                self.absence[statement.tensor.name] = (statement.indices, self._conditions(statement.value))
-                body = [f"lane = {self.text(statement.value)}"]
-                body += ["if lane is not None:", f"    {statement.tensor.name}[{_tuple(statement.indices)}] = lane"]
-                return [f"{statement.tensor.name} = Values()", *self._loops(statement.indices, statement.tensor, body)]
+                conditions = self.conditions(statement.value)
+                lanes = [f"lane = {self.text(statement.value)}", "if lane is not None:"]
+                name = self.define(statement.tensor, statement.indices, conditions)
+                body = [*lanes, f"    {name}[{places(statement.indices)}] = lane"]
+                return [f"{name} = Values()", *self.loops(statement.indices, self.known[name], body)]
             case Softmax():
                 return self._softmax(statement)
             case Topk():
                 return self._topk(statement)
             case Select():
                 return self._select(statement)
+            case Sort():
+                return self._sort(statement)
             case Rope():
                 return self._rope(statement)
             case Quantize():
                 return self._quantize(statement)
-            case Append():
-                return self._append(statement)
-            case Put():
-                return self._put(statement)
         raise TypeError(statement)
 
-    def _loops(self, names: tuple[str, ...], tensor: Tensor, body: list[str], skip: int = -1) -> list[str]:
+    def loops(self, names: tuple[str, ...], facts: Facts, body: list[str], skip: Collection[int] = ()) -> list[str]:
+        """`body` in loops over a tensor's live places, some positions left out."""
         lines, depth = [], 0
-        for position, (name, (dim, rows)) in enumerate(zip(names, self.positions[tensor.name], strict=False)):
-            if position != skip:
-                row = "" if rows is None else f", {names[rows]}"
-                lines.append(f"{'    ' * depth}for {name} in extents.span({dim!r}{row}):")
+        for position, (name, (dim, rows)) in enumerate(zip(names, facts.dims, strict=False)):
+            if position not in skip:
+                span = self._span(dim, None if rows is None else names[rows])
+                lines.append(f"{'    ' * depth}for {name} in {span}:")
                 depth += 1
         return lines + [f"{'    ' * depth}{line}" for line in body]
 
     def _softmax(self, statement: Softmax) -> list[str]:
-        names, tensor = statement.indices, statement.tensor
-        self.absence[tensor.name] = (names, self._conditions(statement.value))
+        names = statement.indices
+        conditions = self.conditions(statement.value)
+        value = self.text(statement.value)
+        tensor = self.define(statement.tensor, names, conditions)
+        facts = self.known[tensor]
         axis = names[statement.axis]
-        dim, rows = self.positions[tensor.name][statement.axis]
-        row = "" if rows is None else f", {names[rows]}"
-        lanes = f"{{{axis}: {self.text(statement.value)} for {axis} in extents.span({dim!r}{row})}}"
-        body = [f"for {axis}, lane in softmax({lanes}):", f"    {tensor.name}[{_tuple(names)}] = lane"]
-        return [f"{tensor.name} = Values()", *self._loops(names, tensor, body, skip=statement.axis)]
+        dim, rows = facts.dims[statement.axis]
+        lanes = f"{{{axis}: {value} for {axis} in {self._span(dim, None if rows is None else names[rows])}}}"
+        body = [f"for {axis}, lane in softmax({lanes}):", f"    {tensor}[{places(names)}] = lane"]
+        return [f"{tensor} = Values()", *self.loops(names, facts, body, skip={statement.axis})]
 
     def _topk(self, statement: Topk) -> list[str]:
-        row = "" if statement.row is None else f", {statement.row}"
         pairs = f"(({statement.index}, {self.text(statement.value)}) for {statement.index} in "
-        pairs += f"extents.span({statement.dim!r}{row}))"
-        places = _tuple((*statement.free, statement.slot))
-        score = "exact(score)" if statement.scores.kind == "f" else "score"
+        pairs += f"{self._span(statement.dim, statement.row)})"
+        at = places((*statement.free, statement.slot))
+        scores, picked = self.define(statement.scores), self.define(statement.picked)
         body = [
             f"best = topk({pairs}, extents.of({statement.k!r}), {statement.order!r})",
             f"for {statement.slot}, (index, score) in enumerate(best):",
-            f"    {statement.picked.name}[{places}] = index",
-            f"    {statement.scores.name}[{places}] = {score}",
+            f"    {picked}[{at}] = index",
+            f"    {scores}[{at}] = exact(score)",
         ]
-        head = [f"{statement.picked.name} = Values()", f"{statement.scores.name} = Values()"]
-        return head + self._loops(statement.free, statement.picked, body)
+        return [f"{picked} = Values()", f"{scores} = Values()", *self.loops(statement.free, self.known[picked], body)]
 
     def _select(self, statement: Select) -> list[str]:
-        row = "" if statement.row is None else f", {statement.row}"
         triples = f"(({statement.index}, {self.text(statement.value)}, {self.text(statement.threshold)}) "
-        triples += f"for {statement.index} in extents.span({statement.dim!r}{row}))"
-        places = _tuple((*statement.free, statement.slot))
+        triples += f"for {statement.index} in {self._span(statement.dim, statement.row)})"
+        at = places((*statement.free, statement.slot))
+        kept = self.define(statement.tensor)
         body = [
             f"kept = select({triples}, extents.of({statement.k!r}), {statement.strict})",
             f"for {statement.slot}, index in enumerate(kept):",
-            f"    {statement.tensor.name}[{places}] = index",
+            f"    {kept}[{at}] = index",
         ]
-        return [f"{statement.tensor.name} = Values()", *self._loops(statement.free, statement.tensor, body)]
+        return [f"{kept} = Values()", *self.loops(statement.free, self.known[kept], body)]
+
+    def _sort(self, statement: Sort) -> list[str]:
+        """Present elements come first; past them the values are absent and the order is -1. What does not depend on
+        the index makes a whole row absent."""
+        free, slot, index = statement.free, statement.slot, statement.index
+        pairs = f"(({index}, {self.text(statement.value)}) for {index} in {self._span(statement.dim, statement.row)})"
+        names, of_value = (*free, slot), self.conditions(statement.value)
+        of_row = tuple(item for item in of_value if index not in mentioned(item))
+        dims = statement.tensor.dims
+        order = statement.places or Tensor(f"{statement.tensor.name}_order", dims, "index", "value", "x", True, 64, 0)
+        found = self.define(order, names, of_row)
+        at = Read("x", True, 64, 0, found, tuple(Var("x", True, 64, 0, name) for name in names))
+        row = None if statement.row is None else Var("x", True, 4, 0, statement.row)
+        of_place = tuple(substitute_condition(item, {index: at}) for item in of_value)
+        tensor = self.define(statement.tensor, names, (*of_row, InRange(statement.dim, at, row), *of_place))
+        holds = " and ".join(map(self.condition, of_row)) or "True"
+        body = [
+            f"kept = in_order({pairs}, {statement.descending})",
+            f"for {slot} in {self._span(statement.dim, statement.row)}:",
+            f"    if {slot} < len(kept):",
+            f"        {found}[{places(names)}], {tensor}[{places(names)}] = kept[{slot}]",
+            f"    elif {holds}:",
+            f"        {found}[{places(names)}] = -1",
+        ]
+        return [f"{found} = Values()", f"{tensor} = Values()", *self.loops(free, self.known[tensor], body)]
 
     def _rope(self, statement: Rope) -> list[str]:
-        names, tensor = statement.indices, statement.tensor
-        axis = len(names) - 1
-        lanes = f"[{self.text(statement.value)} for {names[axis]} in extents.span({tensor.dims[axis]!r})]"
-        turned = f"rope({lanes}, {self.text(statement.at)}, {statement.channels}, {statement.layout!r})"
-        body = [f"for {names[axis]}, lane in enumerate({turned}):", f"    {tensor.name}[{_tuple(names)}] = lane"]
-        return [f"{tensor.name} = Values()", *self._loops(names, tensor, body, skip=axis)]
+        names, value, at = statement.indices, self.text(statement.value), self.text(statement.at)
+        tensor = self.define(statement.tensor)
+        facts, axis = self.known[tensor], len(names) - 1
+        lanes = f"[{value} for {names[axis]} in {self._span(facts.dims[axis][0], None)}]"
+        frequencies = f"frequencies({statement.channels}, {statement.base or 10000.0}, {statement.scaling!r})"
+        turned = f"rope({lanes}, {at}, {frequencies}, {statement.layout!r})"
+        body = [f"for {names[axis]}, lane in enumerate({turned}):", f"    {tensor}[{places(names)}] = lane"]
+        return [f"{tensor} = Values()", *self.loops(names, facts, body, skip={axis})]
 
     def _quantize(self, statement: Quantize) -> list[str]:
-        names, tensor, scale = statement.indices, statement.tensor, statement.scale
-        axis = len(names) - 1
-        lanes = f"[{self.text(statement.value)} for {names[axis]} in extents.span({tensor.dims[axis]!r})]"
+        names, value = statement.indices, self.text(statement.value)
+        tensor, scale = self.define(statement.tensor), self.define(statement.scale)
+        facts, axis = self.known[tensor], len(names) - 1
+        block = statement.block or self.program.dims[facts.dims[axis][0]].size
+        lanes = f"[{value} for {names[axis]} in {self._span(facts.dims[axis][0], None)}]"
+        rule = f"{statement.to!r}, {statement.rule!r}, {statement.floor or 1e-4}, {block}"
+        scales = (*names[:-1], "part") if statement.block else names[:-1]
         body = [
-            f"narrow, {scale.name}[{_tuple(names[:-1])}] = quantize({lanes}, {statement.to!r})",
+            f"narrow, scales = quantize({lanes}, {rule})",
             f"for {names[axis]}, lane in enumerate(narrow):",
-            f"    {tensor.name}[{_tuple(names)}] = lane",
+            f"    {tensor}[{places(names)}] = lane",
+            "for part, lane in enumerate(scales):",
+            f"    {scale}[{places(scales)}] = lane",
         ]
-        head = [f"{tensor.name} = Values()", f"{scale.name} = Values()"]
-        return head + self._loops(names, tensor, body, skip=axis)
-
-    def _update(self, statement: Define) -> list[str]:
-        """A whole memory is defined anew, from its old elements; what is absent is 0 from the next call on."""
-        tensor = statement.tensor
-        zero = {"f": "exact(0)", "b": "False"}.get(tensor.kind, "0")
-        place = _tuple(statement.indices)
-        body = [
-            f"lane = {self.text(statement.value)}",
-            f"kept[{place}] = store({tensor.dtype!r}, {zero} if lane is None else lane)",
-            "if lane is not None:",
-            f"    new[{place}] = kept[{place}]",
-        ]
-        loops = self._loops(statement.indices, tensor, body)
-        self.absence[tensor.name] = (statement.indices, self._conditions(statement.value))
-        return ["new, kept = Values(), Values()", *loops, f"{tensor.name}, tensors[{tensor.name!r}] = new, kept"]
-
-    def _put(self, statement: Put) -> list[str]:
-        """All writes are found first, so that they read the old values; then they happen in order."""
-        memory = self.program.tensors[statement.memory]
-        lines = [f"{memory.name} = tensors[{memory.name!r}] = Values({memory.name})", "writes = []"]
-        for depth, (name, dim) in enumerate(zip(statement.indices, statement.dims, strict=True)):
-            lines.append(f"{'    ' * depth}for {name} in extents.span({dim!r}):")
-        body = [
-            f"place = {self.text(statement.place)}",
-            f"if in_range(place, extents.of({memory.dims[-1]!r})):",
-            f"    writes.append(({_tuple((*statement.indices[:-1], 'place'))}, {self.text(statement.value)}))",
-        ]
-        lines += [f"{'    ' * len(statement.indices)}{line}" for line in body]
-        name = memory.name
-        if statement.adds:
-            return [*lines, "for at, lane in writes:", f"    {name}[at] = wrap({name}[at] + (lane or 0))"]
-        return [*lines, "for at, lane in writes:", f"    {name}[at] = lane or 0"]
-
-    def _append(self, statement: Append) -> list[str]:
-        """Rows at the end of each batch row (or of the whole memory); absent elements are stored as 0."""
-        memory = self.program.tensors[statement.memory]
-        grown = next(dim for dim in memory.dims if dim in self.program.grows)
-        if memory.dtype.startswith("sparse"):
-            new = f"{memory.name}, {statement.rows}, extents.of({memory.dims[0]!r}), extents.of({grown!r})"
-            return [f"append_columns({new}, {self._growth(grown)})"]
-        at = memory.dims.index(grown)
-        names = tuple(f"a{position}" for position in range(len(memory.dims)))
-        rows_names = tuple(name for position, name in enumerate(names) if position != at)
-        dim, rows = self.positions[memory.name][at]
-        row = "" if rows is None else f", {names[rows]}"
-        zero = {"f": "exact(0)", "b": "False"}.get(memory.kind, "0")
-        rows_names = names if len(self.program.tensors[statement.rows].dims) == len(names) else rows_names
-        read = ", ".join("new" if name == names[at] else name for name in rows_names)
-        body = [
-            f"for new in range({self._growth(grown)}):",
-            f"    {names[at]} = extents.of({dim!r}{row}) - {self._growth(grown)} + new",
-            f"    lane = {statement.rows}.read({read})",
-            f"    {memory.name}[{_tuple(names)}] = store({memory.dtype!r}, {zero} if lane is None else lane)",
-        ]
-        return self._loops(names, memory, body, skip=at)
-
-    def _growth(self, dim: str) -> str:
-        growth = self.program.grows[dim]
-        return f"extents.of({growth!r})" if isinstance(growth, str) else str(growth)
-
-    def _conditions(self, expr: Expr) -> tuple[Condition, ...]:
-        return conditions(expr, self.positions, self.absence)
+        return [f"{tensor} = Values()", f"{scale} = Values()", *self.loops(names, facts, body, skip={axis})]
 
 
-def _positions(tensor: Tensor, dims: dict[str, Dim]) -> tuple[tuple[str, int | None], ...]:
-    def rows(dim: str) -> int | None:
-        per = dims[dim].per
-        return None if per is None else tensor.dims.index(per)
-
-    return tuple((dim, rows(dim)) for dim in tensor.dims)
-
-
-def _tuple(names: tuple[str, ...]) -> str:
+def places(names: tuple[str, ...]) -> str:
+    """A tuple as Python writes it."""
     return f"({', '.join(names)},)" if names else "()"

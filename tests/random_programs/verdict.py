@@ -10,11 +10,11 @@ from random import Random
 
 from hetc.diagnostics import DiagnosticError
 from random_programs.devices import judge_on_devices
-from random_programs.oracle import NORMALIZE, judge_with_oracle
-from random_programs.tree import Program
+from random_programs.oracle import NORMALIZE, judge_when_placed, judge_with_oracle
+from random_programs.program import Program
 
 STAGES = ("prepare", "relevancy", "retrieve", "apply")
-WAYS = ("oracle", "normalized", "gpu", "fpga", "mix")
+WAYS = ("oracle", "normalized", "placed", "gpu", "fpga", "mix")
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Verdict:
 
 
 def placement(seed: int, way: str) -> dict[str, str]:
-    """The device of each stage: one kind for all, or for `mix` drawn from the seed, both kinds among them."""
-    if way != "mix":
+    """The device of each stage: one kind for all, or drawn from the seed, both kinds among them."""
+    if way not in ("placed", "mix"):
         return dict.fromkeys(STAGES, way)
     random = Random(f"placement {seed}")
     while True:
@@ -42,6 +42,8 @@ def judge(program: Program, way: str, calls: int | None = None) -> Verdict:
     try:
         if way in ("oracle", "normalized"):
             found = judge_with_oracle(program, NORMALIZE if way == "normalized" else (), calls)
+        elif way == "placed":
+            found = judge_when_placed(program, placement(program.seed, way), calls)
         else:
             platform = "mi210" if way == "gpu" else "mi210+u55c"
             with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,270 @@
+"""The generator's own statements, blocks, functions, steps and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from random_programs.tree import Dim, Expr, Tensor
+
+
+@dataclass(frozen=True)
+class Define:
+    """tensor[indices] = value; `spelled` are the indices written with `< DIM` on the left.
+
+    A tensor with the role memory is updated whole; the value may read its old elements. `layer`: what is written is
+    the layer of the memory that a loop is at, and `indices` go over its other dims."""
+
+    tensor: Tensor
+    indices: tuple[str, ...]
+    value: Expr
+    spelled: tuple[str, ...]
+    layer: str = ""
+
+
+@dataclass(frozen=True)
+class Softmax:
+    tensor: Tensor
+    indices: tuple[str, ...]
+    axis: int
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Topk:
+    """best, picked = topk[index](value, k): both tensors have the free indices and one over `slot_dim`."""
+
+    scores: Tensor
+    picked: Tensor
+    free: tuple[str, ...]
+    slot: str
+    index: str
+    dim: str
+    row: str | None
+    value: Expr
+    k: str
+    order: str
+
+
+@dataclass(frozen=True)
+class Select:
+    """tensor = select[index](value > threshold, capacity=k); `strict` says > instead of >=."""
+
+    tensor: Tensor
+    free: tuple[str, ...]
+    slot: str
+    index: str
+    dim: str
+    row: str | None
+    value: Expr
+    threshold: Expr
+    strict: bool
+    k: str
+
+
+@dataclass(frozen=True)
+class Sort:
+    """tensor, places = sort[index](value): in order, ties by lower index, and where each was if asked for."""
+
+    tensor: Tensor
+    places: Tensor | None
+    free: tuple[str, ...]
+    slot: str
+    index: str
+    dim: str
+    row: str | None
+    value: Expr
+    descending: bool
+    spell_bound: bool
+
+
+@dataclass(frozen=True)
+class Rope:
+    """tensor[indices] = rope[last index](value, at=at, dims=, layout=, base=, scaling=); present everywhere.
+
+    scaling: the rule and its arguments in order."""
+
+    tensor: Tensor
+    indices: tuple[str, ...]
+    value: Expr
+    at: Expr
+    channels: int
+    layout: str
+    base: float | None = None
+    scaling: tuple[str, tuple[float, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class Quantize:
+    """tensor[indices], scale[all but the last] = quantize[last index](value, to, ...); present everywhere.
+
+    block: the elements that share a scale, which then has `block_index` in the last one's place."""
+
+    tensor: Tensor
+    scale: Tensor
+    indices: tuple[str, ...]
+    value: Expr
+    to: str
+    rule: str = "pow2"
+    floor: float | None = None
+    block: int | None = None
+    block_index: str = ""
+
+
+@dataclass(frozen=True)
+class Append:
+    """append(memory, rows); `layer`: to the layer of the memory that a loop is at."""
+
+    memory: str
+    rows: str
+    layer: str = ""
+
+
+@dataclass(frozen=True)
+class Put:
+    """memory[places] = value for each of the indices, or another operator; `places` are integers.
+
+    bounded: plain indices with a bound of their own, which is their dim."""
+
+    memory: str
+    indices: tuple[str, ...]
+    dims: tuple[str, ...]
+    places: tuple[Expr, ...]
+    value: Expr
+    operator: str
+    bounded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Clear:
+    """clear(name): the memories along a dim when the step completes, or a ring at once."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class When:
+    """when condition: one, or one for each of `indices`."""
+
+    condition: Expr
+    indices: tuple[str, ...]
+    dims: tuple[str, ...]
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """for index in count (a dim or a number), or repeat count where there is no index."""
+
+    index: str
+    count: str
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Invoke:
+    """targets = function(arguments), for a function with statements. Each target stands for a tensor that the function
+    returns, or for a single value."""
+
+    function: str
+    arguments: tuple[str, ...]
+    targets: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another name of a tensor: what is left of a call that gives one."""
+
+    name: str
+    of: str
+
+
+Simple = Define | Softmax | Topk | Select | Sort | Rope | Quantize | Append | Put | Clear | Invoke | Alias
+Block = When | Loop
+Statement = Simple | Block
+
+
+@dataclass(frozen=True)
+class Function:
+    """def name(parameters): statements, and what it returns: names of tensors, or expressions without indices.
+
+    Parameters are tensors where there are statements, else the names of Arguments."""
+
+    name: str
+    parameters: tuple[Tensor | str, ...]
+    body: tuple[Statement, ...]
+    results: tuple[Expr | str, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """inputs: those that it names, None where it takes what it reads. grows: a dim to the rows that each call appends,
+    a number or a dim."""
+
+    name: str
+    inputs: tuple[str, ...] | None
+    grows: dict[str, int | str]
+    stages: tuple[Stage, ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        return tuple(item for stage in self.stages for item in stage.body)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A whole random program. One step without a name stands for a pipeline with stages of its own."""
+
+    seed: int
+    dims: dict[str, Dim] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    functions: tuple[Function, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def declared(self) -> list[Tensor]:
+        return [tensor for tensor in self.tensors.values() if tensor.role in ("input", "weight", "memory")]
+
+    @property
+    def memories(self) -> list[Tensor]:
+        return [tensor for tensor in self.tensors.values() if tensor.role == "memory"]
+
+    @property
+    def growing(self) -> frozenset[str]:
+        """The dims that some step grows."""
+        return frozenset(dim for step in self.steps for dim in step.grows)
+
+
+def walk(statements: Iterable[Statement]) -> Iterator[Statement]:
+    """Every statement, blocks before what stands in them."""
+    for statement in statements:
+        yield statement
+        if isinstance(statement, When | Loop):
+            yield from walk(statement.body)
+
+
+def written(statement: Statement) -> tuple[str, ...]:
+    """The names that a statement itself gives a value; a write of a memory names the memory."""
+    match statement:
+        case When() | Loop():
+            return ()
+        case Append() | Put():
+            return (statement.memory,)
+        case Clear() | Alias():
+            return (statement.name,)
+        case Topk():
+            return (statement.scores.name, statement.picked.name)
+        case Quantize():
+            return (statement.tensor.name, statement.scale.name)
+        case Sort():
+            return (statement.tensor.name, *([statement.places.name] if statement.places else []))
+        case Invoke():
+            return tuple(target.name for target in statement.targets)
+    return (statement.tensor.name,)
