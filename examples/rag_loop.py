@@ -149,8 +149,8 @@ def generate(
         for row, number in enumerate(live):
             words = draft.words[row, : found.kept[row]].tolist()
             texts[number] += words
-            written = len(texts[number]) - len(questions[number])
-            goes_on[row] = (words or found.asks[row]) and end not in words and written < limit
+            answer = texts[number][len(questions[number]) :]
+            goes_on[row] = bool(words or found.asks[row]) and end not in answer and len(answer) < limit
         if not goes_on.any():
             return [text[len(question) :] for text, question in zip(texts, questions, strict=True)]
         live, retrieved = live[goes_on], found.asks[goes_on]
