@@ -98,8 +98,9 @@ class LoopEmitter:
         carried = [
             name
             for name, guarded in names.items()
-            # What a `when` defines ends with it; what it writes to a memory does not. A mistake before the loop is told.
+            # What a `when` defines ends with it; what it writes to a memory does not.
             if name in environment.tensors and name not in written and (not guarded or name in environment.declared)
+            # Of what a mistake before the loop left without a value enough is said.
             if not environment.tensors[name].is_poisoned
         ]
         return _Names(tuple(carried), tuple(sliced), tuple(written))

@@ -12,7 +12,7 @@ def rag_fs(
     docs: i32["M", "L"],  # of this and the next two: -1 behind the last word
     context: i32["B", "C"],
     draft: i32["B", "S"],
-    retrieved: bool["B"],  # the draft was written behind passages: one of its sentences stays. Else it is the question
+    retrieved: bool["B"],  # the draft was written behind passages: one sentence stays; else it is the question
     ends: weight(bool["V"]),  # words that end a sentence
     tf: memory(sparse(u8["V", "N"], stored=2e9)),
     length: memory(i32["N"]),
