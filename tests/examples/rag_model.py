@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from tests.examples import rag_reference as reference
+from tests.examples.threads import one_thread
 
 
 class Model:
@@ -40,7 +41,7 @@ class Model:
         x = functional.layer_norm(x + (paid @ v).transpose(0, 1).flatten(1) @ self.layer[3], [self.width])
         return self.sharpness[ids, None] * (x @ self.words.T), paid
 
-    @torch.inference_mode()
+    @one_thread()
     def draft(self, prompt: reference.Words) -> reference.Draft:
         """At most `longest_draft` words behind the prompt, the last one `end` if it comes."""
         text = list(prompt)

@@ -40,9 +40,14 @@ def draw_case(seed: int) -> Case:
     return Case(*reference.random_models(seed, config()))
 
 
-def draw_texts(rng: np.random.Generator, count: int, longest: int) -> list[reference.Tokens]:
-    """Of any lengths, also none and the most."""
-    return [rng.integers(0, DIMS["V"], rng.integers(0, longest + 1)).tolist() for _ in range(count)]
+def draw_texts(rng: np.random.Generator, count: int, longest: int, others: list[reference.Tokens]) -> list[list[int]]:
+    """Of any lengths, also none and the most; no two alike, nor like others: equal scores may be rounded apart."""
+    found: list[reference.Tokens] = []
+    while len(found) < count:
+        text = rng.integers(0, DIMS["V"], rng.integers(0, longest + 1)).tolist()
+        if text not in found and text not in others:
+            found.append(text)
+    return found
 
 
 def rows(texts: list[reference.Tokens], length: int) -> np.ndarray:
@@ -94,9 +99,9 @@ def drive(session: Session, case: Case, rng: np.random.Generator, added: list[in
     """For each number of new passages: embed them and the queries, add the passages, search."""
     for count in added:
         if count:
-            texts = draw_texts(rng, count, DIMS["P"])
+            texts = draw_texts(rng, count, DIMS["P"], case.store.passages)
             add(session, case, texts, embed(session, case, texts))
-        asked = draw_texts(rng, queries, DIMS["Q"])
+        asked = draw_texts(rng, queries, DIMS["Q"], [])
         search(session, case, asked, embed(session, case, asked))
 
 
@@ -105,5 +110,5 @@ def drive_exact(session: Session, case: Case, rng: np.random.Generator, added: l
         return rounded(rng.integers(-2, 3, (count, DIMS["H"])), "f32")
 
     for count in added:
-        add(session, case, draw_texts(rng, count, DIMS["P"]), draw(count))
-        search(session, case, draw_texts(rng, 2, DIMS["Q"]), draw(2), exact=True)
+        add(session, case, draw_texts(rng, count, DIMS["P"], case.store.passages), draw(count))
+        search(session, case, draw_texts(rng, 2, DIMS["Q"], []), draw(2), exact=True)

@@ -9,6 +9,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from tests.examples.dsa_reference import Array, to_bf16
+from tests.examples.threads import one_thread
 
 BEGIN, END = 101, 102
 Tokens = list[int]
@@ -28,14 +29,14 @@ def random_models(seed: int, config: BertConfig) -> tuple[BertModel, BertForSequ
     return models
 
 
-@torch.inference_mode()
+@one_thread()
 def embed(model: BertModel, text: Tokens) -> Array:
     """[H]: the mean of the last hidden states of [CLS] text [SEP], of length 1."""
     hidden = model(torch.tensor([[BEGIN, *text, END]])).last_hidden_state[0].mean(0)
     return torch.nn.functional.normalize(hidden, dim=0).double().numpy()
 
 
-@torch.inference_mode()
+@one_thread()
 def score(model: BertForSequenceClassification, query: Tokens, passage: Tokens) -> float:
     """The cross-encoder's logit of [CLS] query [SEP] passage [SEP]."""
     first, second = [BEGIN, *query, END], [*passage, END]
