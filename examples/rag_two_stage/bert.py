@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import BertConfig, BertForSequenceClassification, BertModel
+
+if TYPE_CHECKING:
+    from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 Weights = dict[str, NDArray[np.float32]]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from tests.examples import rag_two_stage_reference as reference
 from tests.examples.scripts import load_script
 from tests.executors import ROOT, Session, rounded
 from tests.selection import differing
+
+if TYPE_CHECKING:
+    from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 DIMS = {"Q": 4, "P": 7, "C": 6, "K": 3, "L": 2, "H": 12, "A": 3, "F": 20, "V": 110, "N": 1000}
 S = DIMS["Q"] + DIMS["P"] + 3
@@ -18,7 +21,7 @@ bert = load_script(ROOT / "examples" / "rag_two_stage" / "bert.py")
 
 
 def config() -> BertConfig:
-    return BertConfig(
+    return reference.transformers().BertConfig(
         vocab_size=DIMS["V"], hidden_size=DIMS["H"], num_hidden_layers=DIMS["L"], num_attention_heads=DIMS["A"],
         intermediate_size=DIMS["F"], max_position_embeddings=S + 2, num_labels=1,
     )  # fmt: skip

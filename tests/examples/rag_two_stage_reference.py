@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import BertConfig, BertForSequenceClassification, BertModel
 
+from hetc.runtime.triton_interpreter import install
 from tests.examples.dsa_reference import Array, to_bf16
 from tests.examples.threads import one_thread
+
+if TYPE_CHECKING:
+    from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 BEGIN, END = 101, 102
 Tokens = list[int]
 
 
+def transformers() -> ModuleType:
+    """The library. It imports Triton, which has to know by then whether kernels are interpreted."""
+    install()
+    return import_module("transformers")
+
+
 def random_models(seed: int, config: BertConfig) -> tuple[BertModel, BertForSequenceClassification]:
     """A bi-encoder and a cross-encoder whose weights, gains and biases are drawn large enough to matter; f32 values."""
     random = torch.Generator().manual_seed(seed)
-    models = BertModel(config), BertForSequenceClassification(config)
+    library = transformers()
+    models = library.BertModel(config), library.BertForSequenceClassification(config)
     for model in models:
         model.double().eval()
         for name, parameter in model.named_parameters():
