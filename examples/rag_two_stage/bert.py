@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from transformers import BertConfig, BertForSequenceClassification, BertModel
+    from transformers import BertForSequenceClassification, BertModel
 
 Weights = dict[str, NDArray[np.float32]]
 
 
-def dims_of(config: BertConfig) -> dict[str, int]:
-    """The sizes that rag_two_stage.mp calls L, H, A, F and V. Raises ValueError for a model of another kind."""
-    wanted = {"hidden_act": "gelu", "layer_norm_eps": 1e-12, "type_vocab_size": 2}
+def dims_of(config: Mapping[str, Any]) -> dict[str, int]:
+    """The sizes that rag_two_stage.mp calls L, H, A, F and V, of what a model's config.json holds. Raises ValueError
+    for a model that computes something else."""
+    wanted = {"model_type": "bert", "hidden_act": "gelu", "layer_norm_eps": 1e-12, "type_vocab_size": 2}
     for name, value in wanted.items():
-        if getattr(config, name) != value:
-            raise ValueError(f"{name} is {getattr(config, name)!r}; the pipeline computes {value!r}")
+        if config[name] != value:
+            raise ValueError(f"{name} is {config[name]!r}; the pipeline computes {value!r}")
     return {
-        "L": config.num_hidden_layers,
-        "H": config.hidden_size,
-        "A": config.num_attention_heads,
-        "F": config.intermediate_size,
-        "V": config.vocab_size,
+        "L": config["num_hidden_layers"],
+        "H": config["hidden_size"],
+        "A": config["num_attention_heads"],
+        "F": config["intermediate_size"],
+        "V": config["vocab_size"],
     }
 
 

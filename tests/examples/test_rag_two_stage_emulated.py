@@ -67,6 +67,9 @@ def calls(case: driver.Case, rng: np.random.Generator, count: int) -> Iterator[t
 
 
 def agrees(name: str, actual: np.ndarray, expected: np.ndarray) -> None:
+    """Candidates come in any order; what is computed is rounded."""
+    if name == "near":
+        actual, expected = np.sort(actual), np.sort(expected)
     if name in ("embedding", "best"):
         np.testing.assert_allclose(actual, expected, atol=2e-5)
     else:
