@@ -16,6 +16,10 @@ EXPECTED = {
     "lserve": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "bm25": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga"},
     "hmt": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "rag_dragin": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "rag_flare": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "rag_fs": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "rag_two_stage": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     # Their memory is as large as it is, however much it has seen: nothing scans.
     "titans": {"prepare": "gpu", "relevancy": "gpu", "retrieve": "gpu", "apply": "gpu"},
     "lact": {"prepare": "gpu", "relevancy": "gpu", "apply": "gpu"},

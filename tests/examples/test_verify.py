@@ -15,10 +15,15 @@ from hetc.source import read_source
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LENGTHS = (0, 1, 63, 64, 65, 1000)
 BLOCKS = ("seerattention_topk", "seerattention_threshold", "lserve")
+RAG = ("rag_dragin", "rag_flare", "rag_fs", "rag_two_stage")
 STEP = {"prepare", "relevancy", "retrieve", "apply", "memory"}
 STAGES = {
     "dsa": STEP,
     "bm25": STEP - {"apply"},
+    **dict.fromkeys(RAG[:3], STEP),
+    "rag_two_stage": {
+        "embed.prepare", "add.prepare", "search.relevancy", "search.retrieve", "search.apply", "memory",
+    },
     **dict.fromkeys(BLOCKS, STEP),
     "hmt": {"recall.prepare", "recall.relevancy", "recall.retrieve", "recall.apply", "push.prepare", "memory"},
     "titans": {
@@ -27,7 +32,7 @@ STAGES = {
     "lact": {"begin.prepare", "chunk.apply", "chunk.relevancy", "chunk.prepare", "memory"},
 }  # fmt: skip
 DRAWN = [
-    pytest.param(name, seed, marks=pytest.mark.full if name in BLOCKS and seed > 1 else ())
+    pytest.param(name, seed, marks=pytest.mark.full if name in (*BLOCKS, *RAG) and seed > 1 else ())
     for name in STAGES
     for seed in range(10)
 ]

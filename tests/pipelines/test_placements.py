@@ -15,6 +15,8 @@ from tests.examples import (
     hmt_drive,
     lact_drive,
     lserve_drive,
+    rag_drive,
+    rag_two_stage_drive,
     seerattention_drive,
     titans_drive,
 )
@@ -83,6 +85,17 @@ def lact(program: HostProgram) -> None:
     lact_drive.drive(ProgramSession(program, {"B": 3}, {}), lact_drive.draw_case(rng, 3), rng, steps=6)
 
 
+def rag(program: HostProgram) -> None:
+    rng = np.random.default_rng(9)
+    case = rag_drive.draw_case(rng, program.PIPELINE.name)
+    rag_drive.drive(ProgramSession(program, {"N": 40}, {"N": 0}), case, rng, [30, 0, 3], rows=3)
+
+
+def rag_two_stage(program: HostProgram) -> None:
+    session, case = ProgramSession(program, {"N": 20}, {"N": 0}), rag_two_stage_drive.draw_case(10)
+    rag_two_stage_drive.drive(session, case, np.random.default_rng(10), [0, 9], queries=2)
+
+
 CASES = {
     "tests/pipelines/pages.mp": (pages, {}),
     "tests/pipelines/decay.mp": (decay, {}),
@@ -94,6 +107,8 @@ CASES = {
         f"examples/{name}/{name}.mp": (seerattention, {**dims, "B": 4, "T": 512})
         for name, dims in seerattention_drive.DIMS.items()
     },
+    **{f"examples/{name}/{name}.mp": (rag, rag_drive.DIMS) for name in rag_drive.NAMES},
+    "examples/rag_two_stage/rag_two_stage.mp": (rag_two_stage, rag_two_stage_drive.DIMS),
     "examples/hmt/hmt.mp": (hmt, hmt_drive.DIMS),
     "examples/titans/titans.mp": (titans, titans_drive.DIMS),
     "examples/lact/lact.mp": (lact, lact_drive.DIMS),
