@@ -225,3 +225,20 @@ def test_a_loop_is_one_op_whatever_its_passes() -> None:
         return sum(1 for _ in module.walk())
 
     assert ops(2) == ops(60)
+
+
+@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+def test_a_kernel_is_estimated_for_one_pass(kind: str) -> None:
+    """However many layers a loop goes through, a pass of it takes as long and moves as much."""
+    pins = {"apply": kind, "prepare": kind}
+    reports = [
+        compile_source_file(
+            SourceFile("decoder.mp", DECODER), Options(dims={"L": layers, "B": 2, "T": 32}, pins=pins), until="placed"
+        ).report
+        for layers in (2, 6)
+    ]
+    few, many = ({kernel["name"]: kernel for kernel in report["kernels"]} for report in reports)
+    assert few.keys() == many.keys() and {kernel["times"] for kernel in many.values()} == {1, 6}
+    for name, kernel in few.items():
+        if name.startswith("decode"):  # `peek` reads all layers at once
+            assert many[name]["schedule"] == kernel["schedule"], name
