@@ -23,6 +23,7 @@ PIPELINES = (
     "examples/hmt/hmt.mp",
     "examples/titans/titans.mp",
     "examples/lact/lact.mp",
+    "examples/memagent/memagent.mp",
     "tests/pipelines/pages.mp",
     "tests/pipelines/decay.mp",
     "tests/pipelines/codebook.mp",

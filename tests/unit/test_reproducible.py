@@ -14,7 +14,8 @@ COMPILE = "import sys; from hetc.compiler.cli import main; main(sys.argv[1:])"
 
 
 @pytest.mark.parametrize(
-    "name", ["dsa", "bm25", "seerattention_topk", "seerattention_threshold", "lserve", "hmt", "titans", "lact"]
+    "name",
+    ["dsa", "bm25", "seerattention_topk", "seerattention_threshold", "lserve", "hmt", "titans", "lact", "memagent"],
 )
 def test_two_compiles_write_identical_bytes(name: str, tmp_path: Path) -> None:
     written = []

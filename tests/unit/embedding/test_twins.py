@@ -25,7 +25,17 @@ def ir_text(path: Path) -> str:
 
 
 def test_there_are_twins() -> None:
-    names = {"dsa", "bm25", "seerattention_topk", "seerattention_threshold", "lserve", "hmt", "titans", "lact"}
+    names = {
+        "dsa",
+        "bm25",
+        "seerattention_topk",
+        "seerattention_threshold",
+        "lserve",
+        "hmt",
+        "titans",
+        "lact",
+        "memagent",
+    }
     assert {path.stem for path in TWINS} >= names
 
 
