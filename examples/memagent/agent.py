@@ -35,7 +35,7 @@ class Agent:
     end: frozenset[int]
     chunk: int = 5000
     new_tokens: int = 1024
-    piece: int = 5000
+    piece: int = 1024
     capacity: int = 8192
 
     def answer(self, problems: Sequence[Tokens], texts: Sequence[Tokens]) -> list[list[int]]:

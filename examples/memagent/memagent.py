@@ -40,7 +40,7 @@ def memagent(
     *,
     B=le(64),  # sequences
     T=le(8192, per="B"),  # tokens in memory, each sequence its own number
-    C=le(5000, per="B"),  # tokens that a call of prefill reads
+    C=le(1024, per="B"),  # tokens that a call of prefill reads
     A=le(1, per="B"),  # a token that a call of decode reads; none of a sequence that has ended
     L=28,  # layers
     H=4,  # key-value heads
@@ -57,20 +57,20 @@ def memagent(
         y[b, c, e] = bf16(x[b, c, e] * r[b, c] * gain[l, e])
         return y
 
-    # The layers over tokens with embeddings x at positions `at`; their keys and values go to memory.
-    def layers(x, at):
+    # The layers over tokens with embeddings x, the first at position `first`; their keys and values go to memory.
+    def layers(x, first):
         z[b, c, e] = x[b, c, e]
         for l in L:
             y = norm(z, gain1, l)
             q[b, c, h, g, d] = sum[e](y[b, c, e] * wq[l, h, g, d, e]) * wq_scale[l, h, g, d] + wq_bias[l, h, g, d]
             k[b, c, h, d] = sum[e](y[b, c, e] * wk[l, h, d, e]) * wk_scale[l, h, d] + wk_bias[l, h, d]
             v[b, c, h, d] = sum[e](y[b, c, e] * wv[l, h, d, e]) * wv_scale[l, h, d] + wv_bias[l, h, d]
-            q[b, c, h, g, d] = bf16(rope[d](q[b, c, h, g, d], at=at[b, c], layout=half, base=1e6))
-            k[b, c, h, d] = rope[d](k[b, c, h, d], at=at[b, c], layout=half, base=1e6)
+            q[b, c, h, g, d] = bf16(rope[d](q[b, c, h, g, d], at=first[b] + c, layout=half, base=1e6))
+            k[b, c, h, d] = rope[d](k[b, c, h, d], at=first[b] + c, layout=half, base=1e6)
             append(keys[l], k)
             append(values[l], v)
-            s[b, c, h, g, t] = sum[d](q[b, c, h, g, d] * keys[l, b, t, h, d]) / sqrt(D)
-            p[b, c, h, g, t] = bf16(softmax[t](where(t <= at[b, c], s[b, c, h, g, t], -1e30)))
+            s[b, c, h, g, t] = sum[d](q[b, c, h, g, d] * keys[l, b, t, h, d]) * rsqrt(D)
+            p[b, c, h, g, t] = bf16(softmax[t](where(t <= first[b] + c, s[b, c, h, g, t], -1e30)))
             o[b, c, h, g, d] = bf16(sum[t](p[b, c, h, g, t] * values[l, b, t, h, d]))
             z[b, c, e] = z[b, c, e] + sum[h, g, d](o[b, c, h, g, d] * wo[l, e, h, g, d]) * wo_scale[l, e]
             y = norm(z, gain2, l)
@@ -90,8 +90,8 @@ def memagent(
         with retrieve:
             x[b, c, e] = embed[prompt[b, c], e] * embed_scale[prompt[b, c]]
         with apply:
-            at[b, c < C] = T[b] - C[b] + c
-            z = layers(x, at)
+            first[b] = T[b] - C[b]
+            z = layers(x, first)
             last[b, c < 1, e] = z[b, C[b] - 1 + c, e]
             logits, next = answered(last)
         return logits, next
@@ -100,7 +100,7 @@ def memagent(
         with retrieve:
             x[b, c, e] = embed[token[b, c], e] * embed_scale[token[b, c]]
         with prepare:
-            at[b, c < A] = T[b] - A[b] + c
-            z = layers(x, at)
+            first[b] = T[b] - A[b]
+            z = layers(x, first)
             logits, next = answered(z)
         return logits, next

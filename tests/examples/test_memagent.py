@@ -93,7 +93,7 @@ def test_the_program_holds_the_published_sizes() -> None:
         name: dim.largest for name, dim in OracleSession(module_of(PATH), {"B": 1, "T": 1}, {}).pipeline.dims.items()
     }
     assert sizes == {
-        "B": 64, "T": 8192, "C": 5000, "A": 1, "L": 28, "H": 4, "G": 7, "D": 128, "E": 3584, "F": 18_944, "V": 152_064
+        "B": 64, "T": 8192, "C": 1024, "A": 1, "L": 28, "H": 4, "G": 7, "D": 128, "E": 3584, "F": 18_944, "V": 152_064
     }  # fmt: skip
     assert len((ROOT / PATH).read_text().splitlines()) <= 80
 
