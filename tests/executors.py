@@ -122,7 +122,7 @@ def extents_during(session: OracleSession, tensors: Mapping[str, np.ndarray]) ->
     for name, value in session.lengths.items():
         during[name] = value if pipeline.dims[name].per is not None else int(value[0])
     for name, size in pipeline.steps[session.step].grows.data.items():
-        rows = extents[size.symbol.data] if isinstance(size, DimAttr) else cast(IntegerAttr, size).value.data
+        rows = during[size.symbol.data] if isinstance(size, DimAttr) else cast(IntegerAttr, size).value.data
         grown = session.lengths[name] + rows
         during[name] = grown if pipeline.dims[name].per is not None else int(grown[0])
     return during

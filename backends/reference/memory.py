@@ -41,10 +41,9 @@ def _append_rows(op: AppendOp, environment: Environment, memory: Tensor, rows: T
     fill = np.asarray(fill_of(memory.type.element))
     kind = compute_kind(memory.type.element)
     value = stored(np.where(present[part], source[part].astype(kind), fill.astype(kind)), memory.type.element)
-    target = _targets(environment, memory.type, axis, shape)
-    written = np.broadcast_to(target[axis] >= 0, shape) & environment.exists(
-        tuple(growth if k == axis else key for k, key in enumerate(keys)), shape
-    )
+    target = _targets(environment, memory.type, axis, shape, rows.type.shape[axis] if has_axis else 1)
+    appended = rows.type.shape if has_axis else tuple(1 if k == axis else key for k, key in enumerate(keys))
+    written = np.broadcast_to(target[axis] >= 0, shape) & environment.exists(appended, shape)
     at = tuple(np.broadcast_to(index, shape)[written] for index in target)
     array = writable(memory)
     array[at] = value[written].astype(array.dtype)
@@ -72,15 +71,21 @@ def _append_magnitude(
     return old
 
 
-def _targets(environment: Environment, type: TensorType, axis: int, shape: tuple[int, ...]) -> list[np.ndarray]:
+def _targets(
+    environment: Environment, type: TensorType, axis: int, shape: tuple[int, ...], growth: int | str
+) -> list[np.ndarray]:
     """For each dim the index that the rows' elements go to; along `axis` the last `growth` live positions."""
     rank = type.rank
     target = [along(np.arange(extent), k, rank) for k, extent in enumerate(shape)]
-    live = environment.extent(type.shape[axis])
-    if not isinstance(live, int):
-        row = type.shape.index(environment.pers[str(type.shape[axis])])
-        live = along(live[: shape[row]], row, rank)
-    target[axis] = live - shape[axis] + target[axis]
+
+    def of_rows(key: int | str) -> int | np.ndarray:
+        live = environment.extent(key)
+        if isinstance(live, int):
+            return live
+        row = type.shape.index(environment.pers[str(key)])
+        return along(live[: shape[row]], row, rank)
+
+    target[axis] = of_rows(type.shape[axis]) - of_rows(growth) + target[axis]
     return target
 
 

@@ -149,9 +149,11 @@ def _growth(growth: ast.Growth, environment: Environment) -> int | str:
         by = environment.dims.get(growth.by.name)
         if by is not None and by.size is None:
             environment.used.add(by.name)
-            if by.per is not None or by.name == name:
-                message = f"`{name}` cannot grow by `{by.name}`; expected a constant or a plain run-time dim"
-                raise environment.refuse("HET202", message, growth.by.span)
+            if by.per not in (None, dim.per) or by.name == name:
+                message = f"`{name}` cannot grow by `{by.name}`"
+                alike = f", or one per {dim.per} as `{name}` is" if dim.per is not None else ""
+                help = f"expected a constant or a plain run-time dim{alike}"
+                raise environment.refuse("HET202", message, growth.by.span, help=help)
             return by.name
     rows = evaluate_integer(growth.by, environment, f"the growth of `{name}`", low=1)
     if dim.bound is not None and rows > dim.bound:

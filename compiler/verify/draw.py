@@ -30,13 +30,15 @@ class Draw:
     """One drawing.
 
     capacities: what the state is allocated with, a number for each run-time dim. lengths: the live extents before
-    the first step of each dim that a memory grows along: int64[rows] for a dim per another, else int64[1].
+    the first step of each dim that a memory grows along: int64[rows] for a dim per another, else int64[1]. ragged: the
+    live extents in every call of each other dim that is per another, int64[rows].
     weights, memories: arrays over capacities, float32 for any float; inputs: one mapping a call. A sparse memory is
     drawn as the rows of its columns, int64[columns, row numbers], as an append takes them.
     """
 
     capacities: dict[str, int]
     lengths: dict[str, np.ndarray]
+    ragged: dict[str, np.ndarray] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     memories: dict[str, np.ndarray] = field(default_factory=dict)
     inputs: list[dict[str, np.ndarray]] = field(default_factory=list)
@@ -53,9 +55,9 @@ def draw(
 ) -> Draw:
     """Draw everything that `calls` calls of each step need.
 
-    extents fixes run-time dims: the number of rows, or for a dim that grows the length(s) before the first step. A
-    dim that is not fixed is drawn up to its bound, at most `largest`; a length may be drawn 0. Raises KeyError for
-    a dim that the pipeline does not have.
+    extents fixes run-time dims: the number of rows, for a dim per another the length(s), for a dim that grows those
+    before the first step. A dim that is not fixed is drawn up to its bound, at most `largest`; a length may be drawn
+    0. Raises KeyError for a dim that the pipeline does not have.
     """
     given = dict(extents or {})
     unknown = set(given) - set(pipeline.dims)
@@ -63,7 +65,9 @@ def draw(
         raise KeyError(f"no dim {sorted(unknown)[0]}; the pipeline has {', '.join(pipeline.dims)}")
     growth = _growth(pipeline)
     plain = {
-        name: _extent(given.get(name), min(dim.largest, 4 if _rows_of(pipeline, name) else largest), rng)
+        name: _extent(
+            given.get(name), min(dim.largest, 4 if _rows_of(pipeline, name) else largest), rng, dim.per is not None
+        )
         for name, dim in pipeline.dims.items()
         if not dim.is_static and name not in growth and dim.derived is None
     }
@@ -78,7 +82,12 @@ def draw(
     for name, dim in pipeline.dims.items():
         if dim.derived is not None and dim.of is not None:
             capacities[name] = dim.derived.data.eval([capacities[source.data] for source in dim.of], [])[0]
-    result = Draw(capacities, lengths)
+    ragged = {
+        name: _lengths(given.get(name), plain[dim.per.data], size, rng)
+        for name, size in plain.items()
+        if (dim := pipeline.dims[name]).per is not None
+    }
+    result = Draw(capacities, lengths, ragged)
     for name, declaration in pipeline.declarations.items():
         _draw_tensor(result, name, declaration, pipeline, rng, calls, style)
     for declaration in pipeline.declarations.values():
@@ -105,9 +114,12 @@ def _rows_of(pipeline: PipelineOp, name: str) -> bool:
     return any(dim.per is not None and dim.per.data == name for dim in pipeline.dims.values())
 
 
-def _extent(given: int | list[int] | None, largest: int, rng: np.random.Generator) -> int:
+def _extent(given: int | list[int] | None, largest: int, rng: np.random.Generator, per_row: bool) -> int:
+    """The extent of a dim that does not grow, of its longest row."""
     if isinstance(given, list):
-        raise ValueError("one extent is expected for a dim that is not per another")
+        if not per_row:
+            raise ValueError("one extent is expected for a dim that is not per another")
+        return max(given, default=0)
     return int(rng.integers(1, largest + 1)) if given is None else given
 
 

@@ -234,10 +234,10 @@ class _Call:
         return result
 
 
-def _rows(growth: Attribute, given: Mapping[str, Any]) -> int:
-    """How many rows a step appends."""
+def _rows(growth: Attribute, given: Mapping[str, Any]) -> int | np.ndarray:
+    """How many rows a step appends: one number, or one for each row of a batch."""
     key = extent_key(growth)
-    return int(given[key]) if isinstance(key, str) else key
+    return np.asarray(given[key]) if isinstance(key, str) else key
 
 
 def _number(kernel: KernelOp, passes: tuple[int, ...]) -> int:

@@ -134,8 +134,7 @@ def _given_lengths(program: HostProgram, drawn: Draw) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, dim in pipeline.dims.items():
         if dim.derived is None and name not in drawn.lengths and name in drawn.capacities:
-            size = drawn.capacities[name]
-            given[name] = size if dim.per is None else np.full(drawn.capacities[dim.per], size)
+            given[name] = drawn.capacities[name] if dim.per is None else drawn.ragged[name]
     return given
 
 

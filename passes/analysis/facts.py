@@ -101,15 +101,21 @@ def live_dims(step: StepOp) -> frozenset[str]:
 def op_facts(op: Operation, live: frozenset[str], slots: Slots | None = None) -> OpFacts:
     """Facts of one statement of a step (any op that carries a `stage`). live: the step's `live_dims`, slots: its
     `slots_of`. Over all passes of the loops around it."""
+    facts, count = pass_facts(op, live, slots), times(op)
+    reads = tuple(replace(traffic, elements=traffic.elements * count) for traffic in facts.reads)
+    return replace(facts, flop=facts.flop * count, reads=reads)
+
+
+def pass_facts(op: Operation, live: frozenset[str], slots: Slots | None = None) -> OpFacts:
+    """The same for one pass of the loops around the statement."""
     walker = _Walker(op, slots or {})
-    count = times(op)
     stage = op.attributes.get("stage")
     return OpFacts(
         op=op,
         stage="" if stage is None else stage.data,  # type: ignore[attr-defined]
         line=source_line(op),
-        flop=walker.flop * count,
-        reads=tuple(replace(traffic, elements=traffic.elements * count) for traffic in walker.reads.values()),
+        flop=walker.flop,
+        reads=tuple(walker.reads.values()),
         scan=bool(walker.iterated & live) or any(traffic.over_slots for traffic in walker.reads.values()),
         irregular=tuple(sorted(walker.irregular)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdsl.ir import Operation, SSAValue
 
@@ -17,6 +17,7 @@ from hetc.dialects.mp import (
     StepOp,
     TensorType,
     in_order,
+    loop_of,
     storage_bits,
     times,
 )
@@ -111,7 +112,8 @@ def _collect(stage: str, statements: list[OpFacts]) -> StageFacts:
     reads: dict[SSAValue, Traffic] = {}
     for facts in statements:
         flop += facts.flop
-        for traffic in facts.reads:
+        for every_pass in facts.reads:
+            traffic = _as_it_came_in(every_pass, inside)
             if isinstance(traffic.value.owner, ConstantOp):
                 continue
             # A memory in which the stage writes is still read from where it lies.
@@ -121,13 +123,53 @@ def _collect(stage: str, statements: list[OpFacts]) -> StageFacts:
             if known is None or len(known.elements.dims) < len(traffic.elements.dims):
                 reads[traffic.value] = traffic
     # Of a memory only the rows that come are written, whatever its size.
-    written = [
-        (facts.op.rows if isinstance(facts.op, WRITES_IN_PLACE) else result, times(facts.op))
-        for facts in statements
-        for result in facts.op.results
-        if any(not _within(use.operation, inside) for use in result.uses)
-    ]
+    written = []
+    for facts in statements:
+        for result in facts.op.results:
+            count = _handed_on(result, times(facts.op), inside)
+            if count:
+                written.append((facts.op.rows if isinstance(facts.op, WRITES_IN_PLACE) else result, count))
     return StageFacts(stage, tuple(statements), flop, tuple(reads.values()), tuple(written))
+
+
+def _as_it_came_in(traffic: Traffic, inside: set[Operation]) -> Traffic:
+    """Of what a loop carries, where the stage itself makes it in every pass: what the first pass begins with."""
+    value = traffic.value
+    if isinstance(value.owner, ForOp):
+        ends = value.owner.next
+        return replace(traffic, value=(*ends.carried, *ends.layers)[list(value.owner.outputs).index(value)])  # type: ignore[arg-type]
+    loop = loop_of(value)
+    if loop is None or value not in loop.carried_arguments:
+        return traffic
+    carried = loop.next.carried[list(loop.carried_arguments).index(value)]  # type: ignore[arg-type]
+    if carried.owner not in inside:
+        return traffic
+    return replace(traffic, value=loop.arguments[value], elements=traffic.elements * (1 / loop.passes))
+
+
+def _handed_on(value: SSAValue, count: int, inside: set[Operation]) -> int:
+    """How often in a call a value, made so many times, goes to something besides the stage's statements: as it is, in
+    a later pass of the loop that carries it, or after it; 0 where it stays."""
+    pending, seen, most = [(value, count)], {value}, 0
+    while pending:
+        value, count = pending.pop()
+        for use in value.uses:
+            later: list[tuple[SSAValue, int]] = []
+            if isinstance(use.operation, NextOp):
+                loop = use.operation.parent_op()
+                assert isinstance(loop, ForOp)
+                carried = loop.carried_arguments[use.index : use.index + 1]
+                # Only the last pass's value comes out of the loop; layers do one by one.
+                later.append((loop.outputs[use.index], count // loop.passes if carried else count))
+                later += [(argument, count) for argument in carried]
+            elif isinstance(use.operation, ForOp):
+                arguments = (*use.operation.carried_arguments, *use.operation.layer_arguments)
+                later.append((arguments[use.index], count))
+            elif not _within(use.operation, inside):
+                most = max(most, count)
+            pending += [item for item in later if item[0] not in seen]
+            seen.update(item for item, _ in later)
+    return most
 
 
 def _within(op: Operation, statements: set[Operation]) -> bool:

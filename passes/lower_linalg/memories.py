@@ -66,12 +66,15 @@ def _appended_to_rows(
 ) -> SSAValue:
     """Each row ends elsewhere."""
     builder = step.builder
-    one = [1 if place == row_dim else size for place, size in enumerate(sizes)]
-    of_rows = one if _type_of(op.rows).rank == len(sizes) else [*one[:axis], *one[axis + 1 :]]
+    has_axis = _type_of(op.rows).rank == len(sizes)
     # Where the rows have no dim for what grows, their own dim lies before it or has moved up by one.
-    place_in_rows = row_dim if len(of_rows) == len(sizes) or row_dim < axis else row_dim - 1
+    place_in_rows = row_dim if has_axis or row_dim < axis else row_dim - 1
 
     def turn(row: SSAValue, carried: list[SSAValue]) -> list[SSAValue]:
+        one = [1 if place == row_dim else size for place, size in enumerate(sizes)]
+        if has_axis and step.extents.is_per_row(_type_of(op.rows).shape[axis]):
+            one[axis] = step.extents.length(_type_of(op.rows).shape[axis], row, exists=True)
+        of_rows = one if has_axis else [*one[:axis], *one[axis + 1 :]]
         begins: list[Size] = [row if place == place_in_rows else 0 for place in range(len(of_rows))]
         new = builder.sliced(part, begins, of_rows)
         offsets = _offsets(step, op, one, axis, row)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import (
@@ -21,9 +22,10 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, BlockArgument, SSAValue
 
+from hetc.dialects import tile
 from hetc.dialects.mp import DimOp, TensorType
 from hetc.dialects.task import ArgumentAttr
-from hetc.dialects.tile import BYTE, PointerType
+from hetc.dialects.tile import BYTE, SCALAR, PointerType, shape_of
 from hetc.passes.lower_triton.builder import Mask, TileBuilder
 
 PARTS = {"row_start": i64, "row_length": i32, "column": i32, "table": i32}
@@ -166,20 +168,59 @@ def _paged_row(
 def flat_offset(
     builder: TileBuilder, arguments: Arguments, shape: Sequence[int | str], indices: Sequence[SSAValue], bound: int
 ) -> SSAValue:
-    """The row-major offset of an element. In 64 bits where the buffer may hold 2^31 elements or more."""
-    wide = i64 if bound >= 2**31 else i32
+    """The row-major offset of an element. Where the buffer may hold 2^31 elements or more, the place at which a tile
+    begins is a scalar of 64 bits; what lies between the tile's elements stays in 32 where that is enough, in half the
+    registers."""
+    if bound < 2**31:
+        return _row_major(builder, arguments, shape, indices, i32)
+    parts = [_begin_and_lane(index) for index in indices]
+    lanes = [lane for _, lane in parts]
+    begin = _row_major(builder, arguments, shape, [begin for begin, _ in parts], i64)
+    if all(lane is None for lane in lanes):
+        return begin
+    within = _row_major(builder, arguments, shape, lanes, i32 if _reach(arguments, shape, lanes) < 2**31 else i64)
+    return builder.binary(arith.AddiOp, begin, builder.cast(within, i64))
+
+
+def _row_major(
+    builder: TileBuilder,
+    arguments: Arguments,
+    shape: Sequence[int | str],
+    indices: Sequence[SSAValue | None],
+    wide: Attribute,
+) -> SSAValue:
+    """sum of index x stride; None stands for 0."""
     offset: SSAValue | None = None
     for extent, index in zip(shape, indices, strict=True):
-        index = builder.cast(index, wide)
-        if offset is None:
-            offset = index
-            continue
-        if isinstance(extent, int):
-            offset = builder.multiply(offset, extent)
-        else:
-            offset = builder.multiply(offset, builder.cast(arguments.capacity(extent), wide))
-        offset = builder.add_(offset, index)
-    return offset if offset is not None else builder.constant(0)
+        if offset is not None:
+            size = extent if isinstance(extent, int) else builder.cast(arguments.capacity(extent), wide)
+            offset = builder.multiply(offset, size)
+        if index is not None:
+            index = builder.cast(index, wide)
+            offset = index if offset is None else builder.add_(offset, index)
+    return offset if offset is not None else builder.constant(0, wide)
+
+
+def _begin_and_lane(index: SSAValue) -> tuple[SSAValue | None, SSAValue | None]:
+    """An index as the one that a tile begins at, and 0, 1, 2, ... along a dimension: None for a single element, and
+    where the index is another tile."""
+    if isinstance(index.owner, tile.RangeOp):
+        return None, index
+    if isinstance(index.owner, arith.AddiOp):
+        for begin, lane in ((index.owner.lhs, index.owner.rhs), (index.owner.rhs, index.owner.lhs)):
+            begin = begin.owner.value if isinstance(begin.owner, tile.BroadcastOp) else begin
+            if shape_of(begin.type) == SCALAR and isinstance(lane.owner, tile.RangeOp):
+                return begin, lane
+    return index, None
+
+
+def _reach(arguments: Arguments, shape: Sequence[int | str], lanes: Sequence[SSAValue | None]) -> int:
+    """How far the last element of a tile may lie behind its first."""
+    reach = 0
+    for extent, lane in zip(shape, lanes, strict=True):
+        size = extent if isinstance(extent, int) else arguments.dims[extent].largest
+        reach = reach * size + (prod(shape_of(lane.type)) - 1 if lane is not None else 0)
+    return reach
 
 
 def live_extent(builder: TileBuilder, arguments: Arguments, dim: str, per: SSAValue | None, per_mask: Mask) -> SSAValue:

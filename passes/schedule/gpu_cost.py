@@ -24,7 +24,7 @@ from hetc.dialects.mp import (
     extent_key,
     storage_bits,
 )
-from hetc.passes.analysis.facts import op_facts
+from hetc.passes.analysis.facts import pass_facts
 from hetc.passes.schedule.gpu_dependencies import Dependencies
 from hetc.passes.schedule.gpu_launches import Unit
 from hetc.passes.schedule.gpu_products import operand_type
@@ -63,7 +63,7 @@ class Estimator:
     def _facts_of(self, op: RangedOp) -> tuple[dict[SSAValue, float], float]:
         """Bytes moved by tensor that is read, and floating-point operations."""
         if op not in self._facts:
-            facts = op_facts(op, frozenset())
+            facts = pass_facts(op, frozenset())  # a launch is of one pass
             reads = {traffic.value: traffic.bytes_moved().evaluate(self.extents) for traffic in facts.reads}
             self._facts[op] = reads, facts.flop.evaluate(self.extents)
             self._dependencies[op] = Dependencies(op)

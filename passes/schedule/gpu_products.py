@@ -18,7 +18,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, BlockArgument, SSAValue
 
-from hetc.dialects.mp import RangedOp, ReadOp, ReduceOp, RoundOp, TensorType, dim_of
+from hetc.dialects.mp import RangeAttr, RangedOp, ReadOp, ReduceOp, RoundOp, TensorType, dim_of
 from hetc.dialects.mp.types import DimAttr, extent_key
 from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices, stored_row
 
@@ -28,6 +28,10 @@ SMALLEST = 16
 _WANTED = (64, 64, 64)
 _WANTED_F32 = (32, 32, 32)
 """Rows, columns and depth. f32 operands stay in registers, where 64 each spilled on sm_80 (ptxas, Triton 3.9)."""
+
+_MASKED_DEPTH = 32
+"""Where rows and columns both run over run-time dims: operands and product all carry masks, and a depth of 64 spilled
+on sm_80."""
 
 
 @dataclass(frozen=True)
@@ -110,28 +114,26 @@ def products_of(statement: RangedOp, dependencies: Dependencies) -> list[Product
 
 def largest_extent(statement: RangedOp, index: SSAValue) -> int:
     """The largest extent of an index of a statement, by the bound of its dim."""
-    assert isinstance(index, BlockArgument)
-    owner = index.block.parent_op()
-    if isinstance(owner, ReduceOp):
-        item = owner.range
-    else:
-        assert isinstance(owner, RangedOp)
-        item = owner.index_ranges[index.index]
-    if isinstance(item.extent, DimAttr):
-        return dim_of(statement, item.extent).largest
-    size = extent_key(item.extent)
+    extent = _range_of(index).extent
+    if isinstance(extent, DimAttr):
+        return dim_of(statement, extent).largest
+    size = extent_key(extent)
     assert isinstance(size, int)
     return size
 
 
 def name_of(index: SSAValue) -> str:
     """The name that a range gives its index."""
+    return _range_of(index).index.data
+
+
+def _range_of(index: SSAValue) -> RangeAttr:
     assert isinstance(index, BlockArgument)
     owner = index.block.parent_op()
     if isinstance(owner, ReduceOp):
-        return owner.range.index.data
+        return owner.range
     assert isinstance(owner, RangedOp)
-    return owner.index_ranges[index.index].index.data
+    return owner.index_ranges[index.index]
 
 
 def fit_product(
@@ -156,6 +158,9 @@ def fit_product(
             return False
         best = max(free, key=lambda index: (name_of(index) in chosen, largest_extent(statement, index)))
         trial[best] = _size(statement, best, wanted, chosen)
+    sides = [index for only in (product.left_only, product.right_only) for index in product.tiled(only, trial)]
+    if all(isinstance(_range_of(index).extent, DimAttr) for index in sides):
+        depth = min(depth, _MASKED_DEPTH)
     trial[product.index] = _size(statement, product.index, depth, chosen)
     if not product.fits(trial):
         return False

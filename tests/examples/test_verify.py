@@ -30,9 +30,10 @@ STAGES = {
         "begin.prepare", "segment.retrieve", "segment.apply", "segment.relevancy", "segment.prepare", "memory",
     },
     "lact": {"begin.prepare", "chunk.apply", "chunk.relevancy", "chunk.prepare", "memory"},
+    "memagent": {"prefill.retrieve", "prefill.apply", "decode.retrieve", "decode.prepare", "memory"},
 }  # fmt: skip
 DRAWN = [
-    pytest.param(name, seed, marks=pytest.mark.full if name in (*BLOCKS, *RAG) and seed > 1 else ())
+    pytest.param(name, seed, marks=pytest.mark.full if name in (*BLOCKS, *RAG, "memagent") and seed > 1 else ())
     for name in STAGES
     for seed in range(10)
 ]

@@ -225,3 +225,57 @@ def test_a_loop_is_one_op_whatever_its_passes() -> None:
         return sum(1 for _ in module.walk())
 
     assert ops(2) == ops(60)
+
+
+@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+def test_a_kernel_is_estimated_for_one_pass(kind: str) -> None:
+    """However many layers a loop goes through, a pass of it takes as long and moves as much."""
+    pins = {"apply": kind, "prepare": kind}
+    reports = [
+        compile_source_file(
+            SourceFile("decoder.mp", DECODER), Options(dims={"L": layers, "B": 2, "T": 32}, pins=pins), until="placed"
+        ).report
+        for layers in (2, 6)
+    ]
+    few, many = ({kernel["name"]: kernel for kernel in report["kernels"]} for report in reports)
+    assert few.keys() == many.keys() and {kernel["times"] for kernel in many.values()} == {1, 6}
+    for name, kernel in few.items():
+        if name.startswith("decode"):  # `peek` reads all layers at once
+            assert many[name]["schedule"] == kernel["schedule"], name
+
+
+CARRYING = """
+pipeline carrying:
+    dim B <= 8
+    dim D = 16
+    input x: f32[B, D]
+    weight w: f32[10, D, D]
+
+    prepare:
+        y[b, d] = 2 * x[b, d]
+    apply:
+        h[b, d] = y[b, d]
+        g[b, d] = y[b, d]
+        for l in 10:
+            old[b, d] = h[b, d]
+            h[b, e] = sum[d](g[b, d] * w[l, d, e])
+            g[b, d] = old[b, d]
+    retrieve:
+        best[b] = argmax[d](h[b, d])
+    output best
+"""
+
+
+def test_what_a_stage_carries_through_a_loop_stays_in_it() -> None:
+    """It comes in once and goes out once, however many passes read and write it."""
+    report = compile_source_file(SourceFile("carrying.mp", CARRYING), Options("mi210"), until="placed").report
+    moved = {row["stage"]: row["bytes"] for row in report["stages"]}
+    value = 8 * 16 * 4
+    assert moved["apply"] == {
+        "memory": 0,
+        "weight": 10 * 16 * 16 * 4,
+        "input": 0,
+        "intermediate": value,
+        "written": value,
+    }
+    assert moved["retrieve"]["intermediate"] == value

@@ -15,6 +15,7 @@ from tests.examples import (
     hmt_drive,
     lact_drive,
     lserve_drive,
+    memagent_drive,
     rag_drive,
     rag_two_stage_drive,
     seerattention_drive,
@@ -85,6 +86,12 @@ def lact(program: HostProgram) -> None:
     lact_drive.drive(ProgramSession(program, {"B": 3}, {}), lact_drive.draw_case(rng, 3), rng, steps=6)
 
 
+def memagent(program: HostProgram) -> None:
+    rng = np.random.default_rng(9)
+    session = ProgramSession(program, {"B": 3, "T": 48}, {"T": 0})
+    memagent_drive.drive(session, memagent_drive.draw_case(rng, 3), rng, steps=2)
+
+
 def rag(program: HostProgram) -> None:
     rng = np.random.default_rng(9)
     case = rag_drive.draw_case(rng, program.PIPELINE.name)
@@ -112,6 +119,7 @@ CASES = {
     "examples/hmt/hmt.mp": (hmt, hmt_drive.DIMS),
     "examples/titans/titans.mp": (titans, titans_drive.DIMS),
     "examples/lact/lact.mp": (lact, lact_drive.DIMS),
+    "examples/memagent/memagent.mp": (memagent, {**memagent_drive.DIMS, "B": 4, "T": 48, "C": 12}),
 }
 
 

@@ -13,13 +13,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 COMPILE = "import sys; from hetc.compiler.cli import main; main(sys.argv[1:])"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "dsa", "bm25", "seerattention_topk", "seerattention_threshold", "lserve", "hmt", "titans", "lact",
-        "rag_dragin", "rag_flare", "rag_fs", "rag_two_stage",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*/*.mp")))
 def test_two_compiles_write_identical_bytes(name: str, tmp_path: Path) -> None:
     written = []
     for seed in ("1", "2"):

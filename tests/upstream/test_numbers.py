@@ -18,6 +18,7 @@ from random_programs.spell import spell
 from hetc.source import SourceFile
 from tests.examples import bm25_drive, dsa_drive
 from tests.executors import Session, module_of
+from tests.language import test_ragged_growth
 from tests.pipelines import drives
 from tests.pipelines.test_short import PROGRAMS, SHORT
 from tests.upstream.executing import UpstreamProgram, UpstreamSession, expanded
@@ -76,6 +77,11 @@ def test_what_is_left_of_retrieval_without_its_sparse_memory(calls: list[int]) -
     session = open_session({"N": max(sum(calls), 1)}, {"N": 0})
     assert len(session.program.omitted) == 5
     bm25_drive.drive(session, np.random.default_rng([3, *calls]), calls, rows=3)
+
+
+def test_rows_that_grow_by_their_own_lengths() -> None:
+    source = SourceFile("texts.mp", test_ragged_growth.TEXT)
+    test_ragged_growth.drive(lambda capacities, lengths: UpstreamSession(expanded(source), capacities, lengths))
 
 
 def random_program(seed: int) -> None:

@@ -29,19 +29,21 @@ def k_0_y(q, w, keys, scale, y, len_B, len_T, cap_T, NATIVE_FP8: tl.constexpr):
     b = program // t_programs
     t_start = program % t_programs * 64
     live_B = tl.load(len_B)
-    t = t_start + tl.arange(0, 64)[:, None, None]
+    lane = tl.arange(0, 64)[:, None, None]
+    t = t_start + lane
     live_T = tl.load(len_T + b)
     in_t = t < live_T
     if (b < live_B) & (t_start < live_T):
         h = tl.arange(0, 64)[None, :, None]
         total = tl.full((64, 64), 0.0, tl.float32)
         for d_start in range(0, 128, 64):
-            d = d_start + tl.arange(0, 64)[None, None, :]
-            q_2 = tl.load(q + (b * 64 + h) * 128 + d)
-            value = tl.cast(b, tl.int64) * tl.cast(cap_T, tl.int64) + t.to(tl.int64)
-            keys_2 = tl.load(keys + value * 128 + d.to(tl.int64), mask=in_t, other=0)
-            value_2 = tl.reshape(decode_e4m3(keys_2, tl.bfloat16, NATIVE_FP8), (64, 64))
-            total = tl.dot(tl.reshape(q_2, (64, 64)), tl.permute(value_2, (1, 0)), total)
+            lane_2 = tl.arange(0, 64)[None, None, :]
+            q_2 = tl.load(q + (b * 64 + h) * 128 + d_start + lane_2)
+            value = tl.cast(b, tl.int64) * tl.cast(cap_T, tl.int64) + tl.cast(t_start, tl.int64)
+            value_2 = value * 128 + tl.cast(d_start, tl.int64) + (lane * 128 + lane_2).to(tl.int64)
+            keys_2 = tl.load(keys + value_2, mask=in_t, other=0)
+            value_3 = tl.reshape(decode_e4m3(keys_2, tl.bfloat16, NATIVE_FP8), (64, 64))
+            total = tl.dot(tl.reshape(q_2, (64, 64)), tl.permute(value_3, (1, 0)), total)
         r = nan_maximum(tl.reshape(tl.permute(total, (1, 0)), (64, 64, 1)), tl.full((), 0.0, tl.float32))
         w_2 = tl.load(w + b * 64 + h)
         scale_2 = tl.load(scale + b * cap_T + t, mask=in_t, other=0.0)

@@ -69,3 +69,10 @@ def test_compiles_for_every_target_without_spills(lower, name):
         ]
         builds = compile_kernels(lowered.text, specs, [target], shared_limit_bytes={target: limit})
         assert [problem for build in builds for problem in violations(build)] == []
+
+
+def test_only_where_a_tile_begins_is_in_64_bits(lower):
+    """A buffer of 2^31 elements or more; between a tile's elements 32 bits are enough."""
+    text = lower(scoring_text(64, 128)).text
+    assert "tl.cast(t_start, tl.int64)" in text and "(lane * 128 + lane_2).to(tl.int64)" in text
+    assert "t.to(tl.int64)" not in text
