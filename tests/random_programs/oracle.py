@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from xdsl.context import Context
@@ -21,6 +21,20 @@ from random_programs.program import Program
 from random_programs.spell import spell
 from random_programs.tree import Tensor
 
+Given = Mapping[str, Any]
+
+
+class Result(Protocol):
+    """What a call gives: outputs, memories as they are then, and whether it empties the rows along a growing dim."""
+
+    outputs: Mapping[str, Any]
+    memories: Mapping[str, Any]
+    cleared: Mapping[str, Any]
+
+
+Execute = Callable[[str, Given, Given, Given], Result]
+"""A step's name, inputs and weights, memories, and live extents."""
+
 NORMALIZE = ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update")
 
 
@@ -34,7 +48,7 @@ def judge_with_oracle(program: Program, passes: Sequence[str] = (), calls: int |
     for flag in passes:
         load(flag)().apply(Context(), module)
     module.verify()
-    return _judge(program, module, bool(passes), calls)
+    return judge_calls(program, module, _oracle(module, strict=bool(passes)), calls)
 
 
 def judge_when_placed(program: Program, pins: Mapping[str, str], calls: int | None = None) -> Mismatch | None:
@@ -44,19 +58,24 @@ def judge_when_placed(program: Program, pins: Mapping[str, str], calls: int | No
     stages = {stage.name for step in program.steps for stage in step.stages}
     options = Options("mi210+u55c", pins={stage: kind for stage, kind in pins.items() if stage in stages})
     source = SourceFile(f"random_{program.seed}.mp", spell(program))
-    return _judge(program, compile_source_file(source, options, until="placed").placed, True, calls)
+    module = compile_source_file(source, options, until="placed").placed
+    return judge_calls(program, module, _oracle(module, strict=True), calls)
 
 
-def _judge(program: Program, module: ModuleOp, strict: bool, calls: int | None) -> Mismatch | None:
-    """Every call executed by the oracle; strict: no read may be out of range."""
+def _oracle(module: ModuleOp, strict: bool) -> Execute:
+    """strict: no read may be out of range."""
+    return lambda step, given, memories, dims: run_step(module, step, given, memories, dims, strict=strict)
+
+
+def judge_calls(program: Program, module: ModuleOp, execute: Execute, calls: int | None = None) -> Mismatch | None:
+    """The first difference between the twin and what `execute` gives of a step of the module, over all calls."""
     data, expected = expectations(program, calls)
     memories = _memories(program, data, module)
     lengths: dict[str, Any] = {dim: np.array(length) for dim, length in data.lengths.items()}
     for number, (call, twin) in enumerate(zip(data.calls, expected, strict=True)):
         rows = call.batch
         dims = {name: np.array(size[:rows]) if isinstance(size, list) else size for name, size in twin.extents.items()}
-        given = {**data.weights, **call.inputs}
-        result = run_step(module, call.step.name, given, memories, dims, strict=strict)
+        result = execute(call.step.name, {**data.weights, **call.inputs}, memories, dims)
         memories.update(result.memories)
         lengths.update({dim: np.array(twin.extents[dim]) for dim in lengths})
         for dim, gone in result.cleared.items():

@@ -40,12 +40,10 @@ class UpstreamProgram:
         self.functions = {name: Function(verdict.canonical, name) for name in self.pipeline.steps}
         self.omitted = {item.statement for item in left_out(expanded)}
 
-    def call(
-        self, name: str, given: Mapping[str, Any], extents: Extents
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """One step: (outputs, committed memories), floats as float64, integers as int64. given: each declared tensor,
-        of its capacity. extents: as run_step takes them. Where upstream cannot express a statement, what it makes and
-        commits is the oracle's."""
+    def call(self, name: str, given: Mapping[str, Any], extents: Extents) -> StepResult:
+        """One step: outputs and committed memories, floats as float64, integers as int64. given: each declared tensor,
+        of its capacity. extents: as run_step takes them. Where upstream cannot express a statement, what it makes,
+        commits and empties is the oracle's."""
         step = self.pipeline.steps[name]
         oracle = run_step(self.module, name, given, {}, extents, strict=True) if self.omitted else StepResult()
         arguments: list[int | np.ndarray] = []
@@ -66,7 +64,8 @@ class UpstreamProgram:
                 assert array.shape == _with_spare(before, upstream_type(result.op.value.type)).shape  # type: ignore[arg-type]
                 array = array[tuple(slice(extent) for extent in before.shape)]
             made[result.kind][result.name] = plain(array, dtype_name(result.op.value.type.element))  # type: ignore[union-attr]
-        return made["output"], {**oracle.memories, **made["memory"]}
+        memories = {**oracle.memories, **made["memory"]}
+        return StepResult(outputs=made["output"], memories=memories, cleared=oracle.cleared)
 
 
 class UpstreamSession(Session):
@@ -85,10 +84,10 @@ class UpstreamSession(Session):
         self.state.step, self.state.extents = self.step, self.extents
         during = extents_during(self.state, tensors)
         memories = self.state.memories
-        outputs, written = self.program.call(self.step, {**memories, **tensors}, during)
-        memories.update(written)
+        result = self.program.call(self.step, {**memories, **tensors}, during)
+        memories.update(result.memories)
         self.lengths.update({name: np.atleast_1d(during[name]) for name in self.lengths if name in during})
-        return outputs
+        return result.outputs
 
     def memory(self, name: str) -> np.ndarray:
         return self.state.memory(name)

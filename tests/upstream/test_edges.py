@@ -26,7 +26,8 @@ def agree_with_the_oracle(program: UpstreamProgram, given: dict[str, Any], exten
     (step,) = program.pipeline.steps.values()
     name = step.sym_name.data
     expected = run_step(program.module, name, given, {}, extents, strict=True, magnitudes=True)
-    outputs, memories = program.call(name, given, extents)
+    found = program.call(name, given, extents)
+    outputs, memories = found.outputs, found.memories
     assert outputs.keys() == expected.outputs.keys() and memories.keys() == expected.memories.keys()
     for output, tensor in expected.output_values.items():
         verdict = compare_tensor(outputs[output], tensor)
@@ -135,7 +136,7 @@ def test_how_many_a_selection_had_no_room_for() -> None:
     """The language hands it to nobody yet."""
     program = UpstreamProgram(Parser(new_context(), SELECTED).parse_module())
     scores = np.array([[1, 3, 2, 3, -1, 0], [1, -1, 1, -1, -1, -1], [-1, -1, -1, -1, 5, np.nan], [9, 8, 7, 6, 5, 4]])
-    outputs, _ = program.call("p", {"s": scores}, {"B": 4})
+    outputs = program.call("p", {"s": scores}, {"B": 4}).outputs
     assert outputs["picked"].tolist() == [[1, 3], [0, 2], [4, -1], [0, 1]]
     assert outputs["beyond"].tolist() == [2, 0, 0, 4]
 
@@ -175,7 +176,7 @@ def test_shifts_by_any_distance() -> None:
     program = UpstreamProgram(Parser(new_context(), SHIFTED).parse_module())
     given = {"x": np.array([5, 5, 5, 5, -1, -(2**31)]), "by": np.array([-1, 0, 32, 40, 31, 31])}
     agree_with_the_oracle(program, given, {})
-    outputs, _ = program.call("p", given, {})
+    outputs = program.call("p", given, {}).outputs
     assert outputs["left"].tolist() == [0, 5, 0, 0, -(2**31), 0]
     assert outputs["right"].tolist() == [0, 5, 0, 0, 1, 1]
 
@@ -184,7 +185,7 @@ def test_edges_by_hand(edge_program: UpstreamProgram) -> None:
     """Some of them in numbers, so that the oracle is not alone in saying so."""
     given, extents = edges(np.random.default_rng(0))
     given["x"][:5] = [np.nan, np.inf, -3e9, 1e20, 449.0]
-    outputs, _ = edge_program.call("edges", given, extents)
+    outputs = edge_program.call("edges", given, extents).outputs
     assert outputs["quotient"][:9].tolist() == [0, 0, 0, -(2**31), 0, 3, -4, -4, 3]
     assert outputs["rest"][:9].tolist() == [0, 0, 0, 0, 0, 1, 1, -1, -1]
     assert outputs["power"].tolist() == [2 ** (4 * n) for n in range(8)] + [0] * 8

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from random_programs.generate import generate
-from random_programs.judge import compare, draw_data, twin_outputs
-from random_programs.oracle import oracle_memory
+from random_programs.oracle import judge_calls
 from random_programs.spell import spell
 
 from hetc.source import SourceFile
@@ -87,17 +86,16 @@ def test_rows_that_grow_by_their_own_lengths() -> None:
 def random_program(seed: int) -> None:
     """Every call of a random program, with its twin, which is printed from the program's tree and not from our IR."""
     program = generate(seed)
-    upstream = UpstreamProgram(expanded(SourceFile(f"random_{seed}.mp", spell(program))))
-    data = draw_data(program, seed)
-    expected = twin_outputs(program, data)
-    memories = {name: oracle_memory(program, data, name, array) for name, array in data.memories.items()}
-    for call, inputs in enumerate(data.calls):
-        extents = data.extents(program, call)
-        dims = {name: np.array(size) if isinstance(size, list) else size for name, size in extents.items()}
-        outputs, written = upstream.call(f"random_{seed}", {**memories, **data.weights, **inputs}, dims)
-        memories.update(written)
-        for name in program.outputs:
-            assert compare(program, call, name, expected[call][name], outputs[name], extents) is None
+    module = expanded(SourceFile(f"random_{seed}.mp", spell(program)))
+    upstream = UpstreamProgram(module)
+    assert (
+        judge_calls(
+            program,
+            module,
+            lambda step, given, memories, dims: upstream.call(step, {**memories, **given}, dims),
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize("seed", range(10))
