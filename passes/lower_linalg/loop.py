@@ -33,9 +33,8 @@ def lower_loop(step: Step, op: ForOp, statements: Callable[[Block], None]) -> li
         return [*map(step.live, op.next.carried), *layers]
 
     made = builder.loop(op.passes, [*map(step.live, op.carried), *wholes], turn)
-    step.whole.update(
-        after for before, after in zip(wholes, made[len(op.carried) :], strict=True) if before in step.whole
-    )
+    for before, after in zip(wholes, made[len(op.carried) :], strict=True):
+        step.written(before, after)
     return made
 
 

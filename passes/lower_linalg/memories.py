@@ -35,8 +35,7 @@ def lower_append(step: Step, op: AppendOp) -> SSAValue:
     else:
         row_dim = keys.index(per.data)
         made = _appended_to_rows(step, op, part, whole, sizes, axis, row_dim)
-    step.whole.add(made)
-    return made
+    return step.written(whole, made)
 
 
 def lower_commit(step: Step, op: CommitOp, before: SSAValue) -> SSAValue:

@@ -111,8 +111,10 @@ class _Function:
         self.step.whole.update(self.declared.values())
         for argument, value in given.items():
             if argument.value is not None:
-                self.step.tensors[argument.value] = value
+                # It may have spare places; a memory's new value is its live part, put into what the memory held.
                 self.step.whole.add(value)
+                self.step.tensors[argument.value] = value
+                self.step.tensors[argument.value] = self.step.live(argument.value)
 
     def results(self) -> list[SSAValue]:
         """Lower the statements; what the function returns."""

@@ -32,9 +32,8 @@ def lower_scatter(step: Step, op: ScatterOp) -> SSAValue:
 
         return builder.choose(builder.less(number, 0, "sge"), [whole.type], write, lambda: [whole])[0]
 
-    made = turn([], step.tensors[op.memory])
-    step.whole.add(made)
-    return made
+    before = step.tensors[op.memory]
+    return step.written(before, turn([], before))
 
 
 def _upper(step: Step, places: TensorType, indices: list[SSAValue]) -> Size:

@@ -35,6 +35,12 @@ class Step:
             return made
         return self.builder.sliced(made, [0] * len(sizes), sizes)
 
+    def written(self, before: SSAValue, after: SSAValue) -> SSAValue:
+        """`after`: the tensor `before` with something written into it. It has a capacity where that has one."""
+        if before in self.whole:
+            self.whole.add(after)
+        return after
+
     def live(self, value: SSAValue) -> SSAValue:
         """The tensor of `value`, its live part."""
         assert isinstance(value.type, TensorType)

@@ -15,7 +15,7 @@ from hetc.compiler.verify.draw import STYLES, Draw, draw, stored_entries
 from hetc.dialects.mp import CommitOp, PipelineOp, ScatterOp, dtype_name
 from hetc.dialects.registry import new_context
 from hetc.numerics import round_to
-from hetc.source import read_source
+from hetc.source import SourceFile, read_source
 from tests.upstream.executing import UpstreamProgram, expanded
 
 ROOT = Path(__file__).parents[2]
@@ -196,3 +196,37 @@ def test_edges_by_hand(edge_program: UpstreamProgram) -> None:
     assert outputs["k8u"][9:15].tolist() == [200, 0, 127, 128, 255, 255]
     assert np.isnan(outputs["kf"][0]) and outputs["kf"][1:5].tolist() == [448.0, -448.0, 448.0, 448.0]
     assert outputs["kh"][1] == np.inf and np.isnan(outputs["high"]) and outputs["first"] == 0
+
+
+KEEPING = """
+pipeline keeping grows T by 1:
+    dim B <= 4
+    dim T <= 2048 per B
+    dim N <= 8
+    dim E = 3
+    dim L = 2
+    input x: f32[B]
+    memory rows: f32[L, B, T]
+    memory tf: sparse u8[E, N] stored <= 64
+    apply:
+        y[l < L, b] = x[b]
+        append(rows, y)
+        {statements}
+    output x
+"""
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "for l in L:\n            rows[l, b, t] = rows[l, b, t] + sum[n](tf[l, n])",
+        "rows[l, b, t] = 2 * rows[l, b, t]\n        rows[l < L, b, i32(x[b])] = x[b]",
+    ],
+    ids=["made by a loop that is left out", "written to after it was made anew"],
+)
+def test_a_memory_keeps_its_capacity(statements: str) -> None:
+    text = KEEPING.format(statements=statements)
+    program = UpstreamProgram(expanded(SourceFile("keeping.mp", text)))
+    rows = np.arange(2 * 3 * 9.0).reshape(2, 3, 9)
+    given = {"x": np.ones(2), "rows": rows, "tf": SparseMatrix.from_dense(np.ones((3, 4)))}
+    agree_with_the_oracle(program, given, {"B": 2, "T": np.array([3, 5]), "N": 4})
