@@ -27,9 +27,9 @@ def as_stored(tensor: Tensor | SparseTensor) -> Tensor:
 def layer(tensor: Tensor | SparseTensor, number: int, passes: int) -> Tensor:
     """What lies at [number, ...]."""
     whole = as_stored(tensor)
-    magnitude = None if whole.magnitude is None else whole.magnitude[number]
+    magnitude = None if whole.magnitude is None else whole.magnitude[number, ...]
     kind = layer_type(whole.type, passes)
-    return Tensor(whole.array[number], kind, whole.inside[number], {}, magnitude, whole.is_storage)
+    return Tensor(whole.array[number, ...], kind, whole.inside[number, ...], {}, magnitude, whole.is_storage)
 
 
 def whole(layers: Sequence[Tensor], type: TensorType, environment: Environment) -> Tensor:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from hetc.backends.reference import run_step
 from hetc.compiler.driver import Options, compile_source_file, write_directory
+from hetc.dialects.mp import ScatterOp
 from hetc.runtime.program import HostProgram, load_program
 from hetc.source import SourceFile
 from tests.language.running import WAYS, session_of
@@ -217,3 +219,24 @@ def test_the_callers_tensor_stays_the_memory(tmp_path: Path) -> None:
     program.step("elsewhere")(state, x=np.ones(16, np.float32), at=np.array([3, 4, 5], np.int32))
     assert held[3:6, 0].tolist() == [2, 4, 6]
     assert int((held != 0).sum()) == 48
+
+
+VALUES = """
+pipeline values:
+    dim L = 3
+    input x: i32
+    memory counts: i16[L]
+    prepare:
+        for l in L:
+            counts[l] += x + l
+    output x
+"""
+
+
+def test_single_values_by_layers() -> None:
+    """As the oracle executes them; a layer of one number is still written into."""
+    options = Options("mi210", passes={"scatter-update": {"least": -(2**62)}})
+    module = compile_source_file(SourceFile("values.mp", VALUES), options, until="placed").placed
+    assert any(isinstance(op, ScatterOp) for op in module.walk())
+    result = run_step(module, "values", {"x": np.array(2)}, {"counts": np.array([5, 6, 7])}, {})
+    assert np.asarray(result.memories["counts"]).tolist() == [7, 9, 11]
