@@ -23,7 +23,8 @@ FloatArray = NDArray[np.float64]
 class Verdict:
     """max_error: the largest |actual - expected|; tolerance: what was allowed at `worst_index`, where the error is
     largest in proportion to that; ok; note: what is wrong, or worth saying; near_ties: entries in which a selection
-    differs within tolerance; checked: how many elements were compared."""
+    differs within tolerance; unjudged: elements that differ and have no bound to be judged by; checked: how many
+    elements were compared."""
 
     max_error: float
     tolerance: float
@@ -31,6 +32,7 @@ class Verdict:
     worst_index: tuple[int, ...] | None = None
     note: str = ""
     near_ties: int = 0
+    unjudged: int = 0
     checked: int = 0
 
 
@@ -99,10 +101,12 @@ def _overflows(got: np.ndarray, want: np.ndarray, allowed: FloatArray, dtype: st
 def _verdict(error: FloatArray, allowed: FloatArray, got: np.ndarray, want: np.ndarray) -> Verdict:
     if not error.size:
         return Verdict(0.0, 0.0, True, note="nothing to compare")
+    # An unbounded magnitude says nothing of a value: what differs cannot be judged, and that is said.
+    size = np.abs(want.astype(np.float64))
+    unjudged = np.isinf(allowed) & (error > tolerance("f32").rtol * np.where(np.isfinite(size), size, 0.0))
+    error = np.where(unjudged, 0.0, error)
     with np.errstate(all="ignore"):
         ratio = np.where(error > 0, error / np.maximum(allowed, np.finfo(np.float64).tiny), 0.0)
-    # An unbounded magnitude says nothing of a finite value: it cannot be judged, and that is said.
-    unbounded = np.isinf(allowed) & np.isfinite(want.astype(np.float64))
     ratio = np.where(np.isnan(ratio), 0.0, ratio)
     worst = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
     bad = int(np.count_nonzero(error > allowed))
@@ -111,13 +115,14 @@ def _verdict(error: FloatArray, allowed: FloatArray, got: np.ndarray, want: np.n
         notes.append(
             f"{bad} of {error.size} differ; at {tuple(map(int, worst))} got {got[worst]}, expected {want[worst]}"
         )
-    if unbounded.any():
-        notes.append(f"{int(np.count_nonzero(unbounded))} elements have no bound to be judged by")
+    if unjudged.any():
+        notes.append(f"{int(np.count_nonzero(unjudged))} elements have no bound to be judged by")
     return Verdict(
         float(error.max()),
         float(allowed[worst]),
         not bad,
         tuple(int(i) for i in worst),
         "; ".join(notes),
+        unjudged=int(np.count_nonzero(unjudged)),
         checked=int(error.size),
     )

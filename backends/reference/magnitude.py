@@ -7,6 +7,7 @@ slope does to its argument's error.
 A result is then judged against rtol * M, which a difference of two near-equal sums does not tighten.
 
 Below the smallest normal f32 the error is not relative: devices flush such results to zero or keep few bits of them.
+Beyond the largest f32 there is no bound: a device has an infinity where the oracle goes on with a number.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from hetc.numerics.tolerance import tolerance
 
 _SMALLEST_NORMAL = float(np.finfo(np.float32).smallest_normal)
+_LARGEST = float(np.finfo(np.float32).max)
 
 Rule = Callable[[np.ndarray, list[np.ndarray], list[np.ndarray]], np.ndarray]
 """(result, operands, operands' magnitudes) -> the result's magnitude"""
@@ -101,6 +103,7 @@ def magnitude(name: str, result: np.ndarray, values: list[np.ndarray], magnitude
     that what they are converted to has its own value's."""
     rule = _RULES.get(name)
     found = np.abs(result) if rule is None or not magnitudes else rule(result, values, magnitudes)
+    found = np.where(np.isfinite(result) & (np.abs(result) > _LARGEST), np.inf, found)
     underflows = (result != 0) & (np.abs(result) < _SMALLEST_NORMAL)
     # What may become zero is off by all of it: an error of the smallest normal is allowed.
     return np.where(underflows, np.maximum(found, _SMALLEST_NORMAL / tolerance("f32").rtol), found)

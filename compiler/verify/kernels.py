@@ -33,6 +33,7 @@ class _StageVerdict:
     backend: str
     worst: Verdict | None = None
     near_ties: int | None = None
+    unjudged: int = 0
     notes: dict[str, None] = field(default_factory=dict)
 
     def add(self, verdict: Verdict, *, selection: bool) -> None:
@@ -40,8 +41,17 @@ class _StageVerdict:
             self.worst = verdict
         if selection:
             self.near_ties = (self.near_ties or 0) + verdict.near_ties
+        self.unjudged += verdict.unjudged
         if verdict.note and not verdict.ok:
             self.notes.setdefault(verdict.note)
+
+    @property
+    def note(self) -> str:
+        """What was wrong first, and how often something else was; else what could not be judged."""
+        first, *others = [*self.notes] or [""]
+        if not first and self.unjudged:
+            return f"{self.unjudged} elements not judged: on the way to them a value is beyond f32's range"
+        return f"{first}; {len(others)} more results are wrong" if others else first
 
 
 def _severity(verdict: Verdict) -> tuple[bool, float]:
@@ -126,7 +136,7 @@ class KernelJudge:
                     worst.tolerance,
                     verdict.near_ties,
                     worst.ok,
-                    "; ".join(verdict.notes),
+                    verdict.note,
                 )
             )
         return rows

@@ -12,7 +12,9 @@ from hetc.backends.reference import run_step
 from hetc.backends.reference.compare import compare_values
 from hetc.backends.reference.compare_selection import compare_selected_scores, compare_selection, compare_tensor
 from hetc.backends.reference.selection import Selection, best
+from hetc.compiler.frontend import compile_source
 from hetc.numerics import round_to, ulp
+from hetc.source import SourceFile
 
 
 def test_a_sum_that_cancels_is_judged_by_its_terms() -> None:
@@ -202,3 +204,25 @@ def test_what_underflows_in_f32_may_be_zero(flushed: bool) -> None:
         small[0] = 0.0  # its exact square, 1e-42, is below the smallest normal number
     assert compare_tensor(small / x, result.output_values["out"]).ok
     assert not compare_tensor(np.array([small[0] / x[0], 0.0]), result.output_values["out"]).ok
+
+
+def test_what_f32_cannot_hold_on_the_way_is_not_judged() -> None:
+    """exp(100) is infinite in f32, and what is made of it no number. Where nothing overflows all is judged."""
+    text = """
+pipeline p:
+    dim N = 3
+    input x: f32[N]
+    apply:
+        y[n] = exp(x[n]) / (1 + exp(x[n]))
+    output y
+"""
+    pipeline = compile_source(SourceFile("p.mp", text))
+    result = run_step(pipeline, "p", {"x": np.array([1.0, 100.0, 2.0])}, {}, {}, magnitudes=True)
+    expected = result.output_values["y"]
+    with np.errstate(over="ignore", invalid="ignore"):
+        power = np.exp(np.array([1, 100, 2], np.float32))
+        device = power / (1 + power)
+    verdict = compare_tensor(device, expected)
+    assert verdict.ok and verdict.unjudged == 1 and verdict.max_error < 1e-5
+    device[2] = 0.9
+    assert not compare_tensor(device, expected).ok
