@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hetc.compiler.driver import Options, compile_source_file, write_directory
+from hetc.compiler.driver import compile_source_file, write_directory
 from hetc.runtime.program import HostProgram, load_program
 from hetc.runtime.state import State
 from hetc.source import SourceFile
 from random_programs.data import Data
 from random_programs.judge import Mismatch, compare_call, expectations
+from random_programs.options import options_of
 from random_programs.program import Program
 from random_programs.spell import spell
 
@@ -29,8 +30,7 @@ def judge_on_devices(
 
     Raises DiagnosticError where the compiler refuses the program on these devices.
     """
-    stages = {stage.name for step in program.steps for stage in step.stages}
-    options = Options(platform, pins={stage: kind for stage, kind in pins.items() if stage in stages})
+    options = options_of(program, pins, platform)
     compilation = compile_source_file(SourceFile(f"random_{program.seed}.mp", spell(program)), options)
     write_directory(compilation, directory)
     data, expected = expectations(program, calls)

@@ -1,18 +1,18 @@
-"""Makes C simulation of many small kernels cheap: no optimisation, and the headers that all include precompiled."""
+"""Makes C simulation of many small kernels cheap: no optimisation, the headers that all include precompiled, and the
+kernels of a program in one library, as most of the time is the compiler's start."""
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from hetc.runtime import csim
+from hetc.runtime import csim, fpga
 from hetc.runtime.csim_toolchain import COMPILE_FLAGS, find_compiler, include_directory, project_headers, search_flags
 
 _HEADERS = ("<ap_int.h>", "<hls_stream.h>", "<hls_math.h>", '"hetc_hls.h"', '"hetc_csim_entry.h"')
@@ -27,8 +27,21 @@ def fast_csim() -> Iterator[None]:
         compiler = find_compiler()
         if "g++" in Path(compiler[0]).name and shutil.which(compiler[0]):
             os.environ["CXX"] = " ".join([*compiler, "-include", str(_precompiled(compiler, folder))])
-        with patch.object(csim, "build", functools.partial(csim.build, optimise="-O0")):
+        with patch.object(fpga.CsimDevice, "load", _load):
             yield
+
+
+def _load(device: fpga.CsimDevice, directory: Path, kernels: Sequence[str]) -> None:
+    files: dict[str, str] = {}
+    for kernel in kernels:
+        files |= {_included(path): text for path, text in fpga.project_files(directory, kernel).items()}
+    sources = sorted(path for path in files if path.endswith(".cc.h"))
+    files["together.cpp"] = "".join(f'#include "{path}"\n' for path in sources)
+    device._kernels |= csim.build_many(files, kernels, optimise="-O0", checked=device.checked)
+
+
+def _included(path: str) -> str:
+    return path.replace(".cpp", ".cc.h")
 
 
 def _precompiled(compiler: list[str], folder: Path) -> Path:

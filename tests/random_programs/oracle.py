@@ -10,13 +10,14 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from hetc.backends.reference import SparseMatrix, run_step
-from hetc.compiler.driver import Options, compile_source_file
+from hetc.compiler.driver import compile_source_file
 from hetc.compiler.frontend import compile_source
 from hetc.compiler.report import pipeline_of
 from hetc.passes.registry import load
 from hetc.source import SourceFile
 from random_programs.data import Data, Sizes
 from random_programs.judge import Mismatch, compare_call, expectations
+from random_programs.options import options_of
 from random_programs.program import Program
 from random_programs.spell import spell
 from random_programs.tree import Tensor
@@ -55,10 +56,8 @@ def judge_when_placed(program: Program, pins: Mapping[str, str], calls: int | No
     """The same on the module whose statements are fused and cut into kernels for devices.
 
     Raises DiagnosticError where the compiler refuses the program on these devices."""
-    stages = {stage.name for step in program.steps for stage in step.stages}
-    options = Options("mi210+u55c", pins={stage: kind for stage, kind in pins.items() if stage in stages})
     source = SourceFile(f"random_{program.seed}.mp", spell(program))
-    module = compile_source_file(source, options, until="placed").placed
+    module = compile_source_file(source, options_of(program, pins, "mi210+u55c"), until="placed").placed
     return judge_calls(program, module, _oracle(module, strict=True), calls)
 
 

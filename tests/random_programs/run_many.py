@@ -7,9 +7,13 @@ both emulated; and with a device drawn for each stage.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from random_programs.fast_csim import fast_csim
@@ -28,16 +32,23 @@ _TITLES = {
 }
 
 
-def run_many(seeds: range, ways: tuple[str, ...] = WAYS, show: bool = False) -> dict[str, dict[int, Verdict]]:
-    """way -> seed -> verdict."""
-    verdicts: dict[str, dict[int, Verdict]] = defaultdict(dict)
-    with fast_csim():
-        for seed in seeds:
-            for way in ways:
-                found = verdicts[way][seed] = judge(generate(seed), way)
-                if show and found.kind != "ok":
-                    print(f"{seed} {way}: {found.kind} {found.text}", flush=True)
-    return dict(verdicts)
+def run_many(
+    seeds: range, ways: tuple[str, ...] = WAYS, jobs: int = 1, show: bool = False
+) -> dict[str, dict[int, Verdict]]:
+    """way -> seed -> verdict; with `jobs` processes at once."""
+    verdicts: dict[str, dict[int, Verdict]] = {way: {} for way in ways}
+    # Forked processes build kernels as this one would.
+    with fast_csim(), ProcessPoolExecutor(jobs, get_context("fork")) as pool:
+        for seed, found in zip(seeds, pool.map(partial(_judge_every, ways), seeds), strict=True):
+            for way, verdict in found.items():
+                verdicts[way][seed] = verdict
+                if show and verdict.kind != "ok":
+                    print(f"{seed} {way}: {verdict.kind} {verdict.text}", flush=True)
+    return verdicts
+
+
+def _judge_every(ways: tuple[str, ...], seed: int) -> dict[str, Verdict]:
+    return {way: judge(generate(seed), way) for way in ways}
 
 
 def summary(verdicts: dict[str, dict[int, Verdict]], seeds: range) -> str:
@@ -98,11 +109,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="random_programs.run_many", description=__doc__)
     parser.add_argument("count", type=int, nargs="?", default=300)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--page", type=Path, default=PAGE)
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.count)
-    verdicts = run_many(seeds, tuple(arguments.ways.split(",")), show=True)
+    verdicts = run_many(seeds, tuple(arguments.ways.split(",")), arguments.jobs, show=True)
     arguments.page.write_text(summary(verdicts, seeds))
     wrong = failures(verdicts)
     print(summary(verdicts, seeds), *wrong, sep="\n")
