@@ -23,8 +23,8 @@ FloatArray = NDArray[np.float64]
 class Verdict:
     """max_error: the largest |actual - expected|; tolerance: what was allowed at `worst_index`, where the error is
     largest in proportion to that; ok; note: what is wrong, or worth saying; near_ties: entries in which a selection
-    differs within tolerance; unjudged: elements that differ and have no bound to be judged by; checked: how many
-    elements were compared."""
+    differs within tolerance; checked: how many elements were compared; unjudged: how many of them differ and have no
+    bound to be judged by."""
 
     max_error: float
     tolerance: float
@@ -32,8 +32,8 @@ class Verdict:
     worst_index: tuple[int, ...] | None = None
     note: str = ""
     near_ties: int = 0
-    unjudged: int = 0
     checked: int = 0
+    unjudged: int = 0
 
 
 def compare_values(
@@ -123,6 +123,6 @@ def _verdict(error: FloatArray, allowed: FloatArray, got: np.ndarray, want: np.n
         not bad,
         tuple(int(i) for i in worst),
         "; ".join(notes),
-        unjudged=int(np.count_nonzero(unjudged)),
         checked=int(error.size),
+        unjudged=int(np.count_nonzero(unjudged)),
     )

@@ -14,6 +14,7 @@ from hetc.backends.reference.environment import Environment, OracleError, comple
 from hetc.backends.reference.loop import as_stored, layer, pass_number, whole
 from hetc.backends.reference.memory import append, committed
 from hetc.backends.reference.scatter import scatter
+from hetc.backends.reference.selection import Selection
 from hetc.backends.reference.sparse import SparseMatrix
 from hetc.backends.reference.tensors import SparseTensor, Tensor, bind, stored
 from hetc.backends.reference.update import update
@@ -105,6 +106,7 @@ def run_kernel(
     magnitudes: bool = True,
     elements_at_once: int = 1 << 24,
     selected: Mapping[int, np.ndarray] | None = None,
+    hidden: dict[SSAValue, Selection] | None = None,
 ) -> list[Tensor | SparseTensor]:
     """Execute one task.kernel on the arguments that it received: its results, each with `array` (float64, int64 or
     bool of the live extents), `present` and `magnitude`. Arguments and dims as for `run_step`. Kernels are cut after
@@ -112,7 +114,7 @@ def run_kernel(
 
     selected: position of a result -> the indices that a device put there (a topk's or select's). What the kernel
     computes from them follows the device's, so that a near tie in the selection is no error further on; the returned
-    value is the oracle's own selection still."""
+    value is the oracle's own selection still. hidden: takes the selections that the kernel keeps for itself."""
     if len(arguments) != len(kernel.block.args):
         raise OracleError(f"{kernel.sym_name.data} takes {len(kernel.block.args)} arguments, got {len(arguments)}")
     with np.errstate(all="ignore"):
@@ -125,6 +127,10 @@ def run_kernel(
             label = f"argument {position} of {kernel.sym_name.data}"
             execution.values[argument] = bind(given, argument.type, environment, label)
         execution.statements(kernel.block.ops)
+        if hidden is not None:
+            for value, item in execution.values.items():
+                if value not in kernel.returned.values and isinstance(item, Tensor) and item.selection is not None:
+                    hidden[value] = item.selection
         return [execution.own.get(value, execution.values[value]) for value in kernel.returned.values]
 
 

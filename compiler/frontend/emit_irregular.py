@@ -138,14 +138,7 @@ class IrregularEmitter:
 
     def _select_score(self, emitter: ExpressionEmitter, argument: ast.Expr, infos: Sequence[IndexInfo]) -> SSAValue:
         """What decides which stay when too many qualify: how far the first comparison is fulfilled, else the place."""
-        comparison = next(
-            (
-                node
-                for node, _ in ast.walk(argument)
-                if isinstance(node, ast.Binary) and node.operator in ("<", "<=", ">", ">=")
-            ),
-            None,
-        )
+        comparison = _first_comparison(argument)
         if comparison is None:
             return emitter.arithmetic.as_float(0.0)
         larger, smaller = comparison.left, comparison.right
@@ -232,3 +225,12 @@ class IrregularEmitter:
         message = f"the scales have the indices [{expected}] here"
         related = (Related(targets[0].span, "the values"),)
         return self.environment.refuse("HET105", message, targets[1].span, related=related)
+
+
+def _first_comparison(expr: ast.Expr) -> ast.Binary | None:
+    """The first comparison of size that is not part of an index, a reduction or a softmax."""
+    if isinstance(expr, ast.Binary) and expr.operator in ("<", "<=", ">", ">="):
+        return expr
+    if isinstance(expr, ast.Access) or (isinstance(expr, ast.Call) and expr.indices):
+        return None
+    return next((found for child in ast.children(expr) if (found := _first_comparison(child)) is not None), None)
