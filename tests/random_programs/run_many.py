@@ -35,15 +35,20 @@ _TITLES = {
 def run_many(
     seeds: range, ways: tuple[str, ...] = WAYS, jobs: int = 1, show: bool = False
 ) -> dict[str, dict[int, Verdict]]:
-    """way -> seed -> verdict; with `jobs` processes at once."""
+    """way -> seed -> verdict; with `jobs` processes at once. Of the first seeds alone where it is interrupted."""
     verdicts: dict[str, dict[int, Verdict]] = {way: {} for way in ways}
     # Forked processes build kernels as this one would.
     with fast_csim(), ProcessPoolExecutor(jobs, get_context("fork")) as pool:
-        for seed, found in zip(seeds, pool.map(partial(_judge_every, ways), seeds), strict=True):
-            for way, verdict in found.items():
-                verdicts[way][seed] = verdict
-                if show and verdict.kind != "ok":
-                    print(f"{seed} {way}: {verdict.kind} {verdict.text}", flush=True)
+        try:
+            for seed, found in zip(seeds, pool.map(partial(_judge_every, ways), seeds), strict=True):
+                for way, verdict in found.items():
+                    verdicts[way][seed] = verdict
+                    if show and verdict.kind != "ok":
+                        print(f"{seed} {way}: {verdict.kind} {verdict.text}", flush=True)
+                if show and seed % 50 == 49:
+                    print(f"{seed + 1 - seeds.start} seeds", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
     return verdicts
 
 
@@ -51,15 +56,16 @@ def _judge_every(ways: tuple[str, ...], seed: int) -> dict[str, Verdict]:
     return {way: judge(generate(seed), way) for way in ways}
 
 
-def summary(verdicts: dict[str, dict[int, Verdict]], seeds: range) -> str:
+def summary(verdicts: dict[str, dict[int, Verdict]]) -> str:
     """The page: counts a way, refusals by reason, and every difference or crash with its seed."""
+    seeds = {seed for found in verdicts.values() for seed in found}
     lines = ["# Random programs", ""]
     lines += [
         "`make check-full` draws programs from seeds, prints each as `.mp` text and as an independent twin in plain",
         "Python, and compares every element of every call. One seed, shrunk where it fails:",
         "`cd tests && python -m random_programs SEED --devices mix --shrink`.",
         "",
-        f"Seeds {seeds.start} to {seeds.stop - 1}, revision {_revision()}.",
+        f"Seeds {min(seeds)} to {max(seeds)}, revision {_revision()}.",
         "",
         "| run on | right | refused | different | crashed |",
         "|---|---|---|---|---|",
@@ -115,9 +121,9 @@ def main() -> int:
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.count)
     verdicts = run_many(seeds, tuple(arguments.ways.split(",")), arguments.jobs, show=True)
-    arguments.page.write_text(summary(verdicts, seeds))
+    arguments.page.write_text(summary(verdicts))
     wrong = failures(verdicts)
-    print(summary(verdicts, seeds), *wrong, sep="\n")
+    print(summary(verdicts), *wrong, sep="\n")
     return 1 if wrong else 0
 
 
