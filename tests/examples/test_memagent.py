@@ -55,6 +55,14 @@ def test_meaning_without_roundings(seed: int) -> None:
     drives.drive(session, case, rng, steps=3, tolerance=1e-6)
 
 
+@pytest.mark.parametrize("stage", ["mp", "expanded"])
+def test_meaning_of_whole_numbers(stage: str) -> None:
+    """Scores are equal, without a tolerance."""
+    rng = np.random.default_rng(5)
+    case = drives.draw_case(rng, 3, whole=True)
+    drives.drive(oracle(case, stage=stage), case, rng, steps=4, tolerance=0)
+
+
 def test_meaning_of_two_hundred_steps() -> None:
     rng = np.random.default_rng(20)
     case = drives.draw_case(rng, 2, dims={**drives.DIMS, "L": 1})
