@@ -49,8 +49,8 @@ class Case:
 def checkpoint(rng: np.random.Generator, dims: dict[str, int], whole: bool = False) -> dict[str, torch.Tensor]:
     """Weights of a Qwen2 model that int8 codes with a scale a row hold exactly.
 
-    whole: they are whole numbers. The first layer's queries, keys and values are then sums of these, and elsewhere a
-    product has two terms at most, so that in f32 no sum loses a bit that a score shows."""
+    whole: they are whole numbers. The first layer's queries, keys and values are then sums of these, elsewhere a
+    product has two terms at most, and a score has one: in f32 no sum loses a bit that it shows."""
     heads, width = dims["H"] * dims["D"], dims["E"]
 
     def matrix(rows: int, columns: int, terms: int = 0) -> torch.Tensor:
@@ -70,7 +70,7 @@ def checkpoint(rng: np.random.Generator, dims: dict[str, int], whole: bool = Fal
         return torch.from_numpy((around + rng.normal(size=size) / 4).astype(np.float32)).double()
 
     state = {"model.embed_tokens.weight": matrix(dims["V"], width), "model.norm.weight": vector(width, 1.0),
-             "lm_head.weight": matrix(dims["V"], width, 2)}  # fmt: skip
+             "lm_head.weight": matrix(dims["V"], width, 1)}  # fmt: skip
     if whole:
         state["model.embed_tokens.weight"] = torch.from_numpy(127.0 * rng.choice([-1, 1], (dims["V"], width)))
     for number in range(dims["L"]):
