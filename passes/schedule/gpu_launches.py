@@ -28,9 +28,9 @@ class Unit:
 
 Cost = Callable[[Unit], float]
 
-MOST_PRODUCTS = 3
-"""Matrix products of statements in one launch: of f32 matrices of 384 x 384 six spilled registers on sm_80 and fifteen
-on sm_90 too, three on none (ptxas, Triton 3.9)."""
+MOST_PRODUCTS = 2
+"""Matrix products of statements in one launch. In f32, six of 384 x 384 spilled registers on sm_80 and fifteen on
+sm_90 too, three in an encoder's layer of 768 on both (ptxas, Triton 3.9)."""
 
 
 def may_share(statements: Sequence[ComputeOp], rows: int) -> bool:

@@ -46,37 +46,52 @@ class Case:
         return reference.logits(self.model, self.texts[row])[-1]
 
 
-def checkpoint(rng: np.random.Generator, dims: dict[str, int]) -> dict[str, torch.Tensor]:
-    """Weights of a Qwen2 model that int8 codes with a scale a row hold exactly."""
+def checkpoint(rng: np.random.Generator, dims: dict[str, int], whole: bool = False) -> dict[str, torch.Tensor]:
+    """Weights of a Qwen2 model that int8 codes with a scale a row hold exactly.
+
+    whole: they are whole numbers. The first layer's queries, keys and values are then sums of these, elsewhere a
+    product has two terms at most, and a score has one: in f32 no sum loses a bit that it shows."""
     heads, width = dims["H"] * dims["D"], dims["E"]
 
-    def matrix(rows: int, columns: int) -> torch.Tensor:
+    def matrix(rows: int, columns: int, terms: int = 0) -> torch.Tensor:
+        if whole:
+            codes = rng.integers(-3, 4, (rows, columns))
+            if terms:
+                codes *= rng.permuted(np.arange(columns) < np.full((rows, 1), terms - 1), axis=1)
+            codes[np.arange(rows), rng.integers(0, columns, rows)] = 127
+            return torch.from_numpy(codes.astype(float))
         codes = np.clip(np.rint(rng.normal(size=(rows, columns)) * 40), -127, 127)
         codes[np.arange(rows), rng.integers(0, columns, rows)] = 127
         return torch.from_numpy(codes * 2.0 ** rng.integers(-8, -6, (rows, 1)))
 
     def vector(size: int, around: float = 0.0) -> torch.Tensor:
+        if whole:
+            return torch.full((size,), around).double()
         return torch.from_numpy((around + rng.normal(size=size) / 4).astype(np.float32)).double()
 
     state = {"model.embed_tokens.weight": matrix(dims["V"], width), "model.norm.weight": vector(width, 1.0),
-             "lm_head.weight": matrix(dims["V"], width)}  # fmt: skip
+             "lm_head.weight": matrix(dims["V"], width, 1)}  # fmt: skip
+    if whole:
+        state["model.embed_tokens.weight"] = torch.from_numpy(127.0 * rng.choice([-1, 1], (dims["V"], width)))
     for number in range(dims["L"]):
         layer = f"model.layers.{number}"
         for name, rows in (("q", heads * dims["G"]), ("k", heads), ("v", heads)):
             state[f"{layer}.self_attn.{name}_proj.weight"] = matrix(rows, width)
             state[f"{layer}.self_attn.{name}_proj.bias"] = vector(rows)
-        state[f"{layer}.self_attn.o_proj.weight"] = matrix(width, heads * dims["G"])
-        state[f"{layer}.mlp.gate_proj.weight"] = matrix(dims["F"], width)
-        state[f"{layer}.mlp.up_proj.weight"] = matrix(dims["F"], width)
-        state[f"{layer}.mlp.down_proj.weight"] = matrix(width, dims["F"])
+        state[f"{layer}.self_attn.o_proj.weight"] = matrix(width, heads * dims["G"], 2)
+        state[f"{layer}.mlp.gate_proj.weight"] = matrix(dims["F"], width, 2)
+        state[f"{layer}.mlp.up_proj.weight"] = matrix(dims["F"], width, 2)
+        state[f"{layer}.mlp.down_proj.weight"] = matrix(width, dims["F"], 2)
         state[f"{layer}.input_layernorm.weight"] = vector(width, 1.0)
         state[f"{layer}.post_attention_layernorm.weight"] = vector(width, 1.0)
     return state
 
 
-def draw_case(rng: np.random.Generator, rows: int, rounds: bool = True, dims: dict[str, int] | None = None) -> Case:
+def draw_case(
+    rng: np.random.Generator, rows: int, rounds: bool = True, dims: dict[str, int] | None = None, whole: bool = False
+) -> Case:
     dims = dict(dims or DIMS)
-    state = checkpoint(rng, dims)
+    state = checkpoint(rng, dims, whole)
     model = reference.in_double(reference.model_of(dims, state, rounds), rounds)
     weights = example("weights").from_checkpoint(state, dims["D"])
     return Case(model, weights, [[] for _ in range(rows)], dims)

@@ -42,6 +42,18 @@ def test_chunks(program: HostProgram, seed: int) -> None:
     drives.drive(session_of(program, rows), drives.draw_case(rng, rows), rng, steps=2)
 
 
+def test_whole_numbers(on_gpu: HostProgram) -> None:
+    """Scores are equal, without a tolerance."""
+    rng = np.random.default_rng(5)
+    drives.drive(session_of(on_gpu, 3), drives.draw_case(rng, 3, whole=True), rng, steps=2, tolerance=0)
+
+
+@pytest.mark.full
+def test_whole_numbers_as_placed(program: HostProgram) -> None:
+    rng = np.random.default_rng(5)
+    drives.drive(session_of(program, 3), drives.draw_case(rng, 3, whole=True), rng, steps=2, tolerance=0)
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["gpu", "fpga"])
 def test_on_one_kind_of_device(tmp_path: Path, kind: str) -> None:

@@ -82,6 +82,22 @@ def test_collections_of_documents(documents: int, queries: int) -> None:
     assert report.ok, verdict(report)
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("passages", [0, 1, 63, 65, 250])
+@pytest.mark.parametrize("name", RAG)
+def test_collections_of_passages(name: str, passages: int) -> None:
+    report = run(compiled(name), seed=passages, calls=2, extents={"N": passages, "B": 2, "M": 3})
+    assert report.ok, verdict(report)
+
+
+@pytest.mark.parametrize("style", ["normal", pytest.param("integers", marks=pytest.mark.full)])
+def test_rows_that_grow_by_lengths_of_their_own(style: str) -> None:
+    """Prompts that are empty, of one token and of the most; a row that decodes nothing; an empty memory."""
+    extents: dict[str, int | list[int]] = {"B": 3, "T": [0, 7, 20], "C": [12, 0, 1], "A": [1, 1, 0]}
+    report = run(compiled("memagent"), seed=4, calls=2, style=style, extents=extents)  # type: ignore[arg-type]
+    assert report.ok, verdict(report)
+
+
 @pytest.mark.parametrize("name", ["dsa", "bm25"])
 def test_a_hundred_calls_with_the_memory_growing(name: str) -> None:
     extents = {"dsa": {"B": 1, "T": [0]}, "bm25": {"B": 1, "N": 0, "M": 1}}[name]

@@ -96,8 +96,8 @@ def powers_text(count: int) -> str:
 def test_a_launch_holds_few_matrix_products(gpu):
     """However many rows there are to keep busy: the registers of all products of a launch are taken at once."""
     dims = {"B": 4096}
-    assert schedule(kernel_of(powers_text(3)), gpu, dims).resources["launches"] == 1
-    assert schedule(kernel_of(powers_text(7)), gpu, dims).resources["launches"] == 3
+    assert schedule(kernel_of(powers_text(2)), gpu, dims).resources["launches"] == 1
+    assert schedule(kernel_of(powers_text(5)), gpu, dims).resources["launches"] == 3
 
 
 def test_what_waits_for_other_programs_is_two_launches_where_rows_are_many(gpu):
