@@ -6,9 +6,10 @@ The input is the report that the compiler writes (`report.json`); nothing is dec
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hetc.compiler.report import stage_label
 from hetc.compiler.table import Table, energy_text, si, time_text
 
 Row = Mapping[str, Any]
@@ -20,13 +21,14 @@ _LINE_WIDTH = 110
 
 def render_report(report: Row) -> str:
     """The whole explanation, for a terminal or a file; no trailing newline."""
+    several = len({row["step"] for row in report["stages"]}) > 1
     sections = [
         _head(report),
-        _stage_table(report["stages"]),
-        "\n".join(_reason_lines(report["stages"])),
-        _total_lines(report),
+        _stage_table(report["stages"], several),
+        "\n".join(_reason_lines(report["stages"], several)),
+        _total_lines(report, several),
         _kernel_table(report.get("kernels", [])),
-        _transfer_table(report.get("transfers", [])),
+        _transfer_table(report.get("transfers", []), several),
         _memory_table(report.get("memories", [])),
     ]
     return "\n\n".join(section for section in sections if section)
@@ -47,7 +49,7 @@ def slower_than_best(report: Row) -> str | None:
 
 
 def totals(report: Row) -> tuple[float | None, dict[str, float]]:
-    """Estimated time of one call (us) as placed, and with every stage on one device kind.
+    """Estimated time of one call (us; of one of each step) as placed, and with every stage on one device kind.
 
     Stages are taken one after the other. The first includes copies between devices, neither those to and from the
     host, which any placement has. A kind that refuses a stage has no total; the first is None where a chosen device
@@ -83,15 +85,13 @@ def _head(report: Row) -> str:
     )
 
 
-def _stage_table(stages: Iterable[Row]) -> str:
-    stages = list(stages)
+def _stage_table(stages: Sequence[Row], several: bool) -> str:
     kinds = list(dict.fromkeys(item["device"] for row in stages for item in row["estimates"]))
     headings = ["stage", "device", "work", "bytes", "FLOP/B", "ridge", "scan", "access", "irregular"]
     table = Table(*headings, *(f"on {kind} (est.)" for kind in kinds), right=frozenset({2, 3, 4, 5}))
-    several = len({row["step"] for row in stages}) > 1
     for row in stages:
         table.add(
-            f"{row['step']}.{row['stage']}" if several else row["stage"],
+            stage_label(row["step"], row["stage"], several),
             row["device"],
             si(row["flop"], "FLOP"),
             si(sum(row["bytes"].values()), "B"),
@@ -117,15 +117,15 @@ def _cost(estimate: Row | None) -> str:
     return f"{time_text(estimate['time_us'])}, {energy_text(estimate['energy_mj'])}{bound}"
 
 
-def _reason_lines(stages: Iterable[Row]) -> list[str]:
+def _reason_lines(stages: Iterable[Row], several: bool) -> list[str]:
     lines = []
     for row in stages:
-        lines += textwrap.wrap(
-            f"{row['stage']} -> {row['device']}: {row['reason']}", _LINE_WIDTH, subsequent_indent="    "
-        )
+        stage = stage_label(row["step"], row["stage"], several)
+        lines += textwrap.wrap(f"{stage} -> {row['device']}: {row['reason']}", _LINE_WIDTH, subsequent_indent="    ")
         own = _estimate_on(row, row["device"])
         for other in row["estimates"]:
-            if other["device"] != row["device"]:
+            told = "refused" in other and other["refused"] in row["reason"]
+            if other["device"] != row["device"] and not told:
                 lines += textwrap.wrap(
                     f"not {other['device']}: {_against(own, other)}",
                     _LINE_WIDTH,
@@ -155,13 +155,14 @@ def _times(ratio: float, more: str, less: str) -> str:
     return f"{shown}x {more if ratio >= 1 else less}"
 
 
-def _total_lines(report: Row) -> str:
+def _total_lines(report: Row, several: bool) -> str:
     placed_us, alone = totals(report)
     moved_us = _moved_us(report, between_devices=True)
     lines = []
     if placed_us is not None:
         share = f", {time_text(moved_us)} of it copies between devices" if moved_us else ""
-        lines.append(f"One call as placed: {time_text(placed_us)}{share} (estimate; stages one after the other).")
+        call = "One call of each step" if several else "One call"
+        lines.append(f"{call} as placed: {time_text(placed_us)}{share} (estimate; stages one after the other).")
     for kind, time_us in alone.items():
         lines.append(f"Every stage on the {kind}: {time_text(time_us)} (estimate).")
     host_us = _moved_us(report, between_devices=False)
@@ -187,7 +188,7 @@ def _kernel_table(kernels: Iterable[Row]) -> str:
     return str(table) if len(table) else ""
 
 
-def _transfer_table(transfers: Iterable[Row]) -> str:
+def _transfer_table(transfers: Iterable[Row], several: bool) -> str:
     table = Table("transfer", "from", "to", "bytes", "time (est.)", "when", "line")
     for row in transfers:
         table.add(
@@ -196,7 +197,7 @@ def _transfer_table(transfers: Iterable[Row]) -> str:
             row["to"],
             si(row["bytes"], "B"),
             time_text(row["time_us"]),
-            "once" if row.get("once") else "every call",
+            "once" if row.get("once") else f"every {row['step']}" if several else "every call",
             row.get("line", ""),
         )
     return str(table) if len(table) else ""

@@ -12,7 +12,17 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, ModuleOp
 from xdsl.ir import Attribute
 
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import PipelineOp, StepOp, TensorType, dtype_name, in_order, origin, storage_bits, times
+from hetc.dialects.mp import (
+    PipelineOp,
+    StepOp,
+    TensorType,
+    dtype_name,
+    enclosing_step,
+    in_order,
+    origin,
+    storage_bits,
+    times,
+)
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.analysis.polynomial import Polynomial
 from hetc.passes.analysis.stages import StageFacts, stage_facts
@@ -99,21 +109,28 @@ def stage_label(step: str, stage: str, several: bool) -> str:
 
 def transfer_rows(placed: ModuleOp, platform: Platform, estimate: Mapping[str, int]) -> list[dict[str, Any]]:
     """One row a transfer of a step: bytes, and time by the platform's links, over all passes of the loops around it.
-    Weights move once, not every step."""
+    A weight moves once, whichever step is called first."""
     pipeline = pipeline_of(placed)
     dims = estimate_dims(pipeline, estimate)
     names = {device.kind: name for name, device in reversed(platform.devices.items())} | {"host": "host"}
     rows = []
+    weights: set[tuple[str, str, str]] = set()
     for op in placed.walk():
         if not isinstance(op, TransferOp):
             continue
         declared = getattr(origin(op.value).owner, "declared", None)
         role = pipeline.declarations[declared.data].role.data if declared is not None else "intermediate"
+        if declared is not None and role == "weight":
+            copy = (declared.data, op.source.data, op.target.data)
+            if copy in weights:
+                continue
+            weights.add(copy)
         assert isinstance(op.value.type, TensorType)
         count = times(op)
         size_bytes = count * _bytes(op.value.type, dims)
         rows.append(
             {
+                "step": enclosing_step(op).sym_name.data,
                 "value": declared.data if declared is not None else (op.value.name_hint or ""),
                 "role": role,
                 "from": op.source.data,

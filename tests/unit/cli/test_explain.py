@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from hetc.compiler.driver import Options, compile_source_file
 from hetc.compiler.explain import render_report, slower_than_best, totals
 from hetc.compiler.table import energy_text, time_text
+from hetc.source import SourceFile
 
 REPORT: dict[str, Any] = {
     "pipeline": "demo",
@@ -43,10 +45,12 @@ REPORT: dict[str, Any] = {
                       "resources": {"dsp": 96, "uram": 8}}},
     ],
     "transfers": [
-        {"value": "q", "from": "gpu", "to": "fpga", "bytes": 32768.0, "time_us": 9.0, "once": False,
+        {"step": "demo", "value": "q", "from": "gpu", "to": "fpga", "bytes": 32768.0, "time_us": 9.0, "once": False,
          "line": "demo.mp:9"},
-        {"value": "x", "from": "host", "to": "gpu", "bytes": 1e4, "time_us": 7.0, "once": False, "line": "demo.mp:3"},
-        {"value": "Wk", "from": "host", "to": "gpu", "bytes": 1e6, "time_us": 50.0, "once": True, "line": "demo.mp:4"},
+        {"step": "demo", "value": "x", "from": "host", "to": "gpu", "bytes": 1e4, "time_us": 7.0, "once": False,
+         "line": "demo.mp:3"},
+        {"step": "demo", "value": "Wk", "from": "host", "to": "gpu", "bytes": 1e6, "time_us": 50.0, "once": True,
+         "line": "demo.mp:4"},
     ],
 }  # fmt: skip
 
@@ -76,6 +80,42 @@ def test_kernels_transfers_and_memories_are_listed():
     assert ["q", "gpu", "fpga", "32.8", "kB", "9", "us", "every", "call", "demo.mp:9"] in rows
     assert ["Wk", "host", "gpu", "1", "MB", "50", "us", "once", "demo.mp:4"] in rows
     assert ["keys", "fpga", "fp8", "8", "MB"] in rows
+
+
+SEVERAL = """
+pipeline store:
+    dim N = 512
+    dim D = 64
+    input x: f32[D]
+    weight w: f32[D, D]
+    memory rows: f32[N, D]
+
+    step put(x):
+        prepare:
+            rows[n, d] = 0.5 * rows[n, d] + sum[e](w[d, e] * x[e])
+    step ask(x):
+        apply:
+            o[d] = sum[e](w[d, e] * x[e]) + max[n](rows[n, d])
+        output o
+"""
+
+
+def test_steps_are_told_apart_and_share_their_weights():
+    """Emulated or not, a weight is uploaded once; an input with each call of its step."""
+    source, options = SourceFile("store.mp", SEVERAL), Options("mi210")
+    report = compile_source_file(source, options, until="placed").report
+    text = render_report(report)
+    rows = [line.split() for line in text.splitlines()]
+    assert "put.prepare -> gpu: " in text and "ask.apply -> gpu: " in text
+    assert "One call of each step as placed: " in text
+    assert [row[-3:-1] for row in rows if row[:1] == ["w"]] == [["us", "once"]]
+    assert [row[-3:-1] for row in rows if row[:1] == ["x"]] == [["every", "put"], ["every", "ask"]]
+
+
+def test_a_refusal_that_decided_is_told_once():
+    report = copy.deepcopy(REPORT)
+    report["stages"][0]["reason"] = "refused by the fpga: a weight does not fit (demo.mp:7); no scan"
+    assert render_report(report).count("a weight does not fit") == 1
 
 
 def test_totals_count_the_copies_between_devices_and_no_upload():
