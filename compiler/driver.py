@@ -19,7 +19,15 @@ from xdsl.ir import Operation
 from hetc.compiler.embedding.read import parse_source
 from hetc.compiler.frontend import compile_pipeline
 from hetc.compiler.pipeline import run_stages
-from hetc.compiler.report import kernel_rows, memory_rows, pipeline_of, stage_label, stage_rows, transfer_rows
+from hetc.compiler.report import (
+    kernel_rows,
+    memory_rows,
+    pipeline_of,
+    room_rows,
+    stage_label,
+    stage_rows,
+    transfer_rows,
+)
 from hetc.compiler.work_directory import is_work_directory
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
 from hetc.dialects.task import KernelOp
@@ -108,7 +116,9 @@ def compile_source_file(
             compilation.snapshots[name] = current.clone()
         if name == "placed":
             compilation.report["kernels"] = kernel_rows(current)
-            compilation.report["transfers"] = transfer_rows(current, platform, options.estimate)
+            report = compilation.report
+            report["transfers"] = transfer_rows(current, platform, options.estimate)
+            report["room"] = room_rows(report["memories"], report["transfers"], platform)
         observe(name, current)
 
     try:

@@ -30,6 +30,7 @@ def render_report(report: Row) -> str:
         _kernel_table(report.get("kernels", [])),
         _transfer_table(report.get("transfers", []), several),
         _memory_table(report.get("memories", [])),
+        "\n".join(beyond_room(report)),
     ]
     return "\n\n".join(section for section in sections if section)
 
@@ -46,6 +47,16 @@ def slower_than_best(report: Row) -> str | None:
         f"estimate: this placement takes {time_text(placed_us)} a call, everything on the {best} "
         f"{time_text(alone[best])} ({placed_us / alone[best]:,.3g}x); `hetc explain` has the figures"
     )
+
+
+def beyond_room(report: Row) -> list[str]:
+    """One line for each device that cannot hold the memories and weights that it is given."""
+    return [
+        f"memories and weights take {si(row['bytes'], 'B')} on the {row['device']} at the extents of the estimates; "
+        f"{row['name']} holds {si(row['capacity_bytes'], 'B')}"
+        for row in report.get("room", [])
+        if row["bytes"] > row["capacity_bytes"]
+    ]
 
 
 def totals(report: Row) -> tuple[float | None, dict[str, float]]:

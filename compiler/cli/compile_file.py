@@ -22,7 +22,7 @@ from hetc.compiler.cli.common import (
     verify_with_mlir_option,
 )
 from hetc.compiler.embedding.source import file_and_name, read_program
-from hetc.compiler.explain import slower_than_best
+from hetc.compiler.explain import beyond_room, slower_than_best
 from hetc.compiler.work_directory import WorkDirectory, is_work_directory
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def command(
         write_directory(compilation, out)
     say(f"{file} -> {out}: {_summary(compilation)}")
     warning = slower_than_best(compilation.report)
-    if warning is not None:
-        say(warning)
+    for line in [*([warning] if warning is not None else []), *beyond_room(compilation.report)]:
+        say(line)
     code = _verified_upstream(compilation) if verify_with_mlir else 0
     if also_run:
         from hetc.compiler.cli.run import run_and_report

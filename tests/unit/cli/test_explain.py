@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hetc.compiler.driver import Options, compile_source_file
-from hetc.compiler.explain import render_report, slower_than_best, totals
+from hetc.compiler.explain import beyond_room, render_report, slower_than_best, totals
 from hetc.compiler.table import energy_text, time_text
 from hetc.source import SourceFile
 
@@ -110,6 +110,16 @@ def test_steps_are_told_apart_and_share_their_weights():
     assert "One call of each step as placed: " in text
     assert [row[-3:-1] for row in rows if row[:1] == ["w"]] == [["us", "once"]]
     assert [row[-3:-1] for row in rows if row[:1] == ["x"]] == [["every", "put"], ["every", "ask"]]
+
+
+def test_a_device_that_cannot_hold_its_memories_is_said():
+    text = SEVERAL.replace("dim N = 512", "dim N = 2 ** 30")
+    report = compile_source_file(SourceFile("store.mp", text), Options("mi210"), until="placed").report
+    (line,) = beyond_room(report)
+    assert line.startswith("memories and weights take 275 GB on the gpu ") and line in render_report(report)
+    report = compile_source_file(SourceFile("store.mp", SEVERAL), Options("mi210"), until="placed").report
+    assert beyond_room(report) == []
+    assert [row["bytes"] for row in report["room"]] == [4 * (512 * 64 + 64 * 64)]
 
 
 def test_a_refusal_that_decided_is_told_once():
