@@ -212,4 +212,6 @@ class Environment:
             return self.refuse("HET100", message, span, related=related, help="statements run in the order of the file")
         close = suggest(name, candidates)
         help = f"did you mean `{close}`?" if close else None
+        if name.lower() in ("true", "false"):
+            help = f"write a comparison: `1 == {int(name.lower() == 'true')}`"
         return self.refuse("HET100", f"unknown {kind} `{name}`", span, help=help)
