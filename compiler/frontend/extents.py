@@ -189,7 +189,9 @@ class StatementExtents:
             self._check_agreement(index, item.constraints)
         else:
             message = f"the index `{index.name}` has no extent: it never indexes a dim alone"
-            raise environment.refuse("HET103", message, index.span, help=f"give it a bound: `{index.name} < 64`")
+            dim = index.name.rstrip("0123456789").upper()
+            help = f"give it a bound: `{index.name} < {dim if dim in environment.dims else 64}`"
+            raise environment.refuse("HET103", message, index.span, help=help)
         dim = environment.dim_of_extent(key)
         if dim is not None and dim.per is not None and row is None:
             row = self.row_in_scope(dim.name, dim.per, index.span, besides=index.name)
