@@ -48,7 +48,7 @@ def _append_rows(op: AppendOp, environment: Environment, memory: Tensor, rows: T
     array = writable(memory)
     array[at] = value[written].astype(array.dtype)
     magnitude = _append_magnitude(environment, memory, rows, source, part, value, at, written)
-    return Tensor(array, memory.type, memory.inside, memory.conditions, magnitude, is_storage=True)
+    return Tensor(array, memory.type, memory.inside, memory.conditions, magnitude, memory.is_storage)
 
 
 def _append_magnitude(

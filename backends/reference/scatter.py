@@ -30,7 +30,7 @@ def scatter(op: ScatterOp, environment: Environment, memory: Tensor, rows: Tenso
         magnitude = np.abs(memory.array.astype(np.float64)) if memory.magnitude is None else memory.magnitude.copy()
         new = np.abs(rows.array.astype(np.float64)) if rows.magnitude is None else rows.magnitude
         _whole(magnitude, op)[at] = new[part][written]
-    return Tensor(array, memory.type, memory.inside, memory.conditions, magnitude, is_storage=True)
+    return Tensor(array, memory.type, memory.inside, memory.conditions, magnitude, memory.is_storage)
 
 
 def _whole(array: np.ndarray, op: ScatterOp) -> np.ndarray:

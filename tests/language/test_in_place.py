@@ -221,6 +221,38 @@ def test_the_callers_tensor_stays_the_memory(tmp_path: Path) -> None:
     assert int((held != 0).sum()) == 48
 
 
+ANEW = """
+pipeline anew grows T by 1:
+    dim B <= 4
+    dim T <= 4096 per B
+    dim D = 2
+    input x: f32[B, D]
+    memory rows: f32[B, T, D]
+    apply:
+        append(rows, x)
+        repeat 2:
+            rows[b, t, d] = 2 * rows[b, t, d]
+        rows[b, T[b] - 2, d] = 1.0
+    output x
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_written_to_after_it_was_made_anew(way: str, tmp_path: Path) -> None:
+    """Places that the state has and no row needs yet stay with the memory."""
+    session = session_of(ANEW, way, {"B": 2, "T": 8}, {"T": [1, 3]}, tmp_path)
+    rows = np.arange(2 * 8 * 2, dtype=np.float32).reshape(2, 8, 2)
+    session.load("rows", rows)
+    for call in range(3):
+        x = np.full((2, 2), 3 - call, np.float32)
+        session.call(x=x)
+        for b, length in enumerate((2 + call, 4 + call)):
+            rows[b, length - 1] = x[b]
+            rows[b, :length] *= 4
+            rows[b, length - 2] = 1
+            np.testing.assert_array_equal(session.memory("rows")[b, :length], rows[b, :length])
+
+
 VALUES = """
 pipeline values:
     dim L = 3
