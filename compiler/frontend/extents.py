@@ -189,8 +189,8 @@ class StatementExtents:
             self._check_agreement(index, item.constraints)
         else:
             message = f"the index `{index.name}` has no extent: it never indexes a dim alone"
-            dim = index.name.rstrip("0123456789").upper()
-            help = f"give it a bound: `{index.name} < {dim if dim in environment.dims else 64}`"
+            letter = index.name.rstrip("0123456789").upper()
+            help = f"give it a bound: `{index.name} < {letter if letter in environment.dims else 64}`"
             raise environment.refuse("HET103", message, index.span, help=help)
         dim = environment.dim_of_extent(key)
         if dim is not None and dim.per is not None and row is None:

@@ -105,6 +105,10 @@ class DenseMemory:
         for copy in self.copies.values():
             copy.valid = np.minimum(copy.valid, committed)
 
+    def current_copies(self) -> list[Buffer]:
+        """The copies that hold what the memory holds, as far as they reach."""
+        return [copy.buffer for copy in self.copies.values() if copy.version == self.version]
+
     def changed(self) -> None:
         """All contents are new: every copy is stale."""
         self.version += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, LayeredBuffer
+from hetc.runtime.memory import DenseMemory
 from hetc.runtime.regions import Lengths, region_rows
 
 
@@ -46,14 +47,25 @@ def pieces_of(
 
 def parts_of(
     memory: Buffer | LayeredBuffer, pieces: Pieces
-) -> list[tuple[Buffer, NDArray[np.bool_] | slice, NDArray[np.int64]]]:
-    """(buffer, which pieces it holds, their numbers in it) for each part of the memory that holds any."""
+) -> list[tuple[Buffer, NDArray[np.int64], NDArray[np.int64]]]:
+    """(buffer, which pieces of the rows go there, as which of its own) for each part of the memory that takes any."""
     if isinstance(memory, Buffer):
-        return [(memory, slice(None), pieces.numbers)]
+        return [(memory, pieces.source, pieces.numbers)]
     count = prod(memory.shape[1:]) // pieces.width
     found = []
     for number, part in enumerate(memory.parts):
         chosen = pieces.numbers // count == number
         if chosen.any():
-            found.append((part, chosen, pieces.numbers[chosen] % count))
+            found.append((part, pieces.source[chosen], pieces.numbers[chosen] % count))
     return found
+
+
+def kept(part: Buffer, memory: DenseMemory, numbers: NDArray[np.int64], width: int) -> Callable[[], None]:
+    """A function that undoes what is about to be written to a memory's buffer."""
+    old = part.read_rows(numbers, width)
+
+    def undo() -> None:
+        part.write_rows(numbers, old, width)
+        memory.changed()
+
+    return undo

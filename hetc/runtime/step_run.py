@@ -22,7 +22,7 @@ from hetc.runtime.elements import host_dtype, to_torch
 from hetc.runtime.errors import InputError, StateError
 from hetc.runtime.layers import store_values, whole_values
 from hetc.runtime.regions import Extents
-from hetc.runtime.scattering import parts_of, pieces_of
+from hetc.runtime.scattering import kept, parts_of, pieces_of
 from hetc.runtime.specification import Pipeline
 from hetc.runtime.state import State, live_values
 from hetc.runtime.trace import KernelTrace, TransferTrace, captured, plain_lengths
@@ -255,33 +255,16 @@ class StepRun:
         pieces = pieces_of(value, rows, places, over, self.pipeline.pers, self.lengths)
         # Kernels that were started may still be reading what is about to change.
         value.device.wait()
-        for part, chosen, numbers in parts_of(value, pieces):
+        for part, source, numbers in parts_of(value, pieces):
             if part.memory:
-                self._keep(part, numbers, pieces.width)
-                self._scatter_copies(part, rows, numbers, pieces.source[chosen], pieces.width)
-            part.copy_rows(numbers, rows, pieces.source[chosen], pieces.width)
+                self._undo.append(kept(part, self.state.dense[part.memory], numbers, pieces.width))
+                for copy in self.state.dense[part.memory].current_copies():
+                    copy.device.wait()
+                    copy.copy_rows(numbers, rows, source, pieces.width)
+                    size = len(numbers) * pieces.width * host_dtype(part.element).itemsize
+                    self._moved(part.memory, rows.device.kind, copy.device.kind, size)
+            part.copy_rows(numbers, rows, source, pieces.width)
         return value
-
-    def _keep(self, part: Buffer, numbers: NDArray[np.int64], width: int) -> None:
-        """Undo what is about to be written where the step fails."""
-        old, memory = part.read_rows(numbers, width), self.state.dense[part.memory]
-
-        def undo() -> None:
-            part.write_rows(numbers, old, width)
-            memory.changed()
-
-        self._undo.append(undo)
-
-    def _scatter_copies(
-        self, part: Buffer, rows: Buffer, numbers: NDArray[np.int64], source: NDArray[np.int64], width: int
-    ) -> None:
-        memory = self.state.dense[part.memory]
-        for (kind, _), copy in memory.copies.items():
-            if copy.version == memory.version:
-                self.program.devices[kind].wait()
-                copy.buffer.copy_rows(numbers, rows, source, width)
-                size = len(numbers) * width * host_dtype(part.element).itemsize
-                self._moved(part.memory, rows.device.kind, kind, size)
 
     def _append_columns(self, value: SparseBuffer, rows: Buffer, along: str) -> SparseBuffer:
         home = self.state.sparse[value.memory]
