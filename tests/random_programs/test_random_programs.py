@@ -51,7 +51,7 @@ def _ir(name: str, text: str) -> str:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("way", ["gpu", "fpga", "mix"])
+@pytest.mark.parametrize("way", ["placed", "gpu", "fpga", "mix"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_compiled_it_agrees_with_the_twin(seed: int, way: str, csim: None) -> None:
     found = judge(generate(seed), way)
