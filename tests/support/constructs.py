@@ -54,6 +54,7 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "derived dims `T // 4`": ("dim P = N // 4\n" + X + "\n" + BANK, BANK_ROW + "\no[p < P] = max[i < 4](bank[4 * p + i, 0])", "o", " grows N by 1"),
     "`append`, live length": (f"{X}\n{KEYS}", ROW + "\no[b] = sum[t](keys[b, t, 0])", "o", " grows T by 1"),
     "growth by several rows": ("input z: f32[B, 3, D]\n" + KEYS, "append(keys, z)\no[b] = count[t](keys[b, t, 0] > 0)", "o", " grows T by 3"),
+    "growth of each row by its own": (f"dim C <= 4 per B\ninput z: f32[B, C, D]\n{KEYS}", "append(keys, z)\no[b] = count[t](keys[b, t, 0] > 0)", "o", " grows T by C"),
     "whole-memory update": (f"{X}\nmemory state: f32[D]", "state[d] = state[d] * 0.9 + x[0, d]\no[d] = state[d]", "o", ""),
     "`+=` with plain indices": (f"{X}\nmemory state: f32[D]", "state[d] += x[0, d]\no[d] = state[d]", "o", ""),
     "initial value of a memory": (f"{X}\nmemory state: f32[D] = 2", "state[d] = state[d] + x[0, d]\no[d] = state[d]", "o", ""),
