@@ -31,8 +31,8 @@ class Buffer:
     """A dense tensor on a device, row-major with `shape` counting capacities.
 
     `arrays` is the device's array, or one for each stripe. `memory` is the name of the memory whose rows lie here,
-    "" for a value that is not (or no longer) a memory's own buffer. `layer`: which part of the tensor `name` this is,
-    by the index of its first extent; -1 for all of it. `placement`: where rows lie, None for row-major.
+    "" for a value that is not (or no longer) a memory's own buffer. `layers`: which part of the tensor `name` this is,
+    by the indices of its first extents; () for all of it. `placement`: where rows lie, None for row-major.
     """
 
     device: Device
@@ -43,7 +43,7 @@ class Buffer:
     stripes: Stripes | None = None
     memory: str = ""
     name: str = ""
-    layer: int = -1
+    layers: tuple[int, ...] = ()
     placement: Placement | None = None
 
     def part(self, name: str) -> Any:
@@ -203,4 +203,5 @@ def part_of(buffer: Buffer, number: int) -> Buffer:
     """What of a tensor in the host's memory lies at [number, ...], in the same memory."""
     array = buffer.array.reshape(buffer.shape)[number].reshape(-1)
     extents, shape = buffer.extents[1:], buffer.shape[1:]
-    return Buffer(buffer.device, extents, shape, buffer.element, (array,), name=buffer.name, layer=number)
+    layers = (*buffer.layers, number)
+    return Buffer(buffer.device, extents, shape, buffer.element, (array,), name=buffer.name, layers=layers)

@@ -31,7 +31,7 @@ class Weights:
 
     def __init__(self) -> None:
         self._hosts: dict[str, tuple[Any, int, NDArray]] = {}
-        self._devices: dict[tuple[str, int, str, Any], tuple[NDArray, Buffer]] = {}
+        self._devices: dict[tuple[str, tuple[int, ...], str, Any], tuple[NDArray, Buffer]] = {}
 
     def known(self, given: Mapping[str, Any]) -> dict[str, NDArray]:
         """The host arrays of those given tensors that are unchanged."""
@@ -55,7 +55,7 @@ class Weights:
     ) -> Buffer:
         """The weight's buffer on a device; copied where it is not there yet."""
         host = self._hosts[source.name][2]
-        key = (source.name, source.layer, kind, stripes)
+        key = (source.name, source.layers, kind, stripes)
         held = self._devices.get(key)
         if held is None or held[0] is not host:
             buffer = allocate(

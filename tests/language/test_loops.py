@@ -279,3 +279,37 @@ def test_what_a_stage_carries_through_a_loop_stays_in_it() -> None:
         "written": value,
     }
     assert moved["retrieve"]["intermediate"] == value
+
+
+NESTED = """
+pipeline nested:
+    dim N = 3
+    dim M = 2
+    dim D = 4
+    input x: f32[D]
+    weight w: f32[N, M, D]
+    memory last: f32[N, M, D]
+    apply:
+        h[d] = x[d]
+        for n in N:
+            for m in M:
+                h[d] = 2 * h[d] + w[n, m, d]
+                last[n, m, d] = h[d]
+    output h
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_layers_of_layers(way: str, tmp_path: Path) -> None:
+    """Each is a part of its own, of a weight (on the device once) and of a memory."""
+    session = session_of(NESTED, way, {}, {}, tmp_path)
+    w = np.arange(24, dtype=np.float32).reshape(3, 2, 4)
+    for call in range(2):
+        expected = np.full(4, call, np.float32)
+        outputs = session.call(x=expected.copy(), w=w)
+        last = np.zeros((3, 2, 4))
+        for n, m in np.ndindex(3, 2):
+            expected = 2 * expected + w[n, m]
+            last[n, m] = expected
+        np.testing.assert_array_equal(outputs["h"], expected)
+        np.testing.assert_array_equal(session.memory("last"), last)
