@@ -55,6 +55,7 @@ def expectations(program: Program, calls: int | None = None) -> tuple[Data, list
     for tensor in program.memories:
         state[tensor.name] = _begins(program, data, tensor)
     weights = {name: Values.from_array(array) for name, array in data.weights.items()}
+    stored = {tensor.name: Values() for tensor in program.memories if tensor.ring}
     results = []
     for call in data.calls:
         extents = data.during(program, call, lengths)
@@ -75,6 +76,11 @@ def expectations(program: Program, calls: int | None = None) -> tuple[Data, list
         for tensor in program.memories:
             whole = Values({**others[tensor.name], **state[tensor.name]})  # type: ignore[dict-item]
             state[tensor.name] = _live(program, tensor, whole, lengths)
+            if tensor.ring:
+                stored[tensor.name].update(state[tensor.name])  # type: ignore[call-overload]
+                count = state[f"{tensor.name}_count"]
+                assert isinstance(count, int)
+                state[tensor.name] = _written(program, tensor, stored[tensor.name], count, data.batch)
         memories = {tensor.name: Values(state[tensor.name]) for tensor in program.memories}  # type: ignore[call-overload]
         results.append(Expected(call, outputs, extents, memories, lengths, data.batch))  # type: ignore[arg-type]
     return data, results
@@ -90,6 +96,15 @@ def _begins(program: Program, data: Data, tensor: Tensor) -> Values:
     start = 0 if isinstance(tensor.initial, str) else tensor.initial or 0
     lane = exact(start) if tensor.kind == "f" else bool(start) if tensor.kind == "b" else int(start)
     return Values({place: store(tensor.dtype, lane) for place in np.ndindex(*shape)})
+
+
+def _written(program: Program, tensor: Tensor, stored: Values, count: int, batch: int) -> Values:
+    """What a ring holds: its slots count for all rows of the batch, and in those that a call was not about lies what
+    lay there before, 0 at first."""
+    sizes = [program.dims[dim].size for dim in tensor.dims]
+    slot = next(place for place, size in enumerate(sizes) if size)
+    places = np.ndindex(*(batch if size is None else size for size in sizes))
+    return Values({at: stored.get(at, _ABSENT[tensor.kind]) for at in places if at[slot] < count})
 
 
 def _left(length: int | list[int], whole: bool, rows: list[bool]) -> int | list[int]:
