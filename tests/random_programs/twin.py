@@ -163,7 +163,7 @@ class _Twin(TwinMemory):
         left, right = [], []
         for name in carried:
             variable = self.current[name]
-            tensor = self.tensor(name)
+            tensor = self.held[variable]
             left.append(through[name])
             right.append(variable if tensor.ring or _is_sparse(tensor) else self.stored(tensor, variable))
             if tensor.ring:
@@ -179,7 +179,7 @@ class _Twin(TwinMemory):
 
     def _carry(self, name: str, old: str) -> list[str]:
         """A variable for what goes from pass to pass."""
-        tensor, facts = self.tensor(name), self.known[old]
+        tensor, facts = self.held[old], self.known[old]
         new = self.variable(name)
         if not tensor.ring:
             self.know(tensor, new, pending=facts.pending)

@@ -16,6 +16,7 @@ from random_programs.tree import (
     Expr,
     Read,
     Reduce,
+    Tensor,
     Unary,
     Var,
     Where,
@@ -51,6 +52,7 @@ class TwinExpressions:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.known: dict[str, Facts] = {}
+        self.held: dict[str, Tensor] = {}
 
     def text(self, expr: Expr) -> str:
         match expr:

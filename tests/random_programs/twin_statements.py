@@ -36,7 +36,8 @@ class TwinStatements(TwinExpressions):
         return variable
 
     def know(self, tensor: Tensor, variable: str, **more: object) -> None:
-        """Keep the facts of a tensor under a variable."""
+        """Keep the facts of a tensor under a variable, and which one it is: a name may be defined again as another."""
+        self.held[variable] = tensor
         self.known[variable] = facts_of(tensor.dims, {name: dim.per for name, dim in self.program.dims.items()}, **more)
 
     def tensor(self, name: str) -> Tensor:
