@@ -75,22 +75,16 @@ def compare_selection(
     return Verdict(largest, float(allowed.max(initial=0.0)), not problems, where, note, near_ties, rows * count)
 
 
-def may_differ(selection: Selection, dtype: str = "f32") -> bool:
-    """Whether an evaluation within tolerance might select otherwise, or in another order where that is by score."""
-    if selection.doubtful is not None and bool(selection.doubtful.any()):
-        return True
-    extent = selection.scores.shape[-1]
-    scores = selection.scores.reshape(-1, extent)
-    takeable = qualifying(scores, selection.candidates.reshape(-1, extent))
-    ranked = best(scores, takeable, min(selection.count + 1, extent), "score")
-    if ranked.shape[-1] < 2:
-        return False
-    ordered = np.take_along_axis(scores, ranked, axis=-1).astype(np.float64)
-    allowed = np.take_along_axis(_score_tolerance(selection, dtype).reshape(-1, extent), ranked, axis=-1)
-    with np.errstate(invalid="ignore"):
-        close = np.abs(np.diff(ordered)) <= allowed[:, 1:] + allowed[:, :-1]
-    close &= (ranked[:, 1:] >= 0) & (allowed[:, 1:] + allowed[:, :-1] > 0)
-    return bool((close if selection.order == "score" else close[:, selection.count - 1 :]).any())
+def another_selection(selection: Selection, rng: np.random.Generator, dtype: str = "f32") -> NDArray[np.int64]:
+    """int64[..., count]: what an evaluation within tolerance may pick: every score off by a part of what is allowed,
+    and conditions in doubt decided either way."""
+    scores, candidates = selection.scores, selection.candidates
+    allowed = _score_tolerance(selection, dtype)
+    if allowed.any():
+        scores = scores + rng.uniform(-1, 1, scores.shape) * np.where(np.isfinite(allowed), allowed, 0.0)
+    if selection.doubtful is not None:
+        candidates = np.where(selection.doubtful, rng.random(scores.shape) < 0.5, candidates)
+    return best(scores, candidates, selection.count, selection.order)
 
 
 def _score_tolerance(selection: Selection, dtype: str) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -106,7 +106,7 @@ def run_kernel(
     magnitudes: bool = True,
     elements_at_once: int = 1 << 24,
     selected: Mapping[int, np.ndarray] | None = None,
-    hidden: dict[SSAValue, Selection] | None = None,
+    reselect: Callable[[Selection], np.ndarray] | None = None,
 ) -> list[Tensor | SparseTensor]:
     """Execute one task.kernel on the arguments that it received: its results, each with `array` (float64, int64 or
     bool of the live extents), `present` and `magnitude`. Arguments and dims as for `run_step`. Kernels are cut after
@@ -114,12 +114,14 @@ def run_kernel(
 
     selected: position of a result -> the indices that a device put there (a topk's or select's). What the kernel
     computes from them follows the device's, so that a near tie in the selection is no error further on; the returned
-    value is the oracle's own selection still. hidden: takes the selections that the kernel keeps for itself."""
+    value is the oracle's own selection still. reselect: what stands for each selection that the kernel keeps for
+    itself."""
     if len(arguments) != len(kernel.block.args):
         raise OracleError(f"{kernel.sym_name.data} takes {len(kernel.block.args)} arguments, got {len(arguments)}")
     with np.errstate(all="ignore"):
         environment = complete(Environment(dims, strict, magnitudes, elements_at_once), kernel)
         execution = _Execution(environment, {})
+        execution.reselect, execution.returned = reselect, set(kernel.returned.values)
         for result, indices in (selected or {}).items():
             execution.selected[kernel.returned.values[result]] = np.asarray(indices)
         for position, (argument, given) in enumerate(zip(kernel.block.args, arguments, strict=True)):
@@ -127,10 +129,6 @@ def run_kernel(
             label = f"argument {position} of {kernel.sym_name.data}"
             execution.values[argument] = bind(given, argument.type, environment, label)
         execution.statements(kernel.block.ops)
-        if hidden is not None:
-            for value, item in execution.values.items():
-                if value not in kernel.returned.values and isinstance(item, Tensor) and item.selection is not None:
-                    hidden[value] = item.selection
         return [execution.own.get(value, execution.values[value]) for value in kernel.returned.values]
 
 
@@ -144,6 +142,8 @@ class _Execution:
         self.result = StepResult(values=self.values)
         self.declared: dict[str, Tensor | SparseTensor] = {}
         self.selected: dict[SSAValue, np.ndarray] = {}
+        self.reselect: Callable[[Selection], np.ndarray] | None = None
+        self.returned: set[SSAValue] = set()
         self.own: dict[SSAValue, Tensor] = {}
 
     def step(self, step: StepOp) -> StepResult:
@@ -211,6 +211,8 @@ class _Execution:
                 raise OracleError(f"{op.name} is not a statement that the oracle executes")
         values.update(zip(op.results, results, strict=True))
         for value, tensor in zip(op.results, results, strict=True):
+            if self.reselect is not None and tensor.selection is not None and value not in self.returned:
+                self.selected[value] = self.reselect(tensor.selection)
             if value in self.selected:
                 if tensor.selection is None:
                     raise OracleError(f"a result given in `selected` is one of {op.name}, which selects nothing")
