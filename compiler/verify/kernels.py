@@ -151,6 +151,7 @@ class KernelJudge:
                     verdict.near_ties,
                     worst.ok,
                     verdict.note,
+                    verdict.unjudged,
                 )
             )
         return rows

@@ -14,6 +14,7 @@ class Row:
 
     backend: what really ran. max_error, tolerance: of the value that was worst in proportion; None where nothing was
     compared. near_ties: selected entries that differ from the oracle's within tolerance, None without a selection.
+    unjudged: elements that differ and have no bound to be judged by, f32 having overflowed on the way to them.
     """
 
     stage: str
@@ -24,6 +25,7 @@ class Row:
     near_ties: int | None
     ok: bool
     note: str = ""
+    unjudged: int = 0
 
 
 @dataclass

@@ -54,6 +54,7 @@ def verdict(report: RunReport) -> str:
 def test_drawn_inputs(name: str, seed: int) -> None:
     report = run(compiled(name), seed=seed, calls=2)
     assert report.ok, verdict(report)
+    assert not any(row.unjudged for row in report.rows)
     assert {row.stage for row in report.rows} == STAGES[name]
     assert set(report.backends.values()) <= {"triton-interpreter", "c-simulation", "cuda", "rocm", "xrt"}
 
