@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import arith, scf, tensor
@@ -22,10 +21,10 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.dialects.utils import split_dynamic_index_list
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
-from hetc.dialects.locations import copy_location
+from hetc.passes.block_builder import BlockBuilder
 
 Size = int | SSAValue
 """An extent, an offset or a size: constant, or an index."""
@@ -39,34 +38,8 @@ class Operand:
     map: AffineMap
 
 
-class Builder:
-    """Appends ops to `block`, with the location of `source`."""
-
-    def __init__(self, block: Block, source: Operation):
-        self.block, self.source = block, source
-
-    @contextmanager
-    def at(self, source: Operation) -> Iterator[None]:
-        """Ops built inside carry the location of `source`."""
-        before, self.source = self.source, source
-        yield
-        self.source = before
-
-    @contextmanager
-    def inside(self, block: Block) -> Iterator[None]:
-        """Ops built inside go to `block`."""
-        before, self.block = self.block, block
-        yield
-        self.block = before
-
-    def add(self, op: Operation) -> SSAValue:
-        """Append an op of one result."""
-        return self.add_all(op)[0]
-
-    def add_all(self, op: Operation) -> Sequence[SSAValue]:
-        """Append an op; its results."""
-        self.block.add_op(copy_location(self.source, op))
-        return op.results
+class Builder(BlockBuilder):
+    """Upstream ops at the end of a block."""
 
     # scalars
 

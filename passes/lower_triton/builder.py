@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import (
@@ -20,38 +19,15 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from hetc.dialects import tile
-from hetc.dialects.locations import copy_location
 from hetc.dialects.tile import SCALAR, Shape, element_of, join_shapes, shape_of, tile_type
+from hetc.passes.block_builder import BlockBuilder
 
 Mask = SSAValue | None
 """A condition on lanes; None holds everywhere."""
 
 
-class TileBuilder:
-    """Appends ops to a block, each with the location of the statement's op that is being lowered."""
-
-    def __init__(self, block: Block, source: Operation):
-        self.block = block
-        self.source = source
-
-    @contextmanager
-    def at(self, source: Operation) -> Iterator[None]:
-        """Ops built inside carry the location of `source`."""
-        before, self.source = self.source, source
-        yield
-        self.source = before
-
-    @contextmanager
-    def inside(self, block: Block) -> Iterator[None]:
-        """Ops built inside go to `block`."""
-        before, self.block = self.block, block
-        yield
-        self.block = before
-
-    def add(self, op: Operation) -> SSAValue:
-        """Append an op; its first result (an op without results returns nothing useful)."""
-        self.block.add_op(copy_location(self.source, op))
-        return op.results[0] if op.results else None  # type: ignore[return-value]
+class TileBuilder(BlockBuilder):
+    """Tile ops at the end of a block."""
 
     # constants and shapes
 
