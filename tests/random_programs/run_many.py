@@ -22,6 +22,12 @@ from random_programs.verdict import WAYS, Verdict, judge
 
 PAGE = Path(__file__).parents[2] / "docs" / "random_programs.md"
 MOST_REFUSED = 0.1
+_INTRODUCTION = """\
+`python -m random_programs.run_many COUNT`, run from tests/, draws programs from seeds, prints each as `.mp` text and
+as an independent twin in plain Python, and compares every element of every call. One seed, shrunk where it fails:
+`python -m random_programs SEED --devices mix --shrink`. `make check-full` runs the first 300 seeds.
+
+Of an odd seed whatever can be written in place is; of an even one, what pays."""
 _TITLES = {
     "oracle": "oracle, as the front end leaves it",
     "normalized": "oracle, after the normalising passes",
@@ -59,12 +65,8 @@ def _judge_every(ways: tuple[str, ...], seed: int) -> dict[str, Verdict]:
 def summary(verdicts: dict[str, dict[int, Verdict]]) -> str:
     """The page: counts a way, refusals by reason, and every difference or crash with its seed."""
     seeds = {seed for found in verdicts.values() for seed in found}
-    lines = ["# Random programs", ""]
+    lines = ["# Random programs", "", _INTRODUCTION, ""]
     lines += [
-        "`make check-full` draws programs from seeds, prints each as `.mp` text and as an independent twin in plain",
-        "Python, and compares every element of every call. One seed, shrunk where it fails:",
-        "`cd tests && python -m random_programs SEED --devices mix --shrink`.",
-        "",
         f"Seeds {min(seeds)} to {max(seeds)}, revision {_revision()}.",
         "",
         "| run on | right | refused | different | crashed |",
