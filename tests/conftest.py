@@ -1,8 +1,11 @@
-"""Options of the test run."""
+"""Options of the test run, and how it builds kernels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from csim_builds import mixed_builds
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,3 +18,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether pinned files are rewritten instead of compared."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mixed_builds() -> Iterator[None]:
+    with mixed_builds():
+        yield

@@ -52,11 +52,13 @@ def command(file: str, selection: Selection, check: bool, seed: int, calls: int,
 def run_and_report(target: Compilation | Path, *, seed: int, check: bool, as_json: bool, calls: int = 2) -> int:
     """Run a compilation or a work directory and print the verdict; the exit code says whether all was right."""
     from hetc.compiler import verify
-    from hetc.runtime.csim_errors import CsimError
+    from hetc.runtime.csim_errors import CsimError, UnknownBuildTypeError
     from hetc.runtime.errors import PipelineError
 
     try:
         report = verify.run(target, seed=seed, check=check, calls=calls, progress=_progress())
+    except UnknownBuildTypeError as error:
+        raise usage("HET404", str(error)) from error
     except (PipelineError, CsimError, ImportError) as error:
         # Where the machine lacks something, that is the reason to be told; else the program itself failed.
         environment.require(*(name for kind in _devices(target) for name in NEEDED.get(kind, ())))

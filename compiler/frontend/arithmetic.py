@@ -242,8 +242,8 @@ class Arithmetic:
         return self.binary("/", x if name == "silu" else 1.0, denominator)
 
     def _sign(self, x: SSAValue) -> SSAValue:
-        """-1, 0 or 1; NaN stays NaN."""
-        negative = self.choose(self.compare("<", x, 0), -1, x)
+        """-1, 0 or 1; NaN stays NaN, and a zero loses its sign."""
+        negative = self.choose(self.compare("<", x, 0), -1, self.add(math.AbsFOp(x)) if x.type == f32 else x)
         return self.choose(self.compare(">", x, 0), 1, negative)
 
     def ceildiv(self, left: Value, right: Value) -> SSAValue:

@@ -21,13 +21,15 @@ from hetc.runtime.csim_errors import (
     CsimDeadlock,
     CsimError,
     HeadersMissingError,
+    UnknownBuildTypeError,
 )
 from hetc.runtime.csim_kernel import CsimKernel, CsimReport
 from hetc.runtime.csim_toolchain import (
-    CHECK_FLAGS,
+    BUILD_TYPES,
     COMPILE_FLAGS,
     LINK_FLAGS,
     ap_types_include,
+    choose_build_type,
     compiler_version,
     find_compiler,
     include_directory,
@@ -43,9 +45,11 @@ __all__ = [
     "CsimKernel",
     "CsimReport",
     "HeadersMissingError",
+    "UnknownBuildTypeError",
     "ap_types_include",
     "build",
     "build_many",
+    "cache_folder",
     "find_compiler",
 ]
 
@@ -55,30 +59,21 @@ _WARNINGS = "warnings.txt"
 
 
 def build(
-    files: Mapping[str, str],
-    top: str,
-    *,
-    defines: Iterable[str] = (),
-    optimise: str = "-O2",
-    checked: bool = False,
+    files: Mapping[str, str], top: str, *, defines: Iterable[str] = (), build_type: str | None = None
 ) -> CsimKernel:
     """Compiles the kernel `top` out of `files` (path in the project -> text).
 
     `top` is defined in `top`.cpp, or in the only .cpp file; testbenches (`*_tb.cpp`) are left out.
-    `defines` are macros, `NAME` or `NAME=VALUE`. The library is cached by its content. With `checked`, an
-    index past a local array and a float out of an integer's range end the run (slower).
-    Raises CsimBuildError with the compiler's text, CompilerMissingError, HeadersMissingError.
+    `defines` are macros, `NAME` or `NAME=VALUE`. The library is cached by its content.
+    `build_type` is one of csim_toolchain.BUILD_TYPES or `mixed`; by default what the environment variable
+    HETC_CSIM_BUILD_TYPE names, else `optimised`.
+    Raises CsimBuildError with the compiler's text, CompilerMissingError, HeadersMissingError, UnknownBuildTypeError.
     """
-    return build_many(files, [top], defines=defines, optimise=optimise, checked=checked)[top]
+    return build_many(files, [top], defines=defines, build_type=build_type)[top]
 
 
 def build_many(
-    files: Mapping[str, str],
-    tops: Iterable[str],
-    *,
-    defines: Iterable[str] = (),
-    optimise: str = "-O2",
-    checked: bool = False,
+    files: Mapping[str, str], tops: Iterable[str], *, defines: Iterable[str] = (), build_type: str | None = None
 ) -> dict[str, CsimKernel]:
     """Compiles several kernels into one library, which costs the compiler's start only once."""
     names = list(tops)
@@ -91,9 +86,12 @@ def build_many(
             raise CsimError(f"the file '{path}' lies outside the project")
     units = _translation_units(sources, names)
     compiler = find_compiler()
-    checks = CHECK_FLAGS if checked else ()
-    flags = [*COMPILE_FLAGS, optimise, *checks, *(f"-D{define}" for define in defines)]
-    folder = _cache_folder() / _content_key(sources, units, compiler, flags)
+    flags = [
+        *COMPILE_FLAGS,
+        *BUILD_TYPES[choose_build_type(build_type, sources)],
+        *(f"-D{define}" for define in defines),
+    ]
+    folder = cache_folder() / _content_key(sources, units, compiler, flags)
     if os.environ.get("HETC_ALWAYS_COMPILE") or not (folder / _LIBRARY).is_file():
         _compile(folder, {**sources, **units}, list(units), compiler, flags)
     warnings = (folder / _WARNINGS).read_text()
@@ -116,12 +114,13 @@ def _translation_units(sources: Mapping[str, str], tops: list[str]) -> dict[str,
         lines = [f'#include "{path}"', '#include "hetc_csim_entry.h"']
         lines += [f"HETC_CSIM_ENTRY({top})" for top in entries[path]]
         if number == 0:
-            lines.append("HETC_CSIM_LIBRARY()")
+            lines += ["HETC_CSIM_LIBRARY()", '#include "hetc_csim_undefined.h"']
         units[f"hetc_csim_unit_{number}.cpp"] = "\n".join(lines) + "\n"
     return units
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Where built libraries are kept."""
     root = os.environ.get("HETC_CACHE_DIR")
     return (Path(root) if root else Path.home() / ".cache" / "hetc") / "csim"
 
@@ -149,15 +148,25 @@ def _compile(folder: Path, files: Mapping[str, str], units: list[str], compiler:
             target = aside / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
-        command = [*compiler, *flags, "-I.", *search_flags(), *units, *LINK_FLAGS, "-o", _LIBRARY]
-        plain = {**os.environ, "LC_ALL": "C"}  # messages in one language and one alphabet
-        answer = subprocess.run(command, cwd=aside, env=plain, capture_output=True, text=True, check=False)
-        if answer.returncode != 0:
-            raise CsimBuildError("the C++ compiler refused the kernel", answer.stderr)
-        (aside / _WARNINGS).write_text(answer.stderr)
+        warnings = _call(aside, [*compiler, *flags, "-I.", *search_flags(), "-c", *units])
+        # Linked without the flags: a sanitizer's would bring its runtime.
+        objects = [Path(unit).with_suffix(".o").name for unit in units]
+        warnings += _call(aside, [*compiler, *LINK_FLAGS, *objects, "-o", _LIBRARY])
+        for item in objects:
+            (aside / item).unlink()
+        (aside / _WARNINGS).write_text(warnings)
         _publish(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _call(folder: Path, command: list[str]) -> str:
+    """Runs the compiler in `folder`; what it said."""
+    plain = {**os.environ, "LC_ALL": "C"}  # messages in one language and one alphabet
+    answer = subprocess.run(command, cwd=folder, env=plain, capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        raise CsimBuildError("the C++ compiler refused the kernel", answer.stderr)
+    return answer.stderr
 
 
 def _publish(aside: Path, folder: Path) -> None:

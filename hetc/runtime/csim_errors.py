@@ -11,6 +11,10 @@ class CompilerMissingError(CsimError):
     """No C++ compiler was found."""
 
 
+class UnknownBuildTypeError(CsimError):
+    """A way to build kernels was named that there is not."""
+
+
 class HeadersMissingError(CsimError):
     """The ap_int headers that the hls4ml wheel carries were not found."""
 

@@ -1,15 +1,18 @@
-"""Finds what C simulation needs on this machine: a C++ compiler and the ap_int headers."""
+"""What C simulation needs on this machine, a C++ compiler and the ap_int headers, and the ways to build a kernel."""
 
+import hashlib
 import importlib.util
+import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from hetc.runtime.csim_errors import CompilerMissingError, CsimError, HeadersMissingError
+from hetc.runtime.csim_errors import CompilerMissingError, CsimError, HeadersMissingError, UnknownBuildTypeError
 
 # Headers that a generated project carries itself, since synthesis reads them too.
 PROJECT_HEADERS = ("hetc_hls.h", "hetc_float.h")
@@ -30,12 +33,25 @@ COMPILE_FLAGS = (
     # Two kernel libraries in one process share nothing, not even an inline variable.
     "-fno-gnu-unique",
 )
-# A failed check traps, and the trap becomes an error of the run: the sanitizers' own runtime would print
-# and end the process.
-CHECK_FLAGS = (
-    "-fsanitize=bounds-strict,float-cast-overflow,integer-divide-by-zero,return",
-    "-fsanitize-undefined-trap-on-error",
-)
+BUILD_TYPES: dict[str, tuple[str, ...]] = {
+    # Runs fastest.
+    "optimised": ("-O2",),
+    # Is built fastest.
+    "plain": ("-O0",),
+    # Undefined behaviour ends the run with an error that names its line (hetc_csim_undefined.h), and a variable that
+    # was never set holds a pattern and not what happens to lie there. `vptr` needs the sanitizer's own runtime, and
+    # nothing here has virtual functions.
+    "checked": (
+        "-O0",
+        "-fsanitize=undefined,float-cast-overflow",
+        "-fno-sanitize=vptr",
+        "-ftrivial-auto-var-init=pattern",
+    ),
+}
+"""The ways to build a kernel, each by what the compiler is told. `checked` needs g++ 12 or later, or clang."""
+MIXED = "mixed"
+"""One of BUILD_TYPES for each library, by the hash of its sources: what tests build with, to have some of each."""
+DEFAULT_BUILD_TYPE = "optimised"
 LINK_FLAGS = ("-shared", "-Wl,-Bsymbolic")
 
 
@@ -47,6 +63,21 @@ def include_directory() -> Path:
 def project_headers() -> dict[str, str]:
     """The text of each header that a generated project carries, by file name."""
     return {name: (include_directory() / name).read_text() for name in PROJECT_HEADERS}
+
+
+def choose_build_type(named: str | None, sources: Mapping[str, str]) -> str:
+    """The key of BUILD_TYPES to build these sources (path -> text) with: `named`, else what HETC_CSIM_BUILD_TYPE names.
+
+    Raises UnknownBuildTypeError for another name.
+    """
+    name = named or os.environ.get("HETC_CSIM_BUILD_TYPE") or DEFAULT_BUILD_TYPE
+    if name == MIXED:
+        digest = hashlib.sha256(json.dumps(sorted(sources.items())).encode()).digest()
+        return list(BUILD_TYPES)[digest[0] % len(BUILD_TYPES)]
+    if name not in BUILD_TYPES:
+        place = "`build_type`" if named else "HETC_CSIM_BUILD_TYPE"
+        raise UnknownBuildTypeError(f"{place} is `{name}`; expected one of {', '.join((*BUILD_TYPES, MIXED))}")
+    return name
 
 
 def find_compiler() -> list[str]:

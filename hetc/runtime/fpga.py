@@ -64,8 +64,7 @@ class CsimDevice(Device):
     kind = "fpga"
     backend = "c-simulation"
 
-    def __init__(self, checked: bool = False) -> None:
-        self.checked = checked
+    def __init__(self) -> None:
         self.reports: dict[str, csim.CsimReport] = {}
         self._kernels: dict[str, csim.CsimKernel] = {}
 
@@ -84,7 +83,7 @@ class CsimDevice(Device):
 
     def load(self, directory: Path, kernels: Sequence[str]) -> None:
         for name in kernels:
-            self._kernels[name] = csim.build(project_files(directory, name), name, checked=self.checked)
+            self._kernels[name] = csim.build(project_files(directory, name), name)
 
     def launch(self, kernel: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
         arrays = [item for item in arguments if isinstance(item, PagedArray)]
@@ -105,7 +104,7 @@ def _by_rows(values: NDArray, row_elements: int) -> NDArray:
     return values[: len(values) // row_elements * row_elements].reshape(-1, row_elements)
 
 
-def open_device(mode: str = ANY, *, xclbin: str | Path | None = None, checked: bool = False) -> Device:
+def open_device(mode: str = ANY, *, xclbin: str | Path | None = None) -> Device:
     """An FPGA: the card where pyxrt finds one and `xclbin` is given, else C simulation.
 
     Raises DeviceMissingError for `hardware` without a card, pyxrt or an xclbin."""
@@ -113,4 +112,4 @@ def open_device(mode: str = ANY, *, xclbin: str | Path | None = None, checked: b
         from hetc.runtime.xrt import XrtDevice
 
         return XrtDevice(xclbin)
-    return CsimDevice(checked)
+    return CsimDevice()

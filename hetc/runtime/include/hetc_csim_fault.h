@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <signal.h>
 
+#include <cstdio>
+
 #include "hetc_csim.h"
 
 namespace hetc {
@@ -40,8 +42,10 @@ class fault_trap {
     const fibre* running = scheduler::get().current;
     const std::string place = running ? "process '" + running->name + "': " : "";
     address = 0;
+    if (text_[0] != 0) return place + text_;
     if (signal_ == SIGFPE) return place + "integer division by zero";
-    if (signal_ == SIGILL) return place + "a checked operation failed (see `checked` of build)";
+    if (signal_ == SIGILL)
+      return place + "undefined behaviour, seen by the compiler (the build type `checked` says where)";
     const stack& used = running && running->memory ? *running->memory : outer_stack;
     const char* where = static_cast<const char*>(address_);
     if (used.guards(where))
@@ -49,6 +53,17 @@ class fault_trap {
              " MB (HETC_CSIM_STACK_MB sets it)";
     address = reinterpret_cast<uint64_t>(address_);
     return place + "access outside every buffer";
+  }
+
+  // Ends the run in progress with this text, whichever process runs.
+  [[noreturn]] static void end_run(const char* text) {
+    fault_trap* trap = active();
+    if (trap == nullptr) {  // not in a kernel: in what surrounds it
+      std::fprintf(stderr, "%s\n", text);
+      std::abort();
+    }
+    std::snprintf(trap->text_, sizeof trap->text_, "%s", text);
+    siglongjmp(trap->where, 1);
   }
 
   sigjmp_buf where;
@@ -79,6 +94,7 @@ class fault_trap {
     siglongjmp(trap->where, 1);
   }
 
+  char text_[512] = "";
   int signal_ = 0;
   void* address_ = nullptr;
   struct sigaction previous_[count];

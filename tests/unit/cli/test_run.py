@@ -123,6 +123,13 @@ def test_a_failing_program_is_no_traceback(program, capsys, monkeypatch):
     assert "kernel 'scan' did not end" in err
 
 
+def test_an_unknown_build_type_is_a_mistake_of_the_caller(program, capsys, monkeypatch):
+    monkeypatch.setenv("HETC_CSIM_BUILD_TYPE", "O3")
+    assert app.run(["run", program, "--pin", "relevancy=fpga"]) == 2
+    message = "HETC_CSIM_BUILD_TYPE is `O3`; expected one of optimised, plain, checked, mixed"
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
 def test_what_the_machine_lacks_is_named_with_how_to_get_it(program, capsys, monkeypatch):
     def fail(target, **options):
         raise ModuleNotFoundError("No module named 'triton'")

@@ -97,7 +97,7 @@ def program_module(seed: int, plan: dict) -> ModuleOp:
 
 @pytest.fixture(scope="module")
 def library(bench_of_modules):
-    return bench_of_modules([program_module(seed, PLANS[seed % len(PLANS)]) for seed in SEEDS], optimise="-O0")
+    return bench_of_modules([program_module(seed, PLANS[seed % len(PLANS)]) for seed in SEEDS])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -65,6 +65,55 @@ def test_every_bit_pattern_decodes_and_encodes_back(dtype):
     assert np.isnan(from_bits(to_bits(np.nan, dtype).reshape(1), dtype)).all()
 
 
+@pytest.mark.parametrize("dtype", NARROW)
+def test_every_tie_goes_to_the_even_code_and_no_other_value_does(dtype):
+    spec = DTYPES[dtype]
+    codes = np.arange(2 ** (spec.bits - 1))
+    values = from_bits(codes.astype(spec.bits_storage), dtype)
+    codes, values = codes[np.isfinite(values)], values[np.isfinite(values)]
+    assert (np.diff(values) > 0).all() and values[-1] == spec.max_finite
+    ties = (values[1:] + values[:-1]) / 2  # exact in float64
+    even = np.where(codes[1:] % 2 == 0, codes[1:], codes[:-1])
+    for sign, sign_bit in ((1.0, 0), (-1.0, 1 << (spec.bits - 1))):
+        np.testing.assert_array_equal(to_bits(sign * ties, dtype), even | sign_bit)
+        np.testing.assert_array_equal(to_bits(sign * np.nextafter(ties, 0.0), dtype), codes[:-1] | sign_bit)
+        np.testing.assert_array_equal(to_bits(sign * np.nextafter(ties, np.inf), dtype), codes[1:] | sign_bit)
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_the_end_of_the_range_is_where_the_next_value_would_round_to(dtype):
+    spec = DTYPES[dtype]
+    past = spec.max_finite + float(ulp(spec.max_finite, dtype)) / 2  # the tie with a value that the type lacks
+    beyond = spec.max_finite if spec.saturates else np.inf
+    x = np.array([np.nextafter(past, 0.0), past, 1e300, np.inf])
+    np.testing.assert_array_equal(round_to(x, dtype), [spec.max_finite, beyond, beyond, beyond])
+    np.testing.assert_array_equal(round_to(-x, dtype), [-spec.max_finite, -beyond, -beyond, -beyond])
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_torch_rounds_and_reads_the_same(dtype):
+    spec, twin = DTYPES[dtype], getattr(torch, DTYPES[dtype].torch_name)
+    codes = np.arange(2**spec.bits).astype(spec.bits_storage)
+    signed = torch.from_numpy(codes.view(f"int{spec.bits}"))
+    np.testing.assert_array_equal(from_bits(codes, dtype), signed.view(twin).double().numpy())
+    finite = np.unique(from_bits(codes, dtype)[np.isfinite(from_bits(codes, dtype))])
+    x = np.concatenate([finite, (finite[1:] + finite[:-1]) / 2]).astype(np.float32)  # each is an f32
+    for around in (x, np.nextafter(x, np.float32(0)), np.nextafter(x, np.copysign(np.float32(np.inf), x))):
+        inside = around[np.abs(around) <= spec.max_finite]
+        np.testing.assert_array_equal(round_to(inside, dtype), torch.from_numpy(inside).to(twin).double().numpy())
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_every_nan_is_read_as_one_and_written_as_the_same(dtype):
+    spec = DTYPES[dtype]
+    codes = np.arange(2**spec.bits).astype(spec.bits_storage)
+    payloads = codes[np.isnan(from_bits(codes, dtype))]
+    assert len(payloads) == {"f16": 2046, "bf16": 254, "fp8": 2, "fp8e5m2": 6}[dtype]
+    bits = np.array([0x7FF8000000000000, 0x7FF0000000000001, 0xFFFFFFFFFFFFFFFF], np.uint64)
+    written = to_bits(bits.view(np.float64), dtype)
+    assert len(set(written.tolist())) == 1 and written[0] in payloads
+
+
 def test_double_rounding_does_not_happen():
     # Between two bf16 values, just above the tie: rounding to f32 first would land on the tie and go down.
     x = 1.0 + 2.0**-8 + 2.0**-40

@@ -24,19 +24,19 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_the_cache_is_hit_and_a_change_misses_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = 'extern "C" void one(int* out) { out[0] = VALUE; }\n'
-    first = build({"one.cpp": text}, "one", defines=["VALUE=1"], optimise="-O0")
+    first = build({"one.cpp": text}, "one", defines=["VALUE=1"], build_type="plain")
     stamp = first.library.stat().st_mtime_ns
     with monkeypatch.context() as patch:
         patch.setattr("subprocess.run", None)  # a hit starts no compiler
-        again = build({"one.cpp": text}, "one", defines=["VALUE=1"], optimise="-O0")
+        again = build({"one.cpp": text}, "one", defines=["VALUE=1"], build_type="plain")
     assert again.library == first.library and first.library.stat().st_mtime_ns == stamp
-    other = build({"one.cpp": text}, "one", defines=["VALUE=2"], optimise="-O0")
+    other = build({"one.cpp": text}, "one", defines=["VALUE=2"], build_type="plain")
     out = np.zeros(1, np.int32)
     for kernel, value in ((first, 1), (other, 2)):
         kernel.run(out)
         assert out[0] == value
     monkeypatch.setenv("HETC_ALWAYS_COMPILE", "1")
-    build({"one.cpp": text}, "one", defines=["VALUE=1"], optimise="-O0")
+    build({"one.cpp": text}, "one", defines=["VALUE=1"], build_type="plain")
     assert first.library.stat().st_mtime_ns > stamp
     assert not list(cache.glob("csim/building-*"))
 
@@ -59,7 +59,7 @@ extern "C" void shared() {
 }
 """
     with pytest.raises(CsimBuildError, match="use an hls::stream"):
-        build({"shared.cpp": text}, "shared", optimise="-O0")
+        build({"shared.cpp": text}, "shared", build_type="plain")
 
 
 def test_warnings_are_kept_with_the_library(cache: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_project_of_several_files(cache: Path) -> None:
         "first_tb.cpp": "int main() { return 0; }\n",
     }
     out = np.zeros(1, np.int32)
-    build(files, "first", optimise="-O0").run(out)
+    build(files, "first", build_type="plain").run(out)
     assert out[0] == 42
     with pytest.raises(CsimError, match=r"which file defines 'second'\? Expected second.cpp"):
         build(files, "second")

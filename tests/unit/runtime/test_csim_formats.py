@@ -38,7 +38,7 @@ def fast(cache: None) -> dict[str, CsimKernel]:
 def slow(cache: None) -> dict[str, CsimKernel]:
     # -O0: .range() is slow whatever the level, and this halves the compile.
     files = {"formats.cpp": FORMATS_TEXT}
-    return build_many(files, ["lanes_of", "uses_byte_lanes"], defines=["HETC_SLOW_LANES"], optimise="-O0")
+    return build_many(files, ["lanes_of", "uses_byte_lanes"], defines=["HETC_SLOW_LANES"], build_type="plain")
 
 
 def all_values(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +146,7 @@ def test_byte_lanes_and_range_lanes_agree(fast: dict[str, CsimKernel], slow: dic
 
 def test_the_text_that_synthesis_reads_computes_the_same(cache: None) -> None:
     name = "synthesis_view"
-    kernel = build({f"{name}.cpp": (KERNELS / f"{name}.cpp").read_text()}, name, optimise="-O0")
+    kernel = build({f"{name}.cpp": (KERNELS / f"{name}.cpp").read_text()}, name, build_type="plain")
     rows = np.random.default_rng(1).normal(size=(32, 32)).astype(ml_dtypes.bfloat16)
     out = np.zeros_like(rows)
     report = kernel.run(rows, out, 32)

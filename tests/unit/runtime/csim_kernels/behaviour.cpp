@@ -151,8 +151,3 @@ static int descend(int depth, int* out) {
   return depth == 0 ? out[0] : descend(depth - 1, out) + frame[0];
 }
 extern "C" void deep_stack(int* out, int depth) { out[0] = descend(depth, out); }
-extern "C" void local_index(int* out, int at) {
-  int local[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-  out[0] = local[at];
-}
-extern "C" void float_to_int(float value, int* out) { out[0] = int(value); }
