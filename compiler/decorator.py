@@ -129,11 +129,22 @@ class HeteroPipeline:
         are along a dim. Raises InputError, CapacityError."""
         return self.program.new_state(pages, **capacities)
 
+    def freeze(self, /, *names: str, **weights: Any) -> None:
+        """Say that weights stay as they are: those named, those given (`freeze(W=tensor)`), or all without arguments.
+
+        They are copied, and moved to each device once; calls may leave them out. See HostProgram.freeze."""
+        self.program.freeze(*names, **weights)
+
+    def unfreeze(self, /, *names: str) -> None:
+        """Read these weights (all without arguments) at each call again. Raises InputError."""
+        self.program.unfreeze(*names)
+
     def __call__(self, state: State, lengths: Mapping[str, Any] | None = None, /, **tensors: Any) -> Any:
-        """One step on `state`: inputs and weights by name, torch tensors or numpy arrays.
+        """One step on `state`: inputs and weights by name, torch tensors or numpy arrays, read as they are now.
 
         Gives what the function returns: one tensor, or a tuple in the order of `return`. Run-time extents are those
-        of the tensors; `lengths` gives those that no shape says. Nothing is compiled again for other extents.
+        of the tensors; `lengths` gives those that no shape says. Nothing is compiled again for other extents. Weights
+        that are frozen may be left out.
         """
         if len(self.tree.steps) > 1:
             names = ", ".join(step.name for step in self.tree.steps)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, LayeredBuffer
+from hetc.runtime.layers import live_values
 from hetc.runtime.memory import DenseMemory, parts_of
 from hetc.runtime.regions import Lengths, region_rows
-from hetc.runtime.state import State, live_values
+from hetc.runtime.state import State
 
 
 class Commits:

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from hetc.runtime.binding import bind
 from hetc.runtime.buffers import Buffer
 from hetc.runtime.devices import Device
-from hetc.runtime.elements import decoded, host_dtype, stored, to_host
+from hetc.runtime.elements import decoded, stored
 from hetc.runtime.errors import CapacityError, InputError, StateError
+from hetc.runtime.layers import live_values
 from hetc.runtime.memory import DenseMemory, SparseHome, parts_of
 from hetc.runtime.pools import Pools
-from hetc.runtime.regions import box, region_rows
+from hetc.runtime.regions import region_rows
 from hetc.runtime.specification import Pipeline, Tensor, length_array
+from hetc.runtime.tensors import to_host
 
 
 class State:
@@ -203,6 +205,11 @@ class State:
                 none = np.zeros(0, np.int64)
                 home.matrix.load(none, none, none)
 
+    @property
+    def bound(self) -> list[Buffer]:
+        """The buffers of memories that are the caller's own tensors."""
+        return [memory.buffer for memory in self.dense.values() if memory.bound]
+
     def parts(self, name: str) -> list[DenseMemory]:
         """What a dense memory is kept in: one part, or one for each layer."""
         return [self.dense[part] for part in parts_of(name, self.pipeline.tensors[name])]
@@ -247,14 +254,3 @@ def check_entries(
     if len(np.unique(row.astype(np.int64) * max(width, 1) + column)) != len(row):
         raise InputError(f"memory '{name}': an entry is given twice")
     return row, column
-
-
-def live_values(buffer: Buffer, pers: Mapping[str, str], high: Mapping[str, NDArray], absent: int = 0) -> NDArray:
-    """The elements below `high` as one host array, `absent` where a row is shorter than the longest."""
-    shape = box(buffer.extents, pers, high)
-    values = np.full(shape, absent, host_dtype(buffer.element))
-    rows = region_rows(buffer.extents, buffer.shape, pers, high)
-    target = region_rows(buffer.extents, shape, pers, high)
-    if values.size:
-        values.reshape(-1, buffer.row_elements)[target] = buffer.read_rows(rows)
-    return values
