@@ -13,6 +13,7 @@ from hetc.compiler.embedding.source import OPTIONS, function_source
 from hetc.compiler.presentation import Explanation, Inspection
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
 from hetc.runtime.errors import StateError
+from hetc.runtime.guarded import Guarded
 
 if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not where one is written
     from xdsl.dialects.builtin import ModuleOp
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not
     from hetc.runtime.state import State
 
 
-class HeteroPipeline:
+class HeteroPipeline(Guarded):
     """A pipeline written as a Python function. Its text is taken where it is decorated, and read when it is used.
 
     Methods raise DiagnosticError, whose text shows what is wrong at which line of the Python file.
@@ -34,6 +35,13 @@ class HeteroPipeline:
         self._function = function
         self._given = options
         functools.update_wrapper(self, function)
+        self._guard()
+
+    def _instead(self, name: str) -> str:
+        if name in (*OPTIONS, "options"):
+            option = name if name in OPTIONS else "dims"
+            return f"with_options({option}=...) gives a pipeline that has others"
+        return f"a call takes tensors by name, as in {self.name}(state, {name}=...)"
 
     # What it is
 

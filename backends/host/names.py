@@ -29,7 +29,7 @@ class Names:
 
 RESERVED_METHODS = frozenset(
     {
-        "PIPELINE", "KERNELS", "CONSTANTS", "METHODS", "backends", "begin", "call_capacities", "constant", "devices",
+        "PIPELINE", "KERNELS", "CONSTANTS", "METHODS", "SETTABLE", "backends", "begin", "constant", "devices",
         "directory", "freeze", "frozen", "frozen_weights", "new_state", "on_kernel", "on_transfer", "pass_number",
         "step", "unfreeze",
     }

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, allocate
 from hetc.runtime.devices import ANY, HOST, Device, open_device
 from hetc.runtime.elements import INDEX, host_dtype
 from hetc.runtime.errors import ProgramError, StateError
+from hetc.runtime.guarded import Guarded
 from hetc.runtime.inputs import as_given, check_names, extents_of, live_lengths
 from hetc.runtime.specification import Pipeline
 from hetc.runtime.state import State
@@ -24,13 +24,14 @@ from hetc.runtime.trace import OnKernel, OnTransfer
 from hetc.runtime.weights import FrozenWeights
 
 
-class HostProgram:
+class HostProgram(Guarded):
     """Base of generated host programs: one method a step, memories in states made by `new_state`.
 
     on_kernel(KernelTrace), on_transfer(TransferTrace): set to see every kernel and every copy; tracing a kernel
     reads its tensors back, and so waits for the device.
     """
 
+    SETTABLE = frozenset({"on_kernel", "on_transfer"})
     PIPELINE: ClassVar[Pipeline]
     KERNELS: ClassVar[Mapping[str, tuple[str, ...]]]
     METHODS: ClassVar[Mapping[str, str]]
@@ -56,6 +57,19 @@ class HostProgram:
         self.on_transfer: OnTransfer | None = None
         self._constants: dict[tuple[str, str], Buffer] = {}
         self._pass_numbers: dict[tuple[int, str], Buffer] = {}
+        self._guard()
+
+    def __repr__(self) -> str:
+        return f"<program of pipeline '{self.PIPELINE.name}' in {self.directory}>"
+
+    def _instead(self, name: str) -> str:
+        tensor = self.PIPELINE.tensors.get(name)
+        if tensor is None:
+            return f"what can be set is {', '.join(sorted(self.SETTABLE))}"
+        if tensor.role == "memory":
+            return f"state.load('{name}', array) sets a memory"
+        freezes = f", or program.freeze({name}=...) keeps it" if tensor.role == "weight" else ""
+        return f"a step is called with it{freezes}"
 
     @property
     def backends(self) -> dict[str, str]:
@@ -112,15 +126,6 @@ class HostProgram:
         given = self.frozen_weights.settled(given, self.PIPELINE.steps[step].takes)
         before, during = live_lengths(state, step, given, dict(lengths or {}))
         return StepRun(self, state, step, self.frozen_weights.keep(given), before, during)
-
-    def call_capacities(self, state: State, lengths: Mapping[str, NDArray]) -> dict[str, int]:
-        """The state's capacities, and for dims that only a call's own tensors have, the most seen so far."""
-        for name, values in lengths.items():
-            if name not in state.given and self.PIPELINE.dims[name].derived is None:
-                state.capacities[name] = max(state.capacities.get(name, 1), int(values.max(initial=0)))
-        plain = {name: value for name, value in state.capacities.items() if self.PIPELINE.dims[name].derived is None}
-        state.capacities.update({name: int(value) for name, value in self.PIPELINE.with_derived(plain).items()})
-        return state.capacities
 
     def constant(self, name: str, kind: str) -> Buffer:
         """A table on a device, uploaded once."""

@@ -19,7 +19,7 @@ from hetc.runtime.buffers import Buffer, LayeredBuffer, SparseBuffer, Stripes, a
 from hetc.runtime.commits import Commits, copy_region
 from hetc.runtime.devices import HOST
 from hetc.runtime.elements import host_dtype, to_torch
-from hetc.runtime.errors import InputError, StateError
+from hetc.runtime.errors import InputError
 from hetc.runtime.layers import live_values, store_values, whole_values
 from hetc.runtime.regions import Extents
 from hetc.runtime.scattering import kept, parts_of, pieces_of
@@ -48,7 +48,7 @@ class StepRun:
         self.program, self.state, self.step = program, state, step
         self.pipeline: Pipeline = program.PIPELINE
         self.before, self.lengths = before, during
-        self.capacities = program.call_capacities(state, during)
+        self.capacities = state.make_room(during)
         self._given = given
         self._written = {name: state.lengths[m.along] for name, m in state.dense.items() if m.along}
         self._commits = Commits(state, during)
@@ -56,27 +56,33 @@ class StepRun:
         self._finished = False
 
     def __enter__(self) -> StepRun:
-        if self.state.running:
-            raise StateError(f"the state is in step '{self.state.running}' already")
-        self.state.pools.refresh()
-        for dim in self.pipeline.steps[self.step].grows:
-            self.state.pools.hold(dim, self.lengths[dim])
-        self.state.running = self.step
+        self.state.enter(self.step)
+        try:
+            self.state.pools.refresh()
+            for dim in self.pipeline.steps[self.step].grows:
+                self.state.pools.hold(dim, self.lengths[dim])
+        except BaseException:
+            self._give_back()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.state.running = ""
+        self._give_back()
         if self._finished:
             return
         for undo in reversed(self._undo):
             undo()
-        for dim in self.pipeline.steps[self.step].grows:
-            self.state.pools.hold(dim, self.state.lengths[dim])
         for memory in self.state.dense.values():
             if memory.along:
                 memory.forget_beyond(self.state.lengths[memory.along])
+
+    def _give_back(self) -> None:
+        """The state is as long as it says, and free for another step."""
+        self.state.leave()
+        for dim in self.pipeline.steps[self.step].grows:
+            self.state.pools.hold(dim, self.state.lengths[dim])
 
     # Where values come from.
 

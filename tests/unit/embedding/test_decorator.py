@@ -19,7 +19,7 @@ from hetc.compiler.explain import render_report
 from hetc.compiler.frontend import functions
 from hetc.compiler.frontend.parse import STAGES
 from hetc.compiler.work_directory import WorkDirectory
-from hetc.runtime.errors import StateError
+from hetc.runtime.errors import ReadOnlyError, StateError
 from tests.unit.embedding import pipelines
 from tests.unit.embedding.pipelines import attend, double
 
@@ -55,6 +55,21 @@ def test_what_it_is() -> None:
     assert attend.check() == ()
     assert attend.module() is not attend.module()
     assert attend.options.platform == "mi210+u55c"
+
+
+def test_its_attributes_are_read_only() -> None:
+    options = attend.options
+    for name, instead in (
+        ("options", r"with_options\(dims=...\) gives a pipeline that has others"),
+        ("pins", r"with_options\(pins=...\) gives a pipeline that has others"),
+        ("program", "a call takes tensors by name"),
+        ("W", r"a call takes tensors by name, as in attend\(state, W=...\)"),
+    ):
+        with pytest.raises(ReadOnlyError, match=rf"'{name}' of <pipeline attend at .*> cannot be set; {instead}"):
+            setattr(attend, name, None)
+    with pytest.raises(ReadOnlyError, match=r"'name' of .* cannot be deleted"):
+        del attend.name
+    assert attend.options == options
 
 
 def test_explain_is_the_table_of_the_command_line() -> None:
