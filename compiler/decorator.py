@@ -97,14 +97,16 @@ class HeteroPipeline(Guarded):
         """Where each stage goes and why: the table of `hetc explain`, in a session and in a notebook."""
         return Explanation(self._placed.report)
 
-    def compile(self, directory: str | Path | None = None) -> Path:
-        """Kernels, host program and report in a work directory (default: one in the cache); gives its path."""
+    def compile(self, directory: str | Path | None = None, *, force: bool = False) -> Path:
+        """Kernels, host program and report in a work directory (default: one in the cache); gives its path.
+
+        A directory with files that were edited or added since is overwritten with `force` only."""
         if directory is None:
             return self._cached
         from hetc.compiler.driver import compile_source_file, write_directory
 
         self.check()
-        write_directory(compile_source_file(self._text, self.options), Path(directory))
+        write_directory(compile_source_file(self._text, self.options), Path(directory), force)
         return Path(directory)
 
     def inspect(self, what: str | None = None) -> Inspection:

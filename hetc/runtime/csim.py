@@ -7,13 +7,14 @@ too shallow ends the run with `CsimDeadlock` naming it. Nothing here says anythi
 import hashlib
 import json
 import os
+import platform
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from hetc.cache import kept
 from hetc.runtime.csim_errors import (
     CompilerMissingError,
     CsimArgumentError,
@@ -27,6 +28,7 @@ from hetc.runtime.csim_toolchain import (
     CHECK_FLAGS,
     COMPILE_FLAGS,
     LINK_FLAGS,
+    ap_types_digest,
     ap_types_include,
     compiler_version,
     find_compiler,
@@ -65,9 +67,10 @@ def build(
     """Compiles the kernel `top` out of `files` (path in the project -> text).
 
     `top` is defined in `top`.cpp, or in the only .cpp file; testbenches (`*_tb.cpp`) are left out.
-    `defines` are macros, `NAME` or `NAME=VALUE`. The library is cached by its content. With `checked`, an
+    `defines` are macros, `NAME` or `NAME=VALUE`. The library is kept in the cache. With `checked`, an
     index past a local array and a float out of an integer's range end the run (slower).
-    Raises CsimBuildError with the compiler's text, CompilerMissingError, HeadersMissingError.
+    Raises CsimBuildError with the compiler's text, CompilerMissingError, HeadersMissingError, and DiagnosticError
+    where the cache cannot be written.
     """
     return build_many(files, [top], defines=defines, optimise=optimise, checked=checked)[top]
 
@@ -82,20 +85,20 @@ def build_many(
 ) -> dict[str, CsimKernel]:
     """Compiles several kernels into one library, which costs the compiler's start only once."""
     names = list(tops)
-    sources = dict(files)
     for name in names:
         if not _IDENTIFIER.match(name):
             raise CsimError(f"'{name}' is not the name of a C++ function")
-    for path in sources:
+    for path in files:
         if Path(path).is_absolute() or ".." in Path(path).parts:
             raise CsimError(f"the file '{path}' lies outside the project")
-    units = _translation_units(sources, names)
+    units = _translation_units(files, names)
     compiler = find_compiler()
     checks = CHECK_FLAGS if checked else ()
     flags = [*COMPILE_FLAGS, optimise, *checks, *(f"-D{define}" for define in defines)]
-    folder = _cache_folder() / _content_key(sources, units, compiler, flags)
-    if os.environ.get("HETC_ALWAYS_COMPILE") or not (folder / _LIBRARY).is_file():
-        _compile(folder, {**sources, **units}, list(units), compiler, flags)
+    texts = {**files, **units}
+
+    command = [*compiler, *flags, "-I.", *search_flags(), *units, *LINK_FLAGS, "-o", _LIBRARY]
+    folder = kept("csim", _content_key(texts, compiler, flags), lambda folder: _compile(folder, texts, command))
     warnings = (folder / _WARNINGS).read_text()
     return {name: CsimKernel(folder / _LIBRARY, name, warnings) for name in names}
 
@@ -121,50 +124,29 @@ def _translation_units(sources: Mapping[str, str], tops: list[str]) -> dict[str,
     return units
 
 
-def _cache_folder() -> Path:
-    root = os.environ.get("HETC_CACHE_DIR")
-    return (Path(root) if root else Path.home() / ".cache" / "hetc") / "csim"
-
-
-def _content_key(sources: Mapping[str, str], units: Mapping[str, str], compiler: list[str], flags: list[str]) -> str:
-    """A name for all that decides the library: texts, our headers, ap_int's, flags, compiler."""
+def _content_key(files: Mapping[str, str], compiler: list[str], flags: list[str]) -> str:
+    """A name for all that decides the library: texts, our headers, ap_int's, flags, compiler, machine."""
     own = {path.name: path.read_text() for path in sorted(include_directory().glob("*.h"))}
-    ap_types = ap_types_include()
     parts = {
-        "sources": sorted({**sources, **units}.items()),
+        "files": sorted(files.items()),
         "headers": sorted(own.items()),
-        "ap_types": [str(ap_types), (ap_types / "etc" / "ap_private.h").stat().st_size],
+        "ap_types": ap_types_digest(),
         "command": [*compiler, *flags, *LINK_FLAGS],
         "compiler": compiler_version(tuple(compiler)),
+        "machine": platform.machine(),
     }
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _compile(folder: Path, files: Mapping[str, str], units: list[str], compiler: list[str], flags: list[str]) -> None:
-    """Builds aside and renames, so that the cache never holds half a library."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
-    try:
-        for path, text in files.items():
-            target = aside / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
-        command = [*compiler, *flags, "-I.", *search_flags(), *units, *LINK_FLAGS, "-o", _LIBRARY]
-        plain = {**os.environ, "LC_ALL": "C"}  # messages in one language and one alphabet
-        answer = subprocess.run(command, cwd=aside, env=plain, capture_output=True, text=True, check=False)
-        if answer.returncode != 0:
-            raise CsimBuildError("the C++ compiler refused the kernel", answer.stderr)
-        (aside / _WARNINGS).write_text(answer.stderr)
-        _publish(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _publish(aside: Path, folder: Path) -> None:
-    try:
-        aside.rename(folder)
-    except OSError:
-        # Somebody built the same meanwhile, or a rebuild was asked for: the library comes last.
-        folder.mkdir(exist_ok=True)
-        for name in (_WARNINGS, _LIBRARY):
-            os.replace(aside / name, folder / name)
+def _compile(folder: Path, files: Mapping[str, str], command: list[str]) -> dict[str, Any]:
+    """Builds the library in a folder that gets the files, too; its manifest says nothing more."""
+    for path, text in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    plain = {**os.environ, "LC_ALL": "C"}  # messages in one language and one alphabet
+    answer = subprocess.run(command, cwd=folder, env=plain, capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        raise CsimBuildError("the C++ compiler refused the kernel", answer.stderr)
+    (folder / _WARNINGS).write_text(answer.stderr)
+    return {}
