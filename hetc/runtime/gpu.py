@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from hetc.runtime.devices import ANY, EMULATION, HARDWARE, Device, filled, room_for
 from hetc.runtime.elements import element_type, host_dtype, to_torch, torch_dtype
 from hetc.runtime.errors import DeviceError, DeviceMissingError, InputError
+from hetc.runtime.modules import import_file
 from hetc.runtime.regions import Rows
 from hetc.runtime.tensors import is_torch, plain
 
@@ -139,7 +138,7 @@ class GpuDevice(Device):
 
     def load(self, directory: Path, kernels: Sequence[str]) -> None:
         if kernels:
-            self._module = _import_file(directory / KERNELS_FILE)
+            self._module = import_file(directory / KERNELS_FILE, "gpu_kernels")
             missing = [name for name in kernels if not hasattr(self._module, name)]
             if missing:
                 raise DeviceError(f"{directory / KERNELS_FILE} has no kernel '{missing[0]}'")
@@ -198,18 +197,6 @@ class GpuDevice(Device):
         # torch wants memory that it may write, though nothing does.
         contiguous = np.require(values, requirements=["C", "W"])
         return torch.from_numpy(contiguous.view(f"i{contiguous.itemsize}")).view(wanted.dtype)
-
-
-def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise DeviceError(f"{path} does not exist")
-    # The name is the path's, so that two work directories in one process keep their kernels apart.
-    name = "hetc_gpu_kernels_" + json.dumps(str(path.resolve())).encode().hex()
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def hardware_backend() -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +14,7 @@ from hetc.runtime.elements import INDEX, host_dtype
 from hetc.runtime.errors import ProgramError, StateError
 from hetc.runtime.guarded import Guarded
 from hetc.runtime.inputs import as_given, check_names, extents_of, live_lengths
+from hetc.runtime.modules import import_file
 from hetc.runtime.specification import Pipeline
 from hetc.runtime.state import State
 from hetc.runtime.step_run import StepRun
@@ -162,15 +161,7 @@ def load_program(
     if len(found) != 1:
         what = ", ".join(path.name for path in found) or "no host program (*_host.py)"
         raise ProgramError(f"{folder} holds {what}; expected one")
-    name = "hetc_host_" + str(found[0].resolve()).encode().hex()
-    spec = importlib.util.spec_from_file_location(name, found[0])
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except ImportError as error:
-        raise ProgramError(f"{found[0]} cannot be imported: {error}") from error
+    module = import_file(found[0], "host")
     program = getattr(module, "Program", None)
     if not (isinstance(program, type) and issubclass(program, HostProgram)):
         raise ProgramError(f"{found[0]} defines no class Program")
