@@ -37,7 +37,7 @@ def to_host(value: Any, element: str, name: str) -> NDArray:
     """
     what, wanted = f"tensor '{name}'", element_type(element)
     array = host_values(value, what)
-    if isinstance(value, _PYTHON):
+    if isinstance(value, _PYTHON) and not isinstance(value, np.generic):  # numpy's float64 is a float
         array = _typed(array, wanted, what)
     if wanted.is_float:
         return _float_bits(array, wanted, what)

@@ -179,6 +179,7 @@ def test_pythons_numbers_take_the_declared_dtype() -> None:
         (True, "i32", "expected i32 integers, got bool"),
         (True, "f32", "expected f32, got bool"),
         (1j, "f32", "expected f32, got complex128"),
+        (np.float64(0.1), "f32", "expected f32, got float64"),
         (10**30, "i64", "expected an array of numbers, got int"),
         ([[1.0], [1.0, 2.0]], "f32", "list gives no array: .*inhomogeneous"),
     ):
