@@ -11,7 +11,7 @@ import numpy as np
 from hetc.runtime.buffers import Buffer, allocate
 from hetc.runtime.devices import ANY, HOST, Device, open_device
 from hetc.runtime.elements import INDEX, host_dtype
-from hetc.runtime.errors import ProgramError, StateError
+from hetc.runtime.errors import InputError, ProgramError, StateError
 from hetc.runtime.guarded import Guarded
 from hetc.runtime.inputs import as_given, check_names, extents_of, live_lengths
 from hetc.runtime.modules import import_file
@@ -118,6 +118,11 @@ class HostProgram(Guarded):
         self, step: str, state: State, tensors: Mapping[str, Any], lengths: Mapping[str, object] | None = None
     ) -> StepRun:
         """Check everything that a call is given; nothing has changed when this raises."""
+        if not isinstance(state, State):
+            raise StateError(f"step '{step}': expected a state made by new_state, got {type(state).__name__}")
+        if lengths is not None and not isinstance(lengths, Mapping):
+            found = type(lengths).__name__
+            raise InputError(f"step '{step}': expected a mapping of lengths, got {found}; tensors are given by name")
         if state.pipeline is not self.PIPELINE:
             raise StateError(f"the state belongs to pipeline '{state.pipeline.name}'")
         check_names(self.PIPELINE, step, tensors, self.frozen_weights.known)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hetc.runtime.errors import CapacityError, InputError, ReadOnlyError
+from hetc.runtime.errors import CapacityError, InputError, ReadOnlyError, StateError
 from hetc.runtime.host import Dim, Pipeline, Step, Tensor
 from hetc.runtime.state import State
 
@@ -93,6 +93,14 @@ def test_lengths_that_a_call_cannot_say(demo: Any) -> None:
         demo.decode(state, {"T": 2}, x=x, W=W)
     with pytest.raises(InputError, match="no dim 'S'"):
         demo.decode(state, {"S": 2}, x=x, W=W)
+
+
+def test_what_is_given_by_position(demo: Any) -> None:
+    x = np.ones((1, 3), np.float32)
+    with pytest.raises(InputError, match="expected a mapping of lengths, got ndarray; tensors are given by name"):
+        demo.decode(demo.new_state(B=1, T=4), x, W=W)
+    with pytest.raises(StateError, match="expected a state made by new_state, got ndarray"):
+        demo.decode(x, W=W)
 
 
 def test_memories_are_no_attributes(demo: Any) -> None:
