@@ -13,6 +13,7 @@ from hetc.compiler.embedding.source import OPTIONS, function_source
 from hetc.compiler.presentation import Explanation, Inspection
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
 from hetc.runtime.errors import StateError
+from hetc.runtime.guarded import Guarded
 
 if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not where one is written
     from xdsl.dialects.builtin import ModuleOp
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not
     from hetc.runtime.state import State
 
 
-class HeteroPipeline:
+class HeteroPipeline(Guarded):
     """A pipeline written as a Python function. Its text is taken where it is decorated, and read when it is used.
 
     Methods raise DiagnosticError, whose text shows what is wrong at which line of the Python file.
@@ -34,6 +35,13 @@ class HeteroPipeline:
         self._function = function
         self._given = options
         functools.update_wrapper(self, function)
+        self._guard()
+
+    def _instead(self, name: str) -> str:
+        if name in (*OPTIONS, "options"):
+            option = name if name in OPTIONS else "dims"
+            return f"with_options({option}=...) gives a pipeline that has others"
+        return f"a call takes tensors by name, as in {self.name}(state, {name}=...)"
 
     # What it is
 
@@ -89,14 +97,16 @@ class HeteroPipeline:
         """Where each stage goes and why: the table of `hetc explain`, in a session and in a notebook."""
         return Explanation(self._placed.report)
 
-    def compile(self, directory: str | Path | None = None) -> Path:
-        """Kernels, host program and report in a work directory (default: one in the cache); gives its path."""
+    def compile(self, directory: str | Path | None = None, *, force: bool = False) -> Path:
+        """Kernels, host program and report in a work directory (default: one in the cache); gives its path.
+
+        A directory with files that were edited or added since is overwritten with `force` only."""
         if directory is None:
             return self._cached
         from hetc.compiler.driver import compile_source_file, write_directory
 
         self.check()
-        write_directory(compile_source_file(self._text, self.options), Path(directory))
+        write_directory(compile_source_file(self._text, self.options), Path(directory), force)
         return Path(directory)
 
     def inspect(self, what: str | None = None) -> Inspection:
@@ -129,11 +139,22 @@ class HeteroPipeline:
         are along a dim. Raises InputError, CapacityError."""
         return self.program.new_state(pages, **capacities)
 
+    def freeze(self, /, *names: str, **weights: Any) -> None:
+        """Say that weights stay as they are: those named, those given (`freeze(W=tensor)`), or all without arguments.
+
+        They are copied, and moved to each device once; calls may leave them out. See HostProgram.freeze."""
+        self.program.freeze(*names, **weights)
+
+    def unfreeze(self, /, *names: str) -> None:
+        """Read these weights (all without arguments) at each call again. Raises InputError."""
+        self.program.unfreeze(*names)
+
     def __call__(self, state: State, lengths: Mapping[str, Any] | None = None, /, **tensors: Any) -> Any:
-        """One step on `state`: inputs and weights by name, torch tensors or numpy arrays.
+        """One step on `state`: inputs and weights by name, torch tensors or numpy arrays, read as they are now.
 
         Gives what the function returns: one tensor, or a tuple in the order of `return`. Run-time extents are those
-        of the tensors; `lengths` gives those that no shape says. Nothing is compiled again for other extents.
+        of the tensors; `lengths` gives those that no shape says. Nothing is compiled again for other extents. Weights
+        that are frozen may be left out.
         """
         if len(self.tree.steps) > 1:
             names = ", ".join(step.name for step in self.tree.steps)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -28,9 +24,10 @@ from hetc.compiler.report import (
     stage_rows,
     transfer_rows,
 )
-from hetc.compiler.work_directory import is_work_directory
+from hetc.compiler.work_directory import REPORT, SOURCE, refuse_to_replace
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
 from hetc.dialects.task import KernelOp
+from hetc.manifest import replacing, seal
 from hetc.passes.lower_hls.refusal import LoweringRefused
 from hetc.passes.lower_host.refusal import HostLoweringRefused
 from hetc.passes.schedule.model import Refused
@@ -238,52 +235,40 @@ def _manifest(compilation: Compilation, platform: Platform) -> dict[str, Any]:
         kernels = [kernel["name"] for kernel in own if row["stage"] in kernel["stages"]]
         name = stage_label(row["step"], row["stage"], several)
         stages[name] = {"device": row["device"], "kernels": kernels, "reason": row["reason"]}
-    hashes = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in sorted(compilation.files.items())}
     return {
         "hetc": version("hetc"),
         "pipeline": report["pipeline"],
-        "source": {
-            "name": Path(compilation.source.name).name,
-            "sha256": hashlib.sha256(compilation.source.text.encode()).hexdigest(),
-        },
+        "source": Path(compilation.source.name).name,
         "platform": platform.name,
         "options": compilation.options.as_dict(),
         "dims": report["dims"],
         "stages": stages,
         "memories": {row["name"]: {"home": row["home"]} for row in report["memories"]},
-        "files": hashes,
     }
 
 
-def write_directory(compilation: Compilation, out: Path) -> None:
-    """Write the work directory whole or not at all: aside first, then renamed over what was there.
+def write_directory(compilation: Compilation, out: Path, force: bool = False) -> None:
+    """Write the work directory whole or not at all.
 
-    Only a directory that this compiler wrote (or an empty one) is replaced. Raises DiagnosticError otherwise.
+    Only a directory that this compiler wrote (or an empty one) is replaced, and without `force` only if nothing in it
+    was edited, removed, added or damaged since. Raises DiagnosticError otherwise.
     """
     out = out.resolve() if out.is_symlink() else out  # a link stays, and what it names is written
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or is_work_directory(out))):
-        raise _usage(f"{out} exists and is not a work directory of hetc", "choose another -o, or remove it")
+    refuse_to_replace(out, force)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        with replacing(out) as aside:
+            seal(aside, fill_directory(compilation, aside))
     except OSError as error:
         raise _usage(f"{out} cannot be written: {error.strerror}", "") from error
-    try:
-        os.chmod(aside, 0o755)
-        texts = dict(compilation.files)
-        texts["manifest.json"] = json.dumps(compilation.manifest, indent=2, sort_keys=True) + "\n"
-        texts["report.json"] = json.dumps(compilation.report, indent=2, sort_keys=True) + "\n"
-        texts[f"source/{Path(compilation.source.name).name}"] = compilation.source.text
-        for path, text in texts.items():
-            target = aside / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
-        if out.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-            os.replace(out, old / "old")
-            os.replace(aside, out)
-            shutil.rmtree(old)
-        else:
-            os.replace(aside, out)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+
+
+def fill_directory(compilation: Compilation, folder: Path) -> dict[str, Any]:
+    """Write the files of a work directory; gives what its manifest says beside their hashes. Raises OSError."""
+    texts = dict(compilation.files)
+    texts[REPORT] = json.dumps(compilation.report, indent=2, sort_keys=True) + "\n"
+    texts[f"{SOURCE}/{compilation.manifest['source']}"] = compilation.source.text
+    for path, text in texts.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return compilation.manifest

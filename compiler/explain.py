@@ -179,7 +179,21 @@ def _total_lines(report: Row, several: bool) -> str:
     host_us = _moved_us(report, between_devices=False)
     if host_us:
         lines.append(f"Copies to and from the host, not counted above: {time_text(host_us)} (estimate).")
-    return "\n".join(lines)
+    return "\n".join(lines + _frozen_lines(report))
+
+
+def _frozen_lines(report: Row) -> list[str]:
+    """What the estimates take for granted of weights."""
+    rows = [row for row in report.get("transfers", []) if row.get("once")]
+    if not rows:
+        return []
+    names = ", ".join(dict.fromkeys(row["value"] for row in rows))
+    text = (
+        f"Taken as frozen (`program.freeze`), so copied once and not counted above: {names}; "
+        f"{si(sum(row['bytes'] for row in rows), 'B')}, {time_text(sum(row['time_us'] for row in rows))} (estimate). "
+        "Any call copies those that are not, unless they lie on the GPU that reads them."
+    )
+    return textwrap.wrap(text, _LINE_WIDTH, subsequent_indent="    ")
 
 
 def _kernel_table(kernels: Iterable[Row]) -> str:

@@ -110,7 +110,7 @@ def stage_label(step: str, stage: str, several: bool) -> str:
 
 def transfer_rows(placed: ModuleOp, platform: Platform, estimate: Mapping[str, int]) -> list[dict[str, Any]]:
     """One row a transfer of a step: bytes, and time by the platform's links, over all passes of the loops around it.
-    A weight moves once, whichever step is called first."""
+    A weight is taken as frozen: it moves once, whichever step is called first."""
     pipeline = pipeline_of(placed)
     dims = estimate_dims(pipeline, estimate)
     names = {device.kind: name for name, device in reversed(platform.devices.items())} | {"host": "host"}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError
+from hetc.manifest import MANIFEST, DamagedManifest, changed_files, read_manifest
 
-MANIFEST, REPORT = "manifest.json", "report.json"
+REPORT, SOURCE = "report.json", "source"
+COMPILE_AGAIN = "compile the pipeline again"
+# What stands at the top of a work directory.
+_TOP = {MANIFEST, REPORT, SOURCE, "gpu", "fpga", "host"}
 
 
 @dataclass(frozen=True)
@@ -25,17 +29,33 @@ class WorkDirectory:
 
     @classmethod
     def open(cls, root: Path) -> WorkDirectory:
-        """Raises DiagnosticError (exit 2) where `root` is no work directory, or its files are damaged."""
+        """Raises DiagnosticError (exit 2) where `root` is no work directory of this version, or its manifest or report
+        is damaged."""
         if not root.is_dir():
             _refuse("HET401", f"no such directory: `{root}`")
         if not (root / MANIFEST).is_file():
             _refuse("HET409", f"`{root}` is no work directory: it has no {MANIFEST}", "`hetc compile FILE.mp -o DIR`")
-        return cls(root, _read_json(root / MANIFEST), _read_json(root / REPORT))
+        manifest = _manifest(root)
+        if not _is_of_pipeline(manifest):
+            _refuse("HET409", f"`{root}` is no work directory: its {MANIFEST} is of something else")
+        if manifest["hetc"] != version("hetc"):
+            found = f"was written by hetc {manifest['hetc']}, and this is {version('hetc')}"
+            _refuse("HET409", f"`{root}` {found}", COMPILE_AGAIN)
+        return cls(root, manifest, _read_json(root / REPORT))
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every generated file that the manifest lists, by path."""
-        return tuple(self.manifest.get("files", {}))
+        """Every file that was written beside the manifest, by path."""
+        return tuple(self.manifest["files"])
+
+    @property
+    def source(self) -> str:
+        """The path of the copy of the pipeline's source."""
+        return f"{SOURCE}/{self.manifest['source']}"
+
+    def changed_files(self) -> dict[str, str]:
+        """The files that are not as they were written: each with `missing` or `edited`."""
+        return changed_files(self.root, self.manifest)
 
     def text(self, path: str) -> str:
         """The text of one file. Raises DiagnosticError (exit 2) where it is missing or unreadable."""
@@ -45,36 +65,55 @@ class WorkDirectory:
             reason = (error.strerror or str(error)) if isinstance(error, OSError) else "not UTF-8 text"
             _refuse("HET409", f"cannot read `{self.root / path}`: {reason}")
 
-    def edited_files(self) -> list[str]:
-        """Files that are gone, or whose content is not what was generated."""
-        return [path for path, digest in self.manifest.get("files", {}).items() if self._digest(path) != digest]
-
-    def foreign_files(self) -> list[str]:
-        """Files that were put there since: notes, bitstreams, logs. Python's caches are not counted."""
-        own = {MANIFEST, REPORT, *self.files, f"source/{self.manifest.get('source', {}).get('name')}"}
-        found = (path.relative_to(self.root) for path in self.root.rglob("*") if not path.is_dir())
-        return sorted(str(path) for path in found if path.as_posix() not in own and "__pycache__" not in path.parts)
-
     def source_lines(self) -> dict[str, list[str]]:
         """The pipeline's source by its file name, as lines; empty where the copy is missing."""
-        name = self.manifest.get("source", {}).get("name")
-        path = self.root / "source" / str(name)
-        return {str(name): path.read_text(encoding="utf-8").splitlines()} if name and path.is_file() else {}
-
-    def _digest(self, path: str) -> str:
-        try:
-            return hashlib.sha256((self.root / path).read_bytes()).hexdigest()
-        except OSError:
-            return ""
+        path = self.root / self.source
+        return {path.name: path.read_text(encoding="utf-8").splitlines()} if path.is_file() else {}
 
 
-def is_work_directory(root: Path) -> bool:
-    """Whether `root` holds a manifest that this compiler wrote; other programs have a `manifest.json` too."""
+def _is_of_pipeline(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest is a work directory's; what caches keep has manifests, too."""
+    return {"hetc", "pipeline", "source"} <= manifest.keys()
+
+
+def refuse_to_replace(out: Path, force: bool = False) -> None:
+    """Raises DiagnosticError (exit 2) where something stands at `out` that no work directory may take the place of:
+    what this compiler did not write, and without `force` what was edited, removed or added since, or is damaged."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
     try:
-        manifest = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and {"hetc", "pipeline", "files"} <= manifest.keys()
+        manifest = read_manifest(out)
+    except (OSError, DamagedManifest):
+        names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+        if not {MANIFEST, "host"} <= names <= _TOP:
+            _refuse_foreign(out)
+        if not force:
+            _refuse("HET408", f"{out} has a damaged {MANIFEST}", "--force overwrites all of it; or choose another -o")
+        return
+    if not _is_of_pipeline(manifest):
+        _refuse_foreign(out)
+    changed, added = changed_files(out, manifest), _added(out, manifest)
+    if changed and not force:
+        message = f"{out} holds generated files that were edited or removed: {_some(list(changed))}"
+        _refuse("HET408", message, "--force overwrites them; or choose another -o")
+    if added and not force:
+        message = f"{out} holds files that hetc did not generate: {_some(added)}"
+        _refuse("HET408", message, "move them away; --force removes them; or choose another -o")
+
+
+def _refuse_foreign(out: Path) -> NoReturn:
+    _refuse("HET410", f"{out} exists and is not a work directory of hetc", "choose another -o, or remove it")
+
+
+def _added(root: Path, manifest: dict[str, Any]) -> list[str]:
+    """Files that were put there since: notes, bitstreams, logs. Python's caches are not counted."""
+    found = (path.relative_to(root) for path in root.rglob("*") if not path.is_dir())
+    own = {MANIFEST, *manifest["files"]}
+    return sorted(path.as_posix() for path in found if path.as_posix() not in own and "__pycache__" not in path.parts)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 @contextmanager
@@ -85,8 +124,17 @@ def reading(root: Path) -> Iterator[None]:
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         said = f"the entry {error}" if isinstance(error, KeyError) else str(error)
         message = f"`{root}` is damaged, or was written by another version: {said}"
-        diagnostic = Diagnostic("error", "HET409", message, help="compile the pipeline again")
+        diagnostic = Diagnostic("error", "HET409", message, help=COMPILE_AGAIN)
         raise DiagnosticError(diagnostic, EXIT_USAGE) from error
+
+
+def _manifest(root: Path) -> dict[str, Any]:
+    try:
+        return read_manifest(root)
+    except OSError as error:
+        _refuse("HET409", f"cannot read `{root / MANIFEST}`: {error.strerror}")
+    except DamagedManifest as error:
+        _refuse("HET409", f"`{root / MANIFEST}` is damaged: {error}", COMPILE_AGAIN)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -95,9 +143,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         _refuse("HET409", f"cannot read `{path}`: {error.strerror}")
     except ValueError as error:
-        _refuse("HET409", f"`{path}` is damaged: {error}", "compile the pipeline again")
+        _refuse("HET409", f"`{path}` is damaged: {error}", COMPILE_AGAIN)
     if not isinstance(data, dict):
-        _refuse("HET409", f"`{path}` is damaged: expected an object", "compile the pipeline again")
+        _refuse("HET409", f"`{path}` is damaged: expected an object", COMPILE_AGAIN)
     return data
 
 

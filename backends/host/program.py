@@ -22,8 +22,9 @@ _INTRODUCTION = '''"""Host program of the pipeline `{name}`, compiled from {sour
     outputs = program.{method}(state, ...)
 
 A tensor is a numpy array or a torch tensor of its declared dtype; float32 is accepted for every float dtype and
-rounded to nearest even. Run as a script, it says what its kernels run on; with --check it runs every step on random
-inputs and compares each kernel with the oracle.{serial}
+rounded to nearest even. Weights are read at each call as they are then; those that `program.freeze` was told of are
+copied once and may be left out. Run as a script, it says what its kernels run on; with --check it runs every step
+on random inputs and compares each kernel with the oracle.{serial}
 """'''
 _SERIAL = """
 

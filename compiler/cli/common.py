@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -39,6 +40,8 @@ def verbosity_options(function: Function) -> Function:
 
     def verbose(ctx: click.Context, _parameter: click.Parameter, count: int) -> None:
         ctx.ensure_object(State).verbose += count
+        if count:
+            _show_log()
 
     def quiet(ctx: click.Context, _parameter: click.Parameter, given: bool) -> None:
         ctx.ensure_object(State).quiet |= given
@@ -49,6 +52,20 @@ def verbosity_options(function: Function) -> Function:
     ):
         function = decorate(function)
     return function
+
+
+class _StandardError(logging.Handler):
+    """Prints what the package logs, one line each, to what is stderr at that time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), file=sys.stderr)
+
+
+def _show_log() -> None:
+    log = logging.getLogger("hetc")
+    log.setLevel(logging.INFO)
+    if not any(isinstance(handler, _StandardError) for handler in log.handlers):
+        log.addHandler(_StandardError())
 
 
 dim_option = click.option(

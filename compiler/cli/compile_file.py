@@ -23,7 +23,7 @@ from hetc.compiler.cli.common import (
 )
 from hetc.compiler.embedding.source import file_and_name, read_program
 from hetc.compiler.explain import beyond_room, slower_than_best
-from hetc.compiler.work_directory import WorkDirectory, is_work_directory
+from hetc.compiler.work_directory import WorkDirectory, refuse_to_replace
 
 if TYPE_CHECKING:
     from hetc.compiler.driver import Compilation
@@ -69,11 +69,10 @@ def command(
 
         load_bindings()  # what is missing is said before the work, not after
     out = Path(output) if output is not None else Path("out") / _stem(file)
-    if not force:
-        refuse_edited(out)
+    refuse_to_replace(out, force)  # before the work as well as after it
     with _without_collection():
         compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
-        write_directory(compilation, out)
+        write_directory(compilation, out, force)
     say(f"{file} -> {out}: {_summary(compilation)}")
     warning = slower_than_best(compilation.report)
     for line in [*([warning] if warning is not None else []), *beyond_room(compilation.report)]:
@@ -148,22 +147,3 @@ def _summary(compilation: Compilation) -> str:
     placed = "; ".join(f"{', '.join(dict.fromkeys(stages))} on {device}" for device, stages in devices.items())
     count = len(compilation.report["kernels"])
     return f"{count} kernel{'s' * (count != 1)} ({placed}), {len(compilation.files)} files"
-
-
-def refuse_edited(out: Path) -> None:
-    """Raises DiagnosticError (exit 2) where `out` holds files that were edited since they were generated, or others."""
-    if not is_work_directory(out):
-        return
-    work = WorkDirectory.open(out)
-    edited = work.edited_files()
-    if edited:
-        message = f"{out} holds generated files that were edited or removed: {_some(edited)}"
-        raise usage("HET408", message, "--force overwrites them; or choose another -o")
-    foreign = work.foreign_files()
-    if foreign:
-        message = f"{out} holds files that hetc did not generate: {_some(foreign)}"
-        raise usage("HET408", message, "move them away; --force removes them; or choose another -o")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

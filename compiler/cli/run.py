@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import click
 from hetc.compiler.cli.common import (
     Selection,
     json_option,
+    say,
     selection_options,
     state_of,
     usage,
@@ -20,7 +21,7 @@ from hetc.compiler.cli.common import (
 )
 from hetc.compiler.embedding.source import read_program
 from hetc.compiler.table import Table
-from hetc.compiler.work_directory import WorkDirectory
+from hetc.compiler.work_directory import COMPILE_AGAIN, WorkDirectory
 from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, Diagnostic, DiagnosticError
 from hetc.runtime import environment
 
@@ -46,11 +47,15 @@ def command(file: str, selection: Selection, check: bool, seed: int, calls: int,
         raise usage("HET404", f"--seed takes a number from 0; found {seed}")
     if calls < 1:
         raise usage("HET404", f"--calls takes a number from 1; found {calls}")
-    return run_and_report(_target(file, selection), seed=seed, check=check, as_json=as_json, calls=calls)
+    target, edited = _target(file, selection)
+    return run_and_report(target, seed=seed, check=check, as_json=as_json, calls=calls, edited=edited)
 
 
-def run_and_report(target: Compilation | Path, *, seed: int, check: bool, as_json: bool, calls: int = 2) -> int:
-    """Run a compilation or a work directory and print the verdict; the exit code says whether all was right."""
+def run_and_report(
+    target: Compilation | Path, *, seed: int, check: bool, as_json: bool, calls: int = 2, edited: Sequence[str] = ()
+) -> int:
+    """Run a compilation or a work directory and print the verdict; the exit code says whether all was right. `edited`:
+    files that are not as they were generated, whose failures are not the compiler's."""
     from hetc.compiler import verify
     from hetc.runtime.csim_errors import CsimError, UnknownBuildTypeError
     from hetc.runtime.errors import PipelineError
@@ -64,6 +69,14 @@ def run_and_report(target: Compilation | Path, *, seed: int, check: bool, as_jso
         environment.require(*(name for kind in _devices(target) for name in NEEDED.get(kind, ())))
         message = str(error) if str(error) else type(error).__name__
         raise DiagnosticError(Diagnostic("error", "HET502", f"the compiled program failed: {message}")) from error
+    except DiagnosticError:
+        raise
+    except Exception as error:
+        if not edited:
+            raise
+        message = f"the edited program failed: {type(error).__name__}: {error}"
+        notes = (f"edited since it was generated: {', '.join(edited)}",)
+        raise DiagnosticError(Diagnostic("error", "HET502", message, notes=notes)) from error
     print(json.dumps(_as_data(report), indent=2) if as_json else render_verdict(report))
     return EXIT_OK if report.ok else EXIT_PROGRAM
 
@@ -118,12 +131,30 @@ def _progress() -> Callable[[str], None]:
     return lambda text: print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def _target(file: str, selection: Selection) -> Compilation | Path:
+def _target(file: str, selection: Selection) -> tuple[Compilation | Path, list[str]]:
+    """What is to be run, and which files of it were edited since they were generated."""
     if Path(file).is_dir():
         selection.refuse_for_directory(file)
-        return WorkDirectory.open(Path(file)).root
+        work = WorkDirectory.open(Path(file))
+        return work.root, _edited(work)
     source = read_program(file)
     options = selection.options(source)
     from hetc.compiler.driver import compile_source_file
 
-    return compile_source_file(source, options)
+    return compile_source_file(source, options), []
+
+
+def _edited(work: WorkDirectory) -> list[str]:
+    """The files of a work directory that were edited, each said aloud: they run as they are.
+
+    Raises DiagnosticError (exit 2) where one is missing, or the source is not what the kernels were generated from."""
+    changed = work.changed_files()
+    missing = [path for path, how in changed.items() if how == "missing"]
+    if missing:
+        raise usage("HET409", f"`{work.root}` lacks {', '.join(f'`{path}`' for path in missing)}", COMPILE_AGAIN)
+    if work.source in changed:
+        message = f"`{work.root / work.source}` was edited; the kernels beside it are of what it said before"
+        raise usage("HET408", message, COMPILE_AGAIN)
+    for path in changed:
+        say(f"{work.root / path}: edited since it was generated, and used as it is")
+    return list(changed)

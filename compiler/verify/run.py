@@ -51,9 +51,8 @@ def run(
 def recompiled(directory: WorkDirectory) -> Compilation:
     """The compilation that a work directory came from, from its copy of the source and its options."""
     with reading(directory.root):
-        name = directory.manifest["source"]["name"]
         options = Options(**directory.manifest["options"])
-    return compile_source_file(SourceFile(name, directory.text(f"source/{name}")), options)
+    return compile_source_file(SourceFile(directory.manifest["source"], directory.text(directory.source)), options)
 
 
 def _execute(

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
-import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +24,9 @@ from rich.progress import track
 from rich.text import Text
 from tokenizers import Tokenizer
 
-from hetc.compiler.driver import Options, compile_source_file, write_directory
+from hetc.cache import kept
+from hetc.compiler.compile_cache import compiled_directory
+from hetc.compiler.driver import Options
 from hetc.diagnostics import DiagnosticError, print_diagnostics
 from hetc.runtime.errors import PipelineError
 from hetc.runtime.program import HostProgram, load_program
@@ -43,22 +43,12 @@ DOCUMENTS_A_CALL = 2048
 class Collection:
     """The passages, and their terms: i32[passages, longest]."""
 
-    def __init__(self, folder: Path) -> None:
-        self.passages = self._passages(folder / f"passages-{sys.version_info.major}.{sys.version_info.minor}.json")
+    def __init__(self, found: Sequence[Passage]) -> None:
+        self.passages = found
         texts = [f"{item.title} {item.text}" for item in self.passages]
         self.tokenizer: Tokenizer = train_tokenizer(texts, VOCABULARY)
         rows = token_rows(self.tokenizer, texts, 4096)
         self.rows = rows[:, : int((rows >= 0).sum(1).max(initial=1))]
-
-    @staticmethod
-    def _passages(cache: Path) -> list[Passage]:
-        """Reading the library's sources takes seconds, so what was found is kept for each Python version."""
-        if cache.exists():
-            return [Passage(*item) for item in json.loads(cache.read_text(encoding="utf-8"))]
-        found = passages()
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text(json.dumps([[item.title, item.text] for item in found]), encoding="utf-8")
-        return found
 
     def unknown(self, words: str) -> list[str]:
         """The words of a query that no passage has."""
@@ -72,15 +62,27 @@ class Collection:
         return token_rows(self.tokenizer, [words], LONGEST_QUERY)
 
 
+def kept_passages() -> list[Passage]:
+    """Reading the library's sources takes seconds, so what was found is kept for each version of Python."""
+
+    def read(folder: Path) -> dict[str, str]:
+        texts = json.dumps([[item.title, item.text] for item in passages()])
+        (folder / "passages.json").write_text(texts, encoding="utf-8")
+        return {"python": sys.version}
+
+    folder = kept("bm25-search", f"passages-{sys.version_info.major}.{sys.version_info.minor}", read)
+    return [Passage(*item) for item in json.loads((folder / "passages.json").read_text(encoding="utf-8"))]
+
+
 class Search:
     """The compiled program with every passage in its memory."""
 
-    def __init__(self, collection: Collection, folder: Path, platform: str, mode: str) -> None:
+    def __init__(self, collection: Collection, platform: str, mode: str) -> None:
         self.collection = collection
-        self.program = self._program(folder, platform, mode)
+        self.program = self._program(platform, mode)
         self.state: State = self.program.new_state(N=len(collection.passages))
 
-    def _program(self, folder: Path, platform: str, mode: str) -> HostProgram:
+    def _program(self, platform: str, mode: str) -> HostProgram:
         """Compiled once for the collection's sizes; again where the program or a size has changed."""
         count, longest = self.collection.rows.shape
         dims = {
@@ -90,13 +92,7 @@ class Search:
             "Q": LONGEST_QUERY,
             "K": MOST_RESULTS,
         }
-        options = Options(platform=platform, dims=dims)
-        source = read_source(SOURCE)
-        key = hashlib.sha256(json.dumps([source.text, options.as_dict()], sort_keys=True).encode()).hexdigest()[:16]
-        directory = folder / f"bm25-{key}"
-        if not (directory / "manifest.json").exists():
-            write_directory(compile_source_file(source, options), directory)
-        return load_program(directory, mode)
+        return load_program(compiled_directory(read_source(SOURCE), Options(platform=platform, dims=dims)), mode)
 
     def append_passages(self) -> None:
         """Append every passage; each call also answers one query without words."""
@@ -151,9 +147,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     given = arguments()
     console = Console()
-    cache = Path(os.environ.get("HETC_CACHE_DIR") or Path.home() / ".cache" / "hetc") / "bm25-search"
     try:
-        search = Search(Collection(cache), cache, given.platform, given.mode)
+        search = Search(Collection(kept_passages()), given.platform, given.mode)
         backends = ", ".join(f"{kind}: {backend}" for kind, backend in search.program.backends.items())
         console.print(f"running on {backends}", markup=False)
         search.append_passages()

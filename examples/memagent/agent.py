@@ -22,7 +22,7 @@ problem is to be answered."""
 
 @dataclass(frozen=True)
 class Agent:
-    """A compiled memagent program and its weights, and how the agent uses them.
+    """A compiled memagent program and its weights, which are frozen, and how the agent uses them.
 
     prompt: makes the prompts. end: the tokens that end what the model writes. chunk: tokens of the text that are read
     at a time. new_tokens: the most that the model writes, as a memory or as the answer. piece: the most that one call
@@ -37,6 +37,9 @@ class Agent:
     new_tokens: int = 1024
     piece: int = 1024
     capacity: int = 8192
+
+    def __post_init__(self) -> None:
+        self.program.freeze(**self.weights)
 
     def answer(self, problems: Sequence[Tokens], texts: Sequence[Tokens]) -> list[list[int]]:
         """The answers to problems, each about a text of its own; all are worked on side by side.
@@ -83,5 +86,5 @@ class Agent:
         return following
 
     def _call(self, step: str, state: State, lengths: Mapping[str, np.ndarray], **tensors: np.ndarray) -> np.ndarray:
-        outputs = self.program.step(step)(state, lengths, **self.weights, **tensors)
+        outputs = self.program.step(step)(state, lengths, **tensors)
         return np.asarray(outputs["next"], np.int64)

@@ -90,8 +90,7 @@ def _draw(*modules: torch.nn.Module) -> None:
 
 
 class Search:
-    """The compiled program with passages in its memory. It is loaded twice: the weights of the last call stay on the
-    device, and so each encoder's stay."""
+    """The compiled program with passages in its memory. It is loaded twice, each time with an encoder's weights."""
 
     def __init__(self, sizes: dict[str, int], platform: str, mode: str) -> None:
         """sizes: the model's, and N passages. Raises DiagnosticError, PipelineError."""
@@ -106,13 +105,12 @@ class Search:
         return ", ".join(f"{kind}: {backend}" for kind, backend in self.searcher.backends.items())
 
     def read_with(self, models: Models) -> None:
-        self.encoder_weights = encoder_weights(models.encoder, LENGTH)
-        self.cross_weights = weights_of(models.cross, LENGTH)
+        self.embedder.freeze(**encoder_weights(models.encoder, LENGTH))
+        self.searcher.freeze(**weights_of(models.cross, LENGTH))
 
     def embed(self, texts: list[Tokens]) -> Floats:
         """[texts, H], at most M of them."""
-        given = self.encoder_weights | {"text": _rows(texts, SIZES["P"])}
-        found: torch.Tensor = self.embedder.step("embed")(self.nowhere, **given)["embedding"]
+        found: torch.Tensor = self.embedder.step("embed")(self.nowhere, text=_rows(texts, SIZES["P"]))["embedding"]
         return found.cpu().numpy()
 
     def add(self, texts: list[Tokens], vectors: Floats) -> None:
@@ -122,8 +120,7 @@ class Search:
 
     def search(self, query: Tokens, vector: Floats) -> tuple[list[int], list[int], list[float]]:
         """Candidates in any order; the passages chosen of them and the cross-encoder's scores, best first."""
-        given = self.cross_weights | {"query": _rows([query], SIZES["Q"]), "vector": vector[None]}
-        found = self.searcher.step("search")(self.state, **given)
+        found = self.searcher.step("search")(self.state, query=_rows([query], SIZES["Q"]), vector=vector[None])
         near, chosen, best = (found[name][0].tolist() for name in ("near", "chosen", "best"))
         count = sum(number >= 0 for number in chosen)
         return [number for number in near if number >= 0], chosen[:count], best[:count]

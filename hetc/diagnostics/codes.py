@@ -57,4 +57,5 @@ CODES: dict[str, str] = {
     # HET5xx: the environment
     "HET501": "a program, package or device that is needed is missing, or of an unsupported version",
     "HET502": "a compiled program failed when it ran",
+    "HET503": "the cache cannot be written",
 }

@@ -56,7 +56,7 @@ def _adopted(state: State, memory: DenseMemory, tensor: Any, pages: dict[int, tu
     buffer, spec = memory.buffer, memory.spec
     device: Device = buffer.device
     beside = [other for other in state.dense.values() if memory.pool and other.pool == memory.pool]
-    array = device.adopt(tensor, "u8" if beside else spec.element)
+    array = device.adopt(tensor, "u8" if beside else spec.element, memory.name)
     placement = buffer.placement
     size_bytes = tensor.numel() * tensor.element_size()
     if placement is not None and placement.table is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import gcd, prod
 from typing import Any
 
@@ -32,7 +32,8 @@ class Buffer:
 
     `arrays` is the device's array, or one for each stripe. `memory` is the name of the memory whose rows lie here,
     "" for a value that is not (or no longer) a memory's own buffer. `layers`: which part of the tensor `name` this is,
-    by the indices of its first extents; () for all of it. `placement`: where rows lie, None for row-major.
+    by the indices of its first extents; () for all of it. `placement`: where rows lie, None for row-major. `frozen`:
+    of a weight, its values stay from call to call.
     """
 
     device: Device
@@ -45,6 +46,7 @@ class Buffer:
     name: str = ""
     layers: tuple[int, ...] = ()
     placement: Placement | None = None
+    frozen: bool = False
 
     def part(self, name: str) -> Any:
         """What a kernel is passed beside the elements: the table of pages."""
@@ -200,8 +202,15 @@ class LayeredBuffer:
 
 
 def part_of(buffer: Buffer, number: int) -> Buffer:
-    """What of a tensor in the host's memory lies at [number, ...], in the same memory."""
-    array = buffer.array.reshape(buffer.shape)[number].reshape(-1)
+    """What of a tensor that the caller handed in lies at [number, ...], in the same memory."""
     extents, shape = buffer.extents[1:], buffer.shape[1:]
-    layers = (*buffer.layers, number)
-    return Buffer(buffer.device, extents, shape, buffer.element, (array,), name=buffer.name, layers=layers)
+    size = prod(shape)
+    array = buffer.device.portion(buffer.array, number * size, (number + 1) * size)
+    return replace(buffer, extents=extents, shape=shape, arrays=(array,), layers=(*buffer.layers, number))
+
+
+def duplicate(buffer: Buffer) -> Buffer:
+    """A row-major tensor once more, in other memory of its device."""
+    made = allocate(buffer.device, buffer.extents, buffer.shape, buffer.element, name=buffer.name)
+    buffer.device.copy(buffer.array, slice(None), made.array, slice(None), 1)
+    return made

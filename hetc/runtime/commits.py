@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, LayeredBuffer
+from hetc.runtime.layers import live_values
 from hetc.runtime.memory import DenseMemory, parts_of
 from hetc.runtime.regions import Lengths, region_rows
-from hetc.runtime.state import State, live_values
+from hetc.runtime.state import State
 
 
 class Commits:
@@ -41,14 +42,12 @@ class Commits:
         replaced = {name: self._replacement(name, value) for name, value in self._contents.items()}
         for name, buffer in replaced.items():
             self._replace(self.state.dense[name], buffer, name)
-        for dim in self.state.pipeline.steps[step].grows:
-            self.state.lengths[dim] = self.lengths[dim].copy()
+        self.state.complete(step, self.lengths)
         for dim, rows in self._cleared.items():
             self.state.shorten(dim, np.where(rows, 0, self.state.lengths[dim]))
         for home in self.state.sparse.values():
             if home.matrix.wasteful:
                 home.matrix.pack()
-        self.state.calls[step] += 1
 
     def _replacement(self, name: str, value: Buffer) -> Buffer:
         """The buffer that becomes the memory's: the value's own where nothing else uses it, else a copy."""

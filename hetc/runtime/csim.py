@@ -6,14 +6,13 @@ too shallow ends the run with `CsimDeadlock` naming it. Nothing here says anythi
 
 import hashlib
 import json
-import os
+import platform
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from hetc.cache import kept, using
 from hetc.runtime.csim_errors import (
     CompilerMissingError,
     CsimArgumentError,
@@ -28,11 +27,14 @@ from hetc.runtime.csim_toolchain import (
     BUILD_TYPES,
     COMPILE_FLAGS,
     LINK_FLAGS,
+    ap_types_digest,
     ap_types_include,
+    check_compiler,
     choose_build_type,
     compiler_version,
     find_compiler,
     include_directory,
+    run_compiler,
     search_flags,
 )
 
@@ -49,7 +51,6 @@ __all__ = [
     "ap_types_include",
     "build",
     "build_many",
-    "cache_folder",
     "find_compiler",
 ]
 
@@ -64,10 +65,11 @@ def build(
     """Compiles the kernel `top` out of `files` (path in the project -> text).
 
     `top` is defined in `top`.cpp, or in the only .cpp file; testbenches (`*_tb.cpp`) are left out.
-    `defines` are macros, `NAME` or `NAME=VALUE`. The library is cached by its content.
+    `defines` are macros, `NAME` or `NAME=VALUE`. The library is kept in the cache.
     `build_type` is one of csim_toolchain.BUILD_TYPES or `mixed`; by default what the environment variable
     HETC_CSIM_BUILD_TYPE names, else `optimised`.
-    Raises CsimBuildError with the compiler's text, CompilerMissingError, HeadersMissingError, UnknownBuildTypeError.
+    Raises CsimBuildError with the compiler's text, CompilerMissingError, HeadersMissingError, UnknownBuildTypeError,
+    and DiagnosticError where the cache cannot be written.
     """
     return build_many(files, [top], defines=defines, build_type=build_type)[top]
 
@@ -77,24 +79,27 @@ def build_many(
 ) -> dict[str, CsimKernel]:
     """Compiles several kernels into one library, which costs the compiler's start only once."""
     names = list(tops)
-    sources = dict(files)
     for name in names:
         if not _IDENTIFIER.match(name):
             raise CsimError(f"'{name}' is not the name of a C++ function")
-    for path in sources:
+    for path in files:
         if Path(path).is_absolute() or ".." in Path(path).parts:
             raise CsimError(f"the file '{path}' lies outside the project")
-    units = _translation_units(sources, names)
+    units = _translation_units(files, names)
     compiler = find_compiler()
     flags = [
         *COMPILE_FLAGS,
-        *BUILD_TYPES[choose_build_type(build_type, sources)],
+        *BUILD_TYPES[choose_build_type(build_type, files)],
         *(f"-D{define}" for define in defines),
     ]
-    folder = cache_folder() / _content_key(sources, units, compiler, flags)
-    if os.environ.get("HETC_ALWAYS_COMPILE") or not (folder / _LIBRARY).is_file():
-        _compile(folder, {**sources, **units}, list(units), compiler, flags)
-    warnings = (folder / _WARNINGS).read_text()
+    texts = {**files, **units}
+
+    def make(folder: Path) -> dict[str, Any]:
+        return _compile(folder, texts, list(units), compiler, flags)
+
+    folder = kept("csim", _content_key(texts, compiler, flags), make)
+    with using(folder):
+        warnings = (folder / _WARNINGS).read_text()
     return {name: CsimKernel(folder / _LIBRARY, name, warnings) for name in names}
 
 
@@ -119,61 +124,42 @@ def _translation_units(sources: Mapping[str, str], tops: list[str]) -> dict[str,
     return units
 
 
-def cache_folder() -> Path:
-    """Where built libraries are kept."""
-    root = os.environ.get("HETC_CACHE_DIR")
-    return (Path(root) if root else Path.home() / ".cache" / "hetc") / "csim"
-
-
-def _content_key(sources: Mapping[str, str], units: Mapping[str, str], compiler: list[str], flags: list[str]) -> str:
-    """A name for all that decides the library: texts, our headers, ap_int's, flags, compiler."""
+def _content_key(files: Mapping[str, str], compiler: list[str], flags: list[str]) -> str:
+    """A name for all that decides the library: texts, our headers, ap_int's, flags, compiler, machine."""
     own = {path.name: path.read_text() for path in sorted(include_directory().glob("*.h"))}
-    ap_types = ap_types_include()
     parts = {
-        "sources": sorted({**sources, **units}.items()),
+        "files": sorted(files.items()),
         "headers": sorted(own.items()),
-        "ap_types": [str(ap_types), (ap_types / "etc" / "ap_private.h").stat().st_size],
+        "ap_types": ap_types_digest(),
         "command": [*compiler, *flags, *LINK_FLAGS],
         "compiler": compiler_version(tuple(compiler)),
+        "machine": platform.machine(),
     }
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _compile(folder: Path, files: Mapping[str, str], units: list[str], compiler: list[str], flags: list[str]) -> None:
-    """Builds aside and renames, so that the cache never holds half a library."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
-    try:
-        for path, text in files.items():
-            target = aside / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
-        warnings = _call(aside, [*compiler, *flags, "-I.", *search_flags(), "-c", *units])
-        # Linked without the flags: a sanitizer's would bring its runtime.
-        objects = [Path(unit).with_suffix(".o").name for unit in units]
-        warnings += _call(aside, [*compiler, *LINK_FLAGS, *objects, "-o", _LIBRARY])
-        for item in objects:
-            (aside / item).unlink()
-        (aside / _WARNINGS).write_text(warnings)
-        _publish(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+def _compile(
+    folder: Path, files: Mapping[str, str], units: list[str], compiler: list[str], flags: list[str]
+) -> dict[str, Any]:
+    """Builds the library in a folder that gets the files, too; its manifest says nothing more."""
+    for path, text in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    warnings = _call(folder, [*compiler, *flags, "-I.", *search_flags(), "-c", *units])
+    # Linked without the flags: a sanitizer's would bring its runtime.
+    objects = [Path(unit).with_suffix(".o").name for unit in units]
+    warnings += _call(folder, [*compiler, *LINK_FLAGS, *objects, "-o", _LIBRARY])
+    for item in objects:
+        (folder / item).unlink()
+    (folder / _WARNINGS).write_text(warnings)
+    return {}
 
 
 def _call(folder: Path, command: list[str]) -> str:
-    """Runs the compiler in `folder`; what it said."""
-    plain = {**os.environ, "LC_ALL": "C"}  # messages in one language and one alphabet
-    answer = subprocess.run(command, cwd=folder, env=plain, capture_output=True, text=True, check=False)
+    """Runs the compiler in `folder`; what it said. Raises CsimError."""
+    answer = run_compiler(command, folder)
     if answer.returncode != 0:
+        check_compiler(find_compiler(), answer, folder)
         raise CsimBuildError("the C++ compiler refused the kernel", answer.stderr)
     return answer.stderr
-
-
-def _publish(aside: Path, folder: Path) -> None:
-    try:
-        aside.rename(folder)
-    except OSError:
-        # Somebody built the same meanwhile, or a rebuild was asked for: the library comes last.
-        folder.mkdir(exist_ok=True)
-        for name in (_WARNINGS, _LIBRARY):
-            os.replace(aside / name, folder / name)

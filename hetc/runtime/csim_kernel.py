@@ -50,7 +50,10 @@ class CsimKernel:
         self.library = library
         self.top = top
         self.warnings = warnings
-        self._dll = ctypes.CDLL(str(library))
+        try:
+            self._dll = ctypes.CDLL(str(library))
+        except OSError as error:
+            raise CsimError(f"the library of kernel '{top}' cannot be loaded: {error}") from error
         self._call = getattr(self._dll, f"hetc_csim_call_{top}")
         self._call.argtypes = [ctypes.POINTER(ctypes.c_uint64)]
         self._call.restype = ctypes.c_int

@@ -103,8 +103,11 @@ def find_compiler() -> list[str]:
 
 @cache
 def compiler_version(command: tuple[str, ...]) -> str:
-    """What the compiler says of itself; part of the cache key."""
-    answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    """What the compiler says of itself; part of the cache key. Raises CompilerMissingError where it does not start."""
+    try:
+        answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise CompilerMissingError(f"the C++ compiler '{command[0]}' cannot be started: {error.strerror}") from error
     return answer.stdout + answer.stderr
 
 
@@ -122,6 +125,15 @@ def ap_types_include() -> Path:
         if (folder / "ap_int.h").is_file():
             return folder
     raise HeadersMissingError(f"the installed hls4ml carries no templates/vivado/ap_types/ap_int.h: {advice}")
+
+
+@cache
+def ap_types_digest() -> str:
+    """The SHA-256 of the ap_int headers, paths and texts."""
+    folder, found = ap_types_include(), hashlib.sha256()
+    for path in sorted(folder.rglob("*.h")):
+        found.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def search_flags() -> list[str]:

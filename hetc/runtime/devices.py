@@ -8,7 +8,8 @@ and a line in `_OPENERS`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,26 @@ class Device(ABC):
         """The memory of an array of bytes (u8) as elements of another type."""
         raise DeviceError(f"{self.backend} cannot share memory between element types")
 
-    def adopt(self, tensor: Any, element: str) -> Any:
+    def holds(self, value: Any, element: str) -> bool:
+        """Whether this device's kernels can read a caller's tensor where it lies, as it is; then `adopt` takes it."""
+        return False
+
+    def adopt(self, tensor: Any, element: str, name: str) -> Any:
         """A caller's tensor as an array of this device. Raises InputError where it is of another dtype or place."""
         raise DeviceError(f"{self.backend} cannot use memory that others allocated")
+
+    def portion(self, array: Any, start: int, stop: int) -> Any:
+        """The memory of some neighbouring elements of an array."""
+        raise DeviceError(f"{self.backend} reads arrays from their beginning only")
+
+    def equal(self, first: Any, second: Any) -> bool:
+        """Whether two arrays of this device, of one element type and length, hold the same bits."""
+        one, other = (self.read(array, slice(None), 1).view(np.uint8) for array in (first, second))
+        return np.array_equal(one, other)
+
+    def span(self, array: Any) -> range:
+        """The addresses of an array that the caller can see; empty for one that only this device sees."""
+        return range(0)
 
     @abstractmethod
     def write(self, array: Any, rows: Rows, values: NDArray) -> None:
@@ -84,6 +102,12 @@ class HostDevice(Device):
     def view(self, array: NDArray, element: str) -> NDArray:
         return array.view(host_dtype(element))
 
+    def portion(self, array: NDArray, start: int, stop: int) -> NDArray:
+        return array[start:stop]
+
+    def span(self, array: NDArray) -> range:
+        return range(array.ctypes.data, array.ctypes.data + array.nbytes)
+
     def load(self, directory: Path, kernels: Sequence[str]) -> None:
         if kernels:
             raise DeviceError(f"the host runs no kernels, and {kernels[0]} is placed on it")
@@ -94,9 +118,20 @@ class HostDevice(Device):
 
 def filled(elements: int, element: str, fill: float) -> NDArray:
     """A new host array, each element `fill`. Zeros are taken from untouched pages."""
-    if fill == 0:
-        return np.zeros(elements, host_dtype(element))
-    return np.full(elements, fill_bits(element, fill), host_dtype(element))
+    with room_for(elements, element, HOST):
+        if fill == 0:
+            return np.zeros(elements, host_dtype(element))
+        return np.full(elements, fill_bits(element, fill), host_dtype(element))
+
+
+@contextmanager
+def room_for(elements: int, element: str, place: str) -> Iterator[None]:
+    """Around an allocation. Raises DeviceError where there is no memory left."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        size_gb = elements * host_dtype(element).itemsize / 1e9
+        raise DeviceError(f"{place} has no room for {elements:,} elements of {element} ({size_gb:.3g} GB)") from error
 
 
 def fill_bits(element: str, fill: float) -> Any:

@@ -22,6 +22,10 @@ class StateError(PipelineError):
     """A state is used in a way that it does not allow, e.g. with another pipeline's step."""
 
 
+class ReadOnlyError(StateError, AttributeError):
+    """Something is set that is only to be read; the message says what to do instead."""
+
+
 class DeviceMissingError(PipelineError):
     """The real device that was asked for is not in this machine, or its driver's Python module is not."""
 

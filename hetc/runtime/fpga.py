@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime import csim
-from hetc.runtime.devices import ANY, EMULATION, HARDWARE, Device, fill_bits
+from hetc.runtime.devices import ANY, EMULATION, HARDWARE, HOST, Device, fill_bits, room_for
 from hetc.runtime.elements import host_dtype
 from hetc.runtime.errors import DeviceError
 from hetc.runtime.regions import Rows
@@ -34,7 +34,8 @@ class PagedArray:
             return
         self.elements = elements
         size = max(1, -(-elements * dtype.itemsize // PAGE_BYTES)) * PAGE_BYTES
-        raw = np.zeros(size + PAGE_BYTES, np.uint8)
+        with room_for(elements, element, HOST):
+            raw = np.zeros(size + PAGE_BYTES, np.uint8)
         skip = -raw.ctypes.data % PAGE_BYTES
         self.padded = raw[skip : skip + size]
         if fill != 0:

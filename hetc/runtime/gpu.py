@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hetc.runtime.devices import ANY, EMULATION, HARDWARE, Device, filled
-from hetc.runtime.elements import host_dtype, is_torch, to_torch, torch_dtype
+from hetc.runtime.devices import ANY, EMULATION, HARDWARE, Device, filled, room_for
+from hetc.runtime.elements import element_type, host_dtype, to_torch, torch_dtype
 from hetc.runtime.errors import DeviceError, DeviceMissingError, InputError
+from hetc.runtime.modules import import_file
 from hetc.runtime.regions import Rows
+from hetc.runtime.tensors import is_torch, plain
 
 KERNELS_FILE = "gpu/kernels.py"
 # CUDA devices convert fp8 in hardware from this compute capability on.
@@ -38,16 +39,19 @@ class GpuArray:
 
     @property
     def plain(self) -> Any:
-        """The memory in a dtype that every torch indexing supports."""
+        """The memory in a dtype that every torch indexing supports, and that is compared by its bits."""
         import torch
 
-        widths = {1: torch.uint8, 2: torch.int16}
-        size = self.tensor.element_size()
-        return self.tensor.view(widths[size]) if size in widths else self.tensor
+        widths = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+        return self.tensor.view(widths[self.tensor.element_size()])
 
 
 class GpuDevice(Device):
-    """Kernels are the functions of `gpu/kernels.py`; arguments are its pointers and integers in order."""
+    """Kernels are the functions of `gpu/kernels.py`; arguments are its pointers and integers in order.
+
+    `place` is torch's name of the device. Memory is written in torch's inference mode, where any may be: that which was
+    allocated in it, by the caller or in a call, may be written nowhere else.
+    """
 
     kind = "gpu"
 
@@ -59,40 +63,82 @@ class GpuDevice(Device):
     def allocate(self, elements: int, element: str, fill: float = 0) -> GpuArray:
         import torch
 
-        if fill == 0:
-            # fp8 tensors have no fill of their own everywhere; zero bits are zero.
-            return GpuArray(torch.zeros(elements, dtype=torch_dtype(element), device=self.place), element)
-        return GpuArray(to_torch(filled(elements, element, fill), element).to(self.place), element)
+        with room_for(elements, element, self.place):
+            if fill == 0:
+                # fp8 tensors have no fill of their own everywhere; zero bits are zero.
+                return GpuArray(torch.zeros(elements, dtype=torch_dtype(element), device=self.place), element)
+            return GpuArray(to_torch(filled(elements, element, fill), element).to(self.place), element)
 
     def view(self, array: GpuArray, element: str) -> GpuArray:
         return GpuArray(array.tensor.view(torch_dtype(element)), element)
 
-    def adopt(self, tensor: Any, element: str) -> GpuArray:
-        if not is_torch(tensor) or not str(tensor.device).startswith(self.place) or not tensor.is_contiguous():
-            found = f"{tensor.device}" if is_torch(tensor) else type(tensor).__name__
-            raise InputError(f"expected a contiguous torch tensor on {self.place}, got {found}")
-        flat = tensor.reshape(-1)
+    def holds(self, value: Any, element: str) -> bool:
+        if not is_torch(value) or value.is_nested or element_type(element).bits < element_type(element).storage_bits:
+            return False
+        import torch
+
+        return (
+            type(value) in (torch.Tensor, torch.nn.Parameter)
+            and value.layout is torch.strided
+            and value.device == torch.device(self.place)
+            and value.dtype == torch_dtype(element)
+            and value.is_contiguous()
+            and not value.is_neg()
+        )
+
+    def adopt(self, tensor: Any, element: str, name: str) -> GpuArray:
+        import torch
+
+        if not is_torch(tensor):
+            raise InputError(
+                f"tensor '{name}': expected a torch tensor, got {type(tensor).__name__}; torch.from_dlpack makes one "
+                "of other libraries' arrays without a copy"
+            )
+        place, flat = torch.device(self.place), plain(tensor, f"tensor '{name}'")
+        if flat.device != place or not flat.is_contiguous() or flat.data_ptr() != tensor.data_ptr():
+            raise InputError(f"tensor '{name}': expected a contiguous tensor on {place}, got one on {tensor.device}")
+        flat = flat.reshape(-1)
         if flat.dtype != torch_dtype(element) and flat.element_size() != 1:
-            raise InputError(f"expected {torch_dtype(element)}, or its bytes as torch.uint8, got {flat.dtype}")
+            raise InputError(
+                f"tensor '{name}': expected {torch_dtype(element)}, or its bytes as torch.uint8, got {flat.dtype}"
+            )
         return GpuArray(flat if flat.dtype == torch_dtype(element) else flat.view(torch_dtype(element)), element)
 
+    def portion(self, array: GpuArray, start: int, stop: int) -> GpuArray:
+        return GpuArray(array.tensor[start:stop], array.element)
+
+    def equal(self, first: GpuArray, second: GpuArray) -> bool:
+        import torch
+
+        return torch.equal(first.plain, second.plain)
+
+    def span(self, array: GpuArray) -> range:
+        start = int(array.tensor.data_ptr())
+        return range(start, start + array.tensor.nbytes)
+
     def write(self, array: GpuArray, rows: Rows, values: NDArray) -> None:
+        import torch
+
         if values.size:
-            plain = array.plain
-            tensor = self._tensor(values, array)
-            plain.view(-1, values.shape[1])[self._rows(rows)] = tensor.to(plain.device)
+            target = array.plain
+            tensor = self._tensor(values, array).to(target.device)
+            with torch.inference_mode():
+                target.view(-1, values.shape[1])[self._rows(rows)] = tensor
 
     def read(self, array: GpuArray, rows: Rows, row_elements: int) -> NDArray:
         chosen = array.plain.view(-1, row_elements)[self._rows(rows)]
         return chosen.cpu().contiguous().numpy().view(host_dtype(array.element))
 
     def copy(self, source: GpuArray, source_rows: Rows, target: GpuArray, target_rows: Rows, row_elements: int) -> None:
-        chosen = source.plain.view(-1, row_elements)[self._rows(source_rows)]
-        target.plain.view(-1, row_elements)[self._rows(target_rows)] = chosen
+        import torch
+
+        with torch.inference_mode():
+            chosen = source.plain.view(-1, row_elements)[self._rows(source_rows)]
+            target.plain.view(-1, row_elements)[self._rows(target_rows)] = chosen
 
     def load(self, directory: Path, kernels: Sequence[str]) -> None:
         if kernels:
-            self._module = _import_file(directory / KERNELS_FILE)
+            self._module = import_file(directory / KERNELS_FILE, "gpu_kernels")
             missing = [name for name in kernels if not hasattr(self._module, name)]
             if missing:
                 raise DeviceError(f"{directory / KERNELS_FILE} has no kernel '{missing[0]}'")
@@ -104,9 +150,18 @@ class GpuDevice(Device):
         grid = named.pop("grid")
         named.update({name: self._constexpr(name) for name in named.pop("constexprs", ())})
         try:
-            function[grid](*plain, **named)
+            with self._current():
+                function[grid](*plain, **named)
         except Exception as error:
             raise DeviceError(f"kernel '{kernel}' on {self.backend}: {type(error).__name__}: {error}") from error
+
+    def _current(self) -> AbstractContextManager[Any]:
+        """Makes this the device that Triton launches on, whichever the caller has chosen since it was opened."""
+        if self.place == "cpu":
+            return nullcontext()
+        import torch
+
+        return torch.cuda.device(self.place)
 
     def _constexpr(self, name: str) -> Any:
         """The value of a compile-time parameter that depends on the device."""
@@ -116,14 +171,14 @@ class GpuDevice(Device):
             return False
         import torch
 
-        return torch.cuda.get_device_capability() >= FP8_CAPABILITY
+        return torch.cuda.get_device_capability(self.place) >= FP8_CAPABILITY
 
     def wait(self) -> None:
         if self.place != "cpu":
             import torch
 
             try:
-                torch.cuda.synchronize()
+                torch.cuda.synchronize(self.place)
             except RuntimeError as error:
                 raise DeviceError(f"{self.backend}: {error}") from error
 
@@ -141,20 +196,7 @@ class GpuDevice(Device):
         wanted = array.plain
         # torch wants memory that it may write, though nothing does.
         contiguous = np.require(values, requirements=["C", "W"])
-        bits = {1: np.uint8, 2: np.int16}.get(contiguous.itemsize)
-        return torch.from_numpy(contiguous.view(bits) if bits else contiguous).view(wanted.dtype)
-
-
-def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise DeviceError(f"{path} does not exist")
-    # The name is the path's, so that two work directories in one process keep their kernels apart.
-    name = "hetc_gpu_kernels_" + json.dumps(str(path.resolve())).encode().hex()
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+        return torch.from_numpy(contiguous.view(f"i{contiguous.itemsize}")).view(wanted.dtype)
 
 
 def hardware_backend() -> str | None:
@@ -173,7 +215,9 @@ def open_device(mode: str = ANY) -> GpuDevice:
     cannot run kernels faithfully."""
     found = None if mode == EMULATION else hardware_backend()
     if found:
-        return GpuDevice("cuda", found)
+        import torch
+
+        return GpuDevice(f"cuda:{torch.cuda.current_device()}", found)
     if mode == HARDWARE:
         raise DeviceMissingError("no GPU: torch sees no CUDA or ROCm device in this machine")
     from hetc.runtime.triton_interpreter import install

@@ -2,57 +2,80 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hetc.runtime.elements import to_host
+from hetc.diagnostics import suggest
+from hetc.runtime.buffers import Buffer, duplicate
+from hetc.runtime.devices import HOST, Device
 from hetc.runtime.errors import CapacityError, InputError
 from hetc.runtime.regions import box
 from hetc.runtime.specification import Pipeline, Tensor, length_array
 from hetc.runtime.state import State
+from hetc.runtime.tensors import to_host
 
-Arrays = dict[str, NDArray]
+Given = Mapping[str, Buffer]
 LengthArrays = dict[str, NDArray[np.int32]]
 
 
-def check_names(pipeline: Pipeline, step: str, given: Mapping[str, Any]) -> None:
-    """Every tensor that the step takes is given, and none that the pipeline does not declare. Raises InputError.
+def check_names(pipeline: Pipeline, step: str, given: Collection[str], frozen: Collection[str]) -> None:
+    """Every tensor that the step takes is given or frozen, and none that the pipeline does not declare is given. Raises
+    InputError.
 
     An input or weight that only other steps take may be given."""
     takes = pipeline.steps[step].takes
     known = [name for name, item in pipeline.tensors.items() if item.role != "memory"]
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean '{near[0]}'?" if near else f"; it takes {', '.join(takes) or 'none'}"
+            near = suggest(name, known)
+            hint = f"; did you mean '{near}'?" if near else f"; it takes {', '.join(takes) or 'none'}"
             raise InputError(f"step '{step}' takes no tensor '{name}'{hint}")
-    missing = [name for name in takes if name not in given]
+    missing = [name for name in takes if name not in given and name not in frozen]
     if missing:
         raise InputError(f"step '{step}': tensor {', '.join(repr(name) for name in missing)} is missing")
 
 
-def convert(pipeline: Pipeline, given: Mapping[str, Any], known: Mapping[str, NDArray]) -> Arrays:
-    """Host arrays of the given tensors; those in `known` (weights seen before) are taken from there."""
-    arrays: Arrays = {}
-    for name, value in given.items():
+def as_given(
+    pipeline: Pipeline, tensors: Mapping[str, Any], devices: Mapping[str, Device], bound: Sequence[Buffer] = ()
+) -> dict[str, Buffer]:
+    """Buffers of a caller's tensors: where they lie, if that is a device whose kernels can read them as they are, else
+    in the host's memory. One that overlaps a memory in `bound`, which a step may write, is copied.
+
+    Raises InputError."""
+    found = {}
+    for name, value in tensors.items():
         spec = pipeline.tensors[name]
         if spec.stored_bound is not None:
             raise InputError(f"tensor '{name}': only a memory can be sparse")
-        arrays[name] = known[name] if name in known else to_host(value, spec.element, name)
-        if arrays[name].ndim != len(spec.extents):
+        device, array, shape = _placed(value, spec, name, devices)
+        if len(shape) != len(spec.extents):
             raise InputError(
-                f"tensor '{name}': expected {len(spec.extents)} dims {_described(spec)}, "
-                f"got {arrays[name].ndim} {list(arrays[name].shape)}"
+                f"tensor '{name}': expected {len(spec.extents)} dims {_described(spec)}, got {len(shape)} {list(shape)}"
             )
-    return arrays
+        buffer = Buffer(device, spec.extents, shape, spec.element, (array,), name=name)
+        found[name] = duplicate(buffer) if any(_overlap(buffer, memory) for memory in bound) else buffer
+    return found
+
+
+def _overlap(first: Buffer, second: Buffer) -> bool:
+    one, other = first.device.span(first.array), second.device.span(second.array)
+    return one.start < other.stop and other.start < one.stop
+
+
+def _placed(value: Any, spec: Tensor, name: str, devices: Mapping[str, Device]) -> tuple[Device, Any, tuple[int, ...]]:
+    """Where a caller's tensor lies, the flat array that it is there, and its shape."""
+    for device in devices.values():
+        if device.holds(value, spec.element):
+            return device, device.adopt(value, spec.element, name), tuple(value.shape)
+    array = to_host(value, spec.element, name)
+    return devices[HOST], array.reshape(-1), array.shape
 
 
 def live_lengths(
-    state: State, step: str, arrays: Arrays, given: Mapping[str, object]
+    state: State, step: str, tensors: Given, given: Mapping[str, object]
 ) -> tuple[LengthArrays, LengthArrays]:
     """(lengths before the step, lengths during it) of every run-time dim; appended rows count in the second.
 
@@ -60,10 +83,13 @@ def live_lengths(
     state's. Raises InputError where extents disagree, CapacityError where one is too large.
     """
     pipeline = state.pipeline
-    found = _from_shapes(pipeline, arrays)
-    unknown = [name for name in given if name not in pipeline.dims]
-    if unknown:
-        raise InputError(f"pipeline '{pipeline.name}' has no dim '{unknown[0]}'")
+    found = extents_of(pipeline, tensors)
+    for name in given:
+        if name not in pipeline.dims:
+            raise InputError(f"pipeline '{pipeline.name}' has no dim '{name}'")
+        if name in pipeline.growing or pipeline.dims[name].derived is not None:
+            why = "it grows: state.set_lengths sets it" if name in pipeline.growing else "it follows from other dims"
+            raise InputError(f"dim {name} cannot be given with a call; {why}")
     before: LengthArrays = {}
     ordered = sorted(pipeline.dims, key=lambda name: pipeline.dims[name].per is not None)
     for name in ordered:
@@ -89,7 +115,7 @@ def live_lengths(
             raise CapacityError(f"dim {name}{where}: {int(before[name].max())} exceeds {_limit(state, name)}")
     during = _grown(state, step, before)
     before, during = pipeline.with_derived(before), pipeline.with_derived(during)
-    _check_shapes(state, arrays, during)
+    _check_shapes(state, tensors, during)
     return before, during
 
 
@@ -103,16 +129,17 @@ def _limit(state: State, name: str) -> str:
     return f"the state's capacity {capacity}" if capacity not in (None, bound) else f"its bound {bound}"
 
 
-def _from_shapes(pipeline: Pipeline, arrays: Arrays) -> dict[str, tuple[str, int]]:
-    """Run-time dim -> (the tensor that says so, its extent). Constant extents are checked on the way."""
+def extents_of(pipeline: Pipeline, tensors: Given) -> dict[str, tuple[str, int]]:
+    """Run-time dim -> (the tensor that says so, its extent). Raises InputError where a constant extent, or
+    two tensors' extents along one dim, disagree."""
     found: dict[str, tuple[str, int]] = {}
-    for name, array in arrays.items():
+    for name, tensor in tensors.items():
         spec = pipeline.tensors[name]
-        for position, (item, size) in enumerate(zip(spec.extents, array.shape, strict=True)):
+        for position, (item, size) in enumerate(zip(spec.extents, tensor.shape, strict=True)):
             if not isinstance(item, str):
                 if size != item:
                     raise InputError(
-                        f"tensor '{name}': expected {_described(spec)}, got {list(array.shape)} "
+                        f"tensor '{name}': expected {_described(spec)}, got {list(tensor.shape)} "
                         f"({size} instead of {item} in dim {position})"
                     )
             elif item not in pipeline.growing and pipeline.dims[item].derived is None:
@@ -150,14 +177,14 @@ def _grown(state: State, step: str, before: LengthArrays) -> LengthArrays:
     return during
 
 
-def _check_shapes(state: State, arrays: Arrays, during: LengthArrays) -> None:
+def _check_shapes(state: State, tensors: Given, during: LengthArrays) -> None:
     """An input along a growing or derived dim is as long as the dim is during the step."""
     pipeline = state.pipeline
-    for name, array in arrays.items():
+    for name, tensor in tensors.items():
         spec = pipeline.tensors[name]
         wanted = box(spec.extents, pipeline.pers, during)
-        if array.shape != wanted and any(a < w for a, w in zip(array.shape, wanted, strict=True)):
-            raise InputError(f"tensor '{name}': expected {_described(spec)} = {list(wanted)}, got {list(array.shape)}")
+        if tensor.shape != wanted and any(a < w for a, w in zip(tensor.shape, wanted, strict=True)):
+            raise InputError(f"tensor '{name}': expected {_described(spec)} = {list(wanted)}, got {list(tensor.shape)}")
 
 
 def _described(spec: Tensor) -> str:

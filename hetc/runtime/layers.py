@@ -1,4 +1,4 @@
-"""Tensors kept layer by layer, and the same tensors as wholes: moving contents from one form to the other."""
+"""The live contents of buffers as host arrays, and of tensors that are kept layer by layer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, LayeredBuffer
-from hetc.runtime.elements import absent_bits
-from hetc.runtime.regions import Lengths, region_rows
-from hetc.runtime.state import live_values
+from hetc.runtime.elements import absent_bits, host_dtype
+from hetc.runtime.regions import Lengths, box, region_rows
+
+
+def live_values(buffer: Buffer, pers: Mapping[str, str], high: Lengths, absent: int = 0) -> NDArray:
+    """The elements below `high` as one host array, `absent` where a row is shorter than the longest."""
+    shape = box(buffer.extents, pers, high)
+    values = np.full(shape, absent, host_dtype(buffer.element))
+    rows = region_rows(buffer.extents, buffer.shape, pers, high)
+    target = region_rows(buffer.extents, shape, pers, high)
+    if values.size:
+        values.reshape(-1, buffer.row_elements)[target] = buffer.read_rows(rows)
+    return values
 
 
 def whole_values(value: Buffer | LayeredBuffer, pers: Mapping[str, str], high: Lengths) -> NDArray:

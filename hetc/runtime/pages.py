@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hetc.runtime.devices import Device
 from hetc.runtime.errors import CapacityError, InputError
+from hetc.runtime.tensors import host_values
 
 NO_PAGE = -1
 
@@ -80,7 +81,7 @@ class PageTable:
 
     def adopt(self, table: Any) -> None:
         """Use the caller's table: a torch tensor or an array, int32[sequences, entries]."""
-        values = np.asarray(table.detach().cpu() if hasattr(table, "detach") else table)
+        values = host_values(table, "block_table")
         if values.dtype != np.int32 or values.ndim != 2 or values.shape[0] != self.host.shape[0]:
             raise InputError(
                 f"block_table: expected int32[{self.host.shape[0]}, entries], got {values.dtype}{list(values.shape)}"
@@ -95,8 +96,7 @@ class PageTable:
     def refresh(self) -> None:
         """What an adopted table says now."""
         if self._owner is not None:
-            owner = self._owner
-            values = np.asarray(owner.detach().cpu() if hasattr(owner, "detach") else owner)
+            values = host_values(self._owner, "block_table")
             entries = np.ascontiguousarray(values[:, : self.host.shape[1]])
             if not np.array_equal(entries, self.host):
                 self.host = entries.copy()

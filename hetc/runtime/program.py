@@ -2,87 +2,35 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hetc.runtime.buffers import Buffer, Stripes, allocate
+from hetc.runtime.buffers import Buffer, allocate
 from hetc.runtime.devices import ANY, HOST, Device, open_device
-from hetc.runtime.elements import INDEX, host_dtype, is_torch
-from hetc.runtime.errors import ProgramError, StateError
-from hetc.runtime.inputs import check_names, convert, live_lengths
+from hetc.runtime.elements import INDEX, host_dtype
+from hetc.runtime.errors import InputError, ProgramError, StateError
+from hetc.runtime.guarded import Guarded
+from hetc.runtime.inputs import as_given, check_names, extents_of, live_lengths
+from hetc.runtime.modules import import_file
 from hetc.runtime.specification import Pipeline
 from hetc.runtime.state import State
 from hetc.runtime.step_run import StepRun
+from hetc.runtime.tensors import to_host
 from hetc.runtime.trace import OnKernel, OnTransfer
+from hetc.runtime.weights import FrozenWeights
 
 
-class Weights:
-    """Weights seen before, by object: a tensor handed in again is converted and uploaded once.
-
-    torch counts in-place changes; a numpy array changed in place must be handed in as another object, or
-    `forget` called.
-    """
-
-    def __init__(self) -> None:
-        self._hosts: dict[str, tuple[Any, int, NDArray]] = {}
-        self._devices: dict[tuple[str, tuple[int, ...], str, Any], tuple[NDArray, Buffer]] = {}
-
-    def known(self, given: Mapping[str, Any]) -> dict[str, NDArray]:
-        """The host arrays of those given tensors that are unchanged."""
-        found = {}
-        for name, value in given.items():
-            held = self._hosts.get(name)
-            if held is not None and held[0] is value and held[1] == _version(value):
-                found[name] = held[2]
-        return found
-
-    def remember(self, name: str, value: Any, array: NDArray) -> None:
-        self._hosts[name] = (value, _version(value), array)
-
-    def on_device(
-        self,
-        source: Buffer,
-        kind: str,
-        stripes: Stripes | None,
-        copy: Callable[[Buffer, Buffer], None],
-        state: State,
-    ) -> Buffer:
-        """The weight's buffer on a device; copied where it is not there yet."""
-        host = self._hosts[source.name][2]
-        key = (source.name, source.layers, kind, stripes)
-        held = self._devices.get(key)
-        if held is None or held[0] is not host:
-            buffer = allocate(
-                state.devices[kind], source.extents, source.shape, source.element, stripes, name=source.name
-            )
-            copy(source, buffer)
-            held = (host, buffer)
-            self._devices[key] = held
-        return held[1]
-
-    def forget(self) -> None:
-        """Convert and upload every weight again at the next call."""
-        self._hosts.clear()
-        self._devices.clear()
-
-
-def _version(value: Any) -> int:
-    return int(value._version) if is_torch(value) else 0
-
-
-class HostProgram:
+class HostProgram(Guarded):
     """Base of generated host programs: one method a step, memories in states made by `new_state`.
 
     on_kernel(KernelTrace), on_transfer(TransferTrace): set to see every kernel and every copy; tracing a kernel
     reads its tensors back, and so waits for the device.
     """
 
+    SETTABLE = frozenset({"on_kernel", "on_transfer"})
     PIPELINE: ClassVar[Pipeline]
     KERNELS: ClassVar[Mapping[str, tuple[str, ...]]]
     METHODS: ClassVar[Mapping[str, str]]
@@ -103,11 +51,24 @@ class HostProgram:
             if kind != HOST:
                 self.devices[kind] = open_device(kind, mode, **options.get(kind, {}))
                 self.devices[kind].load(self.directory, self.KERNELS.get(kind, ()))
-        self.weights = Weights()
+        self.frozen_weights = FrozenWeights(self.PIPELINE)
         self.on_kernel: OnKernel | None = None
         self.on_transfer: OnTransfer | None = None
         self._constants: dict[tuple[str, str], Buffer] = {}
         self._pass_numbers: dict[tuple[int, str], Buffer] = {}
+        self._guard()
+
+    def __repr__(self) -> str:
+        return f"<program of pipeline '{self.PIPELINE.name}' in {self.directory}>"
+
+    def _instead(self, name: str) -> str:
+        tensor = self.PIPELINE.tensors.get(name)
+        if tensor is None:
+            return f"what can be set is {', '.join(sorted(self.SETTABLE))}"
+        if tensor.role == "memory":
+            return f"state.load('{name}', array) sets a memory"
+        freezes = f", or program.freeze({name}=...) keeps it" if tensor.role == "weight" else ""
+        return f"a step is called with it{freezes}"
 
     @property
     def backends(self) -> dict[str, str]:
@@ -128,35 +89,52 @@ class HostProgram:
             )
         return getattr(self, self.METHODS[name])
 
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The weights that are frozen, by name."""
+        return self.frozen_weights.names
+
+    def freeze(self, /, *names: str, **weights: Any) -> None:
+        """Say that weights stay as they are: those named, those given (`freeze(W=tensor)`), or all without arguments.
+
+        A frozen weight is copied, and moved to each device once, for all states. Its values are those given here, else
+        those of the next call that gives it. Calls may then leave it out; one that gives it is refused unless it holds
+        the same values, which are compared each time. Freezing again changes nothing. A torch tensor of the declared
+        dtype on the GPU that reads it is used where it lies when it is not frozen: there it saves a copy not to freeze.
+        Raises InputError for a name that is no weight, and for values other than those frozen before."""
+        chosen = self.frozen_weights.checked([*names, *weights])
+        given = as_given(self.PIPELINE, weights, self.devices)
+        extents_of(self.PIPELINE, given)
+        given = self.frozen_weights.settled(given, ())
+        self.frozen_weights.freeze(chosen)
+        self.frozen_weights.keep(given)
+
+    def unfreeze(self, /, *names: str) -> None:
+        """Read these weights (all without arguments) at each call again, and drop their copies. Raises InputError for a
+        name that is no weight."""
+        self.frozen_weights.unfreeze(names)
+
     def begin(
         self, step: str, state: State, tensors: Mapping[str, Any], lengths: Mapping[str, object] | None = None
     ) -> StepRun:
         """Check everything that a call is given; nothing has changed when this raises."""
+        if not isinstance(state, State):
+            raise StateError(f"step '{step}': expected a state made by new_state, got {type(state).__name__}")
+        if lengths is not None and not isinstance(lengths, Mapping):
+            found = type(lengths).__name__
+            raise InputError(f"step '{step}': expected a mapping of lengths, got {found}; tensors are given by name")
         if state.pipeline is not self.PIPELINE:
             raise StateError(f"the state belongs to pipeline '{state.pipeline.name}'")
-        check_names(self.PIPELINE, step, tensors)
-        weights = {n: v for n, v in tensors.items() if self.PIPELINE.tensors[n].role == "weight"}
-        arrays = convert(self.PIPELINE, tensors, self.weights.known(weights))
-        for name, value in weights.items():
-            self.weights.remember(name, value, arrays[name])
-        before, during = live_lengths(state, step, arrays, dict(lengths or {}))
-        return StepRun(self, state, step, arrays, before, during)
-
-    def call_capacities(self, state: State, lengths: Mapping[str, NDArray]) -> dict[str, int]:
-        """The state's capacities, and for dims that only a call's own tensors have, the most seen so far."""
-        for name, values in lengths.items():
-            if name not in state.given and self.PIPELINE.dims[name].derived is None:
-                state.capacities[name] = max(state.capacities.get(name, 1), int(values.max(initial=0)))
-        plain = {name: value for name, value in state.capacities.items() if self.PIPELINE.dims[name].derived is None}
-        state.capacities.update({name: int(value) for name, value in self.PIPELINE.with_derived(plain).items()})
-        return state.capacities
+        check_names(self.PIPELINE, step, tensors, self.frozen_weights.known)
+        given = as_given(self.PIPELINE, tensors, self.devices, state.bound)
+        given = self.frozen_weights.settled(given, self.PIPELINE.steps[step].takes)
+        before, during = live_lengths(state, step, given, dict(lengths or {}))
+        return StepRun(self, state, step, self.frozen_weights.keep(given), before, during)
 
     def constant(self, name: str, kind: str) -> Buffer:
         """A table on a device, uploaded once."""
         if (name, kind) not in self._constants:
             shape, element, values = self.CONSTANTS[name]
-            from hetc.runtime.elements import to_host
-
             host = np.asarray(values)
             if host.dtype.kind == "f":
                 host = host.astype(np.float32)
@@ -188,15 +166,7 @@ def load_program(
     if len(found) != 1:
         what = ", ".join(path.name for path in found) or "no host program (*_host.py)"
         raise ProgramError(f"{folder} holds {what}; expected one")
-    name = "hetc_host_" + str(found[0].resolve()).encode().hex()
-    spec = importlib.util.spec_from_file_location(name, found[0])
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except ImportError as error:
-        raise ProgramError(f"{found[0]} cannot be imported: {error}") from error
+    module = import_file(found[0], "host")
     program = getattr(module, "Program", None)
     if not (isinstance(program, type) and issubclass(program, HostProgram)):
         raise ProgramError(f"{found[0]} defines no class Program")

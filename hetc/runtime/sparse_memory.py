@@ -161,6 +161,15 @@ class SparseMemory:
         for watcher in self._watchers:
             watcher.everything = True
 
+    def load_columns(self, row_numbers: NDArray) -> None:
+        """Replace the contents by columns, as `append` takes them. Raises CapacityError, changing nothing."""
+        made = SparseMemory(self.rows, self.element, self.stored_bound, self.name)
+        made.append(row_numbers, 0)
+        for name in ("row_start", "row_length", "room", "column", "value", "end", "stored"):
+            setattr(self, name, getattr(made, name))
+        for watcher in self._watchers:
+            watcher.everything = True
+
     def to_dense(self, columns: int) -> NDArray:
         """[rows, columns] host values; zeros where nothing is stored."""
         dense = np.zeros((self.rows, columns), self.value.dtype)

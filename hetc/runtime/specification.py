@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 from hetc.runtime.errors import CapacityError, InputError
 from hetc.runtime.pages import Rows
 from hetc.runtime.regions import Extents
+from hetc.runtime.tensors import host_values
+
+LARGEST_LENGTH = 2**31 - 1
+"""What kernels are passed: int32."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +117,14 @@ class Pipeline:
         missing = [name for name in needed if name not in given]
         if missing:
             raise InputError(f"the state of '{self.name}' needs a capacity for {', '.join(missing)}")
-        for name, value in given.items():
+        checked = {name: whole_number(value, f"capacity {name}") for name, value in given.items()}
+        for name, value in checked.items():
+            if self.dims[name].derived is not None:
+                sources = ", ".join(self.dims[name].of)
+                raise InputError(f"capacity {name}={value}: it follows from {sources}; give that alone")
             if not 0 < value <= self.dims[name].bound:
                 raise CapacityError(f"capacity {name}={value}: expected 1 to {self.dims[name].bound} (its bound)")
-        return {name: int(value) for name, value in given.items()}
+        return checked
 
     def with_derived(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Lengths (or capacities) with those of derived dims added."""
@@ -126,12 +135,24 @@ class Pipeline:
         return complete
 
 
+def whole_number(value: object, what: str) -> int:
+    """An integer of Python, numpy or torch. Raises InputError for anything else: `True`, 2.0 and "2" are none."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise InputError(f"{what}: expected an integer, got {value!r}")
+
+
 def length_array(value: object, rows: int | None, name: str) -> NDArray[np.int32]:
     """A dim's lengths as int32: [1], or [rows] for a dim per another (one number stands for all rows)."""
-    array = np.asarray(value)
+    array = host_values(value, f"dim {name}")
     if array.dtype.kind not in "iu" or array.ndim > 1 or (array.ndim == 1 and rows is None and array.size != 1):
         expected = "an integer" if rows is None else f"an integer or {rows} integers"
         raise InputError(f"dim {name}: expected {expected} as its length, got {array.dtype}{list(array.shape)}")
     if rows is not None and array.ndim == 1 and array.size != rows:
         raise InputError(f"dim {name}: expected {rows} lengths, got {array.size}")
+    if array.size and not 0 <= int(array.min()) <= int(array.max()) <= LARGEST_LENGTH:
+        raise CapacityError(f"dim {name}: lengths {array.tolist()} lie outside of 0 to {LARGEST_LENGTH}")
     return np.array(np.broadcast_to(array, (1 if rows is None else rows,)), dtype=np.int32)

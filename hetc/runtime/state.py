@@ -8,22 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc.runtime import loading
 from hetc.runtime.binding import bind
 from hetc.runtime.buffers import Buffer
 from hetc.runtime.devices import Device
-from hetc.runtime.elements import decoded, host_dtype, stored, to_host
+from hetc.runtime.elements import decoded, stored
 from hetc.runtime.errors import CapacityError, InputError, StateError
+from hetc.runtime.guarded import Guarded, ReadOnly
+from hetc.runtime.layers import live_values
 from hetc.runtime.memory import DenseMemory, SparseHome, parts_of
 from hetc.runtime.pools import Pools
-from hetc.runtime.regions import box, region_rows
-from hetc.runtime.specification import Pipeline, Tensor, length_array
+from hetc.runtime.specification import Pipeline, Tensor, length_array, whole_number
 
 
-class State:
+class State(Guarded):
     """Made by a program's `new_state`.
 
     calls: completed calls by step. lengths: the committed length of each dim that memories have, int32 of one
-    element, or of one a row for a dim per another. A failed step changes none of it.
+    element, or of one a row for a dim per another. capacities: what buffers are allocated with along each dim; given:
+    those that `new_state` got. All of them are to be read; a failed step changes none of it.
     """
 
     def __init__(
@@ -34,122 +37,114 @@ class State:
         pages: Mapping[str, int] | None = None,
     ) -> None:
         self.pipeline, self.devices = pipeline, devices
-        self.given = pipeline.capacities(given, pipeline.state_dims)
-        self.capacities: dict[str, int] = {
+        kept = "a state keeps the capacities that it was made with"
+        self.given = ReadOnly(pipeline.capacities(given, pipeline.state_dims), kept)
+        self._capacities: dict[str, int] = {
             name: int(value) for name, value in pipeline.with_derived(self.given).items()
         }
-        self.calls: dict[str, int] = dict.fromkeys(pipeline.steps, 0)
-        self.lengths: dict[str, NDArray[np.int32]] = {}
+        self.capacities = ReadOnly(self._capacities, kept)
+        self._calls: dict[str, int] = dict.fromkeys(pipeline.steps, 0)
+        self.calls = ReadOnly(self._calls, "calls are counted as steps complete")
+        self._lengths: dict[str, NDArray[np.int32]] = {}
+        self.lengths = ReadOnly(self._lengths, "state.set_lengths(T=...) sets lengths")
         for name in self.given:
             start = 0 if name in pipeline.growing else self.given[name]
-            self.lengths[name] = length_array(start, self._rows(name), name)
-        self.pools = Pools(pipeline, self.capacities, self._pages(pages or {}))
+            self._set_length(name, length_array(start, self._rows(name), name))
+        self.pools = Pools(pipeline, self._capacities, self._pages({} if pages is None else pages))
         self.dense: dict[str, DenseMemory] = {}
         self.sparse: dict[str, SparseHome] = {}
         for name, spec in pipeline.memories.items():
             if spec.stored_bound is None:
                 for part, layer in parts_of(name, spec).items():
-                    self.dense[part] = DenseMemory(part, layer, pipeline, devices, self.capacities, self.pools)
+                    self.dense[part] = DenseMemory(part, layer, pipeline, devices, self._capacities, self.pools)
             else:
-                self.sparse[name] = SparseHome(name, pipeline, devices, self.capacities)
+                self.sparse[name] = SparseHome(name, pipeline, devices, self._capacities)
         self.workspace: dict[tuple[str, str], Buffer] = {}
         self.length_arrays: dict[tuple[str, str], tuple[Any, NDArray[np.int32]]] = {}
-        self.running = ""
+        self._running = ""
+        self._guard()
+
+    def __repr__(self) -> str:
+        extents = ", ".join(f"{name}={value}" for name, value in self.given.items())
+        return f"<state of pipeline '{self.pipeline.name}'{f': {extents}' if extents else ''}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or "pipeline" not in self.__dict__:
+            raise AttributeError(name)
+        raise AttributeError(f"{self!r} has no attribute '{name}'; {self._instead(name)}")
+
+    def _instead(self, name: str) -> str:
+        if name in self.pipeline.memories:
+            return f"state.read('{name}') gives what the memory holds, state.load('{name}', array) sets it"
+        if name in ("lengths", *self.pipeline.dims):
+            return "state.lengths holds how long dims are, state.set_lengths(T=...) sets it"
+        return f"its memories are {', '.join(self.pipeline.memories) or 'none'}"
 
     def _pages(self, given: Mapping[str, int]) -> Mapping[str, int]:
         """Checked numbers of pages, by the dim whose rows they hold."""
+        if not isinstance(given, Mapping):
+            raise InputError(f"pages: expected a mapping, as in new_state({{'T': 100}}, ...), got {given!r}")
         paged = {
             item for spec in self.pipeline.memories.values() if spec.rows and spec.rows.block for item in spec.dims
         }
+        checked = {}
         for dim, count in given.items():
             if dim not in paged:
                 raise InputError(f"pipeline '{self.pipeline.name}' has no memory in pages along '{dim}'")
-            if not isinstance(count, int) or count < 1:
+            checked[dim] = whole_number(count, f"pages of {dim}")
+            if checked[dim] < 1:
                 raise InputError(f"pages of {dim}: expected a positive number, got {count!r}")
-        return given
+        return checked
 
     def _rows(self, dim: str) -> int | None:
         per = self.pipeline.dims[dim].per
         return self.given[per] if per is not None else None
 
+    # Contents and lengths, as the caller sets them.
+
     def set_lengths(self, **lengths: object) -> None:
         """Set how long dims are, e.g. `T=12` or `T=[3, 9]` for a dim per a row. Raises InputError, CapacityError."""
         self._idle()
+        self.hold_lengths(self.checked_lengths(lengths))
+
+    def checked_lengths(self, lengths: Mapping[str, object]) -> dict[str, NDArray[np.int32]]:
+        """Lengths that the state has room for. Raises InputError, CapacityError."""
         checked = {}
         for name, value in lengths.items():
             if name not in self.lengths:
                 raise InputError(f"the state of '{self.pipeline.name}' has no dim '{name}'")
             array = length_array(value, self._rows(name), name)
-            if array.size and (array.min() < 0 or array.max() > self.capacities[name]):
+            if array.size and array.max() > self.capacities[name]:
                 raise CapacityError(f"dim {name}: lengths {array.tolist()} lie outside of 0 to {self.capacities[name]}")
             checked[name] = array
+        return checked
+
+    def hold_lengths(self, checked: Mapping[str, NDArray[np.int32]]) -> None:
+        """Take checked lengths, and the pages that they need. Raises CapacityError, changing nothing."""
+        try:
+            for name, array in checked.items():
+                self.pools.hold(name, array)
+        except CapacityError:
+            for name in checked:
+                self.pools.hold(name, self.lengths[name])
+            raise
         for name, array in checked.items():
-            self.pools.hold(name, array)
-        self.lengths.update(checked)
+            self._set_length(name, array)
         for memory in self.dense.values():
             memory.changed()
 
     def load(self, name: str, array: Any, lengths: object = None) -> None:
         """Set a memory's contents: an array of the memory's extents, as long along the growing dim as its longest
         row. `lengths` are that dim's lengths (default: the array's extent, for every row). A sparse memory takes a
-        dense array, or (row, column, value) arrays with `lengths`."""
+        dense array, or (row, column, value) arrays with `lengths`. Raises InputError, CapacityError."""
         self._idle()
-        spec = self.memory(name)
-        if name in self.sparse:
-            self._load_sparse(name, array, lengths)
-            return
-        values = to_host(array, spec.element, name)
-        self._check_shape(name, values.shape)
-        memories = self.parts(name)
-        along = memories[0].along
-        if along:
-            extent = values.shape[spec.extents.index(along)]
-            self.set_lengths(**{along: extent if lengths is None else lengths})
-        for memory, part in zip(memories, values if spec.layered else [values], strict=True):
-            self._load_part(memory, part)
-
-    def _load_part(self, memory: DenseMemory, values: NDArray) -> None:
-        extents = memory.spec.extents
-        high = memory.bounds(self.lengths[memory.along] if memory.along else None)
-        for dim, size in zip(extents, values.shape, strict=True):
-            if isinstance(dim, str):
-                high[dim] = np.minimum(high[dim], size)
-        target = region_rows(extents, memory.shape(), self.pipeline.pers, high)
-        source = region_rows(extents, values.shape, self.pipeline.pers, high)
-        memory.buffer.write_rows(target, values.reshape(-1, memory.buffer.row_elements)[source])
-        memory.changed()
-
-    def _load_sparse(self, name: str, given: Any, lengths: object) -> None:
-        home, spec = self.sparse[name], self.memory(name)
-        if isinstance(given, tuple):
-            if lengths is None:
-                raise InputError(f"memory '{name}': entries without `lengths`, the number of columns")
-            row, column, value = (np.asarray(item) for item in given)
-            values = to_host(value, spec.element, name)
-            columns: object = lengths
-        else:
-            dense = to_host(given, spec.element, name)
-            self._check_shape(name, dense.shape)
-            row, column = np.nonzero(dense)
-            values, columns = dense[row, column], dense.shape[1] if lengths is None else lengths
-        entries = check_entries(name, row, column, home.matrix.rows, columns, home.matrix.stored_bound)
-        self.set_lengths(**{home.along: columns})
-        home.matrix.load(*entries, values)
+        loading.load(self, name, array, lengths)
 
     def load_columns(self, name: str, row_numbers: Any) -> None:
         """Set a sparse memory's contents by columns, as appends would: each row of `row_numbers` [columns, entries]
-        counts its row numbers, absent ones (-1) skipped."""
-        self.memory(name)
-        if name not in self.sparse:
-            raise InputError(f"memory '{name}' is dense; use load")
-        numbers = to_host(row_numbers, "i32", name)
-        if numbers.ndim != 2:
-            raise InputError(f"memory '{name}': expected row numbers [columns, entries], got {list(numbers.shape)}")
-        home = self.sparse[name]
-        self.set_lengths(**{home.along: len(numbers)})
-        none = np.zeros(0, np.int64)
-        home.matrix.load(none, none, none)
-        home.matrix.append(numbers, 0)
+        counts its row numbers, absent ones (-1) skipped. Raises InputError, CapacityError."""
+        self._idle()
+        loading.load_columns(self, name, row_numbers)
 
     def read(self, name: str, *, as_stored: bool = False) -> NDArray:
         """A copy of a memory's live contents: float64 or integers, or in the element's own numpy dtype."""
@@ -182,7 +177,7 @@ class State:
                         f"lengths: expected a mapping; {', '.join(self.pipeline.growing) or 'no dim'} grow"
                     )
                 lengths = {self.pipeline.growing[0]: lengths}
-            self.set_lengths(**{name: _numbers(value) for name, value in lengths.items()})
+            self.set_lengths(**lengths)
 
     def clear(self, dim: str) -> None:
         """Empty every memory along `dim`."""
@@ -191,9 +186,40 @@ class State:
             raise InputError(f"the state of '{self.pipeline.name}' has no dim '{dim}'")
         self.shorten(dim, np.zeros_like(self.lengths[dim]))
 
+    # What a step does.
+
+    @property
+    def bound(self) -> list[Buffer]:
+        """The buffers of memories that are the caller's own tensors."""
+        return [memory.buffer for memory in self.dense.values() if memory.bound]
+
+    def enter(self, step: str) -> None:
+        """Nothing else may change the state until `leave`. Raises StateError where a step is in progress."""
+        self._idle()
+        self._running = step
+
+    def leave(self) -> None:
+        self._running = ""
+
+    def make_room(self, lengths: Mapping[str, NDArray[np.int32]]) -> dict[str, int]:
+        """The capacities; for dims that only a call's own tensors have, the most seen so far."""
+        dims, capacities = self.pipeline.dims, self._capacities
+        for name, values in lengths.items():
+            if name not in self.given and dims[name].derived is None:
+                capacities[name] = max(capacities.get(name, 1), int(values.max(initial=0)))
+        plain = {name: value for name, value in capacities.items() if dims[name].derived is None}
+        capacities.update({name: int(value) for name, value in self.pipeline.with_derived(plain).items()})
+        return capacities
+
+    def complete(self, step: str, lengths: Mapping[str, NDArray[np.int32]]) -> None:
+        """A step has appended: its dims have these lengths now."""
+        for dim in self.pipeline.steps[step].grows:
+            self._set_length(dim, lengths[dim])
+        self._calls[step] += 1
+
     def shorten(self, dim: str, lengths: NDArray) -> None:
         """Give a dim lengths that are at most its own; what lies past them is gone."""
-        self.lengths[dim] = lengths.astype(np.int32)
+        self._set_length(dim, lengths)
         self.pools.hold(dim, self.lengths[dim])
         for memory in self.dense.values():
             if memory.along == dim:
@@ -202,6 +228,10 @@ class State:
             if home.along == dim and not lengths.any():
                 none = np.zeros(0, np.int64)
                 home.matrix.load(none, none, none)
+
+    def _set_length(self, dim: str, lengths: NDArray) -> None:
+        self._lengths[dim] = lengths.astype(np.int32)
+        self._lengths[dim].flags.writeable = False  # `state.lengths` hands it out
 
     def parts(self, name: str) -> list[DenseMemory]:
         """What a dense memory is kept in: one part, or one for each layer."""
@@ -214,47 +244,6 @@ class State:
             raise InputError(f"pipeline '{self.pipeline.name}' has no memory '{name}'; it has {known}")
         return self.pipeline.tensors[name]
 
-    def _check_shape(self, name: str, shape: tuple[int, ...]) -> None:
-        extents = self.pipeline.tensors[name].extents
-        fits = len(shape) == len(extents) and all(
-            size <= self.capacities[item] if isinstance(item, str) else size == item
-            for size, item in zip(shape, extents, strict=True)
-        )
-        if not fits:
-            wanted = ", ".join(f"{e} (up to {self.capacities[e]})" if isinstance(e, str) else str(e) for e in extents)
-            raise InputError(f"memory '{name}': expected [{wanted}], got {list(shape)}")
-
     def _idle(self) -> None:
-        if self.running:
-            raise StateError(f"the state is in step '{self.running}'")
-
-
-def _numbers(value: Any) -> Any:
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
-
-
-def check_entries(
-    name: str, row: NDArray, column: NDArray, rows: int, columns: object, bound: int
-) -> tuple[NDArray, NDArray]:
-    """Positions of sparse entries that lie inside and do not repeat. Raises InputError, CapacityError."""
-    if len(row) > bound:
-        raise CapacityError(f"memory '{name}': {len(row)} entries exceed its bound {bound}")
-    width = int(np.asarray(columns).max(initial=0))
-    outside = (row < 0) | (row >= rows) | (column < 0) | (column >= width)
-    if outside.any():
-        at = int(np.argmax(outside))
-        raise InputError(f"memory '{name}': entry ({row[at]}, {column[at]}) lies outside of [{rows}, {width}]")
-    if len(np.unique(row.astype(np.int64) * max(width, 1) + column)) != len(row):
-        raise InputError(f"memory '{name}': an entry is given twice")
-    return row, column
-
-
-def live_values(buffer: Buffer, pers: Mapping[str, str], high: Mapping[str, NDArray], absent: int = 0) -> NDArray:
-    """The elements below `high` as one host array, `absent` where a row is shorter than the longest."""
-    shape = box(buffer.extents, pers, high)
-    values = np.full(shape, absent, host_dtype(buffer.element))
-    rows = region_rows(buffer.extents, buffer.shape, pers, high)
-    target = region_rows(buffer.extents, shape, pers, high)
-    if values.size:
-        values.reshape(-1, buffer.row_elements)[target] = buffer.read_rows(rows)
-    return values
+        if self._running:
+            raise StateError(f"the state is in step '{self._running}'")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,12 @@ from hetc.runtime.buffers import Buffer, LayeredBuffer, SparseBuffer, Stripes, a
 from hetc.runtime.commits import Commits, copy_region
 from hetc.runtime.devices import HOST
 from hetc.runtime.elements import host_dtype, to_torch
-from hetc.runtime.errors import InputError, StateError
-from hetc.runtime.layers import store_values, whole_values
+from hetc.runtime.errors import InputError
+from hetc.runtime.layers import live_values, store_values, whole_values
 from hetc.runtime.regions import Extents
 from hetc.runtime.scattering import kept, parts_of, pieces_of
 from hetc.runtime.specification import Pipeline
-from hetc.runtime.state import State, live_values
+from hetc.runtime.state import State
 from hetc.runtime.trace import KernelTrace, TransferTrace, captured, plain_lengths
 
 if TYPE_CHECKING:
@@ -41,51 +41,54 @@ class StepRun:
         program: HostProgram,
         state: State,
         step: str,
-        arrays: Mapping[str, NDArray],
+        given: Mapping[str, Buffer],
         before: dict[str, NDArray[np.int32]],
         during: dict[str, NDArray[np.int32]],
     ) -> None:
         self.program, self.state, self.step = program, state, step
         self.pipeline: Pipeline = program.PIPELINE
         self.before, self.lengths = before, during
-        self.capacities = program.call_capacities(state, during)
-        self._arrays = arrays
+        self.capacities = state.make_room(during)
+        self._given = given
         self._written = {name: state.lengths[m.along] for name, m in state.dense.items() if m.along}
         self._commits = Commits(state, during)
         self._undo: list[Callable[[], None]] = []
         self._finished = False
 
     def __enter__(self) -> StepRun:
-        if self.state.running:
-            raise StateError(f"the state is in step '{self.state.running}' already")
-        self.state.pools.refresh()
-        for dim in self.pipeline.steps[self.step].grows:
-            self.state.pools.hold(dim, self.lengths[dim])
-        self.state.running = self.step
+        self.state.enter(self.step)
+        try:
+            self.state.pools.refresh()
+            for dim in self.pipeline.steps[self.step].grows:
+                self.state.pools.hold(dim, self.lengths[dim])
+        except BaseException:
+            self._give_back()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.state.running = ""
+        self._give_back()
         if self._finished:
             return
         for undo in reversed(self._undo):
             undo()
-        for dim in self.pipeline.steps[self.step].grows:
-            self.state.pools.hold(dim, self.state.lengths[dim])
         for memory in self.state.dense.values():
             if memory.along:
                 memory.forget_beyond(self.state.lengths[memory.along])
 
+    def _give_back(self) -> None:
+        """The state is as long as it says, and free for another step."""
+        self.state.leave()
+        for dim in self.pipeline.steps[self.step].grows:
+            self.state.pools.hold(dim, self.state.lengths[dim])
+
     # Where values come from.
 
     def input(self, name: str) -> Buffer:
-        """A tensor that the caller handed in, in the host's memory."""
-        array = self._arrays[name]
-        spec = self.pipeline.tensors[name]
-        host = self.program.devices[HOST]
-        return Buffer(host, spec.extents, array.shape, spec.element, (array.reshape(-1),), name=name)
+        """A tensor that the caller handed in: in the host's memory, or where a device reads it as it is."""
+        return self._given[name]
 
     def memory(self, name: str) -> Value:
         """A memory as it is when the step starts, at its home."""
@@ -124,10 +127,7 @@ class StepRun:
             numbers = range(int(extents[0]))
             parts = (self.allocate(f"{name}[{number}]", kind, extents[1:], element, inner) for number in numbers)
             return LayeredBuffer(tuple(parts), name)
-        unsaid = [item for item in extents if isinstance(item, str) and item not in self.capacities]
-        if unsaid:
-            raise InputError(f"dim {unsaid[0]}: no tensor says how long it is; give it in `lengths`")
-        shape = tuple(self.capacities[item] if isinstance(item, str) else item for item in extents)
+        shape = self._capacities_of(extents)
         key = (self.step, name)
         found = self.state.workspace.get(key)
         device = self.program.devices[kind]
@@ -136,6 +136,13 @@ class StepRun:
             self.state.workspace[key] = found
         found.name, found.memory = name, ""
         return found
+
+    def _capacities_of(self, extents: Extents) -> tuple[int, ...]:
+        """What a buffer of these extents is allocated with."""
+        unsaid = [item for item in extents if isinstance(item, str) and item not in self.capacities]
+        if unsaid:
+            raise InputError(f"dim {unsaid[0]}: no tensor says how long it is; give it in `lengths`")
+        return tuple(self.capacities[item] if isinstance(item, str) else item for item in extents)
 
     # Numbers that kernels are passed.
 
@@ -172,8 +179,8 @@ class StepRun:
     # What is done with them.
 
     def copy(self, value: Value, kind: str, name: str, stripes: Stripes | None = None, layered: bool = False) -> Value:
-        """The value on another device, or lying otherwise. Of a memory only the rows that the copy there lacks move; a
-        weight moves once as long as the caller hands in the same object."""
+        """The value on another device, or lying otherwise. Of a memory only the rows that the copy there lacks move, a
+        frozen weight moves once, and what the caller handed in there, of the capacities' extents, does not move."""
         if isinstance(value, SparseBuffer):
             return self.state.sparse[value.memory].bring(kind, self._moved)
         if layered or isinstance(value, LayeredBuffer):
@@ -184,9 +191,11 @@ class StepRun:
             memory = self.state.dense[value.memory]
             written = self._written.get(value.memory, np.zeros(1, np.int32))
             return memory.bring(kind, value, written, stripes, self._moved)
-        spec = self.pipeline.tensors.get(value.name)
-        if value.device.kind == HOST and spec is not None and spec.role == "weight" and not spec.dims:
-            return self.program.weights.on_device(value, kind, stripes, self._copy_whole, self.state)
+        if (kind, stripes) == (value.device.kind, value.stripes) and value.shape == self._capacities_of(value.extents):
+            return value
+        if value.frozen and all(isinstance(item, int) for item in value.extents):
+            device = self.program.devices[kind]
+            return self.program.frozen_weights.on_device(value, device, stripes, self._copy_whole)
         target = self.allocate(name, kind, value.extents, value.element, stripes)
         self._copy_whole(value, target)
         return target
@@ -252,6 +261,8 @@ class StepRun:
     ) -> Buffer | LayeredBuffer:
         """The memory with rows written at computed places: numbers over the extents `over`, row-major; a negative one
         writes nothing. Copies of the memory on other devices are kept up to date."""
+        if places.device.kind != HOST:  # the caller's own, where it lies
+            places = cast(Buffer, self.copy(places, HOST, f"{places.name}_places"))
         pieces = pieces_of(value, rows, places, over, self.pipeline.pers, self.lengths)
         # Kernels that were started may still be reading what is about to change.
         value.device.wait()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, SparseBuffer
 from hetc.runtime.elements import absent_bits, stored
-from hetc.runtime.state import live_values
+from hetc.runtime.layers import live_values
 
 
 @dataclass(frozen=True)

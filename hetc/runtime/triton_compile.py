@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import re
 import shutil
@@ -27,9 +28,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-# Raise when the worker's result files change their form, so that old cache entries are not read.
-_FORMAT = 2
+from hetc.cache import adding, cache_folder, is_kept
+from hetc.manifest import seal
+
 _WORKER = Path(__file__).with_name("triton_compile_worker.py")
+_log = logging.getLogger(__name__)
 _TARGET = re.compile(r"sm_\d+|gfx[0-9a-f]+")
 
 Constant = int | float | bool | str | None
@@ -131,9 +134,10 @@ def compile_kernels(
     jobs = [(spec, target) for spec in specs for target in targets]
     keys = [_key(module_text, spec, target, version) for spec, target in jobs]
     entries: dict[str, KernelBuild] = {}
-    root = _cache_root()
+    root = cache_folder("triton")
     if cache:
-        entries = {key: build for key in keys if (build := _read(root / key, from_cache=True)) is not None}
+        held = {key: _read(root / key, from_cache=True) for key in keys if is_kept(root / key)}
+        entries = {key: build for key, build in held.items() if build is not None}
     missing = {key: job for key, job in zip(keys, jobs, strict=True) if key not in entries}
     if missing:
         workers = parallel or min(4, os.cpu_count() or 1)
@@ -154,11 +158,6 @@ def _triton_version() -> str:
     return match.group(1) if match else found.origin
 
 
-def _cache_root() -> Path:
-    base = os.environ.get("HETC_CACHE_DIR")
-    return (Path(base) if base else Path.home() / ".cache" / "hetc") / "triton"
-
-
 def _described(spec: KernelSpec, target: str) -> dict[str, Any]:
     return {
         "name": spec.name,
@@ -172,7 +171,8 @@ def _described(spec: KernelSpec, target: str) -> dict[str, Any]:
 
 
 def _key(module_text: str, spec: KernelSpec, target: str, version: str) -> str:
-    parts = [_FORMAT, version, module_text, _described(spec, target)]
+    # The worker decides the form of a result, and how it is measured.
+    parts = [_WORKER.read_text(), version, module_text, _described(spec, target)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -187,18 +187,13 @@ def _read(entry: Path, from_cache: bool = False) -> KernelBuild | None:
 
 
 def _keep(result: Path, entry: Path) -> None:
-    """Move a result into the cache, whole or not at all; one that is there already stays."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=entry.parent, prefix="partial-"))
+    """Copy a result into the cache."""
     try:
-        shutil.copytree(result, partial, dirs_exist_ok=True)
-        if _read(entry) is None:
-            shutil.rmtree(entry, ignore_errors=True)
-            os.rename(partial, entry)
-    except OSError:
-        pass  # another process was first, or the disk is full: the result itself is still at hand
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with adding(entry) as aside:
+            shutil.copytree(result, aside, dirs_exist_ok=True)
+            seal(aside, {})
+    except OSError as error:  # the result itself is at hand
+        _log.info("%s is not kept: %s", entry, error)
 
 
 def _compile(

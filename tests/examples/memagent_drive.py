@@ -188,6 +188,9 @@ class OracleProgram:
         assert capacities == self.session.capacities
         return self
 
+    def freeze(self, **weights: np.ndarray) -> None:
+        self.weights = weights
+
     def clear(self, dim: str) -> None:
         self.session.lengths[dim] = np.zeros_like(self.session.lengths[dim])
 
@@ -195,7 +198,7 @@ class OracleProgram:
         def call(_: object, lengths: dict[str, np.ndarray], **tensors: np.ndarray) -> dict[str, np.ndarray]:
             none = np.zeros_like(self.session.lengths["T"])
             self.session.step, self.session.extents = name, {"A": none, "C": none, **lengths}
-            return self.session.call(**tensors)
+            return self.session.call(**self.weights, **tensors)
 
         return call
 

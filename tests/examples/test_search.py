@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +11,16 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from hetc.cache import cache_folder
 from tests.examples.bm25_reference import Index, best
 from tests.executors import ROOT
 
 SCRIPT = ROOT / "examples" / "bm25" / "search.py"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HETC_CACHE_DIR", str(tmp_path))
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +37,9 @@ def search() -> ModuleType:
     return module
 
 
-def keep(folder: Path, chosen: list[list[str]]) -> None:
-    """Put passages where the script keeps those that it has read."""
-    name = f"passages-{sys.version_info.major}.{sys.version_info.minor}.json"
-    (folder / name).write_text(json.dumps(chosen), encoding="utf-8")
-
-
-def test_passages_found_are_the_reference_s(search: ModuleType, tmp_path: Path) -> None:
-    keep(tmp_path, [[item.title, item.text] for item in search.passages()[::40]])
-    collection = search.Collection(tmp_path)
-    engine = search.Search(collection, tmp_path, "mi210+u55c", "emulation")
+def test_passages_found_are_the_reference_s(search: ModuleType) -> None:
+    collection = search.Collection(search.passages()[::40])
+    engine = search.Search(collection, "mi210+u55c", "emulation")
     engine.append_passages()
     index = Index(collection.rows.tolist())
     for words in ("open a file for reading", "return the number of bytes", "thread lock lock"):
@@ -53,9 +50,22 @@ def test_passages_found_are_the_reference_s(search: ModuleType, tmp_path: Path) 
         assert found[0][1] == collection.passages[expected[0]]
 
 
-def test_words_that_no_passage_has_are_said(search: ModuleType, tmp_path: Path) -> None:
-    keep(tmp_path, [["io.open", "Open a file."], ["os.remove", "Remove the file."]])
-    collection = search.Collection(tmp_path)
+def test_passages_are_read_again_where_what_was_kept_is_damaged(
+    search: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = [search.Passage("io.open", "Open a file."), search.Passage("os.remove", "Remove the file.")]
+    monkeypatch.setattr(search, "passages", lambda: chosen)
+    assert search.kept_passages() == chosen
+    monkeypatch.setattr(search, "passages", lambda: chosen[:1])
+    assert search.kept_passages() == chosen
+    (path,) = cache_folder("bm25-search").glob("*/passages.json")
+    path.write_text("[]")
+    assert search.kept_passages() == chosen[:1]
+
+
+def test_words_that_no_passage_has_are_said(search: ModuleType) -> None:
+    texts = {"io.open": "Open a file.", "os.remove": "Remove the file."}
+    collection = search.Collection([search.Passage(*item) for item in texts.items()])
     assert collection.unknown("the Xyzzyx file") == ["Xyzzyx"]
     assert np.all(collection.query("Xyzzyx") == -1)
 
@@ -68,9 +78,8 @@ def test_wrong_usage_is_said_in_a_line(arguments: list[str]) -> None:
 
 
 @pytest.mark.full
-def test_the_whole_library_from_the_command_line(tmp_path: Path) -> None:
+def test_the_whole_library_from_the_command_line() -> None:
     command = [sys.executable, str(SCRIPT), "-k", "2", "--mode", "emulation", "create a temporary directory"]
-    environment = {**os.environ, "HETC_CACHE_DIR": str(tmp_path)}
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert "running on" in run.stdout and "1. tempfile" in run.stdout

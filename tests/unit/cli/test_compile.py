@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hetc.compiler import driver
+from hetc.compiler import driver, work_directory
 from hetc.compiler.cli import app
+from hetc.compiler.work_directory import WorkDirectory
+from hetc.manifest import seal
 from hetc.passes.lower_hls.refusal import LoweringRefused
 from hetc.passes.lower_host.refusal import HostLoweringRefused
 from hetc.passes.schedule.model import Refused
@@ -55,7 +57,7 @@ def test_the_directory_has_kernels_a_host_program_a_report_and_the_source(out):
     assert any(path.startswith("host/") and path.endswith(".py") for path in files)
     manifest = json.loads(files["manifest.json"])
     assert manifest["platform"] == "mi210"
-    assert set(manifest["files"]) <= set(files)
+    assert {*manifest["files"], "manifest.json"} == set(files)
     assert "demo.mp:9" in files["gpu/kernels.py"].decode()
 
 
@@ -118,6 +120,52 @@ def test_files_added_to_a_work_directory_are_kept_unless_forced(program, out, ca
     assert bitstream.exists()
     assert app.run([*arguments, "--force"]) == 0
     assert not bitstream.exists()
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"hetc": "0.1.0", "pipeline": "demo", "files": {}}', "\0"])
+def test_a_damaged_manifest_is_repaired_when_forced(program, out, capsys, damage):
+    before = content(out)
+    (out / "manifest.json").write_text(damage)
+    arguments = ["compile", str(program), "-p", "mi210", "-o", str(out)]
+    assert app.run(arguments) == 2
+    assert f"{out} has a damaged manifest.json" in capsys.readouterr().err
+    (out / "thesis.txt").write_text("precious")
+    assert app.run([*arguments, "--force"]) == 2
+    assert "is not a work directory" in capsys.readouterr().err
+    (out / "thesis.txt").unlink()
+    assert app.run([*arguments, "--force"]) == 0
+    assert content(out) == before
+
+
+def test_a_directory_of_another_version_is_replaced(program, out, monkeypatch, capsys):
+    monkeypatch.setattr(work_directory, "version", lambda name: "9.0")
+    for command in ("run", "inspect", "explain"):
+        assert app.run([command, str(out)]) == 2
+        err = capsys.readouterr().err
+        assert f"`{out}` was written by hetc 0.1.0, and this is 9.0" in err and "compile the pipeline again" in err
+    assert app.run(["compile", str(program), "-p", "mi210", "-o", str(out)]) == 0
+
+
+def test_an_entry_of_a_cache_is_no_work_directory(program, tmp_path, capsys):
+    folder = tmp_path / "entry"
+    folder.mkdir()
+    (folder / "kernel.so").write_bytes(b"library")
+    seal(folder, {})
+    assert app.run(["compile", str(program), "-p", "mi210", "-o", str(folder), "--force"]) == 2
+    assert "is not a work directory" in capsys.readouterr().err
+    assert app.run(["run", str(folder)]) == 2
+    assert "is no work directory: its manifest.json is of something else" in capsys.readouterr().err
+
+
+def test_two_compiles_to_one_directory_at_once(program, tmp_path):
+    out = tmp_path / "work"
+    arguments = ["compile", str(program), "-p", "mi210", "-o", str(out)]
+    script = f"from hetc.compiler.cli import main; main({arguments!r})"
+    running = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(2)]
+    for process in running:
+        assert process.wait(timeout=120) == 0, process.stderr.read()
+    assert not WorkDirectory.open(out).changed_files()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.mp", "work"]
 
 
 @pytest.mark.parametrize("there", [True, False])

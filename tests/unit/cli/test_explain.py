@@ -82,6 +82,15 @@ def test_kernels_transfers_and_memories_are_listed():
     assert ["keys", "fpga", "fp8", "8", "MB"] in rows
 
 
+def test_weights_that_the_estimates_take_as_frozen_are_named():
+    text = " ".join(render_report(REPORT).split())
+    assert (
+        "Taken as frozen (`program.freeze`), so copied once and not counted above: Wk; 1 MB, 50 us (estimate)." in text
+    )
+    without = {**REPORT, "transfers": [row for row in REPORT["transfers"] if not row["once"]]}
+    assert "frozen" not in render_report(without)
+
+
 SEVERAL = """
 pipeline store:
     dim N = 512
@@ -101,7 +110,7 @@ pipeline store:
 
 
 def test_steps_are_told_apart_and_share_their_weights():
-    """Emulated or not, a weight is uploaded once; an input with each call of its step."""
+    """A weight is taken as frozen, and moves once; an input with each call of its step."""
     source, options = SourceFile("store.mp", SEVERAL), Options("mi210")
     report = compile_source_file(source, options, until="placed").report
     text = render_report(report)

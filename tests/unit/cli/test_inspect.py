@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from hetc.compiler.cli import app
-from hetc.compiler.cli.compile_file import refuse_edited
 from hetc.compiler.gpu_builds import known_targets, specification
 from hetc.compiler.inspect import annotate, build_table, functions_of, kernels_of
-from hetc.compiler.work_directory import WorkDirectory
+from hetc.compiler.work_directory import WorkDirectory, refuse_to_replace
 from hetc.diagnostics import DiagnosticError
+from hetc.manifest import seal
 from hetc.runtime.triton_compile import KernelBuild
 
 SOURCE = "pipeline demo:\n    relevancy:\n        s[t] = sum[d](q[d] * k[t, d])\n"
@@ -44,21 +44,10 @@ def directory(tmp_path: Path) -> Path:
             {"name": "read", "device": "gpu", "stages": ["apply"], "schedule": None},
         ]
     }
-    manifest = {
-        "hetc": "0.1.0",
-        "pipeline": "demo",
-        "source": {"name": "demo.mp"},
-        "files": {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()},
-    }
-    texts = {
-        **files,
-        "source/demo.mp": SOURCE,
-        "manifest.json": json.dumps(manifest),
-        "report.json": json.dumps(report),
-    }
-    for path, text in texts.items():
+    for path, text in {**files, "source/demo.mp": SOURCE, "report.json": json.dumps(report)}.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
+    seal(tmp_path, {"hetc": version("hetc"), "pipeline": "demo", "source": "demo.mp"})
     return tmp_path
 
 
@@ -158,10 +147,10 @@ def test_options_of_a_compilation_do_not_go_with_a_directory(directory, capsys):
 
 
 def test_edited_files_are_not_overwritten_silently(directory):
-    refuse_edited(directory)
+    refuse_to_replace(directory)
     (directory / "gpu/kernels.py").write_text(PYTHON + "\n# tuned by hand\n")
     with pytest.raises(DiagnosticError, match=r"gpu/kernels\.py"):
-        refuse_edited(directory)
+        refuse_to_replace(directory)
 
 
 def test_each_gpu_function_has_a_line_that_says_what_is_wrong():

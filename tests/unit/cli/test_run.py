@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from hetc.cache import kept
 from hetc.compiler import verify
 from hetc.compiler.cli import app
 from hetc.compiler.cli.run import render_verdict
@@ -75,6 +78,107 @@ def test_a_directory_runs_as_its_program_does(program, tmp_path, capsys):
     assert app.run(["compile", program, "-p", "mi210", "-o", out]) == 0
     assert app.run(["run", out, "--check", "--calls", "1"]) == 0
     assert "all stages ok" in capsys.readouterr().out
+
+
+@pytest.fixture
+def work(program, tmp_path, capsys) -> Path:
+    out = tmp_path / "work"
+    assert app.run(["compile", program, "-p", "mi210", "-o", str(out)]) == 0
+    capsys.readouterr()
+    return out
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_an_edited_kernel_runs_as_it_is_and_is_named(work, capsys):
+    kernels = work / "gpu" / "kernels.py"
+    assert app.run(["run", str(work), "--check", "--calls", "1"]) == 0
+    assert capsys.readouterr().err == ""
+    edit(kernels, "tl.sum(q_2 * keys_2", "tl.sum(q_2 + keys_2")
+    assert app.run(["run", str(work), "--check", "--calls", "1"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == f"{kernels}: edited since it was generated, and used as it is\n"
+    assert "wrong: relevancy" in captured.out
+    edit(kernels, "tl.sum(q_2 + keys_2", "tl.sum(keys_2 * q_2")
+    assert app.run(["run", str(work), "--check", "--calls", "1", "-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "message"),
+    [
+        ("gpu/kernels.py", "def (", "gpu/kernels.py cannot be imported: SyntaxError"),
+        ("gpu/kernels.py", "1 / 0", "gpu/kernels.py cannot be imported: ZeroDivisionError"),
+        ("host/demo_host.py", "import nothing_of_this_name", "demo_host.py cannot be imported: ModuleNotFoundError"),
+        ("host/demo_host.py", "Program = None", "defines no class Program"),
+    ],
+)
+def test_an_edit_that_cannot_run_is_no_traceback(work, capsys, path, text, message):
+    (work / path).write_text(text)
+    assert app.run(["run", str(work)]) == 1
+    err = capsys.readouterr().err
+    assert "HET502" in err and message in err and f"{work / path}: edited since" in err
+
+
+def test_an_edited_host_program_that_fails_is_not_the_compilers(work, capsys, monkeypatch):
+    """The edit keeps the file's size and the second of its last change, by which Python's own cache goes."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    host = work / "host" / "demo_host.py"
+    os.utime(host, (1e9, 1e9 + 0.25))
+    assert app.run(["run", str(work), "--calls", "1"]) == 0
+    edit(host, "run.memory(", "run.memoir(")
+    os.utime(host, (1e9, 1e9 + 0.5))
+    assert app.run(["run", str(work)]) == 1
+    err = capsys.readouterr().err
+    assert "HET502" in err and "the edited program failed: AttributeError: 'StepRun' object has no attribute" in err
+    assert "edited since it was generated: host/demo_host.py" in err
+
+
+def test_a_missing_file_is_named(work, capsys):
+    (work / "gpu" / "kernels.py").unlink()
+    (work / "host" / "demo_host.py").unlink()
+    assert app.run(["run", str(work)]) == 2
+    err = capsys.readouterr().err
+    assert f"`{work}` lacks `gpu/kernels.py`, `host/demo_host.py`" in err and "compile the pipeline again" in err
+
+
+def test_an_edited_source_is_not_what_the_kernels_are_of(work, capsys):
+    edit(work / "source" / "demo.mp", "q[d] * keys", "q[d] + keys")
+    assert app.run(["run", str(work)]) == 2
+    err = capsys.readouterr().err
+    assert "source/demo.mp` was edited; the kernels beside it are of what it said before" in err
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"hetc": "0.1.0"}'])
+def test_a_damaged_manifest_asks_to_compile_again(work, capsys, damage):
+    (work / "manifest.json").write_text(damage)
+    assert app.run(["run", str(work)]) == 2
+    err = capsys.readouterr().err
+    assert f"`{work / 'manifest.json'}` is damaged" in err and "compile the pipeline again" in err
+
+
+def test_a_cache_that_cannot_be_written_is_the_environments(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "demo.mp").write_text(PROGRAM)
+    monkeypatch.setenv("HETC_CACHE_DIR", str(tmp_path / "file"))
+    assert app.run(["run", str(tmp_path / "demo.mp"), "--pin", "relevancy=fpga", "--pin", "retrieve=fpga"]) == 3
+    err = capsys.readouterr().err
+    assert "HET503" in err and "name a folder that can be written in HETC_CACHE_DIR" in err
+
+
+def test_what_the_cache_makes_again_is_said_with_v(tmp_path, capsys, monkeypatch):
+    (tmp_path / "demo.mp").write_text(PROGRAM)
+    monkeypatch.setenv("HETC_CACHE_DIR", str(tmp_path / "cache"))
+    (entry,) = [kept("csim", "key", lambda folder: {})]
+    (entry / "manifest.json").write_text("")
+    assert app.run(["check", str(tmp_path / "demo.mp"), "-v"]) == 0
+    capsys.readouterr()
+    kept("csim", "key", lambda folder: {})
+    assert f"{entry} is made again: manifest.json" in capsys.readouterr().err
 
 
 def test_a_memory_as_long_as_another_dim_makes_it(monkeypatch):

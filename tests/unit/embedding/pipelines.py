@@ -65,3 +65,20 @@ def log(x: f32[D], rows: memory(f32["T", "D"]), *, T=le(64), D=4):
         with apply:
             y[d] = sum[t](rows[t, d])
         return y
+
+
+@hetero_pipeline(platform="mi210")
+def stack(x: f32[B, D], W: weight(f32["L", "D", "D"]), gain: weight(bf16["D"]), *, B=le(4), L=2, D=4):
+    with apply:
+        h[b, d] = x[b, d] * gain[d]
+        for layer in L:
+            h[b, e] = sum[d](h[b, d] * W[layer, d, e])
+    return h
+
+
+@hetero_pipeline(platform="mi210", grows={"T": 1})
+def totals(q: f32[B, D], k: f32[B, D], keys: memory(f32["B", "T", "D"]), *, B=le(4), T=le(64), D=4):
+    with prepare:
+        append(keys, k)
+        total[b, d] = q[b, d] + sum[t](keys[b, t, d])
+    return total

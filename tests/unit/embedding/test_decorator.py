@@ -19,7 +19,7 @@ from hetc.compiler.explain import render_report
 from hetc.compiler.frontend import functions
 from hetc.compiler.frontend.parse import STAGES
 from hetc.compiler.work_directory import WorkDirectory
-from hetc.runtime.errors import StateError
+from hetc.runtime.errors import ReadOnlyError, StateError
 from tests.unit.embedding import pipelines
 from tests.unit.embedding.pipelines import attend, double
 
@@ -57,6 +57,21 @@ def test_what_it_is() -> None:
     assert attend.options.platform == "mi210+u55c"
 
 
+def test_its_attributes_are_read_only() -> None:
+    options = attend.options
+    for name, instead in (
+        ("options", r"with_options\(dims=...\) gives a pipeline that has others"),
+        ("pins", r"with_options\(pins=...\) gives a pipeline that has others"),
+        ("program", "a call takes tensors by name"),
+        ("W", r"a call takes tensors by name, as in attend\(state, W=...\)"),
+    ):
+        with pytest.raises(ReadOnlyError, match=rf"'{name}' of <pipeline attend at .*> cannot be set; {instead}"):
+            setattr(attend, name, None)
+    with pytest.raises(ReadOnlyError, match=r"'name' of .* cannot be deleted"):
+        del attend.name
+    assert attend.options == options
+
+
 def test_explain_is_the_table_of_the_command_line() -> None:
     explained = attend.explain()
     assert str(explained) == repr(explained) == render_report(explained.report)
@@ -89,10 +104,22 @@ def test_inspect_gives_the_text_of_a_stage() -> None:
 def test_compile_writes_a_work_directory_that_knows_its_source(tmp_path: Path) -> None:
     out = attend.compile(tmp_path / "out")
     directory = WorkDirectory.open(out)
-    assert directory.manifest["pipeline"] == "attend" and not directory.edited_files()
+    assert directory.manifest["pipeline"] == "attend" and not directory.changed_files()
     lines = directory.source_lines()["pipelines.py"]
     line = attend.tree.name_span.line
     assert lines[line - 1].startswith("def attend(")
+
+
+def test_compile_overwrites_what_was_edited_only_when_told_to(tmp_path: Path) -> None:
+    out = double.compile(tmp_path / "out")
+    (host,) = (out / "host").glob("*_host.py")
+    text = host.read_text()
+    host.write_text(text + "# tuned by hand\n")
+    with pytest.raises(DiagnosticError, match=r"edited or removed: host/double_host.py"):
+        double.compile(out)
+    assert host.read_text() != text
+    double.compile(out, force=True)
+    assert host.read_text() == text
 
 
 def test_steps_agree_with_numpy_and_nothing_is_compiled_again(cache: Path) -> None:
@@ -143,10 +170,11 @@ def test_the_cache_is_used_unless_its_files_were_edited() -> None:
     before = (first / "manifest.json").stat().st_mtime_ns
     assert again.compile() == first and (first / "manifest.json").stat().st_mtime_ns == before
     assert double.with_options(dims={"N": 16}).compile() != first
-    (path,) = (first / "host").glob("*_host.py")
-    path.write_text("broken")
-    assert double.with_options(dims={"N": 32}).compile() == first
-    assert not WorkDirectory.open(first).edited_files()
+    (host,) = (first / "host").glob("*_host.py")
+    for path in (host, first / "manifest.json", first / "report.json", first / "source" / "pipelines.py"):
+        path.write_text("broken")
+        assert double.with_options(dims={"N": 32}).compile() == first
+        assert not WorkDirectory.open(first).changed_files()
 
 
 def test_numbers_around_the_function_are_not_visible_in_it() -> None:

@@ -86,7 +86,7 @@ def test_affine_expressions_work_on_arrays() -> None:
 
 def test_no_step_hides_what_a_program_has() -> None:
     own = {name for name in vars(HostProgram) if not name.startswith("_")}
-    own |= {"on_kernel", "on_transfer", "devices", "weights", "directory", "PIPELINE", "KERNELS", "METHODS"}
+    own |= {"on_kernel", "on_transfer", "devices", "frozen_weights", "directory", "PIPELINE", "KERNELS", "METHODS"}
     assert own == set(RESERVED_METHODS)
     assert method_name("decode") == "decode" and method_name("step") == "step_"
 

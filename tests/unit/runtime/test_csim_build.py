@@ -1,6 +1,7 @@
 """Building kernels for C simulation: the cache, the compiler's text, and what may be missing."""
 
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from hetc.runtime import csim_toolchain
-from hetc.runtime.csim import build
+from hetc.runtime.csim import CsimKernel, build
 from hetc.runtime.csim_errors import CompilerMissingError, CsimBuildError, CsimError, HeadersMissingError
 
 
@@ -38,7 +39,38 @@ def test_the_cache_is_hit_and_a_change_misses_it(cache: Path, monkeypatch: pytes
     monkeypatch.setenv("HETC_ALWAYS_COMPILE", "1")
     build({"one.cpp": text}, "one", defines=["VALUE=1"], build_type="plain")
     assert first.library.stat().st_mtime_ns > stamp
-    assert not list(cache.glob("csim/building-*"))
+    assert not list(cache.glob("csim/.*"))
+
+
+BUILD = """
+from hetc.runtime.csim import CsimKernel, build
+import sys
+print(build({"a.cpp": f'extern "C" void a(int* out) {{ out[0] = {sys.argv[1]}; }}'}, "a", optimise="-O0").library)
+"""
+
+
+def library_of(value: int) -> Path:
+    """The library of a kernel that gives a value, built in a process of its own: none of it is loaded here."""
+    command = [sys.executable, "-c", BUILD, str(value)]
+    return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+
+def test_a_library_that_was_damaged_is_built_again(cache: Path) -> None:
+    first, other = library_of(11), library_of(12)
+    whole = first.read_bytes()
+    first.write_bytes(whole[: len(whole) // 2])
+    assert library_of(11) == first and first.read_bytes()[:4] == whole[:4]
+    shutil.copyfile(other, first)
+    kernel = build({"a.cpp": 'extern "C" void a(int* out) { out[0] = 11; }'}, "a", optimise="-O0")
+    out = np.zeros(1, np.int32)
+    kernel.run(out)
+    assert kernel.library == first and out[0] == 11
+
+
+def test_a_library_that_cannot_be_loaded(tmp_path: Path) -> None:
+    (tmp_path / "kernel.so").write_bytes(b"of another machine")
+    with pytest.raises(CsimError, match=r"the library of kernel 'a' cannot be loaded: .*kernel.so"):
+        CsimKernel(tmp_path / "kernel.so", "a")
 
 
 def test_compile_errors_carry_the_compilers_text(cache: Path) -> None:

@@ -136,13 +136,22 @@ def test_a_cache_hit_starts_no_process(builds, monkeypatch):
 
 def test_half_written_entries_are_not_read(builds, cache_root):
     entries = list((cache_root / "triton").iterdir())
-    assert len(entries) == 8 and not any(entry.name.startswith("partial") for entry in entries)
-    key = triton_compile._key(MODULE, ROW_SUM, "sm_80", triton_compile._triton_version())
-    (cache_root / "triton" / key / "kernel.cubin").unlink()
-    (build,) = compile_kernels(MODULE, [ROW_SUM], ["sm_80"])
-    assert build.ok and not build.from_cache
-    (build,) = compile_kernels(MODULE, [ROW_SUM], ["sm_80"])
-    assert build.from_cache and build.artifacts["cubin"]
+    assert len(entries) == 8 and not any(entry.name.startswith(".") for entry in entries)
+    entry = cache_root / "triton" / triton_compile._key(MODULE, ROW_SUM, "sm_80", triton_compile._triton_version())
+    figures = entry / "build.json"
+    damages = (
+        (entry / "kernel.cubin").unlink,
+        lambda: (entry / "kernel.cubin").write_bytes(builds[4].artifacts["cubin"][:-1]),
+        lambda: figures.write_text(figures.read_text().replace('"spill_bytes": 0', '"spill_bytes": 8')),
+    )
+    for damage in damages:
+        damage()
+        for from_cache in (False, True):
+            (build,) = compile_kernels(MODULE, [ROW_SUM], ["sm_80"], shared_limit_bytes=LIMITS)
+            # The text of a build names the folder that it was made in.
+            figures_of = [dataclasses.replace(item, from_cache=False, artifacts={}) for item in (build, builds[4])]
+            assert figures_of[0] == figures_of[1] and build.from_cache is from_cache
+            assert len(build.artifacts["cubin"]) == len(builds[4].artifacts["cubin"])
 
 
 def test_failures_are_reported_one_by_one():
