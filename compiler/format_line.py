@@ -10,7 +10,7 @@ from hetc.source import Span
 # In the order of trial: longer operators first.
 _TOKEN = re.compile(
     r"(?P<comment>#[^\n]*)|(?P<newline>\n)|(?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|//|[=!<>+\-*/]=|[-+*/%<>=@:;,()\[\]])|(?P<blank>[ \t\f\r]+)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|//|[=!<>+\-*/]=|[-+*/%<>=@:;,()\[\]])|(?P<blank>[ \t\r]+)"
 )
 # Words that stand apart from a bracket behind them; any other word before a bracket is called or indexed.
 _WORDS = {"and", "or", "not", "by", "per", "in", "return"}

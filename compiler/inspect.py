@@ -14,7 +14,7 @@ from hetc.compiler.work_directory import WorkDirectory
 from hetc.runtime.triton_compile import KernelBuild, violations
 
 # `// scan.mp:31` and `# scan.mp:31`: how generated text names the line that it came from.
-_PLACE = re.compile(r"(?://|#).*?(?P<file>[\w.+-]+\.(?:mp|py)):(?P<line>\d+)")
+_PLACE = re.compile(r"(?://|#).*?(?P<file>[\w.+-]+):(?P<line>\d+)")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError
+from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, cannot_write
 from hetc.manifest import MANIFEST, DamagedManifest, changed_files, read_manifest
+from hetc.source import plain_file_name
 
 REPORT, SOURCE = "report.json", "source"
 COMPILE_AGAIN = "compile the pipeline again"
@@ -31,9 +33,9 @@ class WorkDirectory:
     def open(cls, root: Path) -> WorkDirectory:
         """Raises DiagnosticError (exit 2) where `root` is no work directory of this version, or its manifest or report
         is damaged."""
-        if not root.is_dir():
+        if not os.path.isdir(root):
             _refuse("HET401", f"no such directory: `{root}`")
-        if not (root / MANIFEST).is_file():
+        if not os.path.isfile(root / MANIFEST):
             _refuse("HET409", f"`{root}` is no work directory: it has no {MANIFEST}", "`hetc compile FILE.mp -o DIR`")
         manifest = _manifest(root)
         if not _is_of_pipeline(manifest):
@@ -66,9 +68,11 @@ class WorkDirectory:
             _refuse("HET409", f"cannot read `{self.root / path}`: {reason}")
 
     def source_lines(self) -> dict[str, list[str]]:
-        """The pipeline's source by its file name, as lines; empty where the copy is missing."""
+        """The pipeline's source by its file's name in generated text, as lines; empty where the copy is missing."""
         path = self.root / self.source
-        return {path.name: path.read_text(encoding="utf-8").splitlines()} if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        return {plain_file_name(path.name): path.read_text(encoding="utf-8").split("\n")}
 
 
 def _is_of_pipeline(manifest: dict[str, Any]) -> bool:
@@ -79,30 +83,39 @@ def _is_of_pipeline(manifest: dict[str, Any]) -> bool:
 def refuse_to_replace(out: Path, force: bool = False) -> None:
     """Raises DiagnosticError (exit 2) where something stands at `out` that no work directory may take the place of:
     what this compiler did not write, and without `force` what was edited, removed or added since, or is damaged."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    place = place_of(out)
+    if not os.path.lexists(place):
         return
+    with writing(out):
+        names = {path.name for path in place.iterdir()} if place.is_dir() else {""}
+        if names and not _is_own(out, place, names, force):
+            _refuse("HET408", f"`{out}` exists and is not a work directory of hetc", "choose another -o, or remove it")
+        if place.samefile(os.curdir):
+            message = f"`{out}` is the current directory, and would be replaced as a whole"
+            _refuse("HET408", message, "choose another -o")
+
+
+def _is_own(out: Path, place: Path, names: set[str], force: bool) -> bool:
+    """Whether this compiler wrote the folder `place`, with these names in it. Raises DiagnosticError where it did, and
+    without `force` it must stay."""
     try:
-        manifest = read_manifest(out)
+        manifest = read_manifest(place)
     except (OSError, DamagedManifest):
-        names = {path.name for path in out.iterdir()} if out.is_dir() else set()
         if not {MANIFEST, "host"} <= names <= _TOP:
-            _refuse_foreign(out)
+            return False
         if not force:
             _refuse("HET408", f"{out} has a damaged {MANIFEST}", "--force overwrites all of it; or choose another -o")
-        return
+        return True
     if not _is_of_pipeline(manifest):
-        _refuse_foreign(out)
-    changed, added = changed_files(out, manifest), _added(out, manifest)
+        return False
+    changed, added = changed_files(place, manifest), _added(place, manifest)
     if changed and not force:
         message = f"{out} holds generated files that were edited or removed: {_some(list(changed))}"
         _refuse("HET408", message, "--force overwrites them; or choose another -o")
     if added and not force:
         message = f"{out} holds files that hetc did not generate: {_some(added)}"
         _refuse("HET408", message, "move them away; --force removes them; or choose another -o")
-
-
-def _refuse_foreign(out: Path) -> NoReturn:
-    _refuse("HET410", f"{out} exists and is not a work directory of hetc", "choose another -o, or remove it")
+    return True
 
 
 def _added(root: Path, manifest: dict[str, Any]) -> list[str]:
@@ -114,6 +127,21 @@ def _added(root: Path, manifest: dict[str, Any]) -> list[str]:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Around what looks at `out` to write a work directory there, and writes it. Raises DiagnosticError in the place of
+    OSError: exit 2 where `out` cannot be one, exit 3 where the machine is at its limits."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(str(out), error, "HET408", "choose another -o") from error
+
+
+def place_of(out: Path) -> Path:
+    """Where a work directory that is named `out` lies: a link stays, and what it names is written."""
+    return Path(os.path.realpath(out)) if os.path.islink(out) else out
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from typing import TypeVar
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, StringAttr, UnknownLoc
 from xdsl.ir import Attribute, Operation
 
+from hetc.source import plain_file_name
+
 OperationT = TypeVar("OperationT", bound=Operation)
 
 
@@ -34,11 +36,15 @@ def located(source: Operation, ops: Iterable[OperationT]) -> Sequence[OperationT
 
 
 def source_line(op: Operation) -> str:
-    """`scan.mp:31` for an op that has a file location (the file's last path component), else ``""``."""
+    """`scan.mp:31` for an op that has a file location, else ``""``: text that may stand in any comment."""
     location: Attribute = op.location
-    if isinstance(location, FileLineColLoc):
-        return f"{location.filename.data.rsplit('/', 1)[-1]}:{location.line.data}"
-    return ""
+    return f"{source_file(op)}:{location.line.data}" if isinstance(location, FileLineColLoc) else ""
+
+
+def source_file(op: Operation) -> str:
+    """`scan.mp` for an op that has a file location, else ``""``: text that may stand in any comment."""
+    location: Attribute = op.location
+    return plain_file_name(location.filename.data) if isinstance(location, FileLineColLoc) else ""
 
 
 def without_location(root: Operation) -> list[Operation]:

@@ -6,7 +6,9 @@ character offsets in one. Lines and columns are 1-based and counted in character
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +17,20 @@ from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError
 
 # A pipeline is some dozen lines. The limit keeps a wrong argument (a weight file) from being parsed.
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
+
+# Control characters besides tab, LF and CRLF, line breaks of other kinds, and what turns the direction of the text:
+# with them a reader sees other lines, or another order, than the compiler does.
+_HIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!\n)")
+_HIDDEN_NAMES = {
+    "\0": "a NUL character",
+    "\r": "a carriage return without a line feed",
+    "\x0b": "a vertical tab",
+    "\x0c": "a form feed",
+    "\x85": "a next-line character",
+    "\u2028": "a line separator",
+    "\u2029": "a paragraph separator",
+}
+MAX_HIDDEN_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -141,6 +157,27 @@ class Span:
     @property
     def _last(self) -> int:
         return max(self.start, self.end - 1)
+
+
+def plain_file_name(path: str) -> str:
+    """The last part of a path as generated text names it: its letters, digits and `_.+-`, every other character as `_`.
+
+    No comment and no string of any language ends inside of it.
+    """
+    return re.sub(r"[^\w.+-]", "_", path.rsplit("/", 1)[-1])
+
+
+def hidden_characters(source: SourceFile) -> Iterator[Diagnostic]:
+    """An error for each character that hides what the text says, at most MAX_HIDDEN_SHOWN of them."""
+    for number, found in enumerate(_HIDDEN.finditer(source.text)):
+        if number == MAX_HIDDEN_SHOWN:
+            return
+        character = found.group()
+        turns = "a character that turns the direction of the text" if character >= "\u061c" else "a control character"
+        name = _HIDDEN_NAMES.get(character, turns)
+        help = "end lines with LF or CRLF" if character == "\r" else "remove it"
+        span = source.span(found.start())
+        yield Diagnostic("error", "HET004", f"the text holds {name} (U+{ord(character):04X})", span, help=help)
 
 
 def read_source(path: str | Path) -> SourceFile:

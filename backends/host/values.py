@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from xdsl.dialects.builtin import (
@@ -67,7 +68,7 @@ def tuple_of(items: Iterable[str]) -> str:
 def repr_of(value: object) -> str:
     """A literal; strings in double quotes."""
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False)
     return repr(value)
 
 

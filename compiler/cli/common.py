@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
+from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest, visible
 
 if TYPE_CHECKING:  # the driver brings the whole compiler
     from hetc.compiler.driver import Options
@@ -245,7 +245,7 @@ def say(text: str, ctx: click.Context | None = None) -> None:
     """A line about what is being done, on stderr; nothing with -q."""
     state = (ctx or click.get_current_context()).ensure_object(State)
     if not state.quiet:
-        print(text, file=sys.stderr)
+        print("\n".join(map(visible, text.split("\n"))), file=sys.stderr)
 
 
 def state_of(ctx: click.Context) -> State:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from hetc.compiler.cli.common import say, usage, verbosity_options
-from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, DiagnosticError, Diagnostics
+from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, DiagnosticError, Diagnostics, visible
 from hetc.source import SourceFile, read_source
 
 
@@ -26,7 +26,7 @@ def command(files: tuple[str, ...], only_check: bool) -> int:
     changed = [(source, text) for source, text in formatted if text != source.text]
     if only_check:
         for source, _ in changed:
-            print(f"{source.name}: would be reformatted")
+            print(visible(f"{source.name}: would be reformatted"))
         return EXIT_PROGRAM if changed else EXIT_OK
     if files == ("-",):
         sys.stdout.write(formatted[0][1])

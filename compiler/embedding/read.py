@@ -13,7 +13,7 @@ from hetc.compiler.embedding.source import Function, decorator_of, function_of, 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.parse import check_depth, parse
 from hetc.diagnostics import DiagnosticError, Diagnostics, Related
-from hetc.source import SourceFile, Span
+from hetc.source import SourceFile, Span, hidden_characters
 
 
 def parse_source(source: SourceFile) -> ast.Pipeline:
@@ -27,8 +27,10 @@ def parse_source(source: SourceFile) -> ast.Pipeline:
 
 def read_function(source: SourceFile) -> ast.Pipeline:
     """The syntax tree of the function that `source` was cut out for. Raises DiagnosticError with every mistake."""
-    node = function_of(source)
     diagnostics = Diagnostics()
+    diagnostics.extend(hidden_characters(source))
+    diagnostics.raise_if_errors()
+    node = function_of(source)
     places = Places(source)
     expressions = Expressions(places)
     signature = Signature(expressions, diagnostics)

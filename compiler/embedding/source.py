@@ -51,6 +51,7 @@ def source_name(filename: str) -> str:
 
 def select_function(source: SourceFile, name: str | None = None) -> SourceFile:
     """The text of one pipeline of a Python file. Raises DiagnosticError where there is none, or none of that name."""
+    source = SourceFile(source.name, _universal_newlines(source.text))
     found = [node for node in functions_of(parse_file(source)) if decorator_of(node) is not None]
     names = [node.name for node in found]
     shown = f"it holds {', '.join(f'`{item}`' for item in names)}"
@@ -90,9 +91,10 @@ def decorator_options(source: SourceFile) -> dict[str, Any]:
 
 def cut_out(source: SourceFile, node: Function) -> SourceFile:
     """Only the function's lines, with empty lines before it: what stands around it is no part of a pipeline."""
-    lines = source.text.splitlines(keepends=True)
+    lines = source.text.split("\n")
     first = first_line(node)
-    return SourceFile(source.name, "\n" * (first - 1) + "".join(lines[first - 1 : node.end_lineno]))
+    kept = lines[first - 1 : node.end_lineno]
+    return SourceFile(source.name, "\n" * (first - 1) + "".join(f"{line}\n" for line in kept))
 
 
 def function_of(source: SourceFile) -> Function:
@@ -100,6 +102,11 @@ def function_of(source: SourceFile) -> Function:
     found = functions_of(parse_file(source))
     assert found, "the text was cut out of a file by its function"
     return found[0]
+
+
+def _universal_newlines(text: str) -> str:
+    """Line ends as Python reads them: CR and CRLF are LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parse_file(source: SourceFile) -> python.Module:

@@ -33,15 +33,15 @@ from hetc.dialects.mp import (
     compute_type,
     index_block,
 )
-from hetc.source import Span
+from hetc.source import Span, plain_file_name
 
 _CONDITION_REDUCTIONS = ("any", "all", "count")
 _LARGEST_SHIFT = 30
 
 
 def location_of(span: Span) -> FileLineColLoc:
-    """The location attribute of a span: the file by its own name, without its folder."""
-    return file_location(span.file.name.replace("\\", "/").rsplit("/", 1)[-1], span.line, span.column)
+    """The location attribute of a span: the file by its plain name, without its folder."""
+    return file_location(plain_file_name(span.file.name), span.line, span.column)
 
 
 class ExpressionEmitter:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from hetc.diagnostics import Diagnostics, Related
-from hetc.source import SourceFile, Span
+from hetc.source import SourceFile, Span, hidden_characters
 
 # A pipeline is some dozen lines of some dozen characters; the limits answer a wrong file at once.
 MAX_LINE_CHARACTERS = 1_000
@@ -49,6 +49,10 @@ def read_lines(source: SourceFile, diagnostics: Diagnostics) -> list[Line]:
         message = f"the source has {len(source.text)} characters; the limit is {MAX_SOURCE_CHARACTERS}"
         diagnostics.error("HET003", message, source.span(0))
         return []
+    hidden = list(hidden_characters(source))
+    if hidden:
+        diagnostics.extend(hidden)
+        return []
     return _blocks(_logical_lines(source, diagnostics), diagnostics)
 
 
@@ -82,7 +86,7 @@ def position_of_line(text: str, offset: int) -> int:
 
 
 def _content_start(text: str, position: int) -> int:
-    while position < len(text) and text[position] in " \t\r\f":
+    while position < len(text) and text[position] in " \t\r":
         position += 1
     return position
 
@@ -155,7 +159,7 @@ def _strip(text: str, start: int, end: int) -> int:
     comment = text.find("#", position_of_line(text, end), end)
     if comment >= start:
         end = comment
-    while end > start and text[end - 1] in " \t\r\f\n":
+    while end > start and text[end - 1] in " \t\r\n":
         end -= 1
     return end
 

@@ -16,7 +16,7 @@ from hetc.diagnostics.model import (
     Severity,
     suggest,
 )
-from hetc.diagnostics.render import print_diagnostics, render, render_all, to_json
+from hetc.diagnostics.render import print_diagnostics, render, render_all, to_json, visible
 
 __all__ = [
     "CODES",
@@ -34,4 +34,5 @@ __all__ = [
     "render_all",
     "suggest",
     "to_json",
+    "visible",
 ]

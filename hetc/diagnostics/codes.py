@@ -11,6 +11,7 @@ CODES: dict[str, str] = {
     "HET001": "the source file is not UTF-8 text",
     "HET002": "the source file holds a NUL byte",
     "HET003": "the source file is too large",
+    "HET004": "the source holds a character that hides what it says: a control character, another kind of line break",
     "HET010": "a bracket or a docstring is not closed, or a line breaks a limit",
     "HET011": "the indentation does not fit",
     "HET012": "the text does not follow the grammar",

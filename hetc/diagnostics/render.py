@@ -116,7 +116,7 @@ def _remark(title: str, message: str, gutter: int) -> list[Line]:
 def _snippet(span: Span, label: str, mark: str, style: str, gutter: int) -> list[Line]:
     """The place, then each shown line of the span with its marks; the label follows the last marks."""
     pad = " " * gutter
-    lines: list[Line] = [[(f"{pad}--> ", _GUTTER), (_clean(str(span)), "")], [(f"{pad} |", _GUTTER)]]
+    lines: list[Line] = [[(f"{pad}--> ", _GUTTER), (visible(str(span)), "")], [(f"{pad} |", _GUTTER)]]
     numbers = list(range(span.line, span.end_line + 1))
     if len(numbers) > MAX_SPAN_LINES:
         numbers = [*numbers[:2], 0, numbers[-1]]  # 0 stands for the lines left out
@@ -188,11 +188,12 @@ def _drawn(character: str, cell: int) -> tuple[str, int]:
     return character, 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _clean(text: str) -> str:
+def visible(text: str) -> str:
+    """One line of text as it can be shown: what would move the cursor or turn the direction becomes U+FFFD."""
     return _expand(text)[0]
 
 
 def _message_lines(message: str) -> list[str]:
     if len(message) > MAX_MESSAGE_CHARACTERS:
         message = message[: MAX_MESSAGE_CHARACTERS - 3] + "..."
-    return [_clean(line) for line in message.split("\n")]
+    return [visible(line) for line in message.split("\n")]

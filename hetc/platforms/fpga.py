@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from hetc.platforms.device import Device
 from hetc.platforms.figure import Figure, Model, PositiveFigure
+
+# Both stand in Makefiles, Tcl and configuration files of the vendor's tools as they are written here.
+Part = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+VitisPlatform = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/+-]*$")]
 
 Resource = Literal["lut", "ff", "dsp", "bram36", "uram"]
 RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram36", "uram")
@@ -82,8 +86,8 @@ class Operator(Model):
 class Fpga(Device):
     """An FPGA card. `operators` is keyed by dtype, then operation (`add mul fma madd exp ...`)."""
 
-    part: str
-    platform: str
+    part: Part
+    platform: VitisPlatform = Field(description="a platform's name, or the path of its .xpfm file")
     flow: str = Field(description="xrt: Vitis kernels under XRT; aved: no XRT host")
     regions: tuple[Region, ...] = Field(min_length=1)
     region_wires: Figure

@@ -135,6 +135,8 @@ def _validate(model: type[Any], data: object, source: SourceFile, where: str) ->
                 message = "unknown key"
                 guess = suggest(str(item["loc"][-1]), model.model_fields)
                 help = f"did you mean `{guess}`?" if guess else None
+            elif item["type"] == "string_pattern_mismatch":
+                message = f"expected text of the form {item['ctx']['pattern']}; found {item['input']!r}"
             found.append(_wrong_key(source, path, message, help=help))
         _fail(*found)
 

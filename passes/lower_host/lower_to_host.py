@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FileLineColLoc, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Region
 from xdsl.passes import ModulePass
 
 from hetc.dialects import host
-from hetc.dialects.locations import copy_location
+from hetc.dialects.locations import copy_location, source_file
 from hetc.dialects.mp import PipelineOp
 from hetc.passes.lower_host.generated import launches_of
 from hetc.passes.lower_host.layout import Layout
@@ -46,7 +46,5 @@ class LowerToHostPass(ModulePass):
                 builder = StepBuilder(pipeline, step, launches, layout)
                 body = Block(builder.build())
                 block.add_op(copy_location(step, host.StepOp(step.sym_name.data, step.grows, Region(body))))
-            location = pipeline.location
-            source = location.filename.data.rsplit("/", 1)[-1] if isinstance(location, FileLineColLoc) else ""
-            program = host.ProgramOp(pipeline.sym_name.data, source, Region(block))
+            program = host.ProgramOp(pipeline.sym_name.data, source_file(pipeline), Region(block))
             op.body.block.add_op(copy_location(pipeline, program))

@@ -1,5 +1,6 @@
 """Reading platform files: users' own ones, and what is said about a wrong one."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -167,3 +168,15 @@ def test_no_number_of_a_shared_device_is_repeated_in_a_platform_file() -> None:
         data = tomllib.loads((folder / f"{name}.toml").read_text())
         assert set(data) <= {"title", "devices", "peer_links"}
         assert all(isinstance(value, str) for value in data["devices"].values())
+
+
+@pytest.mark.parametrize(
+    ("key", "text"), [("part", "xcu55c; exec ls"), ("part", "a\nb"), ("part", "a\n"), ("platform", "p $(ls)")]
+)
+def test_text_that_goes_to_the_vendors_tools_is_plain(tmp_path: Path, key: str, text: str) -> None:
+    """Tcl, make and configuration files hold it as it is."""
+    described = f'title = "mine"\n[devices.fpga]\nbase = "u55c"\n{key} = {json.dumps(text)}\n'
+    (diagnostic,) = failure(write(tmp_path, described))
+    assert diagnostic.code == "HET422"
+    assert f"devices.fpga.{key}: expected text of the form" in diagnostic.message
+    assert repr(text) in diagnostic.message

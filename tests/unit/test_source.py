@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from hetc.diagnostics import EXIT_PROGRAM, EXIT_USAGE, DiagnosticError
-from hetc.source import MAX_SOURCE_BYTES, SourceFile, Span, read_source
+from hetc.source import (
+    MAX_HIDDEN_SHOWN,
+    MAX_SOURCE_BYTES,
+    SourceFile,
+    Span,
+    hidden_characters,
+    plain_file_name,
+    read_source,
+)
 
 FILE = SourceFile("a.mp", "one\ntwo three\n\nfour")
 
@@ -128,3 +136,37 @@ def test_no_such_readable_file(tmp_path: Path) -> None:
         assert caught.value.exit_code == EXIT_USAGE
     with pytest.raises(DiagnosticError, match="HET403"):
         read_source(tmp_path / ("n" * 5000))
+
+
+@pytest.mark.parametrize(
+    "character", ["\r", "\x00", "\x0b", "\x0c", "\x1c", "\x7f", "\x85", "\u2028", "\u2029", "\u202e", "\u2066"]
+)
+@pytest.mark.parametrize("text", ["a\n# note{}b\n", "a\n{}b\n", "a\nx = {}1\n"])
+def test_a_character_that_hides_what_the_text_says(character: str, text: str) -> None:
+    """Editors break or turn a line at it; the compiler, which breaks lines at LF alone, would read other lines."""
+    source = SourceFile("a.mp", text.format(character))
+    (found,) = hidden_characters(source)
+    assert (found.code, found.span) == ("HET004", source.span(source.text.index(character)))
+    assert f"U+{ord(character):04X}" in found.message
+
+
+def test_text_that_hides_nothing() -> None:
+    assert not list(hidden_characters(SourceFile("a.mp", "\ta = 1  # é, 漢字, \u200b\r\nb = 2\r\n")))
+    assert len(list(hidden_characters(SourceFile("a.mp", "\f" * 1000)))) == MAX_HIDDEN_SHOWN
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("some/where/scan-2.1+b.mp", "scan-2.1+b.mp"),
+        ("a\nb\rc.mp", "a_b_c.mp"),
+        ("x*/ int y; //", ""),
+        ("x*\\", "x__"),
+        ('"""\'?.mp', "_____.mp"),
+        ("r\u202el\u2028.mp", "r_l_.mp"),
+        ("\udcff.mp", "_.mp"),
+        ("höhe 1.mp", "höhe_1.mp"),
+    ],
+)
+def test_a_name_that_may_stand_in_any_comment(path: str, plain: str) -> None:
+    assert plain_file_name(path) == plain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from hetc.manifest import seal
 from hetc.passes.lower_hls.refusal import LoweringRefused
 from hetc.passes.lower_host.refusal import HostLoweringRefused
 from hetc.passes.schedule.model import Refused
+from hetc.source import plain_file_name
 
 PROGRAM = """pipeline demo grows T by 1:
     dim T <= 4096
@@ -254,3 +256,55 @@ def test_compiling_imports_neither_torch_nor_triton(program, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nint evil;.mp", 'q"""\'.mp', "b*_\\", "r\u202el.mp", "\udcff.mp", "??/ /*.mp".replace("/", "\\")]
+)
+@pytest.mark.parametrize("device", ["gpu", "fpga"])
+def test_generated_text_is_the_same_whatever_the_file_is_called(tmp_path, name, device):
+    """Only the name in comments differs, and it is one word: nothing of it is read as code."""
+    generated = []
+    for folder, file in (("plain", "demo.mp"), ("odd", name)):
+        path = tmp_path / folder / file
+        path.parent.mkdir()
+        path.write_text(PROGRAM)
+        out = tmp_path / f"{folder}_out"
+        assert app.run(["compile", str(path), "-o", str(out), "--pin", f"relevancy={device}", "-D", "T=64"]) == 0
+        work = WorkDirectory.open(out)
+        assert (out / "source" / file).read_text() == PROGRAM
+        generated.append({each: work.text(each) for each in work.files if each not in (work.source, "report.json")})
+    plain, odd = generated
+    shown = plain_file_name(name)
+    assert re.fullmatch(r"[\w.+-]+", shown)
+    assert odd == {each: text.replace("demo.mp", shown) for each, text in plain.items()}
+
+
+def test_inspect_shows_the_source_lines_of_a_file_with_an_odd_name(tmp_path, capsys):
+    path = tmp_path / "my demo (2)"
+    path.write_text(PROGRAM)
+    assert app.run(["compile", str(path), "-p", "mi210", "-o", str(tmp_path / "out")]) == 0
+    assert app.run(["inspect", str(tmp_path / "out"), "relevancy_retrieve", "--no-build"]) == 0
+    assert "> my_demo__2_:9  s[t] = sum[d](q[d] * keys[t, d])" in capsys.readouterr().out
+
+
+def test_a_card_without_a_host_program_is_compared_only(program, capsys):
+    """Its kernels would be linked for no platform, and nothing could start them."""
+    said = "no host program can be made for the AMD Alveo V80, where relevancy, retrieve would run"
+    arguments = [str(program), "-p", "mi210+v80", "--pin", "relevancy=fpga", "--pin", "retrieve=fpga"]
+    out = program.parent / "out"
+    for command in (
+        ["compile", *arguments, "-o", str(out)],
+        ["run", *arguments],
+        ["compile", *arguments, "--emit=triton"],
+    ):
+        assert app.run(command) == 2
+        err = capsys.readouterr().err
+        assert f"error[HET424]: {said}" in err
+        assert "--pin relevancy=gpu --pin retrieve=gpu" in err
+        assert not out.exists()
+    assert app.run(["explain", *arguments]) == 0
+    assert said in capsys.readouterr().out
+    assert app.run(["compile", *arguments, "--emit=fpga"]) == 0
+    pins = ["--pin", "relevancy=gpu", "--pin", "retrieve=gpu"]
+    assert app.run(["compile", str(program), "-p", "mi210+v80", *pins, "-o", str(out)]) == 0

@@ -60,3 +60,21 @@ def test_a_work_directory_keeps_the_function_alone(tmp_path: Path) -> None:
     kept = (out / "source" / "one.py").read_text()
     assert kept == "\n" + "".join(TEXT.splitlines(keepends=True)[1:])
     assert run(["-q", "run", str(out), "--check"]) == 0
+
+
+def test_lines_are_those_that_python_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A form feed and a line separator in front of the function break no line for Python; a lone CR does."""
+    path = tmp_path / "one.py"
+    head = '"""a page\x0c a line\u2028"""\r'
+    path.write_text(head + TEXT.replace("\n", "\r"), newline="")
+    assert run(["check", str(path)]) == 0
+    path.write_text(head + TEXT.replace("x[n]", "z[n]"), newline="")
+    assert run(["check", str(path)]) == 1
+    assert f"{path}:6:20" in capsys.readouterr().err
+
+
+def test_a_character_that_hides_what_the_function_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "one.py"
+    path.write_text(TEXT.replace("    with", "    # a note\u2028\n    with"))
+    assert run(["check", str(path)]) == 1
+    assert "HET004" in capsys.readouterr().err

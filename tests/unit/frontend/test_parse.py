@@ -166,3 +166,14 @@ def test_limits_on_names_and_numbers() -> None:
 @pytest.mark.parametrize("text", ["(" * 5000, "a[" * 5000, "-" * 900, "not " * 200 + "x", "1" + "**1" * 300])
 def test_deep_expressions_end_in_a_diagnostic(text: str) -> None:
     assert errors(f"pipeline p:\n    apply:\n        y = {text}\n")
+
+
+@pytest.mark.parametrize(
+    "between", ["  # a note\r        ", "\r        ", " # one\u2028        ", "\x0c        ", " # \u202e"]
+)
+def test_no_statement_is_lost_behind_another_kind_of_line_break(between: str) -> None:
+    text = (
+        f"    dim D = 4\n    input x: f32[D]\n    apply:\n        y[d] = x[d]{between}y[d] = 2 * y[d]\n    output y\n"
+    )
+    with pytest.raises(DiagnosticError, match="HET004"):
+        parsed(text)
