@@ -48,7 +48,8 @@ class FuseProducersPass(ModulePass):
 
 
 def _fuse_step(step: StepOp) -> None:
-    for producer in [op for op in in_order(step.body.block) if isinstance(op, ComputeOp)]:
+    # From the last on: of a chain each statement is copied once, into the last, not once for each that follows it.
+    for producer in reversed([op for op in in_order(step.body.block) if isinstance(op, ComputeOp)]):
         read = fusible_read(producer)
         if read is not None:
             _inline(producer, read)

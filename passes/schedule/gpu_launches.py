@@ -32,6 +32,9 @@ MOST_PRODUCTS = 2
 """Matrix products of statements in one launch. In f32, six of 384 x 384 spilled registers on sm_80 and fifteen on
 sm_90 too, three in an encoder's layer of 768 on both (ptxas, Triton 3.9)."""
 
+MOST_STATEMENTS = 64
+"""Statements in one launch. What joining is compared by costs the square of it."""
+
 
 def may_share(statements: Sequence[ComputeOp], rows: int) -> bool:
     """Whether programs over tiles of the first `rows` indices can run these statements in order: the indices are the
@@ -77,7 +80,7 @@ class Grouping:
 
     def _joined(self, before: Unit, alone: Unit) -> Unit | None:
         statements = [op for op in (*before.statements, *alone.statements) if isinstance(op, ComputeOp)]
-        if len(statements) <= len(before.statements):
+        if not len(before.statements) < len(statements) <= MOST_STATEMENTS:
             return None
         best, best_cost = None, self.cost(before) + self.cost(alone)
         for rows in range(min(len(op.index_ranges) for op in statements), -1, -1):

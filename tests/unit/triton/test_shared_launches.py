@@ -9,7 +9,7 @@ from test_gpu_schedule import kernel_of, with_schedule
 
 from hetc.dialects.mp import ComputeOp
 from hetc.passes.schedule.gpu import schedule
-from hetc.passes.schedule.gpu_launches import may_share
+from hetc.passes.schedule.gpu_launches import MOST_STATEMENTS, may_share
 from hetc.platforms import load_platform
 
 WIDTH = 300
@@ -102,3 +102,14 @@ def test_a_launch_holds_few_matrix_products(gpu):
 
 def test_what_waits_for_other_programs_is_two_launches_where_rows_are_many(gpu):
     assert schedule(kernel_of(shifted_text()), gpu, {"B": 1 << 24}).resources["launches"] == 2
+
+
+def test_a_launch_holds_a_limited_number_of_statements(gpu):
+    """What joining is compared by grows with the square of it: 2,000 statements took minutes."""
+    count = 2 * MOST_STATEMENTS + 1
+    body = ""
+    for number in range(count):
+        doubled = read("a", f"y{number - 1}" if number else "x", "b", "[B], f32") + "%s = arith.addf %a, %a : f32\n"
+        body += compute(f"y{number}", "b in B", doubled, "s", "[B], f32")
+    text = kernel_module({"x": "[B], f32"}, body, [(f"y{count - 1}", "[B], f32")])
+    assert schedule(kernel_of(text), gpu, {"B": 4096}).resources["launches"] == 3
