@@ -224,7 +224,7 @@ def unquoted(literal: python.Constant, places: Places) -> python.expr:
     """The expression that a string holds."""
     try:
         return python.parse(str(literal.value), mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deeply
         message = f"{places.span(literal).text} holds no expression"
         raise refused("HET012", message, places.span(literal)) from None
 

@@ -37,7 +37,7 @@ def function_source(function: Callable[..., Any]) -> SourceFile:
         help = "write the function into a file or a notebook cell: its text is what is compiled"
         _refuse(f"the text of {where} cannot be read", help)
     text = "".join(lines)
-    for node in functions_of(parse_python(text)):
+    for node in functions_of(parse_python(text, code.co_filename)):
         if node.name == inner.__name__ and first_line(node) == code.co_firstlineno:
             return cut_out(SourceFile(source_name(code.co_filename), text), node)
     _refuse(f"{where} is no longer there: the file has changed since it was imported", "import it again")
@@ -118,7 +118,7 @@ def parse_file(source: SourceFile) -> python.Module:
         before = len(text) - len(body)
         text = "\n" * (before - 1) + "if 1:" + text[before - 1 :]
     try:
-        return parse_python(text)
+        return parse_python(text, source.name)
     except ValueError as error:  # a NUL byte, to older Pythons
         raise DiagnosticError(Diagnostic("error", "HET002", f"`{source.name}`: {error}")) from None
     except SyntaxError as error:
@@ -128,11 +128,17 @@ def parse_file(source: SourceFile) -> python.Module:
         raise DiagnosticError(diagnostic) from None
 
 
-def parse_python(text: str) -> python.Module:
+def parse_python(text: str, name: str) -> python.Module:
+    """Python's tree of the text of a file. Raises SyntaxError, ValueError, DiagnosticError."""
     # A cell may wait at its top level. `x is 1` and its like are ours to refuse, not Python's to warn of.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)
-        return compile(text, "<pipeline>", "exec", python.PyCF_ONLY_AST | python.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        try:
+            return compile(text, "<pipeline>", "exec", python.PyCF_ONLY_AST | python.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        except (RecursionError, MemoryError):  # both are limits of Python's parser, which names no place
+            message = f"`{name}` holds an expression that nests too deeply for Python"
+            help = "split it into statements"
+            raise DiagnosticError(Diagnostic("error", "HET013", message, help=help)) from None
 
 
 def functions_of(tree: python.Module) -> list[Function]:

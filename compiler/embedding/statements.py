@@ -10,6 +10,7 @@ from hetc.compiler.embedding.expressions import Expressions
 from hetc.compiler.embedding.places import refused
 from hetc.compiler.embedding.words import BLOCK_WORDS, STAGE_WORDS
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.depth import MAX_BLOCK_DEPTH, TOO_MANY_BLOCKS
 from hetc.diagnostics import DiagnosticError, Diagnostics, suggest
 from hetc.source import Span
 
@@ -65,6 +66,8 @@ class StatementReader:
         """The statements below a `with`, inside of the blocks that its items open one in another."""
         if not items:
             return self.statements(node.body)
+        if len(items) > MAX_BLOCK_DEPTH:
+            raise refused("HET011", TOO_MANY_BLOCKS, self.places.span(items[0].context_expr))
         block = self._block(items[0])
         statements = self.blocks(items[1:], node)
         self._check_filled(statements, block.span)

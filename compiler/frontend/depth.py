@@ -1,35 +1,82 @@
-"""Limits on how deep expressions nest."""
+"""Limits on how deep expressions and blocks nest."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 from hetc.compiler.frontend import ast
 from hetc.diagnostics import Diagnostics
 from hetc.source import Span
 
 MAX_EXPRESSION_DEPTH = 80
+MAX_BLOCK_DEPTH = 8
+"""Blocks in a stage or a function."""
+TOO_MANY_BLOCKS = f"blocks are nested more than {MAX_BLOCK_DEPTH} deep"
+
+_Placed = tuple[ast.Expr | None, Span]
 
 
 def check_depth(pipeline: ast.Pipeline, diagnostics: Diagnostics) -> None:
-    """Refuses expressions so deep that later stages, which recurse over them, could not."""
+    """Refuses expressions and blocks so deep that later stages, which recurse over them, could not."""
     bodies = [stage.statements for step in pipeline.steps for stage in step.stages]
     for body in (*bodies, *(function.statements for function in pipeline.functions)):
-        for statement in ast.simple_statements(body):
-            value = statement.value if isinstance(statement, ast.Define) else statement.call
-            inside = [index for target in _targets(statement) for index in target.indices]
-            bounds = [index.bound if isinstance(index, ast.Index) else index for index in inside]
-            for expr in (value, *bounds):
-                if expr is not None and any(depth > MAX_EXPRESSION_DEPTH for _, depth in ast.walk(expr)):
-                    message = f"this expression is more than {MAX_EXPRESSION_DEPTH} operations deep"
-                    diagnostics.error("HET013", message, statement.span, help="split it into statements")
-                    break
-    sizes: list[tuple[ast.Expr | None, Span]] = [(dim.size or dim.bound, dim.span) for dim in pipeline.dims]
+        block = _too_deep_block(body)
+        if block is not None:
+            diagnostics.error("HET011", TOO_MANY_BLOCKS, block.span)
+            continue
+        for expr, span in _expressions_of(body):
+            _check(expr, span, diagnostics, "split it into statements")
+    for expr, span in _declared(pipeline):
+        _check(expr, span, diagnostics)
+
+
+def is_too_deep(expr: ast.Expr) -> bool:
+    """Whether an expression nests deeper than later stages can recurse."""
+    return any(depth > MAX_EXPRESSION_DEPTH for _, depth in ast.walk(expr))
+
+
+def _check(expr: ast.Expr | None, span: Span, diagnostics: Diagnostics, help: str | None = None) -> None:
+    if expr is not None and is_too_deep(expr):
+        message = f"this expression is more than {MAX_EXPRESSION_DEPTH} operations deep"
+        diagnostics.error("HET013", message, span, help=help)
+
+
+def _expressions_of(body: Iterable[ast.Statement]) -> Iterator[_Placed]:
+    """Every expression of statements, those in blocks among them, with the statement's place."""
+    for statement in body:
+        match statement:
+            case ast.Define():
+                yield statement.value, statement.span
+                for target in statement.targets:
+                    for index in target.indices:
+                        yield index.bound if isinstance(index, ast.Index) else index, statement.span
+            case ast.Effect(call=call):
+                yield call, statement.span
+            case ast.Repeat(count=head) | ast.When(condition=head) | ast.Loop(extent=head):
+                yield head, statement.span
+                yield from _expressions_of(statement.statements)
+
+
+def _declared(pipeline: ast.Pipeline) -> Iterator[_Placed]:
+    """The expressions of a pipeline that stand outside of statements."""
+    for dim in pipeline.dims:
+        yield dim.size or dim.bound, dim.span
     for declared in pipeline.declarations:
-        sizes += [(item, declared.span) for item in (*declared.extents, declared.stored_bound, declared.initial)]
-    sizes += [(result, function.span) for function in pipeline.functions for result in function.results]
-    for size, span in sizes:
-        if size is not None and any(depth > MAX_EXPRESSION_DEPTH for _, depth in ast.walk(size)):
-            diagnostics.error("HET013", f"this expression is more than {MAX_EXPRESSION_DEPTH} operations deep", span)
+        for expr in (*declared.extents, declared.stored_bound, declared.initial, declared.layout):
+            yield expr, declared.span
+    for function in pipeline.functions:
+        for expr in function.results:
+            yield expr, function.span
+    for step in pipeline.steps:
+        for growth in step.grows:
+            yield growth.by, growth.span
 
 
-def _targets(statement: ast.Statement) -> tuple[ast.Target, ...]:
-    return statement.targets if isinstance(statement, ast.Define) else ()
+def _too_deep_block(body: Iterable[ast.Statement]) -> ast.Statement | None:
+    """A block that stands in too many others. Goes in level by level, without recursion."""
+    for _ in range(MAX_BLOCK_DEPTH + 1):
+        blocks = [item for item in body if not isinstance(item, ast.Define | ast.Effect)]
+        body = [inner for block in blocks for inner in block.statements]
+        if not blocks:
+            return None
+    return blocks[0]

@@ -6,29 +6,23 @@ introduces is renamed where the caller has one of that name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.check_functions import check_functions
 from hetc.compiler.frontend.depth import MAX_EXPRESSION_DEPTH
-from hetc.compiler.frontend.environment import Environment
+from hetc.compiler.frontend.environment import Environment, Refused
+from hetc.compiler.frontend.inline_body import BodyNames, FunctionBody, index_names
 from hetc.source import Span
 
 _Calling: TypeAlias = ast.Define | ast.Effect | ast.When
 """What calls functions: a statement, or the line of a block."""
-# Functions are inlined: what a chain of them could become is bounded.
-MAX_CALLS = 2_000
-
-
-@dataclass
-class _Names:
-    """What the names of a function's body stand for in one call."""
-
-    arguments: dict[str, ast.Expr]
-    prefix: str
-    locals: set[str] = field(default_factory=set)
-    indices: dict[str, str] = field(default_factory=dict)
+# Functions are inlined: what a chain of them could become is bounded. Nine that each call the one before twice are 512.
+MAX_OPERATIONS = 20_000
+MAX_CALLS_OF_A_STATEMENT = 64
+"""Calls that a statement may hold or stand in, all of those in functions that it calls counted."""
 
 
 class Inliner:
@@ -39,11 +33,15 @@ class Inliner:
         environment.functions.update(self.functions)
         self.used: set[str] = set()
         self._calls = 0
+        self._operations = 0
+        self._sizes = {name: _size(function) for name, function in self.functions.items()}
 
     def expand(self, statement: _Calling, environment: Environment) -> ast.Statement | None:
         """The statement without calls of functions, those in the block below it aside: inside of what they became, or
         None where it has none. Raises Refused after a diagnostic."""
         values = _values(statement)
+        if self._operations > MAX_OPERATIONS:
+            raise Refused  # told once
         if not self.functions or not any(self._is_call(node) for value in values for node, _ in ast.walk(value)):
             return None
         return _Expansion(self, environment, statement).whole()
@@ -54,9 +52,37 @@ class Inliner:
     def next_call(self, call: ast.Call, environment: Environment) -> int:
         self._calls += 1
         self.used.add(call.function)
-        if self._calls > MAX_CALLS:
-            raise environment.refuse("HET301", f"more than {MAX_CALLS} calls of functions", call.span)
+        self.count(self._sizes[call.function], call.function, call.span, environment)
         return self._calls
+
+    def count(self, operations: int, name: str, span: Span, environment: Environment) -> None:
+        """Counts what a call became. Raises Refused after a diagnostic where all calls are too much together."""
+        self._operations += operations
+        if self._operations > MAX_OPERATIONS:
+            raise self.too_much(name, span, environment)
+
+    def too_much(self, name: str, span: Span, environment: Environment) -> Refused:
+        """What is said once, at the call that passes the limit; no call is expanded after it."""
+        self._operations = MAX_OPERATIONS + 1
+        message = f"the calls of functions become more than {MAX_OPERATIONS:,} operations in all"
+        help = "define a tensor for what is used again, or write a loop (`repeat`, `for`)"
+        return _refuse_call(message, name, span, environment, help)
+
+
+def _size(function: ast.Function) -> int:
+    """How many operations the statements of a function are."""
+    values = [value for item in ast.simple_statements(function.statements) for value in _values(item)]
+    return 1 + sum(1 for value in values for _ in ast.walk(value))
+
+
+def _refuse_call(message: str, name: str, span: Span, environment: Environment, help: str) -> Refused:
+    """Refuses the call in the program, whatever stands between it and this call of `name`."""
+    if environment.calls:
+        outer = environment.calls[0]
+        name, span = outer.function.name, outer.call_span
+    label = f"in this call of `{name}`"
+    environment.diagnostics.error("HET013", message, span, label=label, help=help)
+    return Refused()
 
 
 class _Expansion:
@@ -65,8 +91,11 @@ class _Expansion:
     def __init__(self, inliner: Inliner, environment: Environment, statement: _Calling):
         self.inliner, self.environment, self.statement = inliner, environment, statement
         self.taken = _names_in(statement)
+        self.around = len(environment.calls)
         # Each call, with the statements of its body.
         self.bodies: list[tuple[ast.Function, Span, tuple[ast.Statement, ...]]] = []
+        # Arguments, which hold no calls any more wherever they stand: a function may use one any number of times.
+        self.arguments: dict[int, ast.Expr] = {}
 
     def whole(self) -> ast.Statement:
         """The statement wrapped in the calls that it held, so that errors point at them."""
@@ -104,26 +133,54 @@ class _Expansion:
         indices = tuple(item if isinstance(item, ast.Index) else self.rewrite(item) for item in target.indices)
         return replace(target, indices=indices)
 
-    def rewrite(self, expr: ast.Expr) -> ast.Expr:
-        """An expression of the caller with its calls replaced by their results."""
+    def rewrite(self, expr: ast.Expr, depth: int = 1) -> ast.Expr:
+        """An expression of the caller with its calls replaced by their results. It stands `depth` operations deep."""
+        if depth > MAX_EXPRESSION_DEPTH:
+            raise self._too_deep()
+        if id(expr) in self.arguments:
+            return expr
         if isinstance(expr, ast.Call) and expr.function in self.inliner.functions:
-            results = self._call(expr)
+            results = self._call(expr, depth)
             if len(results) != 1:
                 message = f"`{expr.function}` gives {len(results)} results; here one is expected"
                 raise self.environment.refuse("HET108", message, expr.span)
             return results[0]
-        return ast.replace_children(expr, self.rewrite)
+        return ast.replace_children(expr, partial(self.rewrite, depth=depth + 1))
 
     def _checked(self, expr: ast.Expr) -> ast.Expr:
-        if any(depth > MAX_EXPRESSION_DEPTH for _, depth in ast.walk(expr)):
-            message = f"this is more than {MAX_EXPRESSION_DEPTH} operations deep once its functions are inlined"
-            raise self.environment.refuse("HET013", message, self.statement.span, help="split it into statements")
+        """What a statement's expression became, counted."""
+        operations = self._measured(expr)
+        if self.bodies:
+            function, span, _ = self.bodies[0]
+            self.inliner.count(operations, function.name, span, self.environment)
         return expr
 
-    def _call(self, call: ast.Call) -> tuple[ast.Expr, ...]:
+    def _measured(self, expr: ast.Expr) -> int:
+        """The operations of an expression without calls, counted up to the limit: where functions use a parameter
+        twice, they are many."""
+        number = 0
+        for number, (_, depth) in enumerate(ast.walk(expr), 1):
+            if depth > MAX_EXPRESSION_DEPTH:
+                raise self._too_deep()
+            if number > MAX_OPERATIONS:
+                break
+        return number
+
+    def _too_deep(self) -> Refused:
+        message = f"this is more than {MAX_EXPRESSION_DEPTH} operations deep once its functions are inlined"
+        return self.environment.refuse("HET013", message, self.statement.span, help="split it into statements")
+
+    def _call(self, call: ast.Call, depth: int = 1) -> tuple[ast.Expr, ...]:
         """The results of one call; its statements go to `bodies`."""
         function = self.inliner.functions[call.function]
-        arguments = self._arguments(function, call)
+        if self.around + len(self.bodies) >= MAX_CALLS_OF_A_STATEMENT:
+            message = (
+                f"more than {MAX_CALLS_OF_A_STATEMENT} calls of functions inside of each other, or in one statement"
+            )
+            raise _refuse_call(
+                message, call.function, call.span, self.environment, "split it into statements, or write a loop"
+            )
+        arguments = self._arguments(function, call, depth)
         # What a call became has indices that the caller does not name.
         self.taken |= {
             index.name
@@ -133,20 +190,20 @@ class _Expansion:
             for index in node.indices
         }
         number = self.inliner.next_call(call, self.environment)
-        names = _Names(dict(zip((item.name for item in function.parameters), arguments, strict=True)), "")
+        names = BodyNames(dict(zip((item.name for item in function.parameters), arguments, strict=True)), "")
         names.prefix = f"%{function.name}.{number}."
         self.environment.calls.append(ast.Inlined(function, call.span, ()))
         try:
-            body = _Body(self.environment, names, self.taken)
+            body = FunctionBody(self.environment, names, self.taken)
             statements = tuple(body.statement(item) for item in function.statements)
             results = tuple(body.expression(item) for item in function.results)
             self.bodies.append((function, call.span, statements))
             # A result may call other functions in turn.
-            return tuple(self.rewrite(item) for item in results)
+            return tuple(self.rewrite(item, depth) for item in results)
         finally:
             self.environment.calls.pop()
 
-    def _arguments(self, function: ast.Function, call: ast.Call) -> list[ast.Expr]:
+    def _arguments(self, function: ast.Function, call: ast.Call, depth: int) -> list[ast.Expr]:
         environment = self.environment
         if call.indices:
             message = f"`{call.function}` takes no index in brackets"
@@ -158,112 +215,17 @@ class _Expansion:
             expected = _count(len(function.parameters), "argument")
             message = f"`{call.function}` takes {expected}, got {len(call.arguments)}"
             raise environment.refuse("HET108", message, call.span)
-        arguments = [self.rewrite(item) for item in call.arguments]
+        arguments = [self.rewrite(item, depth + 1) for item in call.arguments]
+        for argument in arguments:
+            if self._measured(argument) > MAX_OPERATIONS:
+                raise self.inliner.too_much(call.function, call.span, self.environment)
+            self.arguments[id(argument)] = argument
         for given, argument in zip(call.arguments, arguments, strict=True):
             if function.statements and not isinstance(argument, ast.Name | ast.Number):
                 message = f"`{call.function}` has statements, so its arguments are names and numbers"
                 help = "define the value in a statement, then pass its name"
                 raise environment.refuse("HET108", message, given.span, help=help)
         return arguments
-
-
-class _Body:
-    """A function's body as one call has it."""
-
-    def __init__(self, environment: Environment, names: _Names, taken: set[str]):
-        self.environment, self.names, self.taken = environment, names, taken
-
-    def statement(self, statement: ast.Statement) -> ast.Statement:
-        match statement:
-            case ast.Effect():
-                call = self.expression(statement.call)
-                assert isinstance(call, ast.Call)
-                return replace(statement, call=call)
-            case ast.Define():
-                self._introduce(name for target in statement.targets for name in index_names(target))
-                value = self.expression(statement.value)
-                targets = tuple(self._target(target) for target in statement.targets)
-                return replace(statement, targets=targets, value=value)
-            case ast.Repeat(count=count):
-                inside = tuple(self.statement(item) for item in statement.statements)
-                return replace(statement, count=self.expression(count), statements=inside)
-            case ast.When(condition=condition):
-                held = self.expression(condition)
-                inside = tuple(self.statement(item) for item in statement.statements)
-                return replace(statement, condition=held, statements=inside)
-            case ast.Loop(index=index):
-                self._introduce([index.name])
-                extent = self.expression(statement.extent)
-                inside = tuple(self.statement(item) for item in statement.statements)
-                renamed = replace(index, name=self.names.indices.get(index.name, index.name))
-                return replace(statement, index=renamed, extent=extent, statements=inside)
-        raise AssertionError(statement)
-
-    def _introduce(self, names: object) -> None:
-        for name in names:  # type: ignore[attr-defined]
-            if name in self.taken and name not in self.names.indices:
-                number = 1
-                while f"{name}_{number}" in self.taken:
-                    number += 1
-                self.names.indices[name] = f"{name}_{number}"
-                self.taken.add(f"{name}_{number}")
-
-    def _target(self, target: ast.Target) -> ast.Target:
-        indices = tuple(
-            self._index(item) if isinstance(item, ast.Index) else self.expression(item) for item in target.indices
-        )
-        name = target.name
-        if name not in self.environment.declared:
-            self.names.locals.add(name)
-            name = self.names.prefix + name
-        return replace(target, name=name, indices=indices)
-
-    def _index(self, index: ast.Index) -> ast.Index:
-        bound = self.expression(index.bound) if index.bound is not None else None
-        return replace(index, name=self.names.indices.get(index.name, index.name), bound=bound)
-
-    def expression(self, expr: ast.Expr) -> ast.Expr:
-        """An expression of the body with the call's names in it."""
-        names = self.names
-        match expr:
-            case ast.Name(name=name):
-                if name in names.indices:
-                    return replace(expr, name=names.indices[name])
-                if name in names.arguments:
-                    return names.arguments[name]
-                return replace(expr, name=names.prefix + name) if name in names.locals else expr
-            case ast.Access(name=name):
-                if name in names.arguments:
-                    name = self._tensor(expr)
-                elif name in names.locals:
-                    name = names.prefix + name
-                return replace(expr, name=name, indices=tuple(map(self.expression, expr.indices)))
-            case ast.Call():
-                self._introduce(item.name for item in expr.indices)
-                indices = tuple(map(self._index, expr.indices))
-                keywords = tuple(replace(item, value=self.expression(item.value)) for item in expr.keywords)
-                arguments = tuple(map(self.expression, expr.arguments))
-                return replace(expr, indices=indices, arguments=arguments, keywords=keywords)
-        return ast.replace_children(expr, self.expression)
-
-    def _tensor(self, expr: ast.Access) -> str:
-        """The caller's name of a parameter that the body indexes."""
-        argument = self.names.arguments[expr.name]
-        if isinstance(argument, ast.Name):
-            return argument.name
-        message = f"the function indexes `{expr.name}`, so this must be the name of a tensor"
-        raise self.environment.refuse("HET108", message, argument.span, help="define it in a statement, then pass that")
-
-
-def index_names(target: ast.Target) -> list[str]:
-    """The names that stand as indices on the left, in computed places too."""
-    found = []
-    for item in target.indices:
-        if isinstance(item, ast.Index):
-            found.append(item.name)
-        else:
-            found += [node.name for node, _ in ast.walk(item) if isinstance(node, ast.Name)]
-    return found
 
 
 def _operator(target: ast.Target, result: ast.Expr) -> str:

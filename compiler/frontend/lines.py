@@ -105,10 +105,6 @@ def _line_end(source: SourceFile, start: int) -> tuple[int, int, _Fault | None]:
         found = _PIECE.search(text, position)
         place = found.start() if found else len(text)
         piece = found.group() if found else "\n"
-        if place - start > MAX_LOGICAL_CHARACTERS:
-            following = text.find("\n", place)
-            next_line = len(text) if following < 0 else following + 1
-            return place, next_line, _too_long(source, start, place)
         position = found.end() if found else place
         if piece == "\n" and (not opened or not found):
             end = _strip(text, start, place)
@@ -118,7 +114,7 @@ def _line_end(source: SourceFile, start: int) -> tuple[int, int, _Fault | None]:
                 resume = len(text) if following < 0 else following + 1
                 bracket = source.span(opened[-1])
                 return end, resume, (bracket, f"`{text[opened[-1]]}` is never closed", ())
-            return end, min(position, len(text)) if found else len(text), None
+            return end, min(position, len(text)) if found else len(text), _too_long(source, start, end)
         fault = _bracket(source, piece, place, opened)
         if fault is not None:
             following = text.find("\n", place)
@@ -164,9 +160,11 @@ def _strip(text: str, start: int, end: int) -> int:
     return end
 
 
-def _too_long(source: SourceFile, start: int, place: int) -> _Fault:
-    size = place - start
-    return source.span(start), f"this line has {size} characters or more; the limit is {MAX_LOGICAL_CHARACTERS}", ()
+def _too_long(source: SourceFile, start: int, end: int) -> _Fault | None:
+    if end - start <= MAX_LOGICAL_CHARACTERS or "\n" not in source.text[start:end]:
+        return None
+    message = f"brackets join lines to one of {end - start} characters; the limit is {MAX_LOGICAL_CHARACTERS}"
+    return source.span(start), message, ()
 
 
 def _line_fault(source: SourceFile, line_start: int, start: int, end: int) -> _Fault | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.blocks import DECLARATION_WORDS, STAGES, BlockParser
-from hetc.compiler.frontend.depth import check_depth
+from hetc.compiler.frontend.depth import MAX_EXPRESSION_DEPTH, check_depth, is_too_deep
 from hetc.compiler.frontend.lines import Line, read_lines
 from hetc.diagnostics import Diagnostics, Related, suggest
 from hetc.source import SourceFile
@@ -29,6 +29,11 @@ def parse_layout(text: str, name: str) -> ast.Expr:
     found = _FileParser(source, diagnostics)._parse(source.span(0, len(text)), "layout_name")
     diagnostics.raise_if_errors()
     assert isinstance(found, ast.Name | ast.Call)
+    if is_too_deep(found):
+        diagnostics.error(
+            "HET013", f"this is more than {MAX_EXPRESSION_DEPTH} operations deep", source.span(0, len(text))
+        )
+        diagnostics.raise_if_errors()
     return found
 
 

@@ -62,6 +62,43 @@ def test_functions_are_inlined(way: str, tmp_path: Path) -> None:
     np.testing.assert_allclose([kept[0, 3], kept[1, 0]], _rmsnorm(y, g), rtol=1e-4, atol=1e-5)
 
 
+TWICE = """
+pipeline twice:
+    dim D = 4
+    input x: f32[D]
+
+    def one(v): return v + 1
+    def two(v): return one(one(v))
+    def four(v): return two(two(v))
+    def eight(v): return four(four(v))
+    def sum_twice(v): return v + v
+    def sum_four(v): return sum_twice(v + v)
+    def sum_eight(v): return sum_four(v + sum[e < 2](x[e] * v))
+    def moved(v):
+        y[d] = v[d] + 1
+        return y
+    def moved_twice(v):
+        y = moved(v)
+        z = moved(y)
+        return z
+
+    apply:
+        a[d] = eight(x[d])
+        b[d] = sum_eight(x[d])
+        c = moved_twice(x)
+    output a, b, c
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_functions_of_functions(way: str, tmp_path: Path) -> None:
+    x = np.array([1, -2, 3, 0.5], np.float32)
+    outputs = session_of(TWICE, way, {}, {}, tmp_path).call(x=x)
+    np.testing.assert_array_equal(outputs["a"], x + 8)
+    np.testing.assert_array_equal(outputs["b"], 4 * (x + (x[0] + x[1]) * x))
+    np.testing.assert_array_equal(outputs["c"], x + 2)
+
+
 PIECES = """
 pipeline pieces grows T by 1:
     dim B <= 4

@@ -1,0 +1,118 @@
+"""A function's body as one call has it: names of its own, parameters as what was passed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.environment import Environment
+
+
+@dataclass
+class BodyNames:
+    """What the names of a function's body stand for in one call."""
+
+    arguments: dict[str, ast.Expr]
+    prefix: str
+    locals: set[str] = field(default_factory=set)
+    indices: dict[str, str] = field(default_factory=dict)
+
+
+class FunctionBody:
+    """A function's body as one call has it."""
+
+    def __init__(self, environment: Environment, names: BodyNames, taken: set[str]):
+        self.environment, self.names, self.taken = environment, names, taken
+
+    def statement(self, statement: ast.Statement) -> ast.Statement:
+        match statement:
+            case ast.Effect():
+                call = self.expression(statement.call)
+                assert isinstance(call, ast.Call)
+                return replace(statement, call=call)
+            case ast.Define():
+                self._introduce(name for target in statement.targets for name in index_names(target))
+                value = self.expression(statement.value)
+                targets = tuple(self._target(target) for target in statement.targets)
+                return replace(statement, targets=targets, value=value)
+            case ast.Repeat(count=count):
+                inside = tuple(self.statement(item) for item in statement.statements)
+                return replace(statement, count=self.expression(count), statements=inside)
+            case ast.When(condition=condition):
+                held = self.expression(condition)
+                inside = tuple(self.statement(item) for item in statement.statements)
+                return replace(statement, condition=held, statements=inside)
+            case ast.Loop(index=index):
+                self._introduce([index.name])
+                extent = self.expression(statement.extent)
+                inside = tuple(self.statement(item) for item in statement.statements)
+                renamed = replace(index, name=self.names.indices.get(index.name, index.name))
+                return replace(statement, index=renamed, extent=extent, statements=inside)
+        raise AssertionError(statement)
+
+    def _introduce(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name in self.taken and name not in self.names.indices:
+                number = 1
+                while f"{name}_{number}" in self.taken:
+                    number += 1
+                self.names.indices[name] = f"{name}_{number}"
+                self.taken.add(f"{name}_{number}")
+
+    def _target(self, target: ast.Target) -> ast.Target:
+        indices = tuple(
+            self._index(item) if isinstance(item, ast.Index) else self.expression(item) for item in target.indices
+        )
+        name = target.name
+        if name not in self.environment.declared:
+            self.names.locals.add(name)
+            name = self.names.prefix + name
+        return replace(target, name=name, indices=indices)
+
+    def _index(self, index: ast.Index) -> ast.Index:
+        bound = self.expression(index.bound) if index.bound is not None else None
+        return replace(index, name=self.names.indices.get(index.name, index.name), bound=bound)
+
+    def expression(self, expr: ast.Expr) -> ast.Expr:
+        """An expression of the body with the call's names in it."""
+        names = self.names
+        match expr:
+            case ast.Name(name=name):
+                if name in names.indices:
+                    return replace(expr, name=names.indices[name])
+                if name in names.arguments:
+                    return names.arguments[name]
+                return replace(expr, name=names.prefix + name) if name in names.locals else expr
+            case ast.Access(name=name):
+                if name in names.arguments:
+                    name = self._tensor(expr)
+                elif name in names.locals:
+                    name = names.prefix + name
+                return replace(expr, name=name, indices=tuple(map(self.expression, expr.indices)))
+            case ast.Call():
+                self._introduce(item.name for item in expr.indices)
+                indices = tuple(map(self._index, expr.indices))
+                keywords = tuple(replace(item, value=self.expression(item.value)) for item in expr.keywords)
+                arguments = tuple(map(self.expression, expr.arguments))
+                return replace(expr, indices=indices, arguments=arguments, keywords=keywords)
+        return ast.replace_children(expr, self.expression)
+
+    def _tensor(self, expr: ast.Access) -> str:
+        """The caller's name of a parameter that the body indexes."""
+        argument = self.names.arguments[expr.name]
+        if isinstance(argument, ast.Name):
+            return argument.name
+        message = f"the function indexes `{expr.name}`, so this must be the name of a tensor"
+        raise self.environment.refuse("HET108", message, argument.span, help="define it in a statement, then pass that")
+
+
+def index_names(target: ast.Target) -> list[str]:
+    """The names that stand as indices on the left, in computed places too."""
+    found = []
+    for item in target.indices:
+        if isinstance(item, ast.Index):
+            found.append(item.name)
+        else:
+            found += [node.name for node, _ in ast.walk(item) if isinstance(node, ast.Name)]
+    return found
