@@ -9,30 +9,31 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from xdsl.dialects.builtin import FileLineColLoc, ModuleOp
-from xdsl.ir import Operation
+from xdsl.dialects.builtin import ModuleOp
 
 from hetc.compiler.embedding.read import parse_source
 from hetc.compiler.frontend import compile_pipeline
+from hetc.compiler.memory_report import device_memory_rows, misfits
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import (
     kernel_rows,
     memory_rows,
     pipeline_of,
-    room_rows,
     stage_label,
     stage_rows,
     transfer_rows,
+    unreachable_rows,
 )
-from hetc.compiler.work_directory import REPORT, SOURCE, refuse_to_replace
+from hetc.compiler.work_directory import REPORT, SOURCE, place_of, refuse_to_replace, writing
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
+from hetc.dialects.locations import span_of
 from hetc.dialects.task import KernelOp
 from hetc.manifest import replacing, seal
 from hetc.passes.lower_hls.refusal import LoweringRefused
 from hetc.passes.lower_host.refusal import HostLoweringRefused
 from hetc.passes.schedule.model import Refused
 from hetc.platforms import DEFAULT_PLATFORM, Platform, load_platform
-from hetc.source import SourceFile, Span
+from hetc.source import SourceFile
 
 BACKENDS = ("hls", "triton", "host")
 
@@ -100,7 +101,38 @@ def compile_source_file(
     until: str = "host",
     observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
 ) -> Compilation:
-    """Compile up to stage `until`; at `host` the backends print too. Raises DiagnosticError."""
+    """Compile up to stage `until`; at `host` the backends print too. Raises DiagnosticError, also where a device cannot
+    hold what the program keeps there."""
+    compilation = lower_source_file(source, options, until, observe)
+    if until == "host":
+        platform = load_platform(options.platform)
+        _check_reachable(compilation.report)
+        wrong = misfits(compilation.module, platform, source)
+        if wrong:
+            raise DiagnosticError(wrong)
+        compilation.files = _emit(compilation)
+        compilation.manifest = _manifest(compilation, platform)
+    return compilation
+
+
+def explain_source_file(source: SourceFile, options: Options) -> tuple[dict[str, Any], DiagnosticError | None]:
+    """The report on a pipeline, and why it cannot be compiled although it was placed, if so. Raises DiagnosticError
+    where it was not."""
+    try:
+        compilation = lower_source_file(source, options)
+    except DiagnosticError as error:
+        return lower_source_file(source, options, until="placed").report, error
+    wrong = misfits(compilation.module, load_platform(options.platform), source)
+    return compilation.report, DiagnosticError(wrong) if wrong else None
+
+
+def lower_source_file(
+    source: SourceFile,
+    options: Options,
+    until: str = "host",
+    observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
+) -> Compilation:
+    """The module up to stage `until`, and the report; no text. Raises DiagnosticError."""
     platform = load_platform(options.platform)
     module = front_end(source, options)
     _check_pins(module, options, platform)
@@ -115,16 +147,15 @@ def compile_source_file(
             compilation.report["kernels"] = kernel_rows(current)
             report = compilation.report
             report["transfers"] = transfer_rows(current, platform, options.estimate)
-            report["room"] = room_rows(report["memories"], report["transfers"], platform)
+            report["unreachable"] = unreachable_rows(report["kernels"], platform)
+        if name == "host":
+            compilation.report["device_memory"] = device_memory_rows(current, platform)
         observe(name, current)
 
     try:
         run_stages(module, until, _pass_options(options), watch)
     except (Refused, LoweringRefused, HostLoweringRefused) as refused:
         raise DiagnosticError(refusal(refused, source)) from refused
-    if until == "host":
-        compilation.files = _emit(compilation)
-        compilation.manifest = _manifest(compilation, platform)
     return compilation
 
 
@@ -136,21 +167,13 @@ def refusal(refused: Refused | LoweringRefused | HostLoweringRefused, source: So
     return Diagnostic("error", "HET303", f"cannot be compiled{where}: {refused.reason}", place)
 
 
-def span_of(op: Operation, source: SourceFile) -> Span | None:
-    """The place in the source that `op` came from."""
-    location = op.location
-    if not isinstance(location, FileLineColLoc):
-        return None
-    start = source.offset_of(location.line.data, location.column.data)
-    return source.span(start, source.line_end(location.line.data))
-
-
 def _pass_options(options: Options) -> dict[str, dict[str, object]]:
     dims = tuple(f"{name}={value}" for name, value in options.estimate.items())
     pins = tuple(f"{stage}={kind}" for stage, kind in options.pins.items())
     made: dict[str, dict[str, object]] = {
         "assign-devices": {"platform": options.platform, "dims": dims, "pins": pins},
         "schedule-kernels": {"platform": options.platform, "dims": dims},
+        "assign-banks": {"platform": options.platform},
     }
     for flag, fields in options.passes.items():
         made[flag] = {**made.get(flag, {}), **fields}
@@ -192,6 +215,17 @@ def _check_pins(module: ModuleOp, options: Options, platform: Platform) -> None:
             raise _usage(
                 f"an estimate at {name} = {extent}, but its bound is {bound}", "raise the bound, or estimate less"
             )
+
+
+def _check_reachable(report: Mapping[str, Any]) -> None:
+    """Refuses a placement that no host program can run."""
+    found = []
+    for row in report["unreachable"]:
+        elsewhere = f", or {row['pins']}" if row["pins"] else ""
+        help = f"choose a platform with another card{elsewhere}; `hetc explain` compares this one"
+        found.append(Diagnostic("error", "HET424", row["reason"], help=help))
+    if found:
+        raise DiagnosticError(found, exit_code=2)
 
 
 def _usage(message: str, help: str) -> DiagnosticError:
@@ -251,15 +285,12 @@ def write_directory(compilation: Compilation, out: Path, force: bool = False) ->
     """Write the work directory whole or not at all.
 
     Only a directory that this compiler wrote (or an empty one) is replaced, and without `force` only if nothing in it
-    was edited, removed, added or damaged since. Raises DiagnosticError otherwise.
+    was edited, removed, added or damaged since. Raises DiagnosticError otherwise, and where `out` cannot be written:
+    exit 2 where it cannot be one, exit 3 where the machine is at its limits.
     """
-    out = out.resolve() if out.is_symlink() else out  # a link stays, and what it names is written
     refuse_to_replace(out, force)
-    try:
-        with replacing(out) as aside:
-            seal(aside, fill_directory(compilation, aside))
-    except OSError as error:
-        raise _usage(f"{out} cannot be written: {error.strerror}", "") from error
+    with writing(out), replacing(place_of(out)) as aside:
+        seal(aside, fill_directory(compilation, aside))
 
 
 def fill_directory(compilation: Compilation, folder: Path) -> dict[str, Any]:

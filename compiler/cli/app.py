@@ -6,6 +6,8 @@ Whatever a user can write ends in diagnostics and an exit code, never in a trace
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +16,17 @@ from importlib import import_module
 import click
 
 from hetc.compiler.cli.common import State, unknown, verbosity_options
-from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, print_diagnostics, suggest
+from hetc.diagnostics import (
+    EXIT_ENVIRONMENT,
+    EXIT_OK,
+    EXIT_USAGE,
+    Diagnostic,
+    DiagnosticError,
+    cannot_import,
+    print_diagnostics,
+    suggest,
+    system_refuses,
+)
 
 # Name -> the module in this package that holds the command, as `command`. Imported when called: `hetc check`
 # must not pay for what only `hetc run` needs.
@@ -73,35 +85,74 @@ def program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: run `arguments` (default: the command line's) and exit."""
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    _open_streams()
+    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    # Nothing is left to flush: a reader that has gone, or a full disk, must not be told of once more.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Output goes somewhere, whatever the streams are: closed ones nowhere, others in what they can show."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; everything is printed."""
     state = State()
     try:
-        code = program.main(arguments, prog_name="hetc", standalone_mode=False, obj=state)
+        return _answered(arguments, state)
+    except BrokenPipeError:
+        return EXIT_OK  # the reader has what it wanted: `hetc explain FILE | head`
+    except OSError:
+        return EXIT_ENVIRONMENT  # what was wrong could not be printed
+
+
+def _answered(arguments: list[str], state: State) -> int:
+    """The exit code of a command line, errors printed. Raises OSError where they cannot be."""
+    try:
+        # Not `program.main`, which takes errors of the output for its own.
+        with program.make_context("hetc", arguments, obj=state) as context:
+            code = program.invoke(context)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return code if isinstance(code, int) else EXIT_OK
+    except click.exceptions.Exit as asked:
+        sys.stdout.flush()
+        return asked.exit_code
     except DiagnosticError as error:
-        print_diagnostics(error.diagnostics)
-        return error.exit_code
+        return _told(error)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
         return EXIT_USAGE
     except click.UsageError as error:
-        print_diagnostics([usage_diagnostic(error)])
-        return EXIT_USAGE
+        return _told(DiagnosticError(usage_diagnostic(error), EXIT_USAGE))
     except (click.Abort, KeyboardInterrupt):
         print("hetc: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader has what it wanted (`hetc explain FILE | head`); the interpreter must not flush once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise
+    except (OSError, MemoryError) as error:
+        return _told(system_refuses(error))
     except Exception as error:
+        if isinstance(error, ImportError) and (error.name or "hetc").partition(".")[0] != "hetc":
+            return _told(cannot_import(error))
         _report_defect(error, state)
         return EXIT_DEFECT
+
+
+def _told(error: DiagnosticError) -> int:
+    with contextlib.suppress(BrokenPipeError):  # the exit code says it, too
+        print_diagnostics(error.diagnostics)
+    return error.exit_code
 
 
 def usage_diagnostic(error: click.UsageError) -> Diagnostic:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest, visible
+from hetc.source import STDIN
 
 if TYPE_CHECKING:  # the driver brings the whole compiler
     from hetc.compiler.driver import Options
@@ -58,7 +60,7 @@ class _StandardError(logging.Handler):
     """Prints what the package logs, one line each, to what is stderr at that time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(record.getMessage(), file=sys.stderr)
+        remark(f"{record.getMessage()}\n")
 
 
 def _show_log() -> None:
@@ -159,19 +161,19 @@ def read_extents(dims_file: str | None, dims: Iterable[str]) -> tuple[dict[str, 
     return {**overrides, **dict(parse_dim(text) for text in dims)}, estimate
 
 
-def parse_dim(text: str) -> tuple[str, int]:
+def parse_dim(text: str, option: str = "-D") -> tuple[str, int]:
     """`T=65536` (also `65_536`, `64k`, `2**16`) as name and extent. Raises DiagnosticError (exit 2)."""
     found = _DIM.fullmatch(text.strip())
     if found is None:
-        raise usage("HET404", f"-D takes NAME=EXTENT; found `{text}`", "write for example `-D T=65536`")
+        raise usage("HET404", f"{option} takes NAME=EXTENT; found `{text}`", f"write for example `{option} T=65536`")
     extent = parse_extent(found["value"])
     if extent is not None and extent > MAX_EXTENT:
-        raise usage("HET404", f"-D {found['name']}: {found['value']} is too large; the limit is {MAX_EXTENT}")
+        raise usage("HET404", f"{option} {found['name']}: {found['value']} is too large; the limit is {MAX_EXTENT}")
     if extent is None:
         raise usage(
             "HET404",
-            f"-D {found['name']}: expected a positive integer; found `{found['value']}`",
-            f"write for example `-D {found['name']}=65536`, `64k` or `2**16`",
+            f"{option} {found['name']}: expected a positive integer; found `{found['value']}`",
+            f"write for example `{option} {found['name']}=65536`, `64k` or `2**16`",
         )
     return found["name"], extent
 
@@ -245,7 +247,19 @@ def say(text: str, ctx: click.Context | None = None) -> None:
     """A line about what is being done, on stderr; nothing with -q."""
     state = (ctx or click.get_current_context()).ensure_object(State)
     if not state.quiet:
-        print("\n".join(map(visible, text.split("\n"))), file=sys.stderr)
+        remark("\n".join(map(visible, text.split("\n"))) + "\n")
+
+
+def shown_name(file: str) -> str:
+    """How a source that was asked for is called in messages."""
+    return STDIN if file == "-" else file
+
+
+def remark(text: str) -> None:
+    """Text about the work on stderr. That nobody can read it is no reason to leave the work."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def state_of(ctx: click.Context) -> State:
@@ -255,7 +269,7 @@ def state_of(ctx: click.Context) -> State:
     return state
 
 
-file_argument = click.argument("file", metavar="FILE.mp")
+file_argument = click.argument("file", metavar="FILE.mp|-")
 verify_with_mlir_option = click.option(
     "--verify-with-mlir", is_flag=True, help="Also lower it to upstream MLIR's dialects, for upstream's verifier."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def command(file: str, selection: Selection, as_json: bool) -> int:
         return 0
     from hetc.compiler.explain import render_report
 
-    if Path(file).is_dir():
+    if os.path.isdir(file):
         with reading(Path(file)):
             print(render_report(report))
     else:
@@ -35,7 +36,7 @@ def command(file: str, selection: Selection, as_json: bool) -> int:
 
 
 def _report(file: str, selection: Selection) -> dict[str, Any]:
-    if Path(file).is_dir():
+    if os.path.isdir(file):
         selection.refuse_for_directory(file)
         return WorkDirectory.open(Path(file)).report
     source = read_program(file)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from hetc.compiler.cli.common import say, usage, verbosity_options
-from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, DiagnosticError, Diagnostics, visible
+from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, DiagnosticError, Diagnostics, cannot_write, visible
 from hetc.source import SourceFile, read_source
 
 
@@ -77,4 +77,4 @@ def _replace(path: Path, text: str) -> None:
             Path(aside).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise usage("HET403", f"cannot write `{path}`: {error.strerror or error}") from None
+        raise cannot_write(str(path), error, "HET403", "make it writable, or give `-` and redirect") from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,63 +15,117 @@ import click
 from hetc.compiler.cli.common import (
     Selection,
     json_option,
+    parse_dim,
+    remark,
     say,
     selection_options,
     state_of,
     usage,
     verbosity_options,
 )
+from hetc.compiler.cli.verdict import render_verdict, verdict_as_json
 from hetc.compiler.embedding.source import read_program
-from hetc.compiler.table import Table
 from hetc.compiler.work_directory import COMPILE_AGAIN, WorkDirectory
-from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, Diagnostic, DiagnosticError
+from hetc.diagnostics import EXIT_ENVIRONMENT, EXIT_OK, EXIT_PROGRAM, Diagnostic, DiagnosticError, cannot_import
 from hetc.runtime import environment
 
 if TYPE_CHECKING:
     from hetc.compiler.driver import Compilation
-    from hetc.compiler.verify import RunReport
 
 # What running a stage without its device needs of the machine, as `hetc doctor` names it.
 NEEDED = {"gpu": ("torch", "triton", "ml_dtypes"), "fpga": ("g++", "ap_int")}
 
 
 @click.command("run")
-@click.argument("file", metavar="FILE.mp|DIR")
+@click.argument("file", metavar="FILE.mp|DIR|-")
 @selection_options
 @click.option("--check", is_flag=True, help="Compare each stage with the oracle; exit code 1 where one is wrong.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of the random inputs.")
-@click.option("--calls", default=2, show_default=True, metavar="N", help="How often each step is called.")
+@click.option("--inputs", metavar="F.npz", help="Tensors by name in place of random ones; x.2 is x of call 2.")
+@click.option("--extent", "extents", metavar="NAME=N", multiple=True, help="Set a run-time extent; repeatable.")
+@click.option("--seed", type=int, metavar="N", help="Seed of the random inputs.  [default: 0]")
+@click.option("--calls", type=int, metavar="N", help="How often each step is called.  [default: 2]")
 @json_option
 @verbosity_options
-def command(file: str, selection: Selection, check: bool, seed: int, calls: int, as_json: bool) -> int:
-    """Run a pipeline on random inputs: on real devices where there are any, else under emulation."""
-    if seed < 0:
+def command(
+    file: str,
+    selection: Selection,
+    check: bool,
+    inputs: str | None,
+    extents: tuple[str, ...],
+    seed: int | None,
+    calls: int | None,
+    as_json: bool,
+) -> int:
+    """Run a pipeline on random inputs: on real devices where there are any, else under emulation.
+
+    With --inputs, arrays of a .npz file are the inputs and weights; a memory that is among them is what it begins with.
+    Their shapes say the extents; an array under the name of a dim says its lengths.
+    """
+    if seed is not None and seed < 0:
         raise usage("HET404", f"--seed takes a number from 0; found {seed}")
-    if calls < 1:
+    if calls is not None and calls < 1:
         raise usage("HET404", f"--calls takes a number from 1; found {calls}")
+    if inputs is not None and (extents or seed is not None):
+        other = "--extent" if extents else "--seed"
+        raise usage("HET404", f"{other} is about random inputs; with --inputs nothing is drawn")
+    asked = Asked(seed or 0, calls, dict(parse_dim(text, "--extent") for text in extents), inputs)
     target, edited = _target(file, selection)
-    return run_and_report(target, seed=seed, check=check, as_json=as_json, calls=calls, edited=edited)
+    return run_and_report(target, asked, check=check, as_json=as_json, edited=edited)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a pipeline is run on: a file of tensors, or what is drawn from a seed at these extents."""
+
+    seed: int = 0
+    calls: int | None = None
+    extents: Mapping[str, int] = field(default_factory=dict)
+    inputs: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Where the values come from, in words."""
+        return f"random values of seed {self.seed}" if self.inputs is None else f"tensors of {self.inputs}"
 
 
 def run_and_report(
-    target: Compilation | Path, *, seed: int, check: bool, as_json: bool, calls: int = 2, edited: Sequence[str] = ()
+    target: Compilation | Path, asked: Asked, *, check: bool, as_json: bool, edited: Sequence[str] = ()
 ) -> int:
     """Run a compilation or a work directory and print the verdict; the exit code says whether all was right. `edited`:
     files that are not as they were generated, whose failures are not the compiler's."""
-    from hetc.compiler import verify
+    with _failures_told(target, edited):
+        from hetc.compiler import verify
+
+        report = verify.run(
+            target,
+            seed=asked.seed,
+            check=check,
+            calls=asked.calls,
+            extents=asked.extents,
+            inputs=None if asked.inputs is None else verify.read_arrays(Path(asked.inputs)),
+            progress=_progress(),
+            warn=say,
+        )
+    print(verdict_as_json(report) if as_json else render_verdict(report, asked.source))
+    return EXIT_OK if report.ok else EXIT_PROGRAM
+
+
+@contextmanager
+def _failures_told(target: Compilation | Path, edited: Sequence[str]) -> Iterator[None]:
+    """Around a run: what the machine lacks, what the program does wrong, what an edit did, as DiagnosticError."""
     from hetc.runtime.csim_errors import CsimError, UnknownBuildTypeError
     from hetc.runtime.errors import PipelineError
+    from hetc.runtime.triton_interpreter import EmulationUnavailable
 
     try:
-        report = verify.run(target, seed=seed, check=check, calls=calls, progress=_progress())
+        yield
     except UnknownBuildTypeError as error:
         raise usage("HET404", str(error)) from error
-    except (PipelineError, CsimError, ImportError) as error:
+    except (PipelineError, CsimError, ImportError, EmulationUnavailable) as error:
         # Where the machine lacks something, that is the reason to be told; else the program itself failed.
         environment.require(*(name for kind in _devices(target) for name in NEEDED.get(kind, ())))
-        message = str(error) if str(error) else type(error).__name__
-        raise DiagnosticError(Diagnostic("error", "HET502", f"the compiled program failed: {message}")) from error
-    except DiagnosticError:
+        raise _failure(error, edited) from error
+    except (DiagnosticError, MemoryError):
         raise
     except Exception as error:
         if not edited:
@@ -77,31 +133,21 @@ def run_and_report(
         message = f"the edited program failed: {type(error).__name__}: {error}"
         notes = (f"edited since it was generated: {', '.join(edited)}",)
         raise DiagnosticError(Diagnostic("error", "HET502", message, notes=notes)) from error
-    print(json.dumps(_as_data(report), indent=2) if as_json else render_verdict(report))
-    return EXIT_OK if report.ok else EXIT_PROGRAM
 
 
-def render_verdict(report: RunReport) -> str:
-    """The verdict table: what ran where, how far from the oracle, and what is allowed."""
-    from hetc.compiler.verify.report import NOT_CHECKED
+def _failure(error: Exception, edited: Sequence[str]) -> DiagnosticError:
+    """Why a program did not run, where nothing is missing from the machine: what it has does not work, or the program
+    itself failed."""
+    from hetc.runtime.csim_errors import MachineError
+    from hetc.runtime.triton_interpreter import EmulationUnavailable
 
-    table = Table("stage", "device", "ran on", "max error", "tolerance", "near ties", "verdict", "note")
-    for row in report.rows:
-        table.add(
-            row.stage,
-            row.device,
-            row.backend,
-            _number(row.max_error),
-            _number(row.tolerance),
-            "-" if row.near_ties is None else str(row.near_ties),
-            "-" if row.note == NOT_CHECKED else "ok" if row.ok else "WRONG",
-            row.note,
-        )
-    wrong = [row.stage for row in report.rows if not row.ok]
-    compared = any(row.note != NOT_CHECKED for row in report.rows)
-    right = "all stages ok" if compared else "all stages ran; nothing was compared (--check does)"
-    verdict = f"wrong: {', '.join(wrong)}" if wrong else right
-    return f"{table}\n\n{verdict}"
+    for reason in (error, error.__cause__):
+        if isinstance(reason, ImportError) and not edited:
+            return cannot_import(reason)
+    message = str(error) if str(error) else type(error).__name__
+    if isinstance(error, MachineError | EmulationUnavailable):
+        return DiagnosticError(Diagnostic("error", "HET501", message), EXIT_ENVIRONMENT)
+    return DiagnosticError(Diagnostic("error", "HET502", f"the compiled program failed: {message}"))
 
 
 def _devices(target: Compilation | Path) -> list[str]:
@@ -110,30 +156,20 @@ def _devices(target: Compilation | Path) -> list[str]:
     return list(dict.fromkeys(row["device"] for row in report.get("stages", [])))
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2e}"
-
-
-def _as_data(report: RunReport) -> dict[str, object]:
-    import dataclasses
-
-    return {"ok": report.ok, "calls": report.calls, "rows": [dataclasses.asdict(row) for row in report.rows]}
-
-
 def _progress() -> Callable[[str], None]:
     """Says what is being run, on stderr: a line that is overwritten on a terminal, nothing with -q or in a pipe."""
     ctx = click.get_current_context(silent=True)
     state = state_of(ctx) if ctx is not None else None
     if state is not None and state.verbose and not sys.stderr.isatty():
-        return lambda text: print(text, file=sys.stderr)
+        return lambda text: remark(f"{text}\n")
     if (state is not None and state.quiet) or not sys.stderr.isatty():
         return lambda text: None
-    return lambda text: print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+    return lambda text: remark(f"\r\x1b[K{text}")
 
 
 def _target(file: str, selection: Selection) -> tuple[Compilation | Path, list[str]]:
     """What is to be run, and which files of it were edited since they were generated."""
-    if Path(file).is_dir():
+    if os.path.isdir(file):
         selection.refuse_for_directory(file)
         work = WorkDirectory.open(Path(file))
         return work.root, _edited(work)

@@ -17,6 +17,7 @@ from hetc.diagnostics.model import (
     suggest,
 )
 from hetc.diagnostics.render import print_diagnostics, render, render_all, to_json, visible
+from hetc.diagnostics.system import cannot_import, cannot_write, reason_of, system_refuses
 
 __all__ = [
     "CODES",
@@ -29,10 +30,14 @@ __all__ = [
     "Diagnostics",
     "Related",
     "Severity",
+    "cannot_import",
+    "cannot_write",
     "print_diagnostics",
+    "reason_of",
     "render",
     "render_all",
     "suggest",
+    "system_refuses",
     "to_json",
     "visible",
 ]

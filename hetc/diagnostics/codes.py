@@ -29,6 +29,7 @@ CODES: dict[str, str] = {
     "HET108": "a call has wrong arguments or results",
     "HET109": "something is declared but never used (a warning)",
     "HET110": "an unknown dtype",
+    "HET111": "an output holds 0 where nothing was picked (a warning)",
     # HET2xx: memory and steps
     "HET200": "a memory that grows is not appended to exactly once",
     "HET201": "a memory is written in a way that it does not allow",
@@ -38,6 +39,7 @@ CODES: dict[str, str] = {
     "HET301": "a construct that is not supported yet",
     "HET302": "a stage is pinned to a device kind that has no backend",
     "HET303": "a device cannot run a stage that was placed on it",
+    "HET304": "a device has less memory than the program takes there",
     "HET330": "an FPGA kernel holds an operation that HLS C++ has no form for",
     "HET340": "upstream MLIR rejects what a pipeline was lowered to",
     "HET341": "upstream MLIR's dialects cannot express a statement (a note)",
@@ -51,12 +53,14 @@ CODES: dict[str, str] = {
     "HET409": "a directory is no work directory, or its files are missing or damaged",
     "HET410": "an option does not fit the pipeline or the platform",
     "HET411": "the text of a Python function cannot be read, or a file holds no such pipeline",
+    "HET412": "a file of tensors is none, or its tensors do not fit the pipeline",
     "HET420": "no platform has this name",
     "HET421": "the platform file is not valid TOML",
     "HET422": "the platform file has a wrong, missing or unknown key",
     "HET423": "the platform has no device of the kind asked for",
+    "HET424": "no host program can be made for a device of the platform",
     # HET5xx: the environment
     "HET501": "a program, package or device that is needed is missing, or of an unsupported version",
     "HET502": "a compiled program failed when it ran",
-    "HET503": "the cache cannot be written",
+    "HET503": "the system refuses a file, a directory, memory or output that is needed",
 }

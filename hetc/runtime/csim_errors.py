@@ -7,15 +7,23 @@ class CsimError(Exception):
     """A simulated kernel, or building it, failed; the message says where and why."""
 
 
-class CompilerMissingError(CsimError):
+class MachineError(CsimError):
+    """What C simulation needs of the machine is missing, or does not work on it."""
+
+
+class CompilerMissingError(MachineError):
     """No C++ compiler was found."""
+
+
+class CompilerFailedError(MachineError):
+    """The C++ compiler was stopped by the machine, or compiles nothing on it."""
 
 
 class UnknownBuildTypeError(CsimError):
     """A way to build kernels was named that there is not."""
 
 
-class HeadersMissingError(CsimError):
+class HeadersMissingError(MachineError):
     """The ap_int headers that the hls4ml wheel carries were not found."""
 
 
@@ -29,6 +37,10 @@ class CsimBuildError(CsimError):
 
 class CsimArgumentError(CsimError):
     """An argument does not fit the kernel's signature."""
+
+
+class CsimTimeout(CsimError):
+    """The kernel did not end in the time that one may take."""
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,21 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from hetc.runtime.csim_errors import CompilerMissingError, CsimError, HeadersMissingError, UnknownBuildTypeError
+from hetc.diagnostics import reason_of
+from hetc.runtime.csim_errors import (
+    CompilerFailedError,
+    CompilerMissingError,
+    CsimError,
+    HeadersMissingError,
+    UnknownBuildTypeError,
+)
 
 # Headers that a generated project carries itself, since synthesis reads them too.
 PROJECT_HEADERS = ("hetc_hls.h", "hetc_float.h")
@@ -54,6 +62,9 @@ MIXED = "mixed"
 DEFAULT_BUILD_TYPE = "optimised"
 LINK_FLAGS = ("-shared", "-Wl,-Bsymbolic")
 
+# In a compiler's messages: the machine stopped it, for want of memory or of room on the disk.
+_STOPPED = ("signal terminated program", "No space left on device", "out of memory", "Cannot allocate memory")
+
 
 def include_directory() -> Path:
     """The folder of our own headers: the streams, the mathematics and what projects carry."""
@@ -87,7 +98,12 @@ def find_compiler() -> list[str]:
     """
     named = os.environ.get("CXX")
     if named:
-        command = shlex.split(named)
+        try:
+            command = shlex.split(named)
+        except ValueError as error:
+            raise CompilerMissingError(f"CXX names no command: {named!r}: {error}") from error
+        if not command:
+            raise CompilerMissingError(f"CXX names no command: {named!r}")
         if shutil.which(command[0]) is None:
             raise CompilerMissingError(f"the C++ compiler that CXX names, '{command[0]}', is not on the path")
         return command
@@ -104,11 +120,44 @@ def find_compiler() -> list[str]:
 @cache
 def compiler_version(command: tuple[str, ...]) -> str:
     """What the compiler says of itself; part of the cache key. Raises CompilerMissingError where it does not start."""
-    try:
-        answer = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise CompilerMissingError(f"the C++ compiler '{command[0]}' cannot be started: {error.strerror}") from error
+    answer = run_compiler([*command, "--version"])
     return answer.stdout + answer.stderr
+
+
+def run_compiler(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """What a compiler's command answers, with messages in one language and one alphabet.
+
+    Raises CompilerMissingError where it cannot be started, OSError where `folder` is gone.
+    """
+    plain = {**os.environ, "LC_ALL": "C"}
+    try:
+        return subprocess.run(
+            command, cwd=folder, env=plain, capture_output=True, text=True, errors="replace", check=False
+        )
+    except OSError as error:
+        if folder is not None and not folder.is_dir():
+            raise
+        raise CompilerMissingError(f"the C++ compiler '{command[0]}' cannot be started: {reason_of(error)}") from error
+
+
+def check_compiler(compiler: list[str], answer: subprocess.CompletedProcess[str], folder: Path) -> None:
+    """After `answer`, a failure: whether it is the machine's, for the text compiled may be right.
+
+    Raises CompilerFailedError where the compiler was stopped, found no room, or compiles nothing at all.
+    """
+    said = answer.stderr.strip()
+    if answer.returncode < 0:
+        name = signal.Signals(-answer.returncode).name
+        raise CompilerFailedError(f"the C++ compiler '{compiler[0]}' was ended by {name}")
+    for sign in _STOPPED:
+        if sign in said:
+            line = next(line for line in said.splitlines() if sign in line)
+            raise CompilerFailedError(f"the C++ compiler '{compiler[0]}' was stopped: {line.strip()}")
+    (folder / "hetc_probe.cpp").write_text('extern "C" int hetc_probe() { return 0; }\n')
+    probe = run_compiler([*compiler, "-fPIC", "-shared", "hetc_probe.cpp", "-o", "hetc_probe.so"], folder)
+    if probe.returncode != 0:
+        said = probe.stderr.strip() or f"exit status {probe.returncode}"
+        raise CompilerFailedError(f"the C++ compiler '{compiler[0]}' compiles nothing on this machine: {said}")
 
 
 def ap_types_include() -> Path:

@@ -239,4 +239,5 @@ def _run_worker(folder: Path, timeout_s: float) -> str:
         return f"no answer within {timeout_s:.0f} s"
     except OSError as error:
         raise CompilerUnavailable(f"Python cannot be started for Triton's compiler: {error}") from error
-    return f"exit status {done.returncode}; {(done.stderr or done.stdout)[-2000:].strip()}"
+    said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+    return f"exit status {done.returncode}; {said[-1]}"

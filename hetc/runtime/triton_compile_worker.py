@@ -7,6 +7,7 @@ so that a crash or a kernel without end costs that job alone.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import json
 import os
@@ -20,6 +21,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+_PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
 LOG_CHARACTERS = 4000  # of a compiler's messages, the end
 
 
@@ -149,6 +151,7 @@ def load_kernels(folder: Path) -> Any:
 def child(folder: Path, key: str, job: dict[str, Any]) -> None:
     """Compile one job; runs in a process and a process group of its own, its messages in a file."""
     os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a parent that is killed leaves none behind
     log = os.open(folder / f"{key}.log", os.O_WRONLY | os.O_CREAT)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -12,7 +12,13 @@ import pytest
 
 from hetc.runtime import csim_toolchain
 from hetc.runtime.csim import CsimKernel, build
-from hetc.runtime.csim_errors import CompilerMissingError, CsimBuildError, CsimError, HeadersMissingError
+from hetc.runtime.csim_errors import (
+    CompilerFailedError,
+    CompilerMissingError,
+    CsimBuildError,
+    CsimError,
+    HeadersMissingError,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +51,7 @@ def test_the_cache_is_hit_and_a_change_misses_it(cache: Path, monkeypatch: pytes
 BUILD = """
 from hetc.runtime.csim import CsimKernel, build
 import sys
-print(build({"a.cpp": f'extern "C" void a(int* out) {{ out[0] = {sys.argv[1]}; }}'}, "a", optimise="-O0").library)
+print(build({"a.cpp": f'extern "C" void a(int* out) {{ out[0] = {sys.argv[1]}; }}'}, "a", build_type="plain").library)
 """
 
 
@@ -61,7 +67,7 @@ def test_a_library_that_was_damaged_is_built_again(cache: Path) -> None:
     first.write_bytes(whole[: len(whole) // 2])
     assert library_of(11) == first and first.read_bytes()[:4] == whole[:4]
     shutil.copyfile(other, first)
-    kernel = build({"a.cpp": 'extern "C" void a(int* out) { out[0] = 11; }'}, "a", optimise="-O0")
+    kernel = build({"a.cpp": 'extern "C" void a(int* out) { out[0] = 11; }'}, "a", build_type="plain")
     out = np.zeros(1, np.int32)
     kernel.run(out)
     assert kernel.library == first and out[0] == 11
@@ -124,6 +130,42 @@ def test_a_missing_compiler_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CompilerMissingError, match=r"apt-get install g\+\+"):
         build({"one.cpp": ""}, "one")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("kill -9 $$", "was ended by SIGKILL"),
+        ("echo 'g++: fatal error: Killed signal terminated program cc1plus' >&2; exit 1", r"was stopped: g\+\+: fatal"),
+        ("echo 'ld: final link failed: No space left on device' >&2; exit 1", "was stopped: ld: final link failed"),
+        ("echo 'cc1plus not found' >&2; exit 1", "compiles nothing on this machine: cc1plus not found"),
+        ("exit 4", "compiles nothing on this machine: exit status 4"),
+    ],
+)
+def test_a_compiler_that_the_machine_stops(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, words: str
+) -> None:
+    """The kernel may be right: nothing is said against it."""
+    compiler = tmp_path / "cxx"
+    compiler.write_text(f'#!/bin/sh\ncase "$*" in *--version*) echo 12;; *) {script};; esac\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    with pytest.raises(CompilerFailedError, match=words):
+        build({"one.cpp": 'extern "C" void one() {}\n'}, "one")
+    assert not list(cache.glob("csim/.*"))
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [("'g++", "CXX names no command"), (" ", "CXX names no command: ' '"), ("SCRIPT", "cannot be started")],
+)
+def test_a_compiler_that_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str, words: str) -> None:
+    script = tmp_path / "cxx"
+    script.write_bytes(b"\x7fELF no program")
+    script.chmod(0o755)
+    monkeypatch.setenv("CXX", str(script) if named == "SCRIPT" else named)
+    with pytest.raises(CompilerMissingError, match=words):
+        build({"one.cpp": 'extern "C" void one() {}\n'}, "one")
 
 
 def test_missing_headers_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
