@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from hetc.runtime.csim_errors import BlockedProcess, CsimArgumentError, CsimDeadlock, CsimError
+from hetc.runtime.csim_errors import BlockedProcess, CsimArgumentError, CsimDeadlock, CsimError, CsimTimeout
 from hetc.runtime.csim_fence import FencedArray
+from hetc.runtime.kernel_limit import HOW_TO_RAISE, kernel_timeout_s
 
-_SUCCEEDED, _DEADLOCKED = 0, 1
+_SUCCEEDED, _DEADLOCKED, _TOO_LATE, _INTERRUPTED = 0, 1, 3, 4
 
 # A scalar of the C interface -> how it lies in its 8-byte slot.
 _SCALAR_FORMATS = {
@@ -22,7 +23,7 @@ _SCALAR_FORMATS = {
 }  # fmt: skip
 
 
-# A run owns the process's fault signals.
+# A run owns signals of the process: faults, a timer's, Ctrl-C.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -58,6 +59,7 @@ class CsimKernel:
         self._call.argtypes = [ctypes.POINTER(ctypes.c_uint64)]
         self._call.restype = ctypes.c_int
         self._dll.hetc_csim_fault_address.restype = ctypes.c_uint64
+        self._dll.hetc_csim_limit.argtypes = [ctypes.c_double]
         text = self._text(f"hetc_csim_signature_{top}")
         self.signature: tuple[str, ...] = tuple(text.split(",")) if text else ()
 
@@ -69,7 +71,7 @@ class CsimKernel:
         (`ptr`, `i32`, ...) is what the caller believes, compared with the kernel's own.
         `fenced` puts each array between inaccessible pages, so that an access past its end is an error
         that names it, at the cost of a copy each way; False passes the arrays where they lie.
-        Raises CsimArgumentError, CsimDeadlock, CsimError.
+        Raises CsimArgumentError, CsimDeadlock, CsimTimeout, CsimError, KeyboardInterrupt.
         """
         if signature is not None:
             self._compare(signature)
@@ -87,9 +89,15 @@ class CsimKernel:
             for number, (kind, value) in enumerate(zip(self.signature, arguments, strict=True))
         )
         slots = (ctypes.c_uint64 * max(1, len(arguments))).from_buffer_copy(packed or bytes(8))
+        limit_s = kernel_timeout_s()
         with _ONE_AT_A_TIME:
+            self._dll.hetc_csim_limit(limit_s or 0)
             outcome = self._call(slots)
         damaged = self._unfence(fences)
+        if outcome == _INTERRUPTED:
+            raise KeyboardInterrupt
+        if outcome == _TOO_LATE and limit_s is not None:
+            raise CsimTimeout(f"{self._error()} within {limit_s:g} s; {HOW_TO_RAISE}")
         if outcome == _DEADLOCKED:
             raise CsimDeadlock(self._error(), self._blocked())
         if outcome != _SUCCEEDED:

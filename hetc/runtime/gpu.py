@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc.diagnostics import DiagnosticError
 from hetc.runtime.devices import ANY, EMULATION, HARDWARE, Device, filled, room_for
 from hetc.runtime.elements import element_type, host_dtype, to_torch, torch_dtype
 from hetc.runtime.errors import DeviceError, DeviceMissingError, InputError
+from hetc.runtime.kernel_limit import KernelTimeout
 from hetc.runtime.modules import import_file
 from hetc.runtime.regions import Rows
 from hetc.runtime.tensors import is_torch, plain
@@ -23,6 +25,7 @@ KERNELS_FILE = "gpu/kernels.py"
 # CUDA devices convert fp8 in hardware from this compute capability on.
 FP8_CAPABILITY = (8, 9)
 BYTES = ("fp8", "fp8e5m2", "bool")
+PORTION_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,11 @@ class GpuDevice(Device):
                 return GpuArray(torch.zeros(elements, dtype=torch_dtype(element), device=self.place), element)
             return GpuArray(to_torch(filled(elements, element, fill), element).to(self.place), element)
 
-    def view(self, array: GpuArray, element: str) -> GpuArray:
-        return GpuArray(array.tensor.view(torch_dtype(element)), element)
+    def view(self, array: GpuArray, element: str, elements: int) -> GpuArray:
+        import torch
+
+        size = elements * host_dtype(element).itemsize
+        return GpuArray(array.tensor.view(torch.uint8)[:size].view(torch_dtype(element)), element)
 
     def holds(self, value: Any, element: str) -> bool:
         if not is_torch(value) or value.is_nested or element_type(element).bits < element_type(element).storage_bits:
@@ -119,22 +125,37 @@ class GpuDevice(Device):
     def write(self, array: GpuArray, rows: Rows, values: NDArray) -> None:
         import torch
 
-        if values.size:
-            target = array.plain
-            tensor = self._tensor(values, array).to(target.device)
-            with torch.inference_mode():
-                target.view(-1, values.shape[1])[self._rows(rows)] = tensor
+        if not values.size:
+            return
+        target, tensor = array.plain.view(-1, values.shape[1]), self._tensor(values, array)
+        with torch.inference_mode():
+            if isinstance(rows, slice):
+                target[rows].copy_(tensor)  # into place: what is moved first and assigned then takes its size twice
+                return
+            for portion in _portions(len(rows), tensor):
+                target[self._rows(rows[portion])] = tensor[portion].to(target.device)
 
     def read(self, array: GpuArray, rows: Rows, row_elements: int) -> NDArray:
-        chosen = array.plain.view(-1, row_elements)[self._rows(rows)]
-        return chosen.cpu().contiguous().numpy().view(host_dtype(array.element))
+        source = array.plain.view(-1, row_elements)
+        if isinstance(rows, slice):
+            chosen = source[rows].cpu()
+        else:
+            chosen = source.new_empty((len(rows), row_elements), device="cpu")
+            for portion in _portions(len(rows), chosen):
+                chosen[portion] = source[self._rows(rows[portion])].cpu()
+        return chosen.contiguous().numpy().view(host_dtype(array.element))
 
     def copy(self, source: GpuArray, source_rows: Rows, target: GpuArray, target_rows: Rows, row_elements: int) -> None:
         import torch
 
+        there, here = source.plain.view(-1, row_elements), target.plain.view(-1, row_elements)
         with torch.inference_mode():
-            chosen = source.plain.view(-1, row_elements)[self._rows(source_rows)]
-            target.plain.view(-1, row_elements)[self._rows(target_rows)] = chosen
+            if isinstance(source_rows, slice) and isinstance(target_rows, slice):
+                here[target_rows] = there[source_rows]
+                return
+            count = len(target_rows) if isinstance(source_rows, slice) else len(source_rows)  # type: ignore[arg-type]
+            for portion in _portions(count, there):
+                here[self._rows(_part(target_rows, portion))] = there[self._rows(_part(source_rows, portion))]
 
     def load(self, directory: Path, kernels: Sequence[str]) -> None:
         if kernels:
@@ -153,6 +174,13 @@ class GpuDevice(Device):
             with self._current():
                 function[grid](*plain, **named)
         except Exception as error:
+            reason: BaseException | None = error
+            while reason is not None:  # the interpreter wraps what goes wrong inside of a kernel
+                if isinstance(reason, MemoryError | DiagnosticError):
+                    raise reason from error
+                if isinstance(reason, KernelTimeout):
+                    raise DeviceError(f"kernel '{kernel}' {reason}") from error
+                reason = reason.__cause__
             raise DeviceError(f"kernel '{kernel}' on {self.backend}: {type(error).__name__}: {error}") from error
 
     def _current(self) -> AbstractContextManager[Any]:
@@ -197,6 +225,20 @@ class GpuDevice(Device):
         # torch wants memory that it may write, though nothing does.
         contiguous = np.require(values, requirements=["C", "W"])
         return torch.from_numpy(contiguous.view(f"i{contiguous.itemsize}")).view(wanted.dtype)
+
+
+def _portions(count: int, rows: Any) -> Iterator[slice]:
+    """`count` rows like those of a tensor, a few MB at a time: as much as is held twice while they are gathered."""
+    step = max(1, PORTION_BYTES // max(rows.shape[1] * rows.element_size(), 1))
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def _part(rows: Rows, portion: slice) -> Rows:
+    """Some of the rows, by their positions among them."""
+    if not isinstance(rows, slice):
+        return rows[portion]
+    first = rows.start or 0
+    return slice(first + portion.start, first + portion.stop)
 
 
 def hardware_backend() -> str | None:

@@ -19,6 +19,11 @@ import numpy as np
 import triton.language as tl
 from triton.runtime import interpreter
 
+from hetc.runtime.kernel_limit import Deadline
+
+# Of the launch at hand: the interpreter runs one at a time.
+_DEADLINE = Deadline()
+
 
 def _patch_language_for_good() -> None:
     """Let the interpreter replace the functions of both modules that kernels and the library call through."""
@@ -33,7 +38,7 @@ def _launch_quietly() -> None:
     released = interpreter.GridExecutor.__call__
 
     def launch(self: Any, *arguments: Any, **named: Any) -> Any:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), _DEADLINE.set():
             return released(self, *arguments, **named)
 
     interpreter.GridExecutor.__call__ = launch
@@ -59,11 +64,13 @@ def _remember_block_types() -> None:
 
 
 def _remember_tensor_shapes() -> None:
-    """The same for a tensor, whose shape and size depend on its type alone."""
+    """The same for a tensor, whose shape and size depend on its type alone. Every operation makes one, so that this is
+    where a kernel without end is stopped."""
     released: Callable = tl.core.tensor.__init__
     known: dict[str, dict[str, Any]] = {}
 
     def initialise(self: Any, handle: Any, type: Any) -> None:
+        _DEADLINE.check()
         attributes = known.get(type.name)
         if attributes is None:
             released(self, handle, type)

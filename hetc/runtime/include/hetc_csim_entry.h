@@ -5,13 +5,13 @@
 
 #include <cstring>
 
-#include "hetc_csim_fault.h"
+#include "hetc_csim_watch.h"
 #include "hls_stream.h"
 
 namespace hetc {
 namespace sim {
 
-enum outcome { succeeded = 0, deadlocked = 1, failed = 2 };
+enum outcome { succeeded = 0, deadlocked = 1, failed = 2, too_late = 3, interrupted = 4 };
 
 struct last_run {
   std::string error, report, blocked;
@@ -133,13 +133,16 @@ inline int guarded(const std::function<void()>& body) {
     outer_call call;
     call.body = &body;
     fault_trap trap;
+    watch timer(trap);
     if (sigsetjmp(trap.where, 1) != 0) {
+      timer.end();
       last.error = trap.describe(memory, last.fault_address);
       forget(all);
       all.live = nullptr;
-      return failed;
+      return trap.how() == ending::fault ? failed : trap.how() == ending::too_late ? too_late : interrupted;
     }
     enter_kernel(call, memory);
+    timer.end();
     write_report(all, last);
     return call.result;
   } catch (const std::exception& reason) {
@@ -167,6 +170,7 @@ int call(void (*top)(A...), const uint64_t* slots) {
 
 // Once a library. The texts stand until this thread's next call.
 #define HETC_CSIM_LIBRARY()                                                                                \
+  HETC_CSIM_EXPORT void hetc_csim_limit(double seconds) { hetc::sim::time_limit() = seconds; }             \
   HETC_CSIM_EXPORT const char* hetc_csim_last_error() { return hetc::sim::last_run::get().error.c_str(); } \
   HETC_CSIM_EXPORT const char* hetc_csim_report() { return hetc::sim::last_run::get().report.c_str(); }    \
   HETC_CSIM_EXPORT uint64_t hetc_csim_fault_address() { return hetc::sim::last_run::get().fault_address; } \

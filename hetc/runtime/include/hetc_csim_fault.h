@@ -13,6 +13,9 @@
 namespace hetc {
 namespace sim {
 
+// Why a run was left.
+enum class ending { fault, too_late, interrupted };
+
 // The signals in question, handled during one call and given back after it, as is the signal stack: the
 // stack in use may be the one that overflowed.
 class fault_trap {
@@ -37,11 +40,19 @@ class fault_trap {
   fault_trap(const fault_trap&) = delete;
   fault_trap& operator=(const fault_trap&) = delete;
 
+  // From a signal handler of the kernel's thread: the run ends here.
+  [[noreturn]] void leave(ending how) {
+    how_ = how;
+    siglongjmp(where, 1);
+  }
+  ending how() const { return how_; }
+
   // What happened, in words, and the address that was accessed (0 where that says nothing).
   std::string describe(const stack& outer_stack, uint64_t& address) const {
     const fibre* running = scheduler::get().current;
     const std::string place = running ? "process '" + running->name + "': " : "";
     address = 0;
+    if (how_ != ending::fault) return place + "did not end";
     if (text_[0] != 0) return place + text_;
     if (signal_ == SIGFPE) return place + "integer division by zero";
     if (signal_ == SIGILL)
@@ -63,7 +74,7 @@ class fault_trap {
       std::abort();
     }
     std::snprintf(trap->text_, sizeof trap->text_, "%s", text);
-    siglongjmp(trap->where, 1);
+    trap->leave(ending::fault);
   }
 
   sigjmp_buf where;
@@ -91,9 +102,10 @@ class fault_trap {
     }
     trap->signal_ = signal;
     trap->address_ = info->si_addr;
-    siglongjmp(trap->where, 1);
+    trap->leave(ending::fault);
   }
 
+  ending how_ = ending::fault;
   char text_[512] = "";
   int signal_ = 0;
   void* address_ = nullptr;

@@ -1,6 +1,9 @@
 """C simulation: results, deadlocks by name, high-water marks, and every way a run is refused."""
 
+import os
 import re
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +12,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from hetc.diagnostics import DiagnosticError
 from hetc.runtime.csim import CsimKernel, build_many
 from hetc.runtime.csim_errors import (
     BlockedProcess,
     CsimArgumentError,
     CsimDeadlock,
     CsimError,
+    CsimTimeout,
 )
 
 KERNELS = Path(__file__).parent / "csim_kernels"
@@ -227,3 +232,52 @@ def test_elements_move_fast(kernels: dict[str, CsimKernel]) -> None:
         kernels["throughput"].run(out, count)
         seconds.append(time.perf_counter() - begin)
     assert 2 * count / min(seconds) > 15e6
+
+
+@pytest.mark.parametrize(
+    ("kernel", "place"), [("endless_loop", "process 'spin': "), ("endless_calls", ""), ("endless_streams", "")]
+)
+def test_a_kernel_without_end_is_stopped(
+    kernels: dict[str, CsimKernel], monkeypatch: pytest.MonkeyPatch, kernel: str, place: str
+) -> None:
+    monkeypatch.setenv("HETC_KERNEL_TIMEOUT_S", "0.1")
+    start = time.monotonic()
+    for fenced in (True, False):
+        with pytest.raises(CsimTimeout, match=f"kernel '{kernel}': {place}.*did not end within 0.1 s") as caught:
+            kernels[kernel].run(np.zeros(1, np.int32), fenced=fenced)
+        assert "HETC_KERNEL_TIMEOUT_S sets this limit in seconds, 0 takes it away" in str(caught.value)
+    assert time.monotonic() - start < 10
+    out = np.zeros(101, np.int32)
+    kernels["nested"].run(out, 100, 100)
+    assert out[:100].tolist() == list(range(2, 102)), "the library survives it"
+
+
+def test_a_kernel_that_ends_in_time_keeps_its_signals(
+    kernels: dict[str, CsimKernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ticks of the timer change nothing, and handlers are given back."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGRTMAX)]
+    monkeypatch.setenv("HETC_KERNEL_TIMEOUT_S", "100")
+    out = np.zeros(1, np.int32)
+    kernels["throughput"].run(out, 10_000_000)
+    assert out[0] == np.bitwise_xor.reduce(np.arange(1, 10_000_001, dtype=np.int32))
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGRTMAX)] == before
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+
+
+def test_ctrl_c_ends_a_kernel(kernels: dict[str, CsimKernel], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HETC_KERNEL_TIMEOUT_S", "0")
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        kernels["endless_loop"].run(np.zeros(1, np.int32))
+    timer.join()
+
+
+@pytest.mark.parametrize("given", ["x", "-1", "nan", "inf"])
+def test_a_limit_that_is_none(kernels: dict[str, CsimKernel], monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("HETC_KERNEL_TIMEOUT_S", given)
+    with pytest.raises(DiagnosticError, match="HETC_KERNEL_TIMEOUT_S is a number of seconds"):
+        kernels["stray_write"].run(np.zeros(4, np.int32), 1)

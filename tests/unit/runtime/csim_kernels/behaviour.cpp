@@ -151,3 +151,25 @@ static int descend(int depth, int* out) {
   return depth == 0 ? out[0] : descend(depth - 1, out) + frame[0];
 }
 extern "C" void deep_stack(int* out, int depth) { out[0] = descend(depth, out); }
+// Without end: in one loop, in the C library most of the time, and passing elements between processes for ever.
+static void spin(hls::stream<int>& from, volatile int* out) {
+  from.read();
+  for (;;) out[0] = out[0] + 1;
+}
+extern "C" void endless_loop(int* out) {
+  hls::stream<int, 2> link("link");
+  HETC_DATAFLOW_BEGIN();
+  HETC_PROCESS(produce, link, 1);
+  HETC_PROCESS(spin, link, out);
+  HETC_DATAFLOW_END();
+}
+extern "C" void endless_calls(float* out) {
+  for (volatile float x = 0;; x = x + 1) out[0] = std::pow(std::sin(float(x)), 1.5f);
+}
+extern "C" void endless_streams(int* out) {
+  hls::stream<int, 2> link("link");
+  HETC_DATAFLOW_BEGIN();
+  HETC_PROCESS([](hls::stream<int>& to) { for (int i = 0;; ++i) to.write(i); }, link);
+  HETC_PROCESS([](hls::stream<int>& from, int* last) { for (;;) last[0] = from.read(); }, link, out);
+  HETC_DATAFLOW_END();
+}
