@@ -31,6 +31,7 @@ def render_report(report: Row) -> str:
         _transfer_table(report.get("transfers", []), several),
         _memory_table(report.get("memories", [])),
         "\n".join(beyond_room(report)),
+        "\n".join(row["reason"] for row in report.get("unreachable", [])),
     ]
     return "\n\n".join(section for section in sections if section)
 

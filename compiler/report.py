@@ -164,6 +164,23 @@ def room_rows(
     return rows
 
 
+def unreachable_rows(kernels: Iterable[Mapping[str, Any]], platform: Platform) -> list[dict[str, Any]]:
+    """One row a device that kernels were placed on and no host program can reach: their stages, the reason, and pins
+    that place them elsewhere."""
+    rows = []
+    for kind in platform.kinds:
+        device = platform.device_of_kind(kind)
+        assert device is not None
+        stages = [stage for kernel in kernels if kernel["device"] == kind for stage in kernel["stages"]]
+        if stages and device.no_host:
+            names = list(dict.fromkeys(stages))
+            reason = f"no host program can be made for the {device.title}, where {', '.join(names)} would run: "
+            others = [item.kind for item in platform.devices.values() if not item.no_host]
+            pins = " ".join(f"--pin {name}={others[0]}" for name in names) if others else ""
+            rows.append({"device": kind, "stages": names, "reason": reason + device.no_host, "pins": pins})
+    return rows
+
+
 def _bytes(type: TensorType, dims: Mapping[str, int]) -> float:
     if type.is_sparse:
         return type.storage.stored_bound.data * (storage_bits(type.element) / 8 + 4)  # type: ignore[attr-defined]

@@ -75,6 +75,11 @@ class Device(Model, ABC):
     host_link: HostLink
 
     @property
+    def no_host(self) -> str:
+        """Why no host program can be made that runs kernels on the device; empty where one can."""
+        return ""
+
+    @property
     @abstractmethod
     def capacity_bytes(self) -> float:
         """Bytes of the device's own memory."""

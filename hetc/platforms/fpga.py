@@ -88,7 +88,7 @@ class Fpga(Device):
 
     part: Part
     platform: VitisPlatform = Field(description="a platform's name, or the path of its .xpfm file")
-    flow: str = Field(description="xrt: Vitis kernels under XRT; aved: no XRT host")
+    flow: Literal["xrt", "aved"] = Field(description="xrt: Vitis kernels under XRT; aved: no XRT host")
     regions: tuple[Region, ...] = Field(min_length=1)
     region_wires: Figure
     utilisation_ceiling: PositiveFigure
@@ -103,6 +103,18 @@ class Fpga(Device):
         if self.memory.region not in names:
             raise ValueError(f"memory.region is {self.memory.region!r}; the regions are {', '.join(names)}")
         return self
+
+    @model_validator(mode="after")
+    def _names_its_platform(self) -> Fpga:
+        if self.flow == "xrt" and not self.platform:
+            raise ValueError("platform is empty; a card of flow xrt is linked for a platform")
+        return self
+
+    @property
+    def no_host(self) -> str:
+        return (
+            "" if self.flow == "xrt" else f"host programs reach FPGAs through XRT, this card has the flow {self.flow}"
+        )
 
     @property
     def capacity_bytes(self) -> float:

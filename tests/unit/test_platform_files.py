@@ -180,3 +180,13 @@ def test_text_that_goes_to_the_vendors_tools_is_plain(tmp_path: Path, key: str, 
     assert diagnostic.code == "HET422"
     assert f"devices.fpga.{key}: expected text of the form" in diagnostic.message
     assert repr(text) in diagnostic.message
+
+
+def test_a_card_is_linked_for_a_platform_unless_its_flow_has_none(tmp_path: Path) -> None:
+    head = 'title = "mine"\n[devices.fpga]\nbase = "u55c"\n'
+    (diagnostic,) = failure(write(tmp_path, f'{head}platform = ""\n'))
+    assert "platform is empty" in diagnostic.message
+    (diagnostic,) = failure(write(tmp_path, f'{head}flow = "opencl"\n'))
+    assert "'xrt' or 'aved'" in diagnostic.message
+    assert load_platform(write(tmp_path, head)).devices["fpga"].no_host == ""
+    assert "flow aved" in load_platform(write(tmp_path, f'{head}flow = "aved"\n')).devices["fpga"].no_host
