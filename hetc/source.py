@@ -7,16 +7,20 @@ character offsets in one. Lines and columns are 1-based and counted in character
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError
+from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, reason_of
 
 # A pipeline is some dozen lines. The limit keeps a wrong argument (a weight file) from being parsed.
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
+
+# How standard input is called; on a command line it is `-`.
+STDIN = "<stdin>"
 
 # Control characters besides tab, LF and CRLF, line breaks of other kinds, and what turns the direction of the text:
 # with them a reader sees other lines, or another order, than the compiler does.
@@ -187,7 +191,20 @@ def read_source(path: str | Path) -> SourceFile:
     content is no source text.
     """
     name = str(path)
-    data = _read_bytes(Path(path), name)
+    return _source_of(name, _read_bytes(Path(path), name))
+
+
+def read_standard_input() -> SourceFile:
+    """Reads a source from standard input, named `<stdin>`. Raises as `read_source`."""
+    if sys.stdin is None:
+        _refuse("HET403", f"cannot read `{STDIN}`: it is closed", EXIT_USAGE)
+    try:
+        return _source_of(STDIN, sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1))
+    except OSError as error:
+        _refuse("HET403", f"cannot read `{STDIN}`: {reason_of(error)}", EXIT_USAGE)
+
+
+def _source_of(name: str, data: bytes) -> SourceFile:
     if len(data) > MAX_SOURCE_BYTES:
         _refuse("HET003", f"`{name}` is larger than {MAX_SOURCE_BYTES >> 20} MiB, the limit for a source file")
     if b"\0" in data:
@@ -210,7 +227,7 @@ def _read_bytes(path: Path, name: str) -> bytes:
     except FileNotFoundError:
         _refuse("HET401", f"no such file: `{name}`", EXIT_USAGE)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path itself
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
         _refuse("HET403", f"cannot read `{name}`: {reason}", EXIT_USAGE)
 
 

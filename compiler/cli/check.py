@@ -13,6 +13,7 @@ from hetc.compiler.cli.common import (
     file_argument,
     read_extents,
     say,
+    shown_name,
     unknown,
     verbosity_options,
     verify_with_mlir_option,
@@ -46,7 +47,7 @@ def command(file: str, dims_file: str | None, dims: tuple[str, ...], form: str, 
         if opinion is not None:
             opinion.print()
         if code == EXIT_OK:
-            say(f"{file}: ok")
+            say(f"{shown_name(file)}: ok")
     return code
 
 

@@ -16,13 +16,14 @@ from hetc.compiler.cli.common import (
     file_argument,
     say,
     selection_options,
+    shown_name,
     state_of,
     usage,
     verbosity_options,
     verify_with_mlir_option,
 )
 from hetc.compiler.embedding.source import file_and_name, read_program
-from hetc.compiler.explain import beyond_room, slower_than_best
+from hetc.compiler.explain import slower_than_best
 from hetc.compiler.work_directory import WorkDirectory, refuse_to_replace
 
 if TYPE_CHECKING:
@@ -73,15 +74,15 @@ def command(
     with _without_collection():
         compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
         write_directory(compilation, out, force)
-    say(f"{file} -> {out}: {_summary(compilation)}")
+    say(f"{shown_name(file)} -> {out}: {_summary(compilation)}")
     warning = slower_than_best(compilation.report)
-    for line in [*([warning] if warning is not None else []), *beyond_room(compilation.report)]:
-        say(line)
+    if warning is not None:
+        say(warning)
     code = _verified_upstream(compilation) if verify_with_mlir else 0
     if also_run:
-        from hetc.compiler.cli.run import run_and_report
+        from hetc.compiler.cli.run import Asked, run_and_report
 
-        ran = run_and_report(compilation, seed=0, check=True, as_json=False)
+        ran = run_and_report(compilation, Asked(), check=True, as_json=False)
         code = _check_builds(out) or ran or code
     return code
 
@@ -121,7 +122,9 @@ def _without_collection() -> Iterator[None]:
 
 
 def _stem(file: str) -> str:
-    """`scan` for `scan.mp`, `scan.py` and `pipelines.py:scan`."""
+    """`scan` for `scan.mp`, `scan.py` and `pipelines.py:scan`; `stdin` for `-`."""
+    if file == "-":
+        return "stdin"
     path, name = file_and_name(file)
     return name or Path(path).stem
 

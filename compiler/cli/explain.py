@@ -15,7 +15,7 @@ from hetc.compiler.work_directory import WorkDirectory, reading
 
 
 @click.command("explain")
-@click.argument("file", metavar="FILE.mp|DIR")
+@click.argument("file", metavar="FILE.mp|DIR|-")
 @selection_options
 @json_option
 @verbosity_options

@@ -11,7 +11,7 @@ import click
 
 from hetc.compiler.cli.common import say, usage, verbosity_options
 from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, DiagnosticError, Diagnostics, cannot_write, visible
-from hetc.source import SourceFile, read_source
+from hetc.source import SourceFile, read_source, read_standard_input
 
 
 @click.command("fmt")
@@ -57,7 +57,7 @@ def _formatted(files: tuple[str, ...]) -> list[tuple[SourceFile, str]]:
 
 def _read(file: str) -> SourceFile:
     if file == "-":
-        return SourceFile("<stdin>", sys.stdin.read())
+        return read_standard_input()
     if file.endswith(".py"):
         raise usage("HET404", f"`{file}` is Python", "any formatter of Python keeps what a pipeline means")
     return read_source(file)

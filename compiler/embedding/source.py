@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any, NoReturn
 
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
-from hetc.source import SourceFile, read_source
+from hetc.source import SourceFile, read_source, read_standard_input
 
 DECORATOR = "hetero_pipeline"
 # What the decorator takes besides `grows`: everything that decides what is compiled.
@@ -66,7 +66,10 @@ def select_function(source: SourceFile, name: str | None = None) -> SourceFile:
 
 
 def read_program(argument: str) -> SourceFile:
-    """The source of a pipeline: a `.mp` file, `FILE.py` with one, or `FILE.py:NAME`. Raises DiagnosticError."""
+    """The source of a pipeline: a `.mp` file, `FILE.py` with one, `FILE.py:NAME`, or `-`, the text of a `.mp` file on
+    standard input. Raises DiagnosticError."""
+    if argument == "-":
+        return read_standard_input()
     path, name = file_and_name(argument)
     source = read_source(path)
     return select_function(source, name) if source.name.endswith(".py") else source

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hetc.compiler.upstream.lowering import Lowered
 from hetc.diagnostics import EXIT_ENVIRONMENT, Diagnostic, DiagnosticError
 from hetc.runtime.environment import require
-from hetc.source import SourceFile, Span
+from hetc.source import SourceFile, Span, plain_file_name
 
 PACKAGE = "torch-mlir"
 """What brings upstream's Python bindings: the project itself publishes none to the package index."""
@@ -90,7 +89,7 @@ def _place(location: str, source: SourceFile) -> Span | None:
     """The line of our source that a location names, if it does."""
     for found in _LOCATION.finditer(location):
         line = int(found["line"])
-        if Path(found["file"]).name == Path(source.name).name and source.first_line <= line <= source.last_line:
+        if found["file"] == plain_file_name(source.name) and source.first_line <= line <= source.last_line:
             start = source.offset_of(line, int(found["column"]))
             return source.span(start, source.line_end(line))
     return None

@@ -50,7 +50,7 @@ def test_an_unknown_option_lists_the_valid_ones(capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["check"], "missing argument 'FILE.mp'"),
+        (["check"], "missing argument 'FILE.mp|-'"),
         (["check", "a.mp", "b.mp"], "unexpected extra argument"),
         (["check", "a.mp", "--format", "xml"], "valid formats: text, json"),
         (["platform", "lst"], "did you mean `list`?"),
