@@ -21,10 +21,10 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Verdict:
-    """max_error: the largest |actual - expected|; tolerance: what was allowed at `worst_index`, where the error is
-    largest in proportion to that; ok; note: what is wrong, or worth saying; near_ties: entries in which a selection
-    differs within tolerance; checked: how many elements were compared; unjudged: how many of them differ and have no
-    bound to be judged by."""
+    """max_error: |actual - expected|, and tolerance: what was allowed, at `worst_index`, where the error is largest in
+    proportion to that; ok; note: what is wrong, or worth saying; near_ties: entries in which a selection differs within
+    tolerance; checked: how many elements were compared; unjudged: how many of them differ and have no bound to be
+    judged by."""
 
     max_error: float
     tolerance: float
@@ -49,13 +49,12 @@ def compare_values(
     """Compare `actual` (any storage; may have spare capacity behind each extent) with the oracle's `expected`.
 
     dtype: the language's name of the stored type, or `index`. present: where expected has a value; elsewhere actual
-    must hold the type's fill (0, -1, false). inside: where elements exist at all; others are not looked at.
+    must hold exactly what expected does, what an absent element is stored as. inside: where elements exist at all;
+    others are not looked at.
     magnitude: of expected's shape. exact: no tolerance. Raises ValueError where actual is too small."""
     got = cropped(np.asarray(actual), expected.shape)
-    kind = np.float64 if dtype != "index" and dtype_of(dtype).is_float else np.int64
+    kind = np.float64 if not _is_index(dtype) and dtype_of(dtype).is_float else np.int64
     got, want = got.astype(kind), np.asarray(expected).astype(kind)
-    fill = kind(-1 if dtype == "index" else 0)
-    want = want if present is None else np.where(present, want, fill)
     allowed = np.zeros(want.shape) if exact else allowed_error(want, dtype, magnitude)
     if present is not None:
         allowed = np.where(present, allowed, 0.0)
@@ -64,10 +63,16 @@ def compare_values(
         same = (got == want) | ((got != got) & (want != want))
         if kind is np.float64:
             same |= _overflows(got, want, allowed, dtype)
+        else:
+            error = np.maximum(error, 1.0)  # integers past 2^53 may differ by less than float64 shows
     error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
     if inside is not None:
         error = np.where(np.broadcast_to(inside, error.shape), error, 0.0)
     return _verdict(error, allowed, got, want)
+
+
+def _is_index(dtype: str) -> bool:
+    return dtype in ("index", "index64")
 
 
 def cropped(actual: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -79,7 +84,7 @@ def cropped(actual: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def allowed_error(want: np.ndarray, dtype: str, magnitude: FloatArray | None) -> FloatArray:
     """How far a result may lie from each expected value (see the module)."""
-    if dtype == "index":
+    if _is_index(dtype):
         return np.zeros(want.shape)
     entry = dtype_of(dtype)
     rtol, atol = tolerance(entry)
@@ -118,7 +123,7 @@ def _verdict(error: FloatArray, allowed: FloatArray, got: np.ndarray, want: np.n
     if unjudged.any():
         notes.append(f"{int(np.count_nonzero(unjudged))} elements have no bound to be judged by")
     return Verdict(
-        float(error.max()),
+        float(error[worst]),
         float(allowed[worst]),
         not bad,
         tuple(int(i) for i in worst),

@@ -77,14 +77,21 @@ def compare_selection(
 
 def another_selection(selection: Selection, rng: np.random.Generator, dtype: str = "f32") -> NDArray[np.int64]:
     """int64[..., count]: what an evaluation within tolerance may pick: every score off by a part of what is allowed,
-    and conditions in doubt decided either way."""
+    conditions in doubt decided either way, and what may come in any order by score, by index or shuffled."""
     scores, candidates = selection.scores, selection.candidates
     allowed = _score_tolerance(selection, dtype)
     if allowed.any():
         scores = scores + rng.uniform(-1, 1, scores.shape) * np.where(np.isfinite(allowed), allowed, 0.0)
     if selection.doubtful is not None:
         candidates = np.where(selection.doubtful, rng.random(scores.shape) < 0.5, candidates)
-    return best(scores, candidates, selection.count, selection.order)
+    if selection.order != "any":
+        return best(scores, candidates, selection.count, selection.order)
+    order = rng.choice(("score", "index", "shuffled"))
+    picked = best(scores, candidates, selection.count, "index" if order == "index" else "score")
+    if order == "shuffled":
+        places = np.where(picked >= 0, rng.random(picked.shape), 2.0)  # what is unused stays at the end
+        picked = np.take_along_axis(picked, np.argsort(places, axis=-1), axis=-1)
+    return picked
 
 
 def _score_tolerance(selection: Selection, dtype: str) -> FloatArray:

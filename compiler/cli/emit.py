@@ -33,12 +33,12 @@ def print_form(source: SourceFile, options: Options, form: str) -> int:
 
         print("\n".join(tree_lines(parse_source(source))))
         return 0
-    from hetc.compiler.driver import compile_source_file
+    from hetc.compiler.driver import compile_source_file, lower_source_file
 
     if form not in TEXT_FORMS:
         from xdsl.printer import Printer
 
-        Printer(stream=sys.stdout).print_op(compile_source_file(source, options, until=form).module)
+        Printer(stream=sys.stdout).print_op(lower_source_file(source, options, until=form).module)
         print()
         return 0
     folder, endings = TEXT_FORMS[form]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import click
 from hetc.compiler.cli.common import Selection, json_option, selection_options, verbosity_options
 from hetc.compiler.embedding.source import read_program
 from hetc.compiler.work_directory import WorkDirectory, reading
+from hetc.diagnostics import DiagnosticError
 
 
 @click.command("explain")
@@ -21,26 +24,27 @@ from hetc.compiler.work_directory import WorkDirectory, reading
 @verbosity_options
 def command(file: str, selection: Selection, as_json: bool) -> int:
     """Explain the placement: work, intensity, estimates on each device, transfers, reasons."""
-    report = _report(file, selection)
+    report, wrong = _report(file, selection)
     if as_json:
         print(json.dumps(report, indent=2, sort_keys=True))
-        return 0
-    from hetc.compiler.explain import render_report
-
-    if os.path.isdir(file):
-        with reading(Path(file)):
-            print(render_report(report))
     else:
-        print(render_report(report))
+        from hetc.compiler.explain import render_report
+
+        with reading(Path(file)) if Path(file).is_dir() else nullcontext():
+            print(render_report(report))
+    if wrong is not None:
+        sys.stdout.flush()  # what is wrong comes after it, in a file of both too
+        raise wrong
     return 0
 
 
-def _report(file: str, selection: Selection) -> dict[str, Any]:
+def _report(file: str, selection: Selection) -> tuple[dict[str, Any], DiagnosticError | None]:
+    """The report, and why the program cannot be compiled although it was placed, if so."""
     if os.path.isdir(file):
         selection.refuse_for_directory(file)
-        return WorkDirectory.open(Path(file)).report
+        return WorkDirectory.open(Path(file)).report, None
     source = read_program(file)
     options = selection.options(source)
-    from hetc.compiler.driver import compile_source_file
+    from hetc.compiler.driver import explain_source_file
 
-    return compile_source_file(source, options, until="placed").report
+    return explain_source_file(source, options)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from xdsl.dialects.builtin import ModuleOp
 
-from hetc.compiler.driver import span_of
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.table import Table
 from hetc.compiler.upstream import CANONICALISER, PACKAGE, Lowered, Verdict, load_bindings, lower, verify
 from hetc.diagnostics import EXIT_OK, EXIT_PROGRAM, Diagnostic, print_diagnostics
+from hetc.dialects.locations import span_of
 from hetc.runtime.versions import installed_version
 from hetc.source import SourceFile
 

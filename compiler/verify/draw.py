@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
+from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import IndexType, IntegerType
-from xdsl.ir import Operation, SSAValue
+from xdsl.dialects.builtin import IntegerType
 
-from hetc.dialects.mp import (
-    AppendOp,
-    DeclareOp,
-    GetOp,
-    PipelineOp,
-    ReadOp,
-    ReadStoredOp,
-    TensorType,
-    dtype_name,
-)
+from hetc.compiler.verify.draw_values import drawn_values, numpy_dtype
+from hetc.compiler.verify.extents import Extents, draw_extents
+from hetc.compiler.verify.positions import positions
+from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError
+from hetc.dialects.mp import AppendOp, DeclareOp, GetOp, PipelineOp, TensorType, origin
 from hetc.numerics import dtype_of
 
 STYLES = ("normal", "integers", "nonfinite")
 """What is drawn: normal values; small integers, so that scores tie exactly; normal values with some NaN and -inf."""
+COLUMN_ENTRIES = 24
+"""Row numbers for each column that a sparse memory begins with."""
 
 
 @dataclass
-class Draw:
-    """One drawing.
+class Draw(Extents):
+    """One drawing: extents, and arrays over them.
 
-    capacities: what the state is allocated with, a number for each run-time dim. lengths: the live extents before
-    the first step of each dim that a memory grows along: int64[rows] for a dim per another, else int64[1]. ragged: the
-    live extents in every call of each other dim that is per another, int64[rows].
-    weights, memories: arrays over capacities, float32 for any float; inputs: one mapping a call. A sparse memory is
-    drawn as the rows of its columns, int64[columns, row numbers], as an append takes them.
+    weights, memories: float32 for any float; inputs: one mapping a call. A sparse memory is drawn as the rows of its
+    columns, int64[columns, row numbers], as an append takes them; else `entries` has its (row, column, value). A memory
+    that is not there begins as it is declared. live: in each call the live extents of the dims that do not grow.
     """
 
-    capacities: dict[str, int]
-    lengths: dict[str, np.ndarray]
-    ragged: dict[str, np.ndarray] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     memories: dict[str, np.ndarray] = field(default_factory=dict)
     inputs: list[dict[str, np.ndarray]] = field(default_factory=list)
+    live: list[dict[str, Any]] = field(default_factory=list)
+    entries: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 def draw(
@@ -52,42 +47,19 @@ def draw(
     style: str = "normal",
     extents: Mapping[str, int | list[int]] | None = None,
     largest: int = 192,
+    before: Callable[[Extents], None] = lambda extents: None,
 ) -> Draw:
     """Draw everything that `calls` calls of each step need.
 
     extents fixes run-time dims: the number of rows, for a dim per another the length(s), for a dim that grows those
     before the first step. A dim that is not fixed is drawn up to its bound, at most `largest`; a length may be drawn
-    0. Raises KeyError for a dim that the pipeline does not have.
+    0. before is told the extents before anything is drawn over them. Raises DiagnosticError (exit 2) where an extent is
+    none of the pipeline's, or so many calls append more than a memory may hold.
     """
-    given = dict(extents or {})
-    unknown = set(given) - set(pipeline.dims)
-    if unknown:
-        raise KeyError(f"no dim {sorted(unknown)[0]}; the pipeline has {', '.join(pipeline.dims)}")
-    growth = _growth(pipeline)
-    plain = {
-        name: _extent(
-            given.get(name), min(dim.largest, 4 if _rows_of(pipeline, name) else largest), rng, dim.per is not None
-        )
-        for name, dim in pipeline.dims.items()
-        if not dim.is_static and name not in growth and dim.derived is None
-    }
-    lengths, capacities = {}, dict(plain)
-    for name, rows in growth.items():
-        dim = pipeline.dims[name]
-        count = plain[dim.per.data] if dim.per is not None else 1
-        step_rows = calls * sum(plain.get(str(size), 0) if isinstance(size, str) else size for size in rows)
-        room = max(dim.largest - step_rows, 0)
-        lengths[name] = _lengths(given.get(name), count, min(room, largest), rng)
-        capacities[name] = int(min(dim.largest, lengths[name].max(initial=0) + step_rows)) or 1
-    for name, dim in pipeline.dims.items():
-        if dim.derived is not None and dim.of is not None:
-            capacities[name] = dim.derived.data.eval([capacities[source.data] for source in dim.of], [])[0]
-    ragged = {
-        name: _lengths(given.get(name), plain[dim.per.data], size, rng)
-        for name, size in plain.items()
-        if (dim := pipeline.dims[name]).per is not None
-    }
-    result = Draw(capacities, lengths, ragged)
+    found = draw_extents(pipeline, rng, calls, dict(extents or {}), largest)
+    before(found)
+    result = Draw(found.capacities, found.lengths, found.ragged)
+    result.live = [_live(pipeline, found) for _ in range(calls)]
     for name, declaration in pipeline.declarations.items():
         _draw_tensor(result, name, declaration, pipeline, rng, calls, style)
     for declaration in pipeline.declarations.values():
@@ -99,34 +71,13 @@ def draw(
     return result
 
 
-def _growth(pipeline: PipelineOp) -> dict[str, list[int | str]]:
-    """Growing dims and the rows (a number or a dim) that the steps append along them."""
-    found: dict[str, list[int | str]] = {}
-    for step in pipeline.steps.values():
-        for name, rows in step.grows.data.items():
-            value = rows.symbol.data if hasattr(rows, "symbol") else rows.value.data  # type: ignore[attr-defined]
-            found.setdefault(name, []).append(value)
-    return found
-
-
-def _rows_of(pipeline: PipelineOp, name: str) -> bool:
-    """Whether other dims are per this one: a batch."""
-    return any(dim.per is not None and dim.per.data == name for dim in pipeline.dims.values())
-
-
-def _extent(given: int | list[int] | None, largest: int, rng: np.random.Generator, per_row: bool) -> int:
-    """The extent of a dim that does not grow, of its longest row."""
-    if isinstance(given, list):
-        if not per_row:
-            raise ValueError("one extent is expected for a dim that is not per another")
-        return max(given, default=0)
-    return int(rng.integers(1, largest + 1)) if given is None else given
-
-
-def _lengths(given: int | list[int] | None, count: int, largest: int, rng: np.random.Generator) -> np.ndarray:
-    if given is None:
-        return rng.integers(0, largest + 1, count)
-    return np.broadcast_to(np.asarray(given, np.int64), (count,)).copy()
+def _live(pipeline: PipelineOp, extents: Extents) -> dict[str, Any]:
+    """The live extents of the dims that do not grow: a tensor's shape may not say them."""
+    return {
+        name: extents.ragged.get(name, extents.capacities[name])
+        for name, dim in pipeline.dims.items()
+        if name in extents.capacities and name not in extents.lengths and dim.derived is None
+    }
 
 
 def _draw_tensor(
@@ -139,16 +90,25 @@ def _draw_tensor(
     style: str,
 ) -> None:
     type_ = declaration.type
-    shape = tuple(size if isinstance(size, int) else result.capacities[size] for size in type_.shape)
+    shape = tuple(result.extent(size) for size in type_.shape)
     role = declaration.role.data
     if role == "memory" and type_.is_sparse:
-        result.memories[name] = _columns(pipeline, name, type_, result, rng)
+        result.memories[name] = _columns(pipeline, name, type_, result, rng, calls)
         return
-    limit = index_limit(pipeline, name, result.capacities) if _is_integer(type_) else None
+    used = positions(pipeline, name) if isinstance(type_.element, IntegerType) else None
+    limits = [result.extent(size) for size in used.extents] if used is not None else []
 
     def fresh() -> np.ndarray:
-        drawn = _values(type_, shape, limit, rng, style, weight=role == "weight")
-        return drawn.astype(_numpy_dtype(type_))
+        drawn = drawn_values(
+            type_,
+            shape,
+            rng,
+            style,
+            weight=role == "weight",
+            is_position=used is not None and used.reached,
+            limit=min(limits, default=None),
+        )
+        return drawn.astype(numpy_dtype(type_))
 
     if role == "weight":
         result.weights[name] = fresh()
@@ -161,89 +121,45 @@ def _draw_tensor(
             call[name] = fresh()
 
 
-def _is_integer(type: TensorType) -> bool:
-    return isinstance(type.element, IntegerType | IndexType) and dtype_name(type.element) != "bool"
-
-
-def _numpy_dtype(type: TensorType) -> np.dtype:
-    """float32 for any float (the runtime rounds it), else the integer or bool type itself."""
-    name = dtype_name(type.element)
-    if name == "index":
-        return np.dtype(np.int32)
-    dtype = dtype_of(name)
-    return np.dtype(np.float32) if dtype.is_float else dtype.storage
-
-
-def _values(
-    type: TensorType,
-    shape: tuple[int, ...],
-    limit: int | None,
-    rng: np.random.Generator,
-    style: str,
-    *,
-    weight: bool,
+def _columns(
+    pipeline: PipelineOp, name: str, type: TensorType, result: Draw, rng: np.random.Generator, calls: int
 ) -> np.ndarray:
-    if dtype_name(type.element) == "bool":
-        return rng.integers(0, 2, shape).astype(bool)
-    if _is_integer(type):
-        if limit is not None:  # -1 is the absent position; a few of them are drawn
-            return rng.integers(0, max(limit, 1), shape) * (rng.random(shape) < 0.9) - (rng.random(shape) < 0.05)
-        return rng.integers(0 if dtype_name(type.element).startswith("u") else -7, 8, shape)
-    if style == "integers":
-        return rng.integers(-2, 3, shape).astype(np.float64)
-    # Weights are drawn so that a contraction over their first extent keeps the size of what it is applied to.
-    scale = 1 / np.sqrt(max(shape[0], 1)) if weight and len(shape) > 1 else 1.0
-    values = rng.standard_normal(shape) * scale
-    if style == "nonfinite" and not weight:
-        values = np.where(rng.random(shape) < 0.002, np.nan, values)
-        if dtype_name(type.element) in ("f32", "f16", "bf16"):
-            values = np.where(rng.random(shape) < 0.002, -np.inf, values)
-    return values
+    """Row numbers for each column that the sparse memory starts with, -1 for none; what the calls append finds room."""
+    rows, columns = (result.extent(size) for size in type.shape)
+    if type.shape[1] in result.lengths:
+        columns = int(result.lengths[str(type.shape[1])].max(initial=0))
+    bound = type.storage.stored_bound.data  # type: ignore[attr-defined]
+    appended = calls * sum(prod(result.extent(size) for size in shape) for shape in _appended(pipeline, name))
+    if appended > bound:
+        count = "one call" if calls == 1 else f"{calls} calls"
+        message = f"{count} of each step may store {appended:,} entries in `{name}`, whose bound is {bound:,}"
+        fewer = bound * calls // appended
+        fits = f"--calls {fewer}, or a" if fewer else "a"
+        help = f"{fits} larger bound behind `stored <=`"
+        raise DiagnosticError(Diagnostic("error", "HET410", message, help=help), EXIT_USAGE)
+    numbers = rng.integers(0, rows, (columns, COLUMN_ENTRIES))
+    numbers = np.where(rng.random(numbers.shape) < 0.8, numbers, -1)
+    if columns * min(rows, COLUMN_ENTRIES) > bound - appended:
+        # At most so many in each column, all different: what is left over of the room stays free.
+        numbers[:, (bound - appended) // max(columns, 1) :] = -1
+    return numbers
 
 
-def _columns(pipeline: PipelineOp, name: str, type: TensorType, result: Draw, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers for each column that the sparse memory starts with: int64[columns, up to 24], -1 for none."""
-    rows, dim = type.shape
-    assert isinstance(rows, int) and isinstance(dim, str)
-    columns = int(result.lengths[dim].max(initial=0)) if dim in result.lengths else result.capacities[dim]
-    numbers = rng.integers(0, rows, (columns, 24))
-    return np.where(rng.random(numbers.shape) < 0.8, numbers, -1)
+def _appended(pipeline: PipelineOp, name: str) -> Iterator[tuple[int | str, ...]]:
+    """The extents of what one call of each step appends to a memory."""
+    for op in pipeline.walk():
+        if isinstance(op, AppendOp):
+            owner = origin(op.memory).owner
+            if isinstance(owner, GetOp) and owner.declared.data == name:
+                assert isinstance(op.rows.type, TensorType)
+                yield op.rows.type.shape
 
 
 def stored_entries(columns: np.ndarray, rows: int, element: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(row, column, value) of a sparse memory whose columns count these row numbers, saturating at the element."""
     column, place = np.nonzero((columns >= 0) & (columns < rows))
     keys, counts = np.unique(columns[column, place] * max(len(columns), 1) + column, return_counts=True)
-    values = np.minimum(counts, dtype_of(element).max_finite).astype(np.int64)
-    return keys // max(len(columns), 1), keys % max(len(columns), 1), values
-
-
-def index_limit(pipeline: PipelineOp, name: str, capacities: Mapping[str, int]) -> int | None:
-    """For integers that are used as positions: the extent of what they index, else None."""
-    limits = []
-    for op in pipeline.walk():
-        if isinstance(op, GetOp) and op.declared.data == name:
-            limits += [capacities[size] if isinstance(size, str) else size for size in _indexed(op.result)]
-    return min(limits) if limits else None
-
-
-def _indexed(value: SSAValue) -> Iterator[int | str]:
-    for use in value.uses:
-        op = use.operation
-        if isinstance(op, AppendOp) and use.index == 1 and op.memory.type.is_sparse:  # type: ignore[attr-defined]
-            yield op.memory.type.shape[0]  # type: ignore[attr-defined]
-        elif isinstance(op, AppendOp):
-            yield from _indexed(op.result)
-        elif isinstance(op, ReadOp | ReadStoredOp) and op.tensor is value:
-            yield from _positions(op.results[0])
-
-
-def _positions(value: SSAValue, depth: int = 4) -> Iterator[int | str]:
-    """Extents that `value`, possibly after index arithmetic, is used to index."""
-    for use in value.uses:
-        op: Operation = use.operation
-        if isinstance(op, ReadOp | ReadStoredOp) and value in op.indices:
-            position = list(op.indices).index(value)
-            yield op.tensor.type.shape[position]  # type: ignore[attr-defined]
-        elif depth and op.name in ("arith.index_cast", "arith.extsi", "arith.addi", "arith.select"):
-            yield from _positions(op.results[0], depth - 1)
+    dtype = dtype_of(element)
+    values = np.minimum(counts, dtype.max_finite)
+    kept = values.astype(np.float32) if dtype.is_float else values.astype(dtype.storage)
+    return keys // max(len(columns), 1), keys % max(len(columns), 1), kept

@@ -170,9 +170,8 @@ def _nearest(expected: Results, others: list[Results], position: int, actual: np
     for other in others if tensor.selection is None else ():
         found = other[position]
         assert isinstance(found, Tensor)
-        got = cropped(actual, tensor.array.shape).astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            closer = np.abs(got - _as_held(found)) < np.nan_to_num(np.abs(got - _as_held(tensor)), nan=np.inf)
+        got = cropped(actual, tensor.array.shape)
+        closer = _distance(got, found) < np.nan_to_num(_distance(got, tensor), nan=np.inf)
         present = np.where(closer, found.present, tensor.present)
         size = None if tensor.magnitude is None else np.where(closer, found.magnitude, tensor.magnitude)  # type: ignore[arg-type]
         array = np.where(closer, found.array, tensor.array)
@@ -181,8 +180,12 @@ def _nearest(expected: Results, others: list[Results], position: int, actual: np
     return [*expected[:position], tensor, *expected[position + 1 :]]
 
 
-def _as_held(tensor: Tensor) -> np.ndarray:
-    return np.where(tensor.present, tensor.array, fill_of(tensor.type.element)).astype(np.float64)
+def _distance(got: np.ndarray, expected: Tensor) -> np.ndarray:
+    """How far each value is from the expected one, in float64; of integers 0 for equal ones only."""
+    held = np.where(expected.present, expected.array, fill_of(expected.type.element))
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(got.astype(np.float64) - held.astype(np.float64))
+    return np.where(got == held, 0.0, np.maximum(distance, 1.0)) if held.dtype.kind in "iu" else distance
 
 
 def _argument(item: np.ndarray | SparseArrays) -> np.ndarray | SparseMatrix:

@@ -109,9 +109,15 @@ def _along(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
     return values.reshape([-1 if position == axis else 1 for position in range(rank)])
 
 
+def _wide(values: np.ndarray) -> np.ndarray:
+    """The values in float64, integers and conditions in int64: both hold all of them exactly."""
+    return values.astype(np.int64 if values.dtype.kind in "iub" else np.float64)
+
+
 def _padded(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The values with 0 behind them, as far as `shape` goes."""
-    result = np.zeros(shape)
+    values = _wide(values)
+    result = np.zeros(shape, values.dtype)
     part = tuple(slice(min(size, limit)) for size, limit in zip(values.shape, shape, strict=True))
     result[part] = values[part]
     return result
@@ -175,11 +181,11 @@ class _Call:
         if position < len(loop.carried):
             return self.value(loop.next.carried[position], (*outer, loop.passes - 1))
         layer = loop.next.layers[position - len(loop.carried)]
-        return np.stack([self.value(layer, (*outer, number)).astype(np.float64) for number in range(loop.passes)])
+        return np.stack([_wide(self.value(layer, (*outer, number))) for number in range(loop.passes)])
 
     def _scattered(self, op: ScatterOp, passes: tuple[int, ...]) -> np.ndarray:
         """The places are distinct, so that any order of writing gives the same."""
-        result = self.value(op.memory, passes).astype(np.float64)
+        result = _wide(self.value(op.memory, passes))
         rows, places = self.value(op.rows, passes), self.value(op.places, passes)
         lanes = np.argwhere((places >= 0) & self._live(places.shape, op.places.type))
         for lane in lanes:
@@ -213,8 +219,7 @@ class _Call:
         position = type_.shape.index(along)
         shape = list(old.shape)
         shape[position] = int(after.max(initial=0))
-        result = np.zeros(shape)
-        result[tuple(slice(size) for size in old.shape)] = old
+        result = _padded(old, tuple(shape))
         grown = isinstance(op.rows.type, TensorType) and op.rows.type.rank == type_.rank
         values = _rounded(rows, type_)
         per = self.pipeline.dims[along].per
@@ -253,21 +258,22 @@ def _rounded(rows: np.ndarray, type: TensorType) -> np.ndarray:
     if name in ("index", "bool"):
         return rows.astype(np.int64)
     dtype = dtype_of(name)
-    return decode(encode(rows.astype(np.float64) if dtype.is_float else rows, dtype), dtype)
+    if dtype.is_integer:
+        return encode(rows, dtype).astype(np.int64)
+    return decode(encode(rows.astype(np.float64), dtype), dtype)
 
 
 def _with_columns(old: np.ndarray, rows: np.ndarray, start: int, stop: int, type: TensorType) -> np.ndarray:
     """The dense form of a sparse memory with counted columns appended."""
-    result = np.zeros((old.shape[0], stop))
-    result[:, : old.shape[1]] = old
+    result = _padded(old, (old.shape[0], stop))
     numbers = rows if rows.ndim == 2 else rows[None]
     largest = dtype_of(dtype_name(type.element)).max_finite
     for column, terms in enumerate(numbers[: stop - start], start):
         kept = terms[(terms >= 0) & (terms < old.shape[0])].astype(np.int64)
-        result[:, column] = np.minimum(np.bincount(kept, minlength=old.shape[0]), largest)
+        counts = np.bincount(kept, minlength=old.shape[0])
+        result[:, column] = _rounded(np.minimum(counts, largest).astype(np.int64), type)
     return result
 
 
 def _same(actual: np.ndarray, expected: np.ndarray) -> bool:
-    wide = np.float64
-    return actual.shape == expected.shape and np.array_equal(actual.astype(wide), expected.astype(wide), equal_nan=True)
+    return actual.shape == expected.shape and np.array_equal(_wide(actual), _wide(expected), equal_nan=True)

@@ -30,12 +30,16 @@ class Row:
 
 @dataclass
 class RunReport:
-    """Rows in program order, the backends by device kind, and how many calls were made."""
+    """Rows in program order, the backends by device kind, and how many calls were made.
+
+    extents: of the run-time dims: one, or one for each row or call where they differ; of a dim that grows those before
+    the first call."""
 
     rows: list[Row] = field(default_factory=list)
     backends: dict[str, str] = field(default_factory=dict)
     calls: int = 0
     bytes_moved: int = 0
+    extents: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

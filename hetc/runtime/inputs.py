@@ -113,8 +113,8 @@ def live_lengths(
         if before[name].size and int(before[name].max()) > limit:
             where = f" (tensor '{found[name][0]}')" if name in found else ""
             raise CapacityError(f"dim {name}{where}: {int(before[name].max())} exceeds {_limit(state, name)}")
-    during = _grown(state, step, before)
-    before, during = pipeline.with_derived(before), pipeline.with_derived(during)
+    before = pipeline.with_derived(before)
+    during = pipeline.with_derived(_grown(state, step, before))
     _check_shapes(state, tensors, during)
     return before, during
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hetc.compiler.driver import Options, compile_source_file
-from hetc.compiler.explain import beyond_room, render_report, slower_than_best, totals
+from hetc.compiler.driver import Options, compile_source_file, explain_source_file
+from hetc.compiler.explain import render_report, slower_than_best, totals
 from hetc.compiler.table import energy_text, time_text
 from hetc.source import SourceFile
 
@@ -121,14 +121,35 @@ def test_steps_are_told_apart_and_share_their_weights():
     assert [row[-3:-1] for row in rows if row[:1] == ["x"]] == [["every", "put"], ["every", "ask"]]
 
 
+def test_what_each_device_holds_is_said_step_by_step():
+    """Of 4 bytes: rows 512 x 64, once more as they are made anew, w 64 x 64, x and o 64; x has one place in all."""
+    report, wrong = explain_source_file(SourceFile("store.mp", SEVERAL), Options("mi210"))
+    assert wrong is None
+    gpu, host = report["device_memory"]
+    rows, w, vector = 4 * 512 * 64, 4 * 64 * 64, 4 * 64
+    assert (gpu["device"], gpu["capacity_bytes"], gpu["kept_bytes"]) == ("gpu", 64 * 2**30, rows + w)
+    assert (gpu["workspace_bytes"], gpu["beside_bytes"]) == (rows + 2 * vector, 0)
+    assert gpu["bytes"] == 2 * rows + w + 2 * vector
+    put, ask = gpu["steps"]
+    assert (put["step"], put["line"], ask["step"], ask["line"]) == ("put", "store.mp:11", "ask", "store.mp:14")
+    assert (put["peak_bytes"], ask["peak_bytes"]) == (2 * rows + w + vector, rows + w + 2 * vector)
+    assert [item["what"] for item in put["largest"]] == ["memory", "intermediate", "weight", "copy"]
+    assert put["largest"][0] == {
+        "name": "rows", "what": "memory", "type": "f32[512, 64]", "extents": [512, 64], "bytes": rows,
+        "line": "store.mp:7",
+    }  # fmt: skip
+    assert (host["device"], host["capacity_bytes"]) == ("host", None)
+    text = render_report(report)
+    lines = [line.split() for line in text.splitlines()]
+    assert ["put", "gpu", "279", "kB", "store.mp:11", "rows", "131", "kB"] in [line[:8] for line in lines]
+    assert ["gpu", "279", "kB", "68.7", "GB", "147", "kB", "132", "kB"] in [line[:9] for line in lines]
+
+
 def test_a_device_that_cannot_hold_its_memories_is_said():
     text = SEVERAL.replace("dim N = 512", "dim N = 2 ** 30")
-    report = compile_source_file(SourceFile("store.mp", text), Options("mi210"), until="placed").report
-    (line,) = beyond_room(report)
-    assert line.startswith("memories and weights take 275 GB on the gpu ") and line in render_report(report)
-    report = compile_source_file(SourceFile("store.mp", SEVERAL), Options("mi210"), until="placed").report
-    assert beyond_room(report) == []
-    assert [row["bytes"] for row in report["room"]] == [4 * (512 * 64 + 64 * 64)]
+    report, wrong = explain_source_file(SourceFile("store.mp", text), Options("mi210"))
+    assert wrong is not None and [item.code for item in wrong.diagnostics] == ["HET304"]
+    assert "This does not fit AMD Instinct MI210" in render_report(report)
 
 
 def test_a_refusal_that_decided_is_told_once():

@@ -12,7 +12,7 @@ import pytest
 from hetc.cache import kept
 from hetc.compiler import verify
 from hetc.compiler.cli import app
-from hetc.compiler.cli.run import render_verdict
+from hetc.compiler.cli.verdict import render_verdict
 from hetc.compiler.driver import Options, compile_source_file
 from hetc.compiler.verify import Row, RunReport
 from hetc.runtime import environment
@@ -194,7 +194,9 @@ def test_a_memory_as_long_as_another_dim_makes_it(monkeypatch):
 
 
 def test_the_verdict_names_what_is_wrong():
-    text = render_verdict(RunReport([RIGHT, WRONG], {}, 1))
+    report = RunReport([RIGHT, WRONG], {}, 4, extents={"B": [3], "T": [0, 7, 9], "C": [4, 0, 2, 9, 1]})
+    text = render_verdict(report, "random values of seed 5")
+    assert text.splitlines()[-2] == "4 calls on random values of seed 5: B = 3, T = 0/7/9, C = 0 to 9"
     assert text.splitlines()[-1] == "wrong: retrieve"
     assert "5.00e-01" in text
     assert "WRONG" in text
@@ -245,3 +247,12 @@ def test_what_the_machine_lacks_is_named_with_how_to_get_it(program, capsys, mon
     err = capsys.readouterr().err
     assert "triton is needed for GPU kernels: not installed" in err
     assert "pip install 'hetc[run]'" in err
+
+
+def test_the_sizes_of_a_run_are_said_and_set(program, capsys):
+    assert app.run(["run", program, "-p", "mi210", "--calls", "1", "--extent", "T=200", "--seed", "3"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2] == "1 call on random values of seed 3: T = 200"
+    assert app.run(["run", program, "-p", "mi210", "--calls", "1", "--extent", "D=20"]) == 2
+    assert "D is a constant, no run-time extent" in capsys.readouterr().err
+    assert app.run(["run", program, "-p", "mi210", "--calls", "1", "--extent", "T"]) == 2
+    assert "--extent takes NAME=EXTENT; found `T`" in capsys.readouterr().err

@@ -41,12 +41,12 @@ def test_one_step_of_a_narrow_type_passes_and_three_do_not(seed: int, dtype: str
     assert not compare_values(off, value, None, dtype).ok
 
 
-def test_absent_elements_are_exactly_the_fill() -> None:
+def test_absent_elements_are_exactly_what_they_are_stored_as() -> None:
     present = np.array([True, False])
-    assert compare_values(np.array([1.0, 0.0]), np.array([1.0, 5.0]), present, "f32").ok
+    assert compare_values(np.array([1.0, 0.0]), np.array([1.0, 0.0]), present, "f32").ok
     assert not compare_values(np.array([1.0, 1e-9]), np.array([1.0, 0.0]), present, "f32").ok
-    assert compare_values(np.array([3, -1]), np.array([3, 0]), present, "index").ok
-    assert not compare_values(np.array([3, 0]), np.array([3, 0]), present, "index").ok
+    assert compare_values(np.array([3.0, -np.inf]), np.array([3.0, -np.inf]), present, "f32").ok
+    assert not compare_values(np.array([3, 0]), np.array([3, -1]), present, "index").ok
 
 
 def test_special_values() -> None:
@@ -226,3 +226,14 @@ pipeline p:
     assert verdict.ok and verdict.unjudged == 1 and verdict.max_error < 1e-5
     device[2] = 0.9
     assert not compare_tensor(device, expected).ok
+
+
+def test_integers_that_float64_does_not_tell_apart() -> None:
+    want = np.array([2**53, 2**62, -(2**63)])
+    assert compare_values(want, want, None, "i64").ok
+    for place, other in ((0, 2**53 + 1), (1, 2**62 + 1), (2, -(2**63) + 1)):
+        got = want.copy()
+        got[place] = other
+        verdict = compare_values(got, want, None, "i64")
+        assert not verdict.ok
+        assert verdict.worst_index == (place,)
