@@ -18,7 +18,7 @@ from hetc.runtime.guarded import Guarded
 if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not where one is written
     from xdsl.dialects.builtin import ModuleOp
 
-    from hetc.compiler.driver import Compilation, Options
+    from hetc.compiler.driver import Options
     from hetc.compiler.frontend import ast
     from hetc.runtime.program import HostProgram
     from hetc.runtime.state import State
@@ -95,7 +95,7 @@ class HeteroPipeline(Guarded):
 
     def explain(self) -> Explanation:
         """Where each stage goes and why: the table of `hetc explain`, in a session and in a notebook."""
-        return Explanation(self._placed.report)
+        return Explanation(self._explained)
 
     def compile(self, directory: str | Path | None = None, *, force: bool = False) -> Path:
         """Kernels, host program and report in a work directory (default: one in the cache); gives its path.
@@ -188,11 +188,11 @@ class HeteroPipeline(Guarded):
         return module, diagnostics.sorted()
 
     @functools.cached_property
-    def _placed(self) -> Compilation:
-        from hetc.compiler.driver import compile_source_file
+    def _explained(self) -> dict[str, Any]:
+        from hetc.compiler.driver import explain_source_file
 
         self.check()
-        return compile_source_file(self._text, self.options, until="placed")
+        return explain_source_file(self._text, self.options)[0]
 
     @functools.cached_property
     def _cached(self) -> Path:

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hetc.compiler.explain_memory import render_device_memory
 from hetc.compiler.report import stage_label
 from hetc.compiler.table import Table, energy_text, si, time_text
 
@@ -30,8 +31,8 @@ def render_report(report: Row) -> str:
         _kernel_table(report.get("kernels", [])),
         _transfer_table(report.get("transfers", []), several),
         _memory_table(report.get("memories", [])),
-        "\n".join(beyond_room(report)),
         "\n".join(row["reason"] for row in report.get("unreachable", [])),
+        render_device_memory(report, several),
     ]
     return "\n\n".join(section for section in sections if section)
 
@@ -48,16 +49,6 @@ def slower_than_best(report: Row) -> str | None:
         f"estimate: this placement takes {time_text(placed_us)} a call, everything on the {best} "
         f"{time_text(alone[best])} ({placed_us / alone[best]:,.3g}x); `hetc explain` has the figures"
     )
-
-
-def beyond_room(report: Row) -> list[str]:
-    """One line for each device that cannot hold the memories and weights that it is given."""
-    return [
-        f"memories and weights take {si(row['bytes'], 'B')} on the {row['device']} at the extents of the estimates; "
-        f"{row['name']} holds {si(row['capacity_bytes'], 'B')}"
-        for row in report.get("room", [])
-        if row["bytes"] > row["capacity_bytes"]
-    ]
 
 
 def totals(report: Row) -> tuple[float | None, dict[str, float]]:

@@ -5,7 +5,6 @@ Times and energies are estimates from the platform file's figures.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -143,24 +142,6 @@ def transfer_rows(placed: ModuleOp, platform: Platform, estimate: Mapping[str, i
                 "line": source_line(op),
             }
         )
-    return rows
-
-
-def room_rows(
-    memories: Iterable[Mapping[str, Any]], transfers: Iterable[Mapping[str, Any]], platform: Platform
-) -> list[dict[str, Any]]:
-    """One row a device: the bytes of memories at home there and of weights that move there, and what it holds."""
-    kept: Counter[str] = Counter()
-    for row in memories:
-        kept[row["home"]] += row["bytes"]
-    for row in transfers:
-        kept[row["to"]] += row["bytes"] if row["once"] else 0
-    rows = []
-    for kind in platform.kinds:
-        device = platform.device_of_kind(kind)
-        assert device is not None
-        capacity = device.capacity_bytes
-        rows.append({"device": kind, "name": device.name, "bytes": kept[kind], "capacity_bytes": capacity})
     return rows
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, StringAttr, UnknownLoc
 from xdsl.ir import Attribute, Operation
 
-from hetc.source import plain_file_name
+from hetc.source import SourceFile, Span, plain_file_name
 
 OperationT = TypeVar("OperationT", bound=Operation)
 
@@ -45,6 +45,15 @@ def source_file(op: Operation) -> str:
     """`scan.mp` for an op that has a file location, else ``""``: text that may stand in any comment."""
     location: Attribute = op.location
     return plain_file_name(location.filename.data) if isinstance(location, FileLineColLoc) else ""
+
+
+def span_of(op: Operation, source: SourceFile) -> Span | None:
+    """The place in the source that `op` came from."""
+    location = op.location
+    if not isinstance(location, FileLineColLoc):
+        return None
+    start = source.offset_of(location.line.data, location.column.data)
+    return source.span(start, source.line_end(location.line.data))
 
 
 def without_location(root: Operation) -> list[Operation]:

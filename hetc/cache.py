@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from hetc.diagnostics import EXIT_ENVIRONMENT, Diagnostic, DiagnosticError
+from hetc.diagnostics import EXIT_ENVIRONMENT, Diagnostic, DiagnosticError, reason_of
 from hetc.manifest import damage, replacing, seal
 
 _log = logging.getLogger(__name__)
@@ -25,13 +25,13 @@ def cache_folder(kind: str) -> Path:
     try:
         root = Path(named).expanduser().absolute() if named else Path.home() / ".cache" / "hetc"
     except RuntimeError as error:
-        raise _unusable(named or "~", str(error)) from error
+        raise _unusable(named or "~", "there is no such home directory") from error
     return root / kind
 
 
 def is_kept(entry: Path) -> bool:
     """Whether an entry is there, as it was written, and may be used."""
-    if os.environ.get("HETC_ALWAYS_COMPILE") or not entry.exists():
+    if os.environ.get("HETC_ALWAYS_COMPILE") or not os.path.lexists(entry):
         return False
     found = damage(entry)
     if found is not None:
@@ -41,10 +41,10 @@ def is_kept(entry: Path) -> bool:
 
 def kept(kind: str, key: str, fill: Callable[[Path], Mapping[str, Any]]) -> Path:
     """The entry of a kind and key. Where it is not there, `fill` writes its files into an empty folder, and gives what
-    else its manifest says. Raises DiagnosticError (exit 3) where the cache cannot be written."""
+    else its manifest says. Raises DiagnosticError (exit 3) where the cache cannot be used."""
     entry = cache_folder(kind) / key
     if not is_kept(entry):
-        with writing(entry), adding(entry) as aside:
+        with using(entry), adding(entry) as aside:
             seal(aside, fill(aside))
     return entry
 
@@ -58,15 +58,15 @@ def adding(entry: Path) -> AbstractContextManager[Path]:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Around what is written into the cache. Raises DiagnosticError (exit 3) in the place of OSError."""
+def using(path: Path) -> Iterator[None]:
+    """Around what reads or writes the cache at `path`. Raises DiagnosticError (exit 3) in the place of OSError."""
     try:
         yield
     except OSError as error:
-        raise _unusable(str(path), error.strerror or str(error)) from error
+        raise _unusable(str(path), reason_of(error)) from error
 
 
 def _unusable(path: str, reason: str) -> DiagnosticError:
-    message = f"the cache cannot keep `{path}`: {reason}"
+    message = f"the cache at `{path}` cannot be used: {reason}"
     help = "name a folder that can be written in HETC_CACHE_DIR"
     return DiagnosticError(Diagnostic("error", "HET503", message, help=help), EXIT_ENVIRONMENT)

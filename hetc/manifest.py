@@ -76,7 +76,7 @@ def damage(folder: Path) -> str | None:
 @contextmanager
 def replacing(folder: Path, unless: Callable[[], bool] = lambda: False) -> Iterator[Path]:
     """A folder beside `folder` to fill. At the end it takes that one's place, as a whole, `unless` what stands there by
-    then may stay; after an exception it is gone. Raises OSError."""
+    then may stay; after an exception it is gone, and what stood there still does. Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -84,11 +84,26 @@ def replacing(folder: Path, unless: Callable[[], bool] = lambda: False) -> Itera
         yield aside
         while not _moved(aside, folder) and not unless():
             # A folder cannot be renamed over one that has something in it.
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            with suppress(FileNotFoundError):
-                os.replace(folder, old / "old")
-            shutil.rmtree(old, ignore_errors=True)
+            with _away(folder):
+                if _moved(aside, folder):
+                    break
     finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _away(folder: Path) -> Iterator[None]:
+    """Something else may be put at `folder` inside. What stands there before is removed last; it comes back where
+    nothing was put there, whatever came in between."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    old = aside / "old"
+    try:
+        with suppress(FileNotFoundError):
+            os.replace(folder, old)
+        yield
+    finally:
+        if os.path.lexists(old) and not os.path.lexists(folder):
+            _moved(old, folder)
         shutil.rmtree(aside, ignore_errors=True)
 
 

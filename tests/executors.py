@@ -22,6 +22,7 @@ from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import pipeline_of
 from hetc.dialects.mp import DimAttr, PipelineOp, dtype_name
 from hetc.numerics import dtype_of, encode, round_to
+from hetc.platforms import DEFAULT_PLATFORM
 from hetc.source import read_source
 
 Dims = Mapping[str, int]
@@ -205,10 +206,15 @@ def module_of(path: str, dims: tuple[tuple[str, int], ...] = (), stage: str = "m
 
 
 def compile_to(
-    path: str, out: Path, dims: Dims | None = None, estimate: Dims | None = None, pins: Mapping[str, str] | None = None
+    path: str,
+    out: Path,
+    dims: Dims | None = None,
+    estimate: Dims | None = None,
+    pins: Mapping[str, str] | None = None,
+    platform: str = DEFAULT_PLATFORM,
 ) -> dict[str, Any]:
-    """Compile a file below the project's root into `out`; gives the compiler's report. pins: as Options has them."""
-    options = Options(dims=dims or {}, estimate=estimate or {}, pins=pins or {})
+    """Compile a file below the project's root into `out`; gives the compiler's report. The rest as Options has it."""
+    options = Options(platform, dims or {}, estimate or {}, pins or {})
     compilation = compile_source_file(read_source(ROOT / path), options)
     write_directory(compilation, out)
     return compilation.report

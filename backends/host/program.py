@@ -26,6 +26,7 @@ rounded to nearest even. Weights are read at each call as they are then; those t
 copied once and may be left out. Run as a script, it says what its kernels run on; with --check it runs every step
 on random inputs and compares each kernel with the oracle.{serial}
 """'''
+_WIDTH = 100
 _SERIAL = """
 
 FPGA launches are serial: XRT's Python binding waits without releasing Python's lock, so one is in flight at a time.
@@ -88,7 +89,8 @@ def _introduction(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> 
     writer.line("from collections.abc import Mapping")
     writer.line("from typing import Any")
     writer.line()
-    writer.line("from hetc.runtime.host import Dim, HostProgram, Pipeline, Rows, State, Step, Stripes, Tensor, main")
+    names = "Dim, HostProgram, Occupant, Pipeline, Rows, State, Step, Stripes, Tensor, main"
+    writer.line(f"from hetc.runtime.host import {names}")
     writer.line()
 
 
@@ -124,6 +126,35 @@ def _pipeline(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> None
             for step in program.steps:
                 _step(step, writer)
         writer.line(f"devices={values.tuple_of(values.repr_of(kind) for kind in kinds)},")
+        _workspace(program, writer)
+
+
+def _workspace(program: host.ProgramOp, writer: Writer) -> None:
+    """The values of each slot, each once: several of one shape are as good as one."""
+    slots: dict[str, dict[int, dict[str, None]]] = {}
+    for op in program.walk():
+        if isinstance(op, host.AllocateOp | host.CopyOp) and op.slot_number is not None:
+            type_ = op.result.type
+            assert isinstance(type_, BufferType)
+            slots.setdefault(type_.kind, {}).setdefault(op.slot_number, {})[values.occupant(type_)] = None
+    if not slots:
+        return
+    with writer.block("workspace={", "},"):
+        for kind, numbered in slots.items():
+            with writer.block(f"{values.repr_of(kind)}: (", "),"):
+                for number in sorted(numbered):
+                    _slot(list(numbered[number]), writer)
+
+
+def _slot(occupants: list[str], writer: Writer) -> None:
+    """On one line where it fits, else one occupant a line."""
+    whole = f"{values.tuple_of(occupants)},"
+    if len(whole) <= _WIDTH:
+        writer.line(whole)
+        return
+    with writer.block("(", "),"):
+        for text in occupants:
+            writer.line(f"{text},")
 
 
 def _dim(program: host.ProgramOp, dim: DimOp) -> str:

@@ -10,7 +10,7 @@ from xdsl.ir import Operation, SSAValue
 from hetc.backends.host import values
 from hetc.backends.host.names import Names, method_name
 from hetc.dialects import host
-from hetc.dialects.host import BufferType
+from hetc.dialects.host import BufferType, described
 from hetc.dialects.locations import source_line
 from hetc.dialects.mp import TensorType
 from hetc.dialects.task import ArgumentAttr
@@ -55,9 +55,9 @@ class StepPrinter:
         for op in self.step.block.ops:
             if isinstance(op, host.InputOp):
                 declared = self.program.declarations[op.declared.data]
-                self.writer.line(f"{op.declared.data}: {values.described(declared.type)}, {declared.role.data}")
+                self.writer.line(f"{op.declared.data}: {described(declared.type)}, {declared.role.data}")
         gives = [op for op in self.step.block.ops if isinstance(op, host.OutputOp)]
-        returned = ", ".join(f"{op.output.data}: {values.described(_tensor(op.value))}" for op in gives)
+        returned = ", ".join(f"{op.output.data}: {described(_tensor(op.value))}" for op in gives)
         self.writer.line(f"Returns {returned or 'nothing'}.")
         self.writer.line('"""')
 
@@ -135,13 +135,13 @@ class StepPrinter:
         arguments = [
             values.repr_of(op.buffer.data), values.repr_of(type_.kind), values.extents(tensor), values.element(tensor),
         ]  # fmt: skip
-        arguments += _layout(type_)
+        arguments += [*_layout(type_), *_slot(op)]
         self._assign(op.result, f"run.allocate({', '.join(arguments)})", op.buffer.data)
 
     def _copy(self, op: host.CopyOp) -> None:
         type_ = cast(BufferType, op.result.type)
         arguments = [self.names[op.value], values.repr_of(type_.kind), values.repr_of(op.buffer.data)]
-        arguments += _layout(type_)
+        arguments += [*_layout(type_), *_slot(op)]
         self._assign(op.result, f"run.copy({', '.join(arguments)})", op.buffer.data)
 
     def _kernel(self, op: host.KernelOp) -> None:
@@ -194,6 +194,10 @@ def _layout(type: BufferType) -> list[str]:
     """The arguments that say how a buffer lies, none for one that is row-major."""
     found = [values.stripes(type)] if values.stripes(type) else []
     return [*found, "layered=True"] if type.is_layered else found
+
+
+def _slot(op: host.AllocateOp | host.CopyOp) -> list[str]:
+    return [] if op.slot_number is None else [f"slot={op.slot_number}"]
 
 
 def _kind(value: SSAValue) -> str:

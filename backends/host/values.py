@@ -49,12 +49,6 @@ def extents(type: TensorType) -> str:
     return tuple_of(repr_of(size) for size in type.shape)
 
 
-def described(type: TensorType) -> str:
-    """`bf16[B, T, 128]`, as the language writes it."""
-    sparse = "sparse " if type.is_sparse else ""
-    return f"{sparse}{dtype_name(type.element)}[{', '.join(map(str, type.shape))}]"
-
-
 def element(type: TensorType) -> str:
     return repr_of(dtype_name(type.element))
 
@@ -101,6 +95,14 @@ def _literal(value: object) -> str:
 def stripes(type: BufferType) -> str:
     """The constructor of a buffer's stripes, "" where it has none."""
     return f"Stripes({type.channels.data}, {type.axis.data})" if type.channels.data > 1 else ""
+
+
+def occupant(type: BufferType) -> str:
+    """The constructor of what lies in a slot: the tensor, or one of its layers."""
+    if type.is_layered:
+        return occupant(type.layer)
+    parts = [extents(type.tensor), element(type.tensor), *filter(None, [stripes(type)])]
+    return f"Occupant({', '.join(parts)})"
 
 
 def option(name: str, attribute: Attribute) -> str:

@@ -1,11 +1,12 @@
 """The host dialect: what the host does in one call of a step, in order.
 
 `structure` holds the frame, kernels, launches and waits, `data` where values come from and what becomes of them,
-`loop` what happens once a pass, `types` the type of a tensor in a device's memory.
+`loop` what happens once a pass, `types` the type of a tensor in a device's memory, `buffers` what values lie in.
 """
 
 from xdsl.ir import Dialect
 
+from hetc.dialects.host.buffers import buffer_of, described, stays
 from hetc.dialects.host.data import (
     AllocateOp,
     AppendOp,
@@ -34,5 +35,5 @@ HOST = Dialect(
 __all__ = [
     "HOST", "HOST_KIND", "AllocateOp", "AppendOp", "BufferType", "ClearOp", "CommitOp", "ConstantOp", "CopyOp", "ForOp",
     "InputOp", "KernelOp", "LaunchOp", "LayerOp", "MemoryOp", "OutputOp", "PassOp", "ProgramOp", "ScatterOp", "StepOp",
-    "StoreOp", "WaitOp",
+    "StoreOp", "WaitOp", "buffer_of", "described", "stays",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 host.input     a tensor that the caller hands in, in the host's memory
 host.memory    a memory at its home, as it is when the step starts
 host.constant  a table known at compile time, kept on a device
-host.allocate  the buffer of a value, kept from call to call
+host.allocate  the buffer of a value
 host.copy      a value made available elsewhere
 host.append    rows written at the end of a memory
 host.scatter   rows written at computed places of a memory
@@ -17,9 +17,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntAttr, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, IntAttr, IntegerAttr, StringAttr
 from xdsl.ir import SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, opt_operand_def, prop_def, result_def
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+)
 from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.host.types import HOST_KIND, BufferType
@@ -71,15 +79,25 @@ class ConstantOp(IRDLOperation):
         self.result.name_hint = constant
 
 
+class _InWorkspaceOp(IRDLOperation):
+    """What may lie in the workspace: the memory of each device that is kept from call to call for values of a step.
+    `slot` is a part of it, used by one value after the other; every device counts its own."""
+
+    slot = opt_prop_def(IntegerAttr)
+
+    @property
+    def slot_number(self) -> int | None:
+        return None if self.slot is None else self.slot.value.data
+
+
 @irdl_op_definition
-class AllocateOp(IRDLOperation):
-    """`%s = host.allocate "s" : !host.buffer<...>`: a buffer with undefined contents, the same at every call unless
-    a memory takes it over."""
+class AllocateOp(_InWorkspaceOp):
+    """`%s = host.allocate "s" slot 0 : !host.buffer<...>`: a buffer with undefined contents."""
 
     name = "host.allocate"
     buffer = prop_def(StringAttr)
     result = result_def(BufferType)
-    assembly_format = "$buffer attr-dict `:` type($result)"
+    assembly_format = "$buffer (`slot` $slot^)? attr-dict `:` type($result)"
 
     def __init__(self, buffer: str, type: BufferType):
         super().__init__(properties={"buffer": StringAttr(buffer)}, result_types=[type])
@@ -87,15 +105,16 @@ class AllocateOp(IRDLOperation):
 
 
 @irdl_op_definition
-class CopyOp(IRDLOperation):
-    """`%y = host.copy "y" %x : !host.buffer<... on "gpu"> -> !host.buffer<... on "fpga">`. Of a memory only the rows
-    move that the copy there lacks."""
+class CopyOp(_InWorkspaceOp):
+    """`%y = host.copy "y" %x slot 1 : !host.buffer<... on "gpu"> -> !host.buffer<... on "fpga">`. Of a memory, and of a
+    weight of constant extents, the copy stays from call to call: of the first only the rows move that it lacks, of the
+    second nothing."""
 
     name = "host.copy"
     buffer = prop_def(StringAttr)
     value = operand_def(BufferType)
     result = result_def(BufferType)
-    assembly_format = "$buffer $value attr-dict `:` type($value) `->` type($result)"
+    assembly_format = "$buffer $value (`slot` $slot^)? attr-dict `:` type($value) `->` type($result)"
 
     def __init__(self, buffer: str, value: SSAValue, type: BufferType):
         super().__init__(operands=[value], properties={"buffer": StringAttr(buffer)}, result_types=[type])

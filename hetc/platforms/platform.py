@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SerializeAsAny
 
 from hetc.platforms.device import Device, Link
-from hetc.platforms.figure import Model
+from hetc.platforms.figure import Model, PositiveFigure
 
 
 class PeerLink(Model):
@@ -17,12 +17,14 @@ class PeerLink(Model):
 
 
 class Platform(Model):
-    """Devices by the name that programs and options use for them (`gpu`, `fpga`, `fpga1`, ...)."""
+    """Devices by the name that programs and options use for them (`gpu`, `fpga`, `fpga1`, ...). The memory of the host
+    is held against what programs take of it, where it is stated."""
 
     name: str
     title: str
     devices: dict[str, SerializeAsAny[Device]] = Field(min_length=1)
     peer_links: tuple[PeerLink, ...] = ()
+    host_memory_bytes: PositiveFigure | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:

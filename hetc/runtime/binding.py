@@ -72,4 +72,5 @@ def _adopted(state: State, memory: DenseMemory, tensor: Any, pages: dict[int, tu
         raise InputError(f"memory '{memory.name}': expected a tensor of {list(buffer.shape)}, got {list(tensor.shape)}")
     if not beside:
         return [_Adopted(memory, array)]
-    return [_Adopted(other, device.view(array, other.spec.element)) for other in beside]
+    elements = {other.name: size_bytes // host_dtype(other.spec.element).itemsize for other in beside}
+    return [_Adopted(other, device.view(array, other.spec.element, elements[other.name])) for other in beside]

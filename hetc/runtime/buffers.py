@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc.footprint import stripe_elements
 from hetc.runtime.devices import Device
 from hetc.runtime.elements import host_dtype
 from hetc.runtime.pages import Placement
@@ -33,7 +34,8 @@ class Buffer:
     `arrays` is the device's array, or one for each stripe. `memory` is the name of the memory whose rows lie here,
     "" for a value that is not (or no longer) a memory's own buffer. `layers`: which part of the tensor `name` this is,
     by the indices of its first extents; () for all of it. `placement`: where rows lie, None for row-major. `frozen`:
-    of a weight, its values stay from call to call.
+    of a weight, its values stay from call to call. `place`: where in the workspace it lies (see there), None for what
+    is not of a call's own.
     """
 
     device: Device
@@ -47,6 +49,7 @@ class Buffer:
     layers: tuple[int, ...] = ()
     placement: Placement | None = None
     frozen: bool = False
+    place: tuple[str, int | str, int] | None = None
 
     def part(self, name: str) -> Any:
         """What a kernel is passed beside the elements: the table of pages."""
@@ -150,9 +153,8 @@ def allocate(
     if stripes is None:
         arrays = (device.allocate(prod(shape), element, fill),)
     else:
-        local = list(shape)
-        local[stripes.axis] = -(-shape[stripes.axis] // stripes.channels)
-        arrays = tuple(device.allocate(prod(local), element, fill) for _ in range(stripes.channels))
+        local = stripe_elements(shape, stripes.channels, stripes.axis)
+        arrays = tuple(device.allocate(local, element, fill) for _ in range(stripes.channels))
     return Buffer(device, extents, shape, element, arrays, stripes, name=name)
 
 

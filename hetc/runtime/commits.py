@@ -60,11 +60,10 @@ class Commits:
             copy_region(value, current, pers, self.lengths)
             memory.changed()
             return current
-        keys = [key for key, held in self.state.workspace.items() if held is value]
         fits = (value.device, value.shape, value.stripes) == (current.device, current.shape, current.stripes)
-        if fits and keys and sum(held is value for held in self._contents.values()) == 1:
-            # The old buffer takes the value's place: the next call writes there.
-            self.state.workspace[keys[0]] = current
+        alone = sum(held is value for held in self._contents.values()) == 1
+        # The old buffer takes the value's place: the next call writes there.
+        if fits and alone and self.state.workspace.exchange(value, current):
             made = value
         else:
             made = memory.new_buffer(memory.spec.home, current.stripes)

@@ -35,9 +35,9 @@ class Device(ABC):
     def allocate(self, elements: int, element: str, fill: float = 0) -> Any:
         """An array of so many elements, each `fill`."""
 
-    def view(self, array: Any, element: str) -> Any:
-        """The memory of an array of bytes (u8) as elements of another type."""
-        raise DeviceError(f"{self.backend} cannot share memory between element types")
+    @abstractmethod
+    def view(self, array: Any, element: str, elements: int) -> Any:
+        """The beginning of an array's memory as so many elements, whatever it was allocated as."""
 
     def holds(self, value: Any, element: str) -> bool:
         """Whether this device's kernels can read a caller's tensor where it lies, as it is; then `adopt` takes it."""
@@ -99,8 +99,9 @@ class HostDevice(Device):
     def read(self, array: NDArray, rows: Rows, row_elements: int) -> NDArray:
         return array.reshape(-1, row_elements)[rows]
 
-    def view(self, array: NDArray, element: str) -> NDArray:
-        return array.view(host_dtype(element))
+    def view(self, array: NDArray, element: str, elements: int) -> NDArray:
+        dtype = host_dtype(element)
+        return array.view(np.uint8)[: elements * dtype.itemsize].view(dtype)
 
     def portion(self, array: NDArray, start: int, stop: int) -> NDArray:
         return array[start:stop]

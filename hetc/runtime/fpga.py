@@ -24,16 +24,14 @@ class PagedArray:
     """Elements on page-aligned host memory, padded to whole pages: kernels move whole words of up to 64 bytes."""
 
     def __init__(self, elements: int, element: str, fill: float = 0, within: PagedArray | None = None) -> None:
-        """within: an array of bytes whose memory this one is, seen as other elements."""
+        """within: an array at the beginning of whose memory this one lies."""
         dtype = host_dtype(element)
-        self.element = element
+        self.elements, self.element = elements, element
+        size = max(1, -(-elements * dtype.itemsize // PAGE_BYTES)) * PAGE_BYTES
         self.padded: NDArray
         if within is not None:
-            self.padded = within.padded
-            self.elements: int = within.elements // dtype.itemsize
+            self.padded = within.padded[:size]
             return
-        self.elements = elements
-        size = max(1, -(-elements * dtype.itemsize // PAGE_BYTES)) * PAGE_BYTES
         with room_for(elements, element, HOST):
             raw = np.zeros(size + PAGE_BYTES, np.uint8)
         skip = -raw.ctypes.data % PAGE_BYTES
@@ -72,8 +70,8 @@ class CsimDevice(Device):
     def allocate(self, elements: int, element: str, fill: float = 0) -> PagedArray:
         return PagedArray(elements, element, fill)
 
-    def view(self, array: PagedArray, element: str) -> PagedArray:
-        return PagedArray(0, element, within=array)
+    def view(self, array: PagedArray, element: str, elements: int) -> PagedArray:
+        return PagedArray(elements, element, within=array)
 
     def write(self, array: PagedArray, rows: Rows, values: NDArray) -> None:
         if values.size:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.errors import CapacityError, InputError
-from hetc.runtime.memory import DenseMemory
+from hetc.runtime.memory import DenseMemory, SparseHome
 from hetc.runtime.regions import region_rows
 from hetc.runtime.tensors import to_host
 
@@ -32,8 +32,8 @@ def load(state: State, name: str, given: Any, lengths: object) -> None:
         if checked[along].max(initial=0) > extent:
             raise InputError(f"memory '{name}': {extent} rows along {along}, and lengths {checked[along].tolist()}")
         state.hold_lengths(checked)
-    elif lengths is not None:
-        raise InputError(f"memory '{name}' does not grow, and takes no lengths")
+    else:
+        _refuse_lengths(name, lengths)
     for memory, part in zip(memories, values if spec.layered else [values], strict=True):
         _load_part(state, memory, part)
 
@@ -52,6 +52,9 @@ def _load_part(state: State, memory: DenseMemory, values: NDArray) -> None:
 
 def _load_sparse(state: State, name: str, given: Any, lengths: object) -> None:
     home, spec = state.sparse[name], state.memory(name)
+    if not home.along:
+        _refuse_lengths(name, lengths)
+        lengths = home.columns(state.lengths)
     if isinstance(given, tuple):
         if lengths is None:
             raise InputError(f"memory '{name}': entries without `lengths`, the number of columns")
@@ -69,7 +72,7 @@ def _load_sparse(state: State, name: str, given: Any, lengths: object) -> None:
         row, column = np.nonzero(dense)
         values, columns = dense[row, column], dense.shape[1] if lengths is None else lengths
     entries = _checked_entries(name, row, column, home.matrix.rows, columns, home.matrix.stored_bound)
-    state.set_lengths(**{home.along: columns})
+    state.set_lengths(**_along(home, columns))
     home.matrix.load(*entries, values)
 
 
@@ -82,9 +85,21 @@ def load_columns(state: State, name: str, row_numbers: Any) -> None:
     if numbers.ndim != 2:
         raise InputError(f"memory '{name}': expected row numbers [columns, entries], got {list(numbers.shape)}")
     home = state.sparse[name]
-    checked = state.checked_lengths({home.along: len(numbers)})
+    if not home.along and len(numbers) != home.columns(state.lengths):
+        raise InputError(f"memory '{name}': expected {home.columns(state.lengths)} columns, got {len(numbers)}")
+    checked = state.checked_lengths(_along(home, len(numbers)))
     home.matrix.load_columns(numbers)
     state.hold_lengths(checked)
+
+
+def _along(home: SparseHome, columns: object) -> dict[str, object]:
+    """The lengths that say how many columns there are; none where the program says it."""
+    return {home.along: columns} if home.along else {}
+
+
+def _refuse_lengths(name: str, lengths: object) -> None:
+    if lengths is not None:
+        raise InputError(f"memory '{name}' does not grow, and takes no lengths")
 
 
 def _check_shape(state: State, name: str, shape: tuple[int, ...]) -> None:

@@ -132,9 +132,14 @@ class SparseHome:
         rows = self.spec.extents[0]
         count = capacities[rows] if isinstance(rows, str) else rows
         assert self.spec.stored_bound is not None
-        self.along = str(self.spec.extents[1])
+        columns = self.spec.extents[1]
+        self.along, self._columns = (columns, 0) if isinstance(columns, str) else ("", columns)
         self.matrix = SparseMemory(count, self.spec.element, self.spec.stored_bound, name)
         self.copies: dict[str, tuple[SparseBuffer, Touched]] = {}
+
+    def columns(self, lengths: Mapping[str, NDArray[np.int32]]) -> int:
+        """How many columns there are: the length of the dim that they lie along, or the constant extent."""
+        return int(lengths[self.along][0]) if self.along else self._columns
 
     def bring(self, kind: str, moved: Moved) -> SparseBuffer:
         """The four parts on device `kind`, brought up to date."""
@@ -147,6 +152,7 @@ class SparseHome:
         buffer, touched = self.copies[kind]
         matrix = self.matrix
         if buffer.pool != matrix.pool or buffer.column is None:
+            buffer.column = buffer.value = None  # free before their successors are there
             buffer.column = device.allocate(max(matrix.pool, 1), "i32")
             buffer.value = device.allocate(max(matrix.pool, 1), self.spec.element)
             buffer.pool = matrix.pool

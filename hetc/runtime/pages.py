@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc.footprint import placed_elements
 from hetc.runtime.devices import Device
 from hetc.runtime.errors import CapacityError, InputError
 from hetc.runtime.tensors import host_values
@@ -141,5 +142,5 @@ class Placement:
 
     def elements(self, sequences: int) -> int:
         """How many elements hold all rows, and what lies between them."""
-        rows = self.rows
-        return self.table.pages * rows.page if self.table is not None else sequences * self.capacity * rows.row
+        pages = self.table.pages if self.table is not None else 0
+        return placed_elements(self.rows.row, self.rows.page, sequences, self.capacity, pages)

@@ -50,7 +50,7 @@ class Pools:
             key = (group, device.kind)
             if key not in self._shared:
                 self._shared[key] = device.allocate(elements * host_dtype(spec.element).itemsize, "u8")
-            array = device.view(self._shared[key], spec.element)
+            array = device.view(self._shared[key], spec.element, elements)
         return Buffer(device, spec.extents, shape, spec.element, (array,), name=name, placement=placement)
 
     def refresh(self) -> None:

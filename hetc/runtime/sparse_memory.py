@@ -12,13 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc.footprint import LEAST_POOL, LEAST_ROOM, POOL_FACTOR, pool_entries
 from hetc.runtime.elements import element_type, host_dtype
 from hetc.runtime.errors import CapacityError
-
-LEAST_ROOM = 4
-LEAST_POOL = 64
-# The pool's limit in stored entries: doubling rows waste up to a half, what they leave behind as much again.
-POOL_FACTOR = 4
 
 
 @dataclass
@@ -59,6 +55,11 @@ class SparseMemory:
         self._watchers: list[Touched] = []
 
     @property
+    def most_entries(self) -> int:
+        """What the pool never outgrows."""
+        return pool_entries(self.stored_bound, self.rows)
+
+    @property
     def pool(self) -> int:
         """Capacity of the pool, in entries."""
         return len(self.column)
@@ -83,6 +84,8 @@ class SparseMemory:
                 f"memory '{self.name}': {self.stored + len(row)} stored entries exceed its bound {self.stored_bound}"
             )
         rows, first, added = np.unique(row, return_index=True, return_counts=True)
+        if self.end + int(self._moves(rows, added)[1].sum()) > self.most_entries:
+            self.pack()
         undo = Undo(rows, self.row_start[rows], self.row_length[rows], self.room[rows], self.end, self.stored)
         self._make_room(rows, added)
         within = np.arange(len(row)) - np.repeat(first, added)
@@ -105,9 +108,7 @@ class SparseMemory:
 
     def _make_room(self, rows: NDArray[np.int64], added: NDArray[np.int64]) -> None:
         """Move the rows that would outgrow their room to the pool's end."""
-        wanted = self.row_length[rows] + added
-        moving = wanted > self.room[rows]
-        moved, room = rows[moving], np.maximum(2 * wanted[moving], LEAST_ROOM)
+        moved, room = self._moves(rows, added)
         need = int(room.sum())
         if self.end + need > self.pool:
             self._grow(self.end + need)
@@ -119,9 +120,15 @@ class SparseMemory:
         self.row_start[moved], self.room[moved] = start, room
         self.end += need
 
+    def _moves(self, rows: NDArray[np.int64], added: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows that would outgrow their room, and the room that each then gets."""
+        wanted = self.row_length[rows] + added
+        moving = wanted > self.room[rows]
+        return rows[moving], np.maximum(2 * wanted[moving], LEAST_ROOM)
+
     def _grow(self, entries: int) -> None:
         """A larger pool with the same contents."""
-        size = max(LEAST_POOL, entries + entries // 2)
+        size = min(max(LEAST_POOL, entries + entries // 2), self.most_entries)
         for name in ("column", "value"):
             old = getattr(self, name)
             new = np.zeros(size, old.dtype)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc.footprint import stripe_elements
+from hetc.runtime.buffers import Stripes
+from hetc.runtime.elements import host_dtype
 from hetc.runtime.errors import CapacityError, InputError
 from hetc.runtime.pages import Rows
 from hetc.runtime.regions import Extents
@@ -75,8 +79,32 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Occupant:
+    """What may lie in a slot: a tensor, or one layer of it, and how its rows are dealt to memory channels."""
+
+    extents: Extents
+    element: str
+    stripes: Stripes | None = None
+
+    def array_bytes(self, capacities: Mapping[str, int]) -> int:
+        """Bytes of each of its arrays; 0 where a dim has no capacity yet, so that no such value can be in use."""
+        if any(isinstance(size, str) and size not in capacities for size in self.extents):
+            return 0
+        return self.elements(tuple(capacities[size] if isinstance(size, str) else size for size in self.extents)) * (
+            host_dtype(self.element).itemsize
+        )
+
+    def elements(self, shape: Sequence[int]) -> int:
+        """Elements of each of its arrays."""
+        if self.stripes is None:
+            return prod(shape)
+        return stripe_elements(shape, self.stripes.channels, self.stripes.axis)
+
+
+@dataclass(frozen=True)
 class Pipeline:
-    """A compiled pipeline. `devices` are the device kinds that it was placed on."""
+    """A compiled pipeline. `devices` are the device kinds that it was placed on. `workspace` says for each what values
+    of a call lie there, slot by slot: those of one slot are never in use at one time."""
 
     name: str
     source: str
@@ -85,6 +113,7 @@ class Pipeline:
     steps: Mapping[str, Step]
     devices: tuple[str, ...]
     kernels: Mapping[str, str] = field(default_factory=dict)
+    workspace: Mapping[str, tuple[tuple[Occupant, ...], ...]] = field(default_factory=dict)
 
     @property
     def pers(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ from hetc.runtime.layers import live_values
 from hetc.runtime.memory import DenseMemory, SparseHome, parts_of
 from hetc.runtime.pools import Pools
 from hetc.runtime.specification import Pipeline, Tensor, length_array, whole_number
+from hetc.runtime.workspace import Workspace
 
 
 class State(Guarded):
@@ -59,7 +60,7 @@ class State(Guarded):
                     self.dense[part] = DenseMemory(part, layer, pipeline, devices, self._capacities, self.pools)
             else:
                 self.sparse[name] = SparseHome(name, pipeline, devices, self._capacities)
-        self.workspace: dict[tuple[str, str], Buffer] = {}
+        self.workspace = Workspace(pipeline.workspace)
         self.length_arrays: dict[tuple[str, str], tuple[Any, NDArray[np.int32]]] = {}
         self._running = ""
         self._guard()
@@ -151,7 +152,7 @@ class State(Guarded):
         spec = self.memory(name)
         if name in self.sparse:
             home = self.sparse[name]
-            values = home.matrix.to_dense(int(self.lengths[home.along][0]))
+            values = home.matrix.to_dense(home.columns(self.lengths))
         else:
             parts = [
                 live_values(memory.buffer, self.pipeline.pers, memory.bounds(self.lengths.get(memory.along)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.appending import append_rows
-from hetc.runtime.buffers import Buffer, LayeredBuffer, SparseBuffer, Stripes, allocate, part_of
+from hetc.runtime.buffers import Buffer, LayeredBuffer, SparseBuffer, Stripes, part_of
 from hetc.runtime.commits import Commits, copy_region
 from hetc.runtime.devices import HOST
 from hetc.runtime.elements import host_dtype, to_torch
@@ -23,9 +23,10 @@ from hetc.runtime.errors import InputError
 from hetc.runtime.layers import live_values, store_values, whole_values
 from hetc.runtime.regions import Extents
 from hetc.runtime.scattering import kept, parts_of, pieces_of
-from hetc.runtime.specification import Pipeline
+from hetc.runtime.specification import Occupant, Pipeline
 from hetc.runtime.state import State
 from hetc.runtime.trace import KernelTrace, TransferTrace, captured, plain_lengths
+from hetc.runtime.workspace import Place
 
 if TYPE_CHECKING:
     from hetc.runtime.program import HostProgram
@@ -120,22 +121,21 @@ class StepRun:
         element: str,
         stripes: Stripes | None = None,
         layered: bool = False,
+        slot: int | str | None = None,
     ) -> Any:
-        """The buffer of one value of this step, kept from call to call; its contents are whatever they were."""
-        if layered:
-            inner = None if stripes is None else Stripes(stripes.channels, stripes.axis - 1)
-            numbers = range(int(extents[0]))
-            parts = (self.allocate(f"{name}[{number}]", kind, extents[1:], element, inner) for number in numbers)
-            return LayeredBuffer(tuple(parts), name)
-        shape = self._capacities_of(extents)
-        key = (self.step, name)
-        found = self.state.workspace.get(key)
-        device = self.program.devices[kind]
-        if found is None or (found.shape, found.element, found.stripes) != (shape, element, stripes):
-            found = allocate(device, extents, shape, element, stripes, name=name)
-            self.state.workspace[key] = found
-        found.name, found.memory = name, ""
-        return found
+        """The buffer of one value of this step, in a slot of the workspace (None: one that no other value has); its
+        contents are whatever they were."""
+        place = f"{self.step}.{name}" if slot is None else slot
+        if not layered:
+            return self._in_slot((kind, place, 0), name, Occupant(extents, element, stripes))
+        inner = None if stripes is None else Stripes(stripes.channels, stripes.axis - 1)
+        layer = Occupant(extents[1:], element, inner)
+        parts = (self._in_slot((kind, place, at), f"{name}[{at}]", layer) for at in range(int(extents[0])))
+        return LayeredBuffer(tuple(parts), name)
+
+    def _in_slot(self, place: Place, name: str, value: Occupant) -> Buffer:
+        shape, device = self._capacities_of(value.extents), self.program.devices[place[0]]
+        return self.state.workspace.buffer(device, place, value, shape, self.capacities, name)
 
     def _capacities_of(self, extents: Extents) -> tuple[int, ...]:
         """What a buffer of these extents is allocated with."""
@@ -178,13 +178,22 @@ class StepRun:
 
     # What is done with them.
 
-    def copy(self, value: Value, kind: str, name: str, stripes: Stripes | None = None, layered: bool = False) -> Value:
-        """The value on another device, or lying otherwise. Of a memory only the rows that the copy there lacks move, a
-        frozen weight moves once, and what the caller handed in there, of the capacities' extents, does not move."""
+    def copy(
+        self,
+        value: Value,
+        kind: str,
+        name: str,
+        stripes: Stripes | None = None,
+        layered: bool = False,
+        slot: int | None = None,
+    ) -> Value:
+        """The value on another device, or lying otherwise, in the workspace. Of a memory only the rows that the copy
+        there lacks move, a frozen weight moves once, and what the caller handed in there, of the capacities' extents,
+        does not move."""
         if isinstance(value, SparseBuffer):
             return self.state.sparse[value.memory].bring(kind, self._moved)
         if layered or isinstance(value, LayeredBuffer):
-            made = self.allocate(name, kind, value.extents, value.element, stripes, layered)
+            made = self.allocate(name, kind, value.extents, value.element, stripes, layered, slot)
             self.store(value, made)
             return made
         if value.memory and (kind, stripes) != (value.device.kind, value.stripes):
@@ -196,7 +205,11 @@ class StepRun:
         if value.frozen and all(isinstance(item, int) for item in value.extents):
             device = self.program.devices[kind]
             return self.program.frozen_weights.on_device(value, device, stripes, self._copy_whole)
-        target = self.allocate(name, kind, value.extents, value.element, stripes)
+        # Of a weight there is one copy on a device, whichever steps read it.
+        weight = f"{value.name} {stripes}" if slot is None and value.name in self.pipeline.tensors else None
+        target = self.allocate(
+            name, kind, value.extents, value.element, stripes, slot=slot if weight is None else weight
+        )
         self._copy_whole(value, target)
         return target
 

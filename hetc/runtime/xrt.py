@@ -25,23 +25,42 @@ _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 
 
 class XrtArray(PagedArray):
-    """Elements that become a buffer object in the memory bank of the first kernel argument they are passed as."""
+    """Elements that become a buffer object in the memory bank of the first kernel argument they are passed as. Arrays
+    that lie in another one, `whole`, are in its buffer object."""
 
-    buffer_object: Any = None
-    group = -1
+    def __init__(self, elements: int, element: str, fill: float = 0, within: XrtArray | None = None) -> None:
+        self.whole: XrtArray = self if within is None else within.whole
+        self._own_object: Any = None
+        self._own_group = -1
+        super().__init__(elements, element, fill, within)
+
+    @property
+    def buffer_object(self) -> Any:
+        """None before a kernel was passed the array."""
+        return self.whole._own_object
+
+    @property
+    def padded(self) -> NDArray:  # type: ignore[override]
+        """The array's host side, which moves into the buffer object with it."""
+        return self._memory if self.whole is self else self.whole._memory[: self._memory.nbytes]
+
+    @padded.setter
+    def padded(self, memory: NDArray) -> None:
+        self._memory = memory
 
     def bind(self, xrt: Any, card: Any, group: int, place: str) -> Any:
         """The buffer object in bank `group`. Raises DeviceError where it already lies in another bank."""
-        if self.buffer_object is None:
-            size = self.padded.nbytes
-            self.buffer_object = xrt.bo(card, size, xrt.bo.normal, group)
-            mapped = np.frombuffer(self.buffer_object.map(), np.uint8)
-            mapped[:size] = self.padded
-            self.padded, self.group = mapped, group
-            self.buffer_object.sync(xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE, size, 0)
-        elif self.group != group:
-            raise DeviceError(f"{place} is in memory bank {group}, but the array lies in bank {self.group}")
-        return self.buffer_object
+        whole = self.whole
+        if whole._own_object is None:
+            size = whole.padded.nbytes
+            whole._own_object = xrt.bo(card, size, xrt.bo.normal, group)
+            mapped = np.frombuffer(whole._own_object.map(), np.uint8)
+            mapped[:size] = whole.padded
+            whole.padded, whole._own_group = mapped, group
+            whole._own_object.sync(xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE, size, 0)
+        elif whole._own_group != group:
+            raise DeviceError(f"{place} is in memory bank {group}, but the array lies in bank {whole._own_group}")
+        return whole._own_object
 
 
 class XrtDevice(Device):
@@ -81,6 +100,9 @@ class XrtDevice(Device):
 
     def allocate(self, elements: int, element: str, fill: float = 0) -> XrtArray:
         return XrtArray(elements, element, fill)
+
+    def view(self, array: XrtArray, element: str, elements: int) -> XrtArray:
+        return XrtArray(elements, element, within=array)
 
     def write(self, array: XrtArray, rows: Rows, values: NDArray) -> None:
         if not values.size:

@@ -122,7 +122,7 @@ class Interface:
         return self.dense(wanted, ArgumentAttr("scratch", len(self.scratch) - 1), type)
 
     def prune(self) -> None:
-        """Drop arguments without a use, set each port's access, and give ports their memory channels."""
+        """Drop arguments without a use, and set each port's access."""
         for local in [value for name, value in self.capacities.items() if name.endswith("/stripes")]:
             if not list(local.uses):
                 rounded_up = local.owner
@@ -151,13 +151,13 @@ class Interface:
             for item in arguments
         ]
 
-    def assign_banks(self, channels: int, burst: int, outstanding: int) -> None:
-        """Spread the ports over the memory's channels in turn, with these bursts."""
-        ports = [op for op in self.declared if isinstance(op, fpga.PortOp)]
-        for number, op in enumerate(ports):
-            op.properties["bank"] = IntegerAttr(number % channels, 64)
-            op.properties["burst"] = IntegerAttr(burst, 64)
-            op.properties["outstanding"] = IntegerAttr(outstanding, 64)
+    def set_bursts(self, burst: int, outstanding: int) -> None:
+        """Give all ports these bursts. Which memory channel each is joined to is decided for a program's kernels
+        together (`assign-banks`)."""
+        for op in self.declared:
+            if isinstance(op, fpga.PortOp):
+                op.properties["burst"] = IntegerAttr(burst, 64)
+                op.properties["outstanding"] = IntegerAttr(outstanding, 64)
 
 
 def _used(op: fpga.PortOp | fpga.ScalarOp) -> bool:

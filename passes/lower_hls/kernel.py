@@ -204,7 +204,7 @@ class KernelBuilder:
     def finish(self) -> fpga.KernelOp:
         """The kernel op, without the arguments that turned out to be unused."""
         self.interface.prune()
-        self.interface.assign_banks(self.plan.memory_channels, self.plan.burst_words, self.plan.outstanding)
+        self.interface.set_bursts(self.plan.burst_words, self.plan.outstanding)
         for op in list(self.block.ops):
             if isinstance(op, fpga.ArrayOp | fpga.TableOp) and not any(True for _ in op.result.uses):
                 op.detach()

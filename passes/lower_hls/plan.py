@@ -18,7 +18,6 @@ class FpgaPlan:
     bram_bits: an array above this size is in URAM.
     register_queue: the largest capacity of a selection that is a shift register; above it is a heap.
     table_elements: a constant up to this size is a table on chip, a larger one an argument.
-    memory_channels: channels that ports are spread over.
     streaming: 1 where scans become dataflows of processes, 0 for loop nests only.
     stripes: memory channels that a scanned operand is spread over; 1 leaves it whole.
     striped: the task operands that are striped, by position.
@@ -36,7 +35,6 @@ class FpgaPlan:
     bram_bits: int = 1 << 18
     register_queue: int = 64
     table_elements: int = 4096
-    memory_channels: int = 32
     streaming: int = 1
     stripes: int = 1
     striped: tuple[int, ...] = ()

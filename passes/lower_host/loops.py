@@ -9,9 +9,9 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, Region, SSAValue
 
 from hetc.dialects import host
-from hetc.dialects.host import HOST_KIND, BufferType
+from hetc.dialects.host import HOST_KIND, BufferType, buffer_of
 from hetc.dialects.mp import ForOp
-from hetc.passes.lower_host.order import buffer_of, ordered, written_by_kernels
+from hetc.passes.lower_host.order import ordered, written_by_kernels
 
 if TYPE_CHECKING:
     from hetc.passes.lower_host.step import StepBuilder

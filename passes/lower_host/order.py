@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from xdsl.ir import Operation, SSAValue
 
 from hetc.dialects import host
-from hetc.dialects.host import HOST_KIND, BufferType
+from hetc.dialects.host import HOST_KIND, BufferType, buffer_of
 from hetc.dialects.locations import copy_location
 
 
@@ -87,13 +87,6 @@ def _stays_on_device(op: Operation, kind: str) -> bool:
     types = [value.type for value in (*op.operands, *op.results)]
     same = all(isinstance(item, BufferType) and item.kind == kind for item in types)
     return same and not isinstance(op, host.OutputOp) and kind != HOST_KIND
-
-
-def buffer_of(value: SSAValue) -> SSAValue:
-    """The value that first named the buffer: some ops write in place, a layer is a part."""
-    while isinstance(value.owner, host.AppendOp | host.ScatterOp | host.LayerOp):
-        value = value.owner.value if isinstance(value.owner, host.LayerOp) else value.owner.memory
-    return value
 
 
 def _dependencies(ops: Sequence[Operation]) -> list[set[int]]:

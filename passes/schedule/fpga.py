@@ -7,12 +7,13 @@ Times and resources are estimates from the platform file. `plan` is what `lower-
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil, log, log2, prod
 
 from xdsl.ir import BlockArgument, Operation
 
+from hetc.dialects.host import BufferType
 from hetc.dialects.mp import (
     ComputeOp,
     ConstantOp,
@@ -20,10 +21,12 @@ from hetc.dialects.mp import (
     SelectOp,
     TensorType,
     TopkOp,
+    enclosing_pipeline,
     extent_key,
     storage_bits,
 )
 from hetc.dialects.task import KernelOp
+from hetc.passes.analysis.sizes import Sizes
 from hetc.passes.lower_hls.lower_to_hls import find_scans
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.scan import Scan
@@ -51,9 +54,8 @@ class Estimate:
 def schedule(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> Schedule:
     """The kernel on the card at these extents. Raises Refused where no plan fits, with what is short."""
     base = replace(
-        FpgaPlan(), part=device.part, platform=device.platform, clock_ns=f"{1e9 / device.clock.asked_hz:.3f}",
-        memory_channels=int(device.memory.channels),
-    )  # fmt: skip
+        FpgaPlan(), part=device.part, platform=device.platform, clock_ns=f"{1e9 / device.clock.asked_hz:.3f}"
+    )
     statements = [op for op in kernel.block.ops if op is not kernel.returned and not isinstance(op, ConstantOp)]
     for argument in kernel.block.args:
         reason = unreadable(argument.type)  # type: ignore[arg-type]
@@ -68,7 +70,7 @@ def schedule(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> Schedul
     costs = Costs(device, dims, base.accumulators)
     for plan in plans(kernel, scans, base, device):
         estimate = _Estimator(statements, scans, device, dims, plan, costs).run()
-        lacking = _lacking(device, estimate, kernel, dims)
+        lacking = _lacking(device, estimate, kernel)
         if lacking:
             # A plan with room for the operands says more than one without; then the one with most stripes.
             short.append(("in one memory channel" in lacking, -plan.stripes, lacking))
@@ -105,23 +107,13 @@ def _as_schedule(best: Estimate, device: Fpga) -> Schedule:
     )
 
 
-def _lacking(device: Fpga, estimate: Estimate, kernel: KernelOp, dims: Mapping[str, int]) -> str:
+def _lacking(device: Fpga, estimate: Estimate, kernel: KernelOp) -> str:
     """What is short: room for an operand, or else the first resource, in words; "" where all suffice."""
     plan = estimate.plan
-    for number, argument in enumerate(kernel.block.args):
-        type_ = argument.type
-        assert isinstance(type_, TensorType)
-        if type_.is_sparse:
-            continue
-        stripes = plan.stripes if number in plan.striped else 1
-        layers = resident(kernel.arguments[number])
-        size = layers * _bytes(type_, dims) / stripes
-        if size > device.memory.channel_bytes:
-            room = device.memory.channel_bytes / 2**20
-            name = argument.name_hint or f"operand {number}"
-            over = f"striped over {stripes} channels" if stripes > 1 else "not striped"
-            over += f", in {layers} layers" if layers > 1 else ""
-            return f"{name}, {over}, puts {size / 2**20:,.0f} MiB in one memory channel of {room:,.0f} MiB"
+    room = device.memory.channel_bytes
+    for name, over, size in _arrays(kernel, plan):
+        if size > room:
+            return f"{name}, {over}, puts {size / 2**20:,.0f} MiB in one memory channel of {room / 2**20:,.0f} MiB"
     for resource in ("dsp", "lut", "ff", "bram36", "uram"):
         needed, usable = estimate.resources[resource], device.usable(resource)  # type: ignore[arg-type]
         if needed > usable:
@@ -130,9 +122,23 @@ def _lacking(device: Fpga, estimate: Estimate, kernel: KernelOp, dims: Mapping[s
     return ""
 
 
-def _bytes(type_: TensorType, dims: Mapping[str, int]) -> float:
-    extents = [extent if isinstance(extent, int) else dims[extent] for extent in type_.shape]
-    return prod(extents) * storage_bits(type_.element) / 8
+def _arrays(kernel: KernelOp, plan: FpgaPlan) -> Iterator[tuple[str, str, int]]:
+    """What the kernel's ports lead to: name, how it is dealt out, and bytes of an array as the host program allocates
+    it where every dim is at its bound."""
+    sizes = Sizes(enclosing_pipeline(kernel).dims)
+    for number, argument in enumerate(kernel.block.args):
+        name, type_ = argument.name_hint or f"operand {number}", argument.type
+        assert isinstance(type_, TensorType)
+        if type_.is_sparse:
+            yield from ((f"{name} ({part})", "not striped", size) for part, size in sizes.sparse_parts(type_).items())
+            continue
+        stripes, layers = plan.stripes if number in plan.striped else 1, resident(kernel.arguments[number])
+        over = f"striped over {stripes} channels" if stripes > 1 else "not striped"
+        over += f", in {layers} layers" if layers > 1 else ""
+        yield name, over, -(-layers * sizes.array_bytes(BufferType(type_, kernel.device)) // stripes)
+    for value in kernel.outputs:
+        assert isinstance(value.type, TensorType)
+        yield value.name_hint or "a result", "not striped", sizes.array_bytes(BufferType(value.type, kernel.device))
 
 
 class _Estimator:
@@ -183,7 +189,8 @@ class _Estimator:
         self._selection(op, outer, rows)
         for result in op.results:
             assert isinstance(result.type, TensorType)
-            self.bytes_moved += _bytes(result.type, self.dims)
+            elements = prod(self._extent(extent) for extent in result.type.extents)
+            self.bytes_moved += elements * storage_bits(result.type.element) / 8
 
     def _scan(self, op: RangedOp, scan: Scan, outer: int, rows: int) -> None:
         channels = self._channels(op)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hetc.compiler.driver import Options, compile_source_file
 from hetc.compiler.frontend import check_source
 from hetc.diagnostics import DiagnosticError, Diagnostics, render_all
 from hetc.source import SourceFile, read_source
@@ -23,7 +24,14 @@ def diagnose(path: Path) -> Diagnostics:
         found = Diagnostics()
         found.extend(error.diagnostics)
         return found
-    return check_source(SourceFile(path.name, source.text))[1]
+    source = SourceFile(path.name, source.text)
+    found = check_source(source)[1]
+    if not found.has_errors:  # what is wrong shows where it is compiled
+        try:
+            compile_source_file(source, Options())
+        except DiagnosticError as error:
+            found.extend(error.diagnostics)
+    return found
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

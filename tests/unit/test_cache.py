@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from hetc.cache import cache_folder, is_kept, kept
-from hetc.diagnostics import DiagnosticError
+from hetc.cache import cache_folder, is_kept, kept, using
+from hetc.diagnostics import EXIT_ENVIRONMENT, DiagnosticError
 from hetc.manifest import MANIFEST, DamagedManifest, changed_files, read_manifest, replacing, seal
 
 
@@ -125,13 +125,53 @@ def test_what_fails_leaves_nothing(root: Path) -> None:
 
 def test_a_cache_that_cannot_be_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root.write_text("a file where the folder should be")
-    with pytest.raises(DiagnosticError, match=r"HET503\]: the cache cannot keep .*/things/key`: Not a dir") as caught:
-        kept("things", "key", Maker())
-    assert caught.value.exit_code == 3 and "HETC_CACHE_DIR" in str(caught.value)
+    assert refused().endswith("/things/key` cannot be used: not a directory")
+    monkeypatch.setenv("HETC_CACHE_DIR", "/proc/none")
+    assert refused() == "the cache at `/proc/none/things/key` cannot be used: no such file or directory"
+    monkeypatch.setenv("HETC_CACHE_DIR", "/tmp/" + "n" * 300)
+    assert refused().endswith("cannot be used: file name too long")
     monkeypatch.setenv("HETC_CACHE_DIR", "~/here")
     assert cache_folder("things") == Path.home() / "here" / "things"
     monkeypatch.setenv("HETC_CACHE_DIR", "relative")
-    assert cache_folder("things").is_absolute()
+    assert cache_folder("things") == Path.cwd() / "relative" / "things", "the same from every directory"
+    monkeypatch.setenv("HETC_CACHE_DIR", "")
+    monkeypatch.setenv("HOME", str(root))
+    assert cache_folder("things") == root / ".cache" / "hetc" / "things"
+
+
+def refused() -> str:
+    with pytest.raises(DiagnosticError) as caught:
+        kept("things", "key", Maker())
+    assert caught.value.exit_code == EXIT_ENVIRONMENT
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "HET503"
+    assert diagnostic.help == "name a folder that can be written in HETC_CACHE_DIR"
+    return diagnostic.message
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("HETC_CACHE_DIR", raising=False)
+    monkeypatch.setattr(Path, "home", none)
+    assert refused() == "the cache at `~` cannot be used: there is no such home directory"
+    monkeypatch.setenv("HETC_CACHE_DIR", "~nobody-of-this-name/cache")
+    assert refused().startswith("the cache at `~nobody-of-this-name/cache` cannot be used: ")
+
+
+def test_a_cache_that_disappears_meanwhile(root: Path) -> None:
+    def remove(folder: Path) -> dict[str, int]:
+        shutil.rmtree(root)
+        (folder / "late").write_text("")
+        return {}
+
+    with pytest.raises(DiagnosticError, match="cannot be used: no such file or directory"):
+        kept("things", "key", remove)
+    kept("things", "key", Maker())
+    with pytest.raises(DiagnosticError, match="cannot be used: no such file or directory"), using(root):
+        shutil.rmtree(root)
+        (root / "late").read_text()
 
 
 def test_processes_that_write_one_entry_at_once(root: Path) -> None:
@@ -198,4 +238,25 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), replacing(target) as aside:
         raise RuntimeError
     assert [path.name for path in target.iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), OSError(5, "Input/output error")])
+def test_what_was_there_comes_back_where_the_new_does_not_arrive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruption: BaseException
+) -> None:
+    target = tmp_path / "out"
+    with replacing(target) as aside:
+        (aside / "first").write_text("")
+    rename = os.replace
+
+    def second_fails(source: Path, place: Path) -> None:
+        if Path(place) == target and Path(source).name != "old" and not target.exists():
+            raise interruption
+        rename(source, place)
+
+    monkeypatch.setattr(os, "replace", second_fails)
+    with pytest.raises(type(interruption)), replacing(target) as aside:
+        (aside / "second").write_text("")
+    assert [path.name for path in target.iterdir()] == ["first"]
     assert list(tmp_path.iterdir()) == [target]

@@ -1,0 +1,55 @@
+"""The memory that the values of a call lie in: kept for the next, shared by values that are not in use at one time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hetc.runtime.buffers import Buffer
+from hetc.runtime.devices import Device
+from hetc.runtime.specification import Occupant
+
+Place = tuple[str, int | str, int]
+"""A device kind, the number of a slot there (or the name of one that no other value has), and which layer of what lies
+in it."""
+
+
+class Workspace:
+    """`slots` names for each device kind, slot by slot, the values that lie there: an array of the slot has room for
+    the largest of them at the capacities that it is asked for with. Contents are whatever they were."""
+
+    def __init__(self, slots: Mapping[str, Sequence[Sequence[Occupant]]]) -> None:
+        self.slots = slots
+        self._arrays: dict[Place, tuple[int, tuple[Any, ...]]] = {}
+
+    def buffer(
+        self,
+        device: Device,
+        place: Place,
+        value: Occupant,
+        shape: Sequence[int],
+        capacities: Mapping[str, int],
+        name: str,
+    ) -> Buffer:
+        """A value in its slot, as its own extents and element."""
+        kind, slot, _ = place
+        occupants = self.slots[kind][slot] if isinstance(slot, int) else (value,)
+        size = max(item.array_bytes(capacities) for item in occupants)
+        held = self._arrays.get(place)
+        channels = 1 if value.stripes is None else value.stripes.channels
+        if held is None or held[0] < size:
+            self._arrays.pop(place, None)  # what is replaced is free before its successor is there
+            held = (size, tuple(device.allocate(size, "u8") for _ in range(channels)))
+            self._arrays[place] = held
+        arrays = tuple(device.view(array, value.element, value.elements(shape)) for array in held[1])
+        return Buffer(device, value.extents, tuple(shape), value.element, arrays, value.stripes, name=name, place=place)
+
+    def exchange(self, value: Buffer, other: Buffer) -> bool:
+        """Let the slot of `value` have the arrays of `other`, of the same shape, so that its own can be kept. False,
+        changing nothing, where `value` lies in no slot."""
+        if value.place is None:
+            return False
+        size, _ = self._arrays[value.place]
+        self._arrays[value.place] = (size, other.arrays)
+        value.place = None
+        return True
