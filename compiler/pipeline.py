@@ -24,6 +24,7 @@ _REGION = {
 }  # fmt: skip
 _STATEMENTS = {"mp.compute", "mp.topk", "mp.select", "mp.constant", "mp.append", "mp.scatter", "mp.clear"}
 _COMPOSITE = {"mp.softmax", "mp.rope", "mp.quantize", "mp.update"}
+_IMPLICIT = {"mp.guard", "mp.present", "mp.and", "mp.or"}
 _TASK = {"task.kernel", "task.return", "task.transfer"}
 
 
@@ -46,12 +47,20 @@ def _legal(*groups: set[str]) -> frozenset[str]:
 
 
 PIPELINE: tuple[Stage, ...] = (
-    Stage("mp", (), _legal(_FRAME, _REGION, _STATEMENTS, _COMPOSITE, {"mp.guard"})),
+    Stage("mp", (), _legal(_FRAME, _REGION, _STATEMENTS, _COMPOSITE, _IMPLICIT)),
     # Presence comes first: every later pass may then move, clone and expand reads without changing what is absent.
     Stage("explicit", ("explicit-presence",), _legal(_FRAME, _REGION, _STATEMENTS, _COMPOSITE), passing=True),
     Stage(
         "expanded",
-        ("expand-rope", "expand-quantize", "expand-softmax", "scatter-update", "expand-update", "remove-unused"),
+        (
+            "expand-rope",
+            "expand-quantize",
+            "expand-softmax",
+            "scatter-update",
+            "expand-update",
+            "remove-unused",
+            "index-width",
+        ),
         _legal(_FRAME, _REGION, _STATEMENTS),
         passing=True,
     ),
@@ -72,13 +81,18 @@ PIPELINE: tuple[Stage, ...] = (
     ),
     Stage(
         "host",
-        ("lower-to-host",),
+        ("lower-to-host", "assign-banks", "plan-workspace"),
         _legal(_FRAME, _REGION, _STATEMENTS, _TASK, {"fpga.", "tile.", "scf.", "host."}),
         adds=True,
     ),
 )
 
 STAGE_NAMES = tuple(stage.name for stage in PIPELINE)
+
+
+def flags_before(name: str) -> tuple[str, ...]:
+    """The passes of all stages before the one of that name, in order."""
+    return tuple(flag for stage in PIPELINE[: STAGE_NAMES.index(name)] for flag in stage.passes)
 
 
 class StageError(Exception):

@@ -6,14 +6,14 @@ the location of the op that they are made for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType, f32, i1
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.dialects.locations import copy_location
-from hetc.dialects.mp import DimSizeOp, GuardOp, ModOp, ReadOp, ReadStoredOp, ReduceOp, RoundOp
+from hetc.dialects.mp import DimSizeOp, GuardOp, ModOp, PresentOp, ReadOp, ReadStoredOp, ReduceOp, RoundOp
 
 REGION_OPS: tuple[type[Operation], ...] = (
     arith.ConstantOp, arith.AddfOp, arith.SubfOp, arith.MulfOp, arith.DivfOp, arith.NegfOp, arith.MaximumfOp,
@@ -23,7 +23,7 @@ REGION_OPS: tuple[type[Operation], ...] = (
     arith.BitcastOp,
     math.ExpOp, math.LogOp, math.SqrtOp, math.RsqrtOp, math.AbsFOp, math.AbsIOp, math.TanhOp, math.SinOp, math.CosOp,
     math.Atan2Op, math.ErfOp, math.FloorOp, math.CeilOp, math.RoundEvenOp, math.PowFOp,
-    ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp,
+    ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp, PresentOp,
 )  # fmt: skip
 """Every op that may stand in the region of a statement, its terminator aside."""
 
@@ -79,6 +79,14 @@ def emit(op: Operation, before: Operation) -> SSAValue:
         twin.detach()
         block.insert_op_before(twin, anchor)
     return twin.results[0]
+
+
+def emit_after(op: Operation, make: Callable[[Operation], Operation]) -> SSAValue:
+    """The value of an op that `make` gives, which uses results of `op`, put behind it. `make` is given the op before
+    which other ops may be put."""
+    following = op.next_op
+    assert following is not None, "a region ends in a terminator"
+    return emit(copy_location(op, make(following)), following)
 
 
 def _blocks_between(inner: Operation, outer: Operation) -> list[Block]:
@@ -146,7 +154,8 @@ def without(values: Iterable[SSAValue], removed: Iterable[SSAValue]) -> tuple[SS
 
 
 def irredundant(conditions: Iterable[SSAValue]) -> tuple[SSAValue, ...]:
-    """The conditions without those that are others under an assumption: `select c, q, true` beside q."""
+    """The conditions without those that others imply: `select c, q, true` beside q, or a clause beside one of its
+    parts."""
     listed = union(conditions)
     return tuple(value for value in listed if not _implied(value, set(listed) - {value}))
 
@@ -155,6 +164,8 @@ def _implied(value: SSAValue, conditions: set[SSAValue]) -> bool:
     if value in conditions:
         return True
     owner = value.owner
+    if isinstance(owner, arith.OrIOp):
+        return any(all(_implied(leaf, conditions) for leaf in leaves(side)) for side in owner.operands)
     if not isinstance(owner, arith.SelectOp):
         return False
     if constant_value(owner.rhs) == 1:

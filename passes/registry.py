@@ -17,11 +17,12 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "scatter-update",
         "expand-update",
         "remove-unused",
+        "index-width",
     ),
     "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers", "schedule-kernels"),
     "lower_hls": ("lower-to-hls",),
     "lower_triton": ("lower-to-triton",),
-    "lower_host": ("lower-to-host",),
+    "lower_host": ("lower-to-host", "assign-banks", "plan-workspace"),
     "lower_linalg": ("mp-to-linalg",),
 }  # fmt: skip
 

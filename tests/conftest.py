@@ -6,6 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from csim_builds import mixed_builds
+from hypothesis import HealthCheck, settings
+
+# How busy the machine is decides no test.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

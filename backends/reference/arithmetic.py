@@ -166,6 +166,8 @@ FUNCTIONS: dict[str, Function] = {
     "arith.minsi": _integer(np.minimum),
     "arith.andi": _integer(np.bitwise_and),
     "arith.ori": _integer(np.bitwise_or),
+    "mp.and": _plain(np.logical_and),
+    "mp.or": _plain(np.logical_or),
     "arith.xori": _integer(np.bitwise_xor),
     "arith.shli": lambda op, *operands: wrap(_shift_left(op, *operands), op.results[0].type),
     "arith.shrui": lambda op, *operands: wrap(_shift_right_unsigned(op, *operands), op.results[0].type),
@@ -194,6 +196,30 @@ FUNCTIONS: dict[str, Function] = {
     "mp.mod": _integer(floor_modulo),
 }
 """Every scalar operation of a region but select, which chooses presence too, and mp.round."""
+
+
+_EXACT: dict[str, Callable[[int, int], int]] = {
+    "arith.addi": lambda a, b: a + b,
+    "arith.subi": lambda a, b: a - b,
+    "arith.muli": lambda a, b: a * b,
+}
+
+
+def held_by_64_bits(op: Operation, *operands: np.ndarray) -> np.ndarray:
+    """Where the exact result of an operation on indices has a magnitude below 2^63. Others than these three do not
+    leave what their operands lie in."""
+    exact = _EXACT.get(op.name)
+    if exact is None:
+        return np.asarray(True)
+    a, b = np.broadcast_arrays(*operands)
+    roughly = np.abs(FUNCTIONS[_AS_FLOATS[op.name]](op, a.astype(np.float64), b.astype(np.float64)))
+    held = np.asarray(roughly < 2.0**62)
+    for place in map(tuple, np.argwhere(~held)):  # too near to the end for float64 to tell
+        held[place] = abs(exact(int(a[place]), int(b[place]))) < 2**63
+    return held
+
+
+_AS_FLOATS = {"arith.addi": "arith.addf", "arith.subi": "arith.subf", "arith.muli": "arith.mulf"}
 
 
 def _extend_unsigned(op: Operation, x: np.ndarray) -> np.ndarray:

@@ -114,14 +114,14 @@ def _place(grid: Grid, value: Lanes, guard: Lanes | None, spans: tuple[Span, ...
     """Put a block's results where they belong."""
     rank = len(spans)
     block = tuple(slice(*span) for span in spans)
-    grid.value[block] = value.value
+    grid.value[block] = fitted(value.value, grid.value[block])
     if grid.magnitude is not None and value.magnitude is not None:
-        grid.magnitude[block] = value.magnitude
+        grid.magnitude[block] = fitted(value.magnitude, grid.magnitude[block])
     if grid.guard is not None and guard is not None:
-        grid.guard[block] = guard.holds()
+        grid.guard[block] = fitted(guard.holds(), grid.guard[block])
         if guard.doubt is not None:
             grid.doubt = np.zeros(grid.value.shape, np.bool_) if grid.doubt is None else grid.doubt
-            grid.doubt[block] = guard.doubt
+            grid.doubt[block] = fitted(guard.doubt, grid.doubt[block])
     for axes, mask in value.conditions.items():
         positions = frozenset(rank - axis for axis in axes)
         if positions not in grid.conditions:
@@ -130,3 +130,9 @@ def _place(grid: Grid, value: Lanes, guard: Lanes | None, spans: tuple[Span, ...
         part = tuple(block[position] if position in positions else slice(None) for position in range(rank))
         # Axes of reductions that are over stay in front, one lane long.
         grid.conditions[positions][part] &= mask.reshape(mask.shape[max(mask.ndim - rank, 0) :])
+
+
+def fitted(array: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The array without the axes of reductions that are over, which stand in front, one lane long."""
+    array = np.asarray(array)
+    return np.broadcast_to(array.reshape(array.shape[max(array.ndim - target.ndim, 0) :]), target.shape)

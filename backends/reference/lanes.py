@@ -5,7 +5,7 @@ statement take the last axes, each nested reduction one more in front, so that n
 value of an outer region with those of an inner one by itself.
 
 Presence is a conjunction of conditions, each kept apart with the axes that it mentions: a reduction over r
-consumes those that mention r and passes the others on.
+consumes those that mention r and passes the others on. What `and` and `or` need is one of several conditions.
 """
 
 from __future__ import annotations
@@ -83,6 +83,21 @@ def implied_by(guard: Lanes, conditions: Conditions, when: bool = True) -> dict[
     found: dict[Axes, BoolArray] = {}
     for axes, mask in conditions.items():
         found = merge([found, condition(axes | guard.axes, mask | ~demanded)])
+    return found
+
+
+def decided(left: Lanes, right: Lanes, decides: bool) -> dict[Axes, BoolArray]:
+    """When `left and right` (`decides` is False) or `left or right` (True) is present: where both sides are, or where
+    one is and has the value that decides. As conditions: one of the sides is present, and each is or the other decides;
+    where neither is present the first fails, whatever values they hold."""
+    found: dict[Axes, BoolArray] = {}
+    for own, other in ((left, right), (right, left)):
+        alone = other.value == decides
+        for axes, mask in own.conditions.items():
+            found = merge([found, condition(axes | other.axes, mask | alone)])
+            if own is left:
+                for others, second in other.conditions.items():
+                    found = merge([found, condition(axes | others, mask | second)])
     return found
 
 

@@ -12,7 +12,6 @@ from hetc.backends.reference.tensors import (
     Tensor,
     compute_kind,
     element_dtype,
-    fill_of,
     stored,
     stored_magnitude,
 )
@@ -36,11 +35,8 @@ def _append_rows(op: AppendOp, environment: Environment, memory: Tensor, rows: T
     growth = environment.longest(rows.type.shape[axis]) if has_axis else 1
     shape = tuple(growth if k == axis else environment.longest(key) for k, key in enumerate(keys))
     source = rows.array if has_axis else np.expand_dims(rows.array, axis)
-    present = rows.present if has_axis else np.expand_dims(rows.present, axis)
     part = tuple(slice(extent) for extent in shape)
-    fill = np.asarray(fill_of(memory.type.element))
-    kind = compute_kind(memory.type.element)
-    value = stored(np.where(present[part], source[part].astype(kind), fill.astype(kind)), memory.type.element)
+    value = stored(source[part].astype(compute_kind(memory.type.element)), memory.type.element)
     target = _targets(environment, memory.type, axis, shape, rows.type.shape[axis] if has_axis else 1)
     appended = rows.type.shape if has_axis else tuple(1 if k == axis else key for k, key in enumerate(keys))
     written = np.broadcast_to(target[axis] >= 0, shape) & environment.exists(appended, shape)

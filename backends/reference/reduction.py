@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 from hetc.backends.reference.arithmetic import integer_limits, wrap
 from hetc.backends.reference.contraction import contract
 from hetc.backends.reference.environment import Environment
-from hetc.backends.reference.lanes import Axes, Lanes, merge
+from hetc.backends.reference.lanes import Axes, Lanes, condition, merge
 from hetc.backends.reference.magnitude import magnitude_of_product
 from hetc.backends.reference.region import Frame, RegionEvaluator
 from hetc.dialects.mp import ReduceOp, YieldOp, extent_key
@@ -192,6 +192,8 @@ class Reduction:
     def _finish(self, total: Partial, axes: Axes, conditions: dict[Axes, np.ndarray]) -> Lanes:
         size = total.magnitude
         if total.position is not None:
+            if not self.evaluator.environment.strict:  # over nothing there is none
+                conditions = merge([conditions, condition(axes, total.position >= 0)])
             return Lanes(total.position, axes, conditions)
         value = total.value
         if self.kind == "mean":

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from xdsl.dialects.arith import SelectOp as ArithSelectOp
-from xdsl.dialects.builtin import AnyFloat, i1
+from xdsl.dialects.builtin import AnyFloat, IndexType, i1
 from xdsl.ir import Block, Operation, SSAValue
 
-from hetc.backends.reference.arithmetic import FUNCTIONS
+from hetc.backends.reference.arithmetic import FUNCTIONS, held_by_64_bits
 from hetc.backends.reference.environment import Environment, OracleError, along
 from hetc.backends.reference.lanes import (
     Axes,
@@ -18,6 +18,7 @@ from hetc.backends.reference.lanes import (
     any_doubt,
     axes_of,
     condition,
+    decided,
     either,
     implied_by,
     merge,
@@ -27,8 +28,11 @@ from hetc.backends.reference.magnitude import magnitude
 from hetc.backends.reference.reads import ReadCounter, read, read_stored
 from hetc.backends.reference.tensors import SparseTensor, Tensor, stored, stored_magnitude
 from hetc.dialects.mp import (
+    AndOp,
     DimSizeOp,
     GuardOp,
+    OrOp,
+    PresentOp,
     PutOp,
     RangeAttr,
     ReadOp,
@@ -105,6 +109,10 @@ class RegionEvaluator:
             value, guard = operands
             present = value.under(merge([guard.conditions, condition(guard.axes, guard.value)]))
             result = replace(present, axes=value.axes | guard.axes)
+        elif isinstance(op, PresentOp):
+            result = Lanes(operands[0].present(), operands[0].axes)
+        elif isinstance(op, AndOp | OrOp):
+            result = replace(self._scalar(op, operands), conditions=decided(operands[0], operands[1], op.DECIDES))
         elif isinstance(op, DimSizeOp):
             result = self.live_extent(op.dim.data, operands[0] if operands else None)
         elif isinstance(op, RoundOp):
@@ -146,6 +154,8 @@ class RegionEvaluator:
             if zero is not None:
                 size = np.where(zero, 0.0, size)
         conditions, unstored = merge(item.conditions for item in operands), remains_zero(value, operands)
+        if isinstance(op.results[0].type, IndexType) and not self.environment.strict:
+            conditions = merge([conditions, condition(axes_of(operands), held_by_64_bits(op, *values))])
         doubt = any_doubt(operands) if op.results[0].type == i1 else None
         if op.name == "arith.cmpf" and operands[0].magnitude is not None and operands[1].magnitude is not None:
             doubt = comparison_doubt(*operands)

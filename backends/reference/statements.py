@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from xdsl.ir import SSAValue
 
+from hetc.backends.reference.arithmetic import integer_limits
 from hetc.backends.reference.environment import Environment, along
 from hetc.backends.reference.grid import Grid, evaluate
 from hetc.backends.reference.selection import Selection, best, qualifying
@@ -35,14 +36,16 @@ def make_tensor(
     value: np.ndarray,
     conditions: DimConditions | None = None,
     magnitude: np.ndarray | None = None,
+    absent: float | int | None = None,
 ) -> Tensor:
-    """A computed tensor: rounded to its element type, 0 / -1 / false where absent."""
+    """A computed tensor: rounded to its element type, `absent` (by default 0 / -1 / false) where absent."""
     inside = environment.exists(type.shape, value.shape)
     result = stored(value, type.element)
     if magnitude is not None:
         magnitude = stored_magnitude(magnitude, result, type.element)
     tensor = Tensor(result, type, inside, dict(conditions or {}), magnitude)
-    filled = np.where(tensor.present, result, np.asarray(fill_of(type.element), result.dtype))
+    filling = fill_of(type.element) if absent is None else absent
+    filled = np.where(tensor.present, result, np.asarray(filling, result.dtype))
     return Tensor(filled, type, inside, tensor.conditions, magnitude)
 
 
@@ -68,18 +71,24 @@ def topk(op: TopkOp, environment: Environment, tensors: Tensors) -> tuple[Tensor
     assert isinstance(indices_type, TensorType)
     picked = best(grid.value, grid.candidates, op.k.value.data, op.order.data)
     selection = Selection(grid.value, grid.candidates, op.k.value.data, op.order.data, grid.magnitude, grid.doubt)
-    indices = replace(make_tensor(environment, indices_type, picked), selection=selection)
-    return indices, scores_at(op, environment, selection, picked)
+    indices = make_tensor(environment, indices_type, picked, _where_picked(environment, picked))
+    return replace(indices, selection=selection), scores_at(op, environment, selection, picked)
+
+
+def _where_picked(environment: Environment, picked: np.ndarray) -> DimConditions:
+    """A selection's results are absent where nothing was picked; in the explicit form each is a number like others."""
+    return {} if environment.strict else {frozenset(range(picked.ndim)): picked >= 0}
 
 
 def scores_at(op: TopkOp, environment: Environment, selection: Selection, picked: np.ndarray) -> Tensor:
     """The second result of a topk that picked these positions, which a wrong device may have put out of range."""
     scores_type = op.scores.type
     assert isinstance(scores_type, TensorType)
-    unused = -np.inf if selection.scores.dtype == np.float64 else np.iinfo(np.int64).min
+    unused = -np.inf if selection.scores.dtype == np.float64 else integer_limits(scores_type.element)[0]
     within = np.minimum(picked, selection.scores.shape[-1] - 1)
     size = None if selection.magnitude is None else _pick(selection.magnitude, within, 0.0)
-    return make_tensor(environment, scores_type, _pick(selection.scores, within, unused), magnitude=size)
+    where = _where_picked(environment, picked)
+    return make_tensor(environment, scores_type, _pick(selection.scores, within, unused), where, size, unused)
 
 
 def _pick(values: np.ndarray, picked: np.ndarray, unused: float | int) -> np.ndarray:
@@ -98,7 +107,8 @@ def select(op: SelectOp, environment: Environment, tensors: Tensors) -> tuple[Te
     picked = best(grid.value, candidates, capacity, "index")
     overflow = np.maximum(np.count_nonzero(candidates, axis=-1) - capacity, 0)
     selection = Selection(grid.value, candidates, capacity, "index", grid.magnitude, grid.doubt, is_threshold=True)
-    indices = replace(make_tensor(environment, indices_type, picked), selection=selection)
+    indices = make_tensor(environment, indices_type, picked, _where_picked(environment, picked))
+    indices = replace(indices, selection=selection)
     return indices, make_tensor(environment, overflow_type, np.asarray(overflow, np.int64))
 
 

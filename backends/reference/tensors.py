@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerType
+from xdsl.dialects.builtin import AnyFloat, IntegerType
 from xdsl.ir import Attribute
 
 from hetc.backends.reference.environment import Environment, OracleError
 from hetc.backends.reference.selection import Selection
 from hetc.backends.reference.sparse import SparseMatrix
-from hetc.dialects.mp import TensorType, dtype_name
+from hetc.dialects.mp import TensorType, dtype_name, is_index
 from hetc.numerics import FP8, FP8E5M2, DType, dtype_of, round_to, ulp
 from hetc.numerics.tolerance import tolerance
 
@@ -76,7 +76,7 @@ class SparseTensor:
 
 def element_dtype(element: Attribute) -> DType | None:
     """The number type of an element; None for an index."""
-    return None if isinstance(element, IndexType) else dtype_of(dtype_name(element))
+    return None if is_index(element) else dtype_of(dtype_name(element))
 
 
 def compute_kind(element: Attribute) -> type:
@@ -88,7 +88,7 @@ def compute_kind(element: Attribute) -> type:
 
 def fill_of(element: Attribute) -> int:
     """What an absent element is stored as."""
-    return -1 if isinstance(element, IndexType) else 0
+    return -1 if is_index(element) else 0
 
 
 def stored(value: np.ndarray, element: Attribute) -> np.ndarray:

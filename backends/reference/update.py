@@ -9,14 +9,15 @@ import numpy as np
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
+from hetc.backends.reference.arithmetic import wrap
 from hetc.backends.reference.environment import Environment, OracleError
-from hetc.backends.reference.grid import blocks, evaluate_block
+from hetc.backends.reference.grid import blocks, evaluate_block, fitted
 from hetc.backends.reference.lanes import Lanes
 from hetc.backends.reference.reduction import product_below
 from hetc.backends.reference.region import RegionEvaluator
 from hetc.backends.reference.statements import make_tensor
 from hetc.backends.reference.tensors import SparseTensor, Tensor, compute_kind, fill_of
-from hetc.dialects.mp import PutOp, TensorType, UpdateOp, extent_key
+from hetc.dialects.mp import PutOp, TensorType, UpdateOp, compute_type, extent_key
 
 
 @dataclass
@@ -47,6 +48,8 @@ def update(
     puts = _within(_evaluate(op, environment, tensors), exists)
     if op.mode.data == "add":
         np.add.at(array, tuple(puts.places), puts.values)
+        if array.dtype == np.int64:
+            array = wrap(array, compute_type(type_.element))
         if size is not None and puts.magnitudes is not None:
             np.add.at(size, tuple(puts.places), puts.magnitudes)
     else:
@@ -84,12 +87,12 @@ def _evaluate(op: UpdateOp, environment: Environment, tensors: Mapping[SSAValue,
         conditions += [value.present()] if op.mode.data == "add" else []
         written[block] = inside[block]
         for one in conditions:
-            written[block] &= _fitted(one, written[block])
+            written[block] &= fitted(one, written[block])
         for place, lanes in zip(places, at, strict=True):
-            place[block] = _fitted(lanes.value, place[block])
-        values[block] = _fitted(_filled(value, op), values[block])
+            place[block] = fitted(lanes.value, place[block])
+        values[block] = fitted(_filled(value, op), values[block])
         if value.magnitude is not None:
-            sizes[block] = _fitted(value.magnitude, sizes[block])
+            sizes[block] = fitted(value.magnitude, sizes[block])
     magnitudes = sizes[written] if environment.magnitudes else None
     taken = [place[written] for place in places] or [np.zeros(np.count_nonzero(written), np.int64)]
     return _Puts(taken, values[written], magnitudes)
@@ -99,12 +102,6 @@ def _filled(value: Lanes, op: UpdateOp) -> np.ndarray:
     type_ = op.result.type
     assert isinstance(type_, TensorType)
     return np.where(value.present(), value.value, np.asarray(fill_of(type_.element), value.value.dtype))
-
-
-def _fitted(array: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The array without the axes of reductions that are over, which stand in front, one lane long."""
-    array = np.asarray(array)
-    return np.broadcast_to(array.reshape(array.shape[max(array.ndim - target.ndim, 0) :]), target.shape)
 
 
 def _within(puts: _Puts, exists: np.ndarray) -> _Puts:

@@ -58,7 +58,7 @@ REDUCTION_WORDS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "
 CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize", "concat", "sort", "clear", "age")
 FUNCTION_WORDS = (
     "exp", "log", "sqrt", "rsqrt", "abs", "relu", "sigmoid", "silu", "gelu", "tanh", "sin", "cos", "atan2", "erf",
-    "floor", "ceil", "round", "sign", "pow", "ceildiv", "where",
+    "floor", "ceil", "round", "sign", "pow", "ceildiv", "where", "present", "coalesce",
 )  # fmt: skip
 OPTION_WORDS = (
     "half", "interleaved", "pow2", "score", "index", "ascending", "descending", "linear", "yarn", "llama3",

@@ -1,7 +1,8 @@
 """Typed scalar operations of a region: arith and math ops chosen by the operands' types, with conversions.
 
 A value is an SSA value of type f32, i32, i64, i1 or index, or a Python number: a constant that takes the type of
-what it meets. Mixed operands meet in f32, else i64, else index, else i32.
+what it meets. Mixed operands meet in f32, else i64, else index, else i32. Arithmetic of i32 and i64 wraps; that of
+indices is exact, and an index that 64 bits do not hold is absent: `//`, `%`, `min` and `max` of one are refused.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, f32, i1, i3
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from hetc.compiler.frontend.constants import Constant
-from hetc.dialects.mp import ModOp
+from hetc.dialects.mp import AndOp, Intervals, ModOp, OrOp, PresentOp
 
 Value: TypeAlias = SSAValue | int | float
 
 index = IndexType()
 _ORDER: tuple[Attribute, ...] = (f32, i64, index, i32)
-_INTEGER_LIMIT: dict[Attribute, int] = {i32: 2**31, i64: 2**63, index: 2**31}
+_INTEGER_LIMIT: dict[Attribute, int] = {i32: 2**31, i64: 2**63, index: 2**63}
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _CMPF = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
@@ -66,10 +67,12 @@ def type_name(type_: Attribute) -> str:
 
 
 class Arithmetic:
-    """Builds scalar ops through `add`, which inserts an op with its location and gives its first result."""
+    """Builds scalar ops through `add`, which inserts an op with its location and gives its first result. `intervals`
+    knows between what the values lie."""
 
-    def __init__(self, add: Callable[[Operation], SSAValue]):
+    def __init__(self, add: Callable[[Operation], SSAValue], intervals: Intervals):
         self.add = add
+        self.intervals = intervals
 
     def constant(self, value: Constant, type_: Attribute) -> SSAValue:
         if type_ == f32:
@@ -99,14 +102,23 @@ class Arithmetic:
         if source == i1:
             return self.convert(self.add(arith.ExtUIOp(value, i32)), type_)
         if type_ == f32:
-            if source == index:
-                value = self.add(arith.IndexCastOp(value, i32))
-            return self.add(arith.SIToFPOp(value, f32))
+            return self.add(arith.SIToFPOp(self.as_number(value), f32))
         if source == f32:
             return self.convert(self.add(arith.FPToSIOp(value, i64 if type_ == i64 else i32)), type_)
         if index in (source, type_):
             return self.add(arith.IndexCastOp(value, type_))  # type: ignore[arg-type]
         return self.add(arith.ExtSIOp(value, i64) if type_ == i64 else arith.TruncIOp(value, i32))
+
+    def as_number(self, value: SSAValue) -> SSAValue:
+        """An index as an i32, or as an i64 where it may need that; anything else as it is."""
+        if value.type != index:
+            return value
+        return self.convert(value, i32 if self.intervals.of(value).fits(32) else i64)
+
+    def _check_held(self, operator: str, *values: SSAValue) -> None:
+        """Raises TypeMismatch where an operator would bring back into reach what may be beyond 64 bits."""
+        if any(map(self.intervals.may_overflow, values)):
+            raise TypeMismatch(f"this index may be beyond 64 bits, so that it has no value for `{operator}`")
 
     def join(self, values: list[Value]) -> list[SSAValue]:
         """The values in the one type in which they meet."""
@@ -141,6 +153,8 @@ class Arithmetic:
         if operator == "**":
             return self.power(left, right)
         a, b = self.join([self.numeric(left), self.numeric(right)])
+        if operator not in ("+", "-", "*"):
+            self._check_held(operator, a, b)
         if a.type != f32:
             return self.add(_INTEGER_OPS[operator](a, b))
         if operator in ("//", "%"):
@@ -181,9 +195,8 @@ class Arithmetic:
 
     def _shift(self, exponent: Value) -> SSAValue:
         """2**exponent as an i32: 0 outside 0 .. 30, where the power is no i32."""
-        amount = self.convert(exponent, i32)
-        shifted = self.shift_one(self.clamp(amount, 0, 30))
-        inside = self.both(self.compare(">=", amount, 0), self.compare("<", amount, 31))
+        shifted = self.shift_one(self.clamp(self.materialize(exponent), 0, 30))
+        inside = self.both(self.compare(">=", exponent, 0), self.compare("<", exponent, 31))
         return self.add(arith.SelectOp(inside, shifted, self.constant(0, i32)))
 
     def clamp(self, value: SSAValue, low: int, high: int) -> SSAValue:
@@ -198,8 +211,22 @@ class Arithmetic:
     def both(self, left: Value, right: Value) -> SSAValue:
         return self.add(arith.AndIOp(self.as_condition(left), self.as_condition(right)))
 
-    def either(self, left: Value, right: Value) -> SSAValue:
-        return self.add(arith.OrIOp(self.as_condition(left), self.as_condition(right)))
+    def decided(self, operator: str, left: Value, right: Value) -> SSAValue:
+        """`and` or `or` of the language: a present side may decide where the other is absent."""
+        join = AndOp if operator == "and" else OrOp
+        return self.add(join(self.as_condition(left), self.as_condition(right)))
+
+    def present(self, value: Value) -> SSAValue:
+        """Whether the value is present."""
+        return self.add(PresentOp(value)) if isinstance(value, SSAValue) else self.constant(1, i1)
+
+    def absent(self, type_: Attribute) -> SSAValue:
+        """What an absent value of this type is stored as: 0, false, or -1 for an index."""
+        return self.constant(-1 if type_ == index else 0, type_)
+
+    def coalesce(self, value: Value, instead: Value) -> SSAValue:
+        """The value where it is present, else another."""
+        return self.choose(self.present(value), value, instead)
 
     def negate_condition(self, value: Value) -> SSAValue:
         return self.add(arith.XOrIOp(self.as_condition(value), self.constant(1, i1)))
@@ -209,6 +236,19 @@ class Arithmetic:
         if type_of(number) == f32:
             return self.add(arith.NegfOp(self.materialize(number)))
         return self.binary("-", 0, number)
+
+    def reversed(self, score: SSAValue) -> SSAValue:
+        """A score that orders the other way round: of integers -1 - x, since the least has no negative."""
+        if score.type == f32:
+            return self.negate(score)
+        return self.add(arith.XOrIOp(score, self.constant(-1, score.type)))
+
+    def difference(self, larger: SSAValue, smaller: SSAValue) -> SSAValue:
+        """How far one score lies above another; of two integers an index, which is exact."""
+        a, b = self.join([larger, smaller])
+        if a.type == f32:
+            return self.binary("-", a, b)
+        return self.binary("-", self.as_index(a), self.as_index(b))
 
     def choose(self, condition: Value, then: Value, otherwise: Value) -> SSAValue:
         test = self.as_condition(condition)
@@ -247,10 +287,15 @@ class Arithmetic:
         return self.choose(self.compare(">", x, 0), 1, negative)
 
     def ceildiv(self, left: Value, right: Value) -> SSAValue:
-        """Integer division that rounds up: -(-left // right)."""
+        """Integer division that rounds up: -(-left // right). Of i32 and i64 in a form in which nothing overflows; of
+        indices, which are exact, in the one that a proof of bounds understands."""
         if f32 in (type_of(left), type_of(right)):
             raise TypeMismatch("`ceildiv` divides integers")
-        return self.negate(self.binary("//", self.negate(self.materialize(left)), right))
+        a, b = self.join([self.numeric(left), self.numeric(right)])
+        if a.type == index:
+            return self.negate(self.binary("//", self.negate(a), b))
+        rest = self.convert(self.compare("!=", self.binary("%", a, b), 0), a.type)
+        return self.binary("+", self.binary("//", a, b), rest)
 
     def atan2(self, y: Value, x: Value) -> SSAValue:
         return self.add(math.Atan2Op(self.as_float(y), self.as_float(x)))

@@ -12,6 +12,7 @@ from hetc.compiler.frontend.emit_statement import StatementEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment, Refused, Tensor
 from hetc.compiler.frontend.inline import Inliner
+from hetc.compiler.frontend.missing_picks import warn_of_missing_picks
 from hetc.diagnostics import Related
 from hetc.dialects.mp import ELEMENT_TYPES, CommitOp, DimAttr, GetOp, OutputOp, StepOp, TensorType
 
@@ -38,6 +39,7 @@ def build_step(tree: ast.Step, environment: Environment, inliner: Inliner) -> St
     _finish(tree, step)
     if not environment.diagnostics.has_errors:
         _drop_unused(step)
+        warn_of_missing_picks(step.block, tree.outputs, environment)
     grows: dict[str, Attribute] = {
         name: DimAttr(by) if isinstance(by, str) else IntegerAttr(by, i64) for name, by in environment.growth.items()
     }

@@ -13,6 +13,9 @@ from hetc.compiler.frontend.functions import DTYPES
 from hetc.diagnostics import Related, suggest
 from hetc.dialects.mp import ELEMENT_TYPES, SparseAttr, TensorType
 
+# Entries of a sparse tensor are counted in 64 bits.
+MAX_STORED = 2**63 - 1
+
 
 def element_of(dtype: ast.Name, environment: Environment) -> str:
     """The dtype's name, checked."""
@@ -86,7 +89,7 @@ def _stored_bound(item: ast.Declaration, environment: Environment) -> int:
     if item.stored_bound is None:
         message = f"the sparse tensor `{item.name}` needs a bound on its stored entries"
         raise environment.refuse("HET102", message, item.span, help="write `stored <= 2e9` behind its extents")
-    return evaluate_integer(item.stored_bound, environment, "the bound on stored entries", low=1)
+    return evaluate_integer(item.stored_bound, environment, "the bound on stored entries", low=1, high=MAX_STORED)
 
 
 def _most_elements(extents: list[int | str], environment: Environment) -> int:

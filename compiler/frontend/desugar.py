@@ -8,34 +8,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.rewriting import (
-    FreshNames,
-    assignment,
-    binary,
-    defines,
-    mapped,
-    mentioned,
-    scalar,
-    where,
-    words,
-)
+from hetc.compiler.frontend.calls import CALLS, with_calls
+from hetc.compiler.frontend.rewriting import FreshNames, assignment, binary, mentioned, scalar, where, words
 from hetc.compiler.frontend.rings import Rings
 from hetc.diagnostics import Diagnostics, Related
-
-_CALLS = "calls"
 
 
 def desugar(pipeline: ast.Pipeline, diagnostics: Diagnostics) -> ast.Pipeline:
     """The pipeline with plain memories only. Mistakes go to `diagnostics`."""
     taken = {dim.name for dim in pipeline.dims} | {item.name for item in pipeline.declarations}
     taken |= {function.name for function in pipeline.functions}
-    names = FreshNames(taken | {_CALLS})
+    names = FreshNames(taken | {CALLS})
     pipeline = _with_initial(pipeline, names, diagnostics)
     pipeline = Rings(pipeline, names, diagnostics).rewritten()
-    return pipeline if _CALLS in taken else _with_calls(pipeline, names)
-
-
-# Initial values
+    return pipeline if CALLS in taken else with_calls(pipeline, names, diagnostics)
 
 
 def _with_initial(pipeline: ast.Pipeline, names: FreshNames, diagnostics: Diagnostics) -> ast.Pipeline:
@@ -86,31 +72,3 @@ def _prefixed(step: ast.Step, statements: tuple[ast.Statement, ...]) -> ast.Step
         return step
     first, *rest = step.stages
     return replace(step, stages=(replace(first, statements=(*statements, *first.statements)), *rest))
-
-
-# calls
-
-
-def _with_calls(pipeline: ast.Pipeline, names: FreshNames) -> ast.Pipeline:
-    """`calls`: how often the step has completed, counted by the step itself as its last statement."""
-    steps: list[ast.Step] = []
-    declarations = list(pipeline.declarations)
-    for step in pipeline.steps:
-        assigned = {target.name for define in defines(step) for target in define.targets}
-        if _CALLS not in mentioned(step) or _CALLS in assigned or not step.stages:
-            steps.append(step)
-            continue
-        counter = names.fresh(f"{step.name}_calls")
-        span = step.name_span
-        declarations.append(scalar(counter, span))
-
-        def counted(expr: ast.Expr, counter: str = counter) -> ast.Expr:
-            if isinstance(expr, ast.Name) and expr.name == _CALLS:
-                return replace(expr, name=counter)
-            return ast.replace_children(expr, counted)
-
-        stages = [replace(stage, statements=mapped(stage.statements, counted)) for stage in step.stages]
-        more = assignment(counter, binary("+", ast.Name(counter, span), ast.Number(1, span), span), span)
-        stages[-1] = replace(stages[-1], statements=(*stages[-1].statements, more))
-        steps.append(replace(step, stages=tuple(stages)))
-    return replace(pipeline, declarations=tuple(declarations), steps=tuple(steps))

@@ -12,9 +12,7 @@ from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.constants import Constant, NotFoldable, fold_binary, fold_function
 from hetc.compiler.frontend.environment import Dim, Environment, Refused
 from hetc.diagnostics import EXIT_USAGE, Diagnostics, Related, suggest
-
-# Indices of one dim are 32-bit on every device.
-MAX_EXTENT = 2**31 - 1
+from hetc.dialects.mp import LARGEST_EXTENT
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,10 @@ def evaluate(expr: ast.Expr, environment: Environment, purpose: str) -> Constant
     raise environment.refuse("HET102", f"{purpose} must be a constant: numbers and constant dims", expr.span)
 
 
-def evaluate_integer(expr: ast.Expr, environment: Environment, purpose: str, low: int = 0) -> int:
-    """Like `evaluate`, for an integer of at least `low` (2e9 counts as one)."""
+def evaluate_integer(
+    expr: ast.Expr, environment: Environment, purpose: str, low: int = 0, high: int = LARGEST_EXTENT
+) -> int:
+    """Like `evaluate`, for an integer from `low` to `high` (2e9 counts as one): an extent, a bound, a capacity."""
     value = evaluate(expr, environment, purpose)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -69,6 +69,8 @@ def evaluate_integer(expr: ast.Expr, environment: Environment, purpose: str, low
         raise environment.refuse("HET102", f"{purpose} must be an integer, got {value}", expr.span)
     if value < low:
         raise environment.refuse("HET102", f"{purpose} must be at least {low}, got {value}", expr.span)
+    if value > high:
+        raise environment.refuse("HET102", f"{purpose} is {value}; the limit is {high}", expr.span)
     return value
 
 
@@ -81,8 +83,8 @@ def declare_dims(pipeline: ast.Pipeline, overrides: Mapping[str, int], environme
             close = suggest(name, names)
             help = f"did you mean `{close}`?" if close else f"its dims are {', '.join(names)}"
             wrong.error("HET100", f"the pipeline `{pipeline.name}` has no dim `{name}`", help=help)
-        elif isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_EXTENT:
-            wrong.error("HET102", f"dim `{name}` cannot be {value!r}: expected an integer from 1 to {MAX_EXTENT}")
+        elif isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_EXTENT:
+            wrong.error("HET102", f"dim `{name}` cannot be {value!r}: expected an integer from 1 to {LARGEST_EXTENT}")
     wrong.raise_if_errors(EXIT_USAGE)
     for dim in pipeline.dims:
         try:
@@ -121,11 +123,7 @@ def _resolve(dim: ast.Dim, override: int | None, environment: Environment) -> Di
 
 
 def _extent(dim: ast.Dim, expr: ast.Expr, environment: Environment) -> int:
-    value = evaluate_integer(expr, environment, f"dim `{dim.name}`", low=1)
-    if value > MAX_EXTENT:
-        message = f"dim `{dim.name}` is {value}; the limit is {MAX_EXTENT}"
-        raise environment.refuse("HET102", message, expr.span)
-    return value
+    return evaluate_integer(expr, environment, f"dim `{dim.name}`", low=1)
 
 
 def _check_per(name: str, per: ast.Name, environment: Environment) -> None:
@@ -152,9 +150,9 @@ def _derive(dim: ast.Dim, expr: ast.Expr, of: list[str], environment: Environmen
     if len(rows) > 1:
         raise environment.refuse("HET102", f"dim `{dim.name}` mixes dims per {' and '.join(map(str, rows))}", expr.span)
     affine = _affine(expr, of, environment)
-    if affine.low < 0 or not 1 <= affine.high <= MAX_EXTENT:
+    if affine.low < 0 or not 1 <= affine.high <= LARGEST_EXTENT:
         message = f"dim `{dim.name}` would range from {affine.low} to {affine.high}"
-        raise environment.refuse("HET102", message, expr.span, help=f"a dim is 0 to {MAX_EXTENT}")
+        raise environment.refuse("HET102", message, expr.span, help=f"a dim is 0 to {LARGEST_EXTENT}")
     map_ = AffineMapAttr(AffineMap(len(of), 0, (affine.expr,)))
     return Dim(dim.name, None, affine.high, rows.pop() if rows else None, dim.name_span, map_, tuple(of))
 
@@ -188,5 +186,5 @@ def _affine(expr: ast.Expr, of: list[str], environment: Environment) -> _Affine:
     if _run_time_names(expr, environment):
         message = "a derived dim is made of +, -, * and // by constants, and ceildiv"
         raise environment.refuse("HET102", message, expr.span)
-    value = evaluate_integer(expr, environment, "a derived dim", low=-MAX_EXTENT)
+    value = evaluate_integer(expr, environment, "a derived dim", low=-LARGEST_EXTENT)
     return _Affine(AffineExpr.constant(value), value, value)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import IntegerType
+from xdsl.dialects.builtin import IndexType, IntegerType, i32, i64
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Declared, Refused
 from hetc.diagnostics import Related, suggest
-from hetc.dialects.mp import AppendOp, TensorType, compute_type
+from hetc.dialects.mp import AppendOp, ComputeOp, TensorType, compute_type
 
 
 class AppendEmitter:
@@ -110,7 +110,9 @@ class AppendEmitter:
         place = memory.shape.index(along)
         if memory.is_sparse:
             self._check_sparse(declared, rows, type_, place, growth)
-            return tensor.value
+            # A row number that is absent counts nowhere, as a negative one does.
+            is_computed = isinstance(tensor.value.owner, ComputeOp)
+            return self.step.copy(tensor.value, type_.element, rows.span, absent=-1) if is_computed else tensor.value
         whole = (*memory.shape[:place], growth, *memory.shape[place + 1 :])
         single = (*memory.shape[:place], *memory.shape[place + 1 :])
         expected = single if growth == 1 else whole
@@ -127,7 +129,8 @@ class AppendEmitter:
 
     def _check_element(self, declared: Declared, rows: ast.Name, type_: TensorType) -> None:
         source, target = compute_type(type_.element), compute_type(declared.type.element)
-        if source != target:
+        stored_alike = isinstance(type_.element, IndexType) and target in (i32, i64)
+        if source != target and not stored_alike:
             message = f"rows of type {source} cannot be appended to `{declared.name}`, which holds {target}"
             related = (Related(declared.span, "declared here"),)
             help = "cast them in a statement"

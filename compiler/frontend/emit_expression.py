@@ -53,7 +53,7 @@ class ExpressionEmitter:
         self.span = span
         self.block = Block()
         self.indices: dict[str, tuple[IndexInfo, SSAValue]] = {}
-        self.arithmetic = Arithmetic(lambda op: self.add(op).results[0])
+        self.arithmetic = Arithmetic(lambda op: self.add(op).results[0], environment.intervals)
 
     def add(self, op: Operation) -> Operation:
         op.location = location_of(self.span)
@@ -65,6 +65,7 @@ class ExpressionEmitter:
         self.block = block
         for info, argument in zip(infos, block.args, strict=True):
             self.indices[info.name] = (info, argument)
+            self.environment.know_index(argument, info.key)
 
     def finish(self, value: SSAValue, present: SSAValue | None = None) -> Region:
         """Ends the block with mp.yield and gives its region."""
@@ -165,8 +166,7 @@ class ExpressionEmitter:
             return self.arithmetic.shift_one(self.emit(expr.right))
         right = self.emit(expr.right)
         if expr.operator in ("and", "or"):
-            combine = self.arithmetic.both if expr.operator == "and" else self.arithmetic.either
-            return combine(left, right)
+            return self.arithmetic.decided(expr.operator, left, right)
         if expr.operator in COMPARISONS:
             return self.arithmetic.compare(expr.operator, left, right)
         if not isinstance(left, SSAValue) and not isinstance(right, SSAValue):
@@ -194,6 +194,10 @@ class ExpressionEmitter:
             folded = fold_function(name, known)
             if folded is not None:
                 return folded
+        if name == "present":
+            return self.arithmetic.present(values[0])
+        if name == "coalesce":
+            return self.arithmetic.coalesce(*values)
         if name == "atan2":
             return self.arithmetic.atan2(*values)
         if name == "ceildiv":
@@ -246,9 +250,7 @@ class ExpressionEmitter:
         value = self.arithmetic.numeric(self.emit(argument))
         if kind == "mean":
             return self.arithmetic.as_float(value)
-        return (
-            self.arithmetic.convert(value, i32) if type_of(value) == IndexType() else self.arithmetic.materialize(value)
-        )
+        return self.arithmetic.as_number(self.arithmetic.materialize(value))
 
 
 def _reduced_type(kind: str, element: Attribute) -> Attribute:

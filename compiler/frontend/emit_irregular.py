@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import f32
+from xdsl.dialects.builtin import IndexType, f32, i64
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
@@ -25,6 +25,7 @@ QUANTIZED = ("fp8", "i8", "i4")
 SCALES = ("pow2", "f32")
 # The smallest absolute maximum that a scale is made for: keeps the scale of a block of zeros a normal number.
 QUANTIZE_FLOOR = 1e-4
+LARGEST_FLOAT = 3.4028234663852886e38
 
 
 class IrregularEmitter:
@@ -81,8 +82,8 @@ class IrregularEmitter:
             self.step.add(select, span, targets[0].name)
             self.step.define(targets[0].name, targets[0].name_span, select.indices)
             return
-        score = emitter.arithmetic.as_float(emitter.emit(argument))
-        topk = TopkOp(ranges, emitter.finish(score), count, f32, self._order(options))
+        score = self._score(emitter, argument)
+        topk = TopkOp(ranges, emitter.finish(score), count, score.type, self._order(options))
         self.step.add(topk, span, targets[-1].name)
         self.step.define(targets[-1].name, targets[-1].name_span, topk.indices)
         if len(targets) == 2:
@@ -136,8 +137,19 @@ class IrregularEmitter:
             raise self.environment.refuse("HET108", message, given.span)
         return given.name
 
+    def _score(self, emitter: ExpressionEmitter, expr: ast.Expr) -> SSAValue:
+        """A score in its own type, f32 or i32: integers are compared as such. Raises Refused for one of 64 bits."""
+        value = emitter.arithmetic.numeric(emitter.emit_as(expr, "value"))
+        assert isinstance(value, SSAValue)
+        if value.type == i64 or (value.type == IndexType() and not self.environment.intervals.of(value).fits(32)):
+            message = "scores of 64 bits are not supported yet"
+            help = "cast them, where 32 bits hold them: `i32(...)`"
+            raise self.environment.refuse("HET301", message, expr.span, help=help)
+        return emitter.arithmetic.as_number(value)
+
     def _select_score(self, emitter: ExpressionEmitter, argument: ast.Expr, infos: Sequence[IndexInfo]) -> SSAValue:
-        """What decides which stay when too many qualify: how far the first comparison is fulfilled, else the place."""
+        """What decides which stay when too many qualify: how far the first comparison is fulfilled, else the place. One
+        that an `or` lets qualify without the comparison comes last."""
         comparison = _first_comparison(argument)
         if comparison is None:
             return emitter.arithmetic.as_float(0.0)
@@ -147,11 +159,13 @@ class IrregularEmitter:
         chosen = infos[-1]
         depends = [chosen in free_indices(side, infos, self.environment) for side in (larger, smaller)]
         if depends == [True, False]:
-            return emitter.arithmetic.as_float(emitter.emit(larger))
-        if depends == [False, True]:
-            return emitter.arithmetic.negate(emitter.arithmetic.as_float(emitter.emit(smaller)))
-        difference = ast.Binary("-", larger, smaller, comparison.span)
-        return emitter.arithmetic.as_float(emitter.emit(difference))
+            score = self._score(emitter, larger)
+        elif depends == [False, True]:
+            score = emitter.arithmetic.reversed(self._score(emitter, smaller))
+        else:
+            score = emitter.arithmetic.difference(self._score(emitter, larger), self._score(emitter, smaller))
+        lowest = -LARGEST_FLOAT if score.type == f32 else self.environment.intervals.of(score).low
+        return emitter.arithmetic.coalesce(score, lowest) if _holds_or(argument) else score
 
     def _quantize(self, targets: tuple[ast.Target, ...], call: ast.Call, span: Span) -> None:
         environment = self.environment
@@ -225,6 +239,11 @@ class IrregularEmitter:
         message = f"the scales have the indices [{expected}] here"
         related = (Related(targets[0].span, "the values"),)
         return self.environment.refuse("HET105", message, targets[1].span, related=related)
+
+
+def _holds_or(expr: ast.Expr) -> bool:
+    """Whether a condition may hold where the first comparison in it is absent."""
+    return any(isinstance(node, ast.Binary) and node.operator == "or" for node, _ in ast.walk(expr))
 
 
 def _first_comparison(expr: ast.Expr) -> ast.Binary | None:

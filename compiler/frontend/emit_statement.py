@@ -204,7 +204,9 @@ class StatementEmitter:
         else:
             rewritten = hoister.rewrite(value, infos)
             type_ = declared.type.plain if declared is not None else None
-            result = self.step.compute(infos, extents.infos, rewritten, statement.span, target.name, type_)
+            result = self.step.compute(
+                infos, extents.infos, rewritten, statement.span, target.name, type_, is_memory=declared is not None
+            )
         self.step.define(target.name, target.name_span, result)
 
     def _is_update(self, statement: ast.Define) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.builtin import IndexType, StringAttr, f32
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.arithmetic import Value, type_name, type_of, widens
+from hetc.compiler.frontend.arithmetic import Value, index, type_name, type_of, widens
 from hetc.compiler.frontend.emit_expression import ExpressionEmitter, location_of
 from hetc.compiler.frontend.environment import Environment, Tensor
 from hetc.compiler.frontend.extents import IndexInfo
@@ -16,12 +16,16 @@ from hetc.compiler.frontend.functions import DTYPES
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
     ComputeOp,
+    GuardOp,
     RangeAttr,
     ReadOp,
     TensorType,
+    TopkOp,
+    WideIndexType,
     compute_type,
     dtype_name,
     index_block,
+    is_index,
 )
 from hetc.source import Span
 
@@ -46,6 +50,7 @@ class StepEmitter:
         if name is not None and (not name.startswith("%") or name.count(".") == 2):
             op.results[0].name_hint = plain_name(name)
         self.block.add_op(op)
+        self.environment.intervals.note(op)
         return op
 
     def region(
@@ -65,28 +70,41 @@ class StepEmitter:
         span: Span,
         name: str,
         type_: TensorType | None = None,
+        is_memory: bool = False,
     ) -> SSAValue:
-        """A tensor defined element by element; its element type is the value's, a cast's, or that of `type_`."""
+        """A tensor defined element by element; its element type is the value's, a cast's, or that of `type_`. Of a
+        memory no element is absent."""
         ranges, emitter = self.region(infos, all_infos, span)
         if type_ is not None:
-            kept = self.stored(emitter, value, type_, name)
+            kept = self.stored(emitter, value, type_, name, keep_absence=not is_memory)
         else:
             cast = _outermost_cast(value)
             emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
             emitter.span = value.span
-            element = ELEMENT_TYPES[cast] if cast is not None else type_of(emitted)
+            element = ELEMENT_TYPES[cast] if cast is not None else self._element_of(emitted)
             type_ = TensorType([info.key for info in infos], element)
             kept = self._converted(emitter, emitted, type_, cast is not None, value, name)
         return self.add(ComputeOp(ranges, emitter.finish(kept), type_), span, name).results[0]
 
-    def stored(self, emitter: ExpressionEmitter, value: ast.Expr, type_: TensorType, name: str) -> SSAValue:
-        """An expression in the compute type of a memory's element. Raises Refused where it does not fit."""
+    def _element_of(self, value: Value) -> Attribute:
+        """The element of a tensor that holds the value as it is: an index takes 64 bits where 32 may not do."""
+        wide = isinstance(value, SSAValue) and value.type == index and not self.environment.intervals.of(value).fits(32)
+        return WideIndexType() if wide else type_of(value)
+
+    def stored(
+        self, emitter: ExpressionEmitter, value: ast.Expr, type_: TensorType, name: str, *, keep_absence: bool = False
+    ) -> SSAValue:
+        """An expression in the compute type of a tensor's element, for a memory: an absent value is 0, -1 (an index)
+        or false, unless its absence is to be kept. Raises Refused where it does not fit."""
         cast = _outermost_cast(value)
         emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
         emitter.span = value.span
         if cast is not None:
             emitted = emitter.cast(emitted, cast)
-        return self._converted(emitter, emitted, type_, cast is not None, value, name)
+        plain = emitter.arithmetic.materialize(emitted)
+        if not keep_absence:
+            plain = emitter.arithmetic.coalesce(plain, emitter.arithmetic.absent(plain.type))
+        return self._converted(emitter, plain, type_, cast is not None, value, name)
 
     def _converted(
         self, emitter: ExpressionEmitter, value: Value, type_: TensorType, is_cast: bool, expr: ast.Expr, name: str
@@ -107,16 +125,29 @@ class StepEmitter:
         self.environment.tensors[name] = Tensor(name, span, value)
         return name
 
-    def copy(self, value: SSAValue, element: Attribute, span: Span) -> SSAValue:
-        """The tensor converted to another element type, by a statement of the same stage as its producer."""
+    def copy(self, value: SSAValue, element: Attribute, span: Span, absent: Value | None = None) -> SSAValue:
+        """The tensor converted to another element type, by a statement of the same stage as its producer; `absent` in
+        the place of absent elements, where it is given."""
         type_ = value.type
         assert isinstance(type_, TensorType)
         infos = indices_of(type_.shape, self.environment, span)
         ranges, emitter = self.region(infos, {}, span)
-        read = emitter.add(ReadOp(value, [emitter.indices[info.name][1] for info in infos])).results[0]
+        read: SSAValue = emitter.add(ReadOp(value, [emitter.indices[info.name][1] for info in infos])).results[0]
+        absent = _absent_element(value) if absent is None else absent
+        if isinstance(element, IndexType):
+            read = self._where_32_bits_hold(emitter, read)
+        elif absent is not None:
+            read = emitter.arithmetic.coalesce(read, absent)
         converted = emitter.arithmetic.convert(read, compute_type(element))
         target = TensorType(type_.extents, element)
         return self.add(ComputeOp(ranges, emitter.finish(converted), target), span, value.name_hint).results[0]
+
+    @staticmethod
+    def _where_32_bits_hold(emitter: ExpressionEmitter, value: SSAValue) -> SSAValue:
+        """An index, absent where it needs more than 32 bits."""
+        build = emitter.arithmetic
+        inside = build.both(build.compare(">=", value, -(2**31)), build.compare("<", value, 2**31))
+        return emitter.add(GuardOp(value, inside)).results[0]
 
     def retype(self, value: SSAValue, element: Attribute) -> SSAValue | None:
         """Makes the statement that produces `value` store another element type, or gives None where it is no
@@ -148,6 +179,18 @@ class StepEmitter:
 def plain_name(name: str) -> str:
     """The word of the program that a name is about: of a layer `keys[l]` and of what a function defines."""
     return name.split("[")[0].rsplit(".", 1)[-1]
+
+
+def _absent_element(tensor: SSAValue) -> Value | None:
+    """What stands for an absent element of a tensor wherever it is copied to: -1 for an index, and what top-k gives as
+    the score of nothing; None where it is what the copy's own type has."""
+    type_, owner = tensor.type, tensor.owner
+    assert isinstance(type_, TensorType)
+    if is_index(type_.element):
+        return -1
+    if isinstance(owner, TopkOp) and tensor is owner.scores:
+        return float("-inf") if compute_type(type_.element) == f32 else -(2**31)
+    return None
 
 
 def _outermost_cast(value: ast.Expr) -> str | None:

@@ -54,7 +54,7 @@ class UpdateEmitter:
         for item in target.indices:
             place = ast.Name(item.name, item.span) if isinstance(item, ast.Index) else item
             places.append(emitter.emit_as(place, "index"))
-        emitted = self.step.stored(emitter, value, type_, target.name)
+        emitted = self.step.stored(emitter, value, type_, target.name, keep_absence=mode == "add")
         self.environment.used.add(target.name)
         memory = self.environment.tensor(target.name, target.name_span).value
         assert memory is not None and emitted.type == compute_type(type_.element)

@@ -13,7 +13,7 @@ from xdsl.ir import SSAValue
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.constants import Constant
 from hetc.diagnostics import Diagnostics, Related, suggest
-from hetc.dialects.mp import TensorType
+from hetc.dialects.mp import Intervals, TensorType, below
 from hetc.source import Span
 
 if TYPE_CHECKING:
@@ -130,6 +130,25 @@ class Environment:
     loops: list[LoopLayers] = field(default_factory=list)
     # The calls of functions that the statement at hand came from, outer ones first.
     calls: list[ast.Inlined] = field(default_factory=list)
+    # Between what the step's values lie.
+    intervals: Intervals = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.intervals = Intervals(self._largest)
+
+    def _largest(self, dim: str) -> int:
+        """The bound of a run-time dim."""
+        bound = self.dims[dim].bound
+        assert bound is not None
+        return bound
+
+    def know_index(self, value: SSAValue, extent: int | str) -> None:
+        """Note what an index runs over."""
+        self.intervals.know(value, below(extent if isinstance(extent, int) else self._largest(extent)))
+
+    def know_passes(self, number: SSAValue, passes: int) -> None:
+        """Note what the number of a loop's pass lies between, before the loop is there."""
+        self.intervals.know_elements(number, below(passes))
 
     def for_step(self) -> Environment:
         """An environment for one more step: what is declared is shared, what statements define is not."""

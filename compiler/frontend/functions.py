@@ -14,11 +14,19 @@ KEEPING = ("softmax", "rope", "quantize")
 SELECTING = ("topk", "select", "sort")
 INDEXED_FUNCTIONS = (*REDUCTIONS, *KEEPING, *SELECTING, "concat")
 # What may be cast to: the declared dtypes, without the element type of index tensors.
-DTYPES = tuple(name for name in ELEMENT_TYPES if name != "index")
-FUNCTIONS = (*UNARY_FUNCTIONS, "min", "max", "where", "atan2", "pow", "ceildiv", *DTYPES)
+DTYPES = tuple(name for name in ELEMENT_TYPES if not name.startswith("index"))
+FUNCTIONS = (*UNARY_FUNCTIONS, "min", "max", "where", "atan2", "pow", "ceildiv", "present", "coalesce", *DTYPES)
 # Calls that stand alone, as statements.
 EFFECTS = ("append", "clear")
-_ARITY = {"where": (2, 3), "min": (2, 8), "max": (2, 8), "atan2": (2, 2), "pow": (2, 2), "ceildiv": (2, 2)}
+_ARITY = {
+    "where": (2, 3),
+    "min": (2, 8),
+    "max": (2, 8),
+    "atan2": (2, 2),
+    "pow": (2, 2),
+    "ceildiv": (2, 2),
+    "coalesce": (2, 2),
+}
 # Nested reductions over single indices would give another result.
 _SINGLE_INDEX_REDUCTIONS = ("mean", "argmax", "argmin")
 

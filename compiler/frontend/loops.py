@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from xdsl.dialects.builtin import IndexType
 from xdsl.ir import Block, Region, SSAValue
 
 from hetc.compiler.frontend import ast
@@ -15,7 +16,7 @@ from hetc.compiler.frontend.environment import Declared, Ended, LoopLayers, Refu
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.layers import Uses, assigned, by_layers, layer_name
 from hetc.diagnostics import Related
-from hetc.dialects.mp import PASS_NUMBER, ComputeOp, ForOp, NextOp, TensorType, dtype_name, layer_type
+from hetc.dialects.mp import PASS_NUMBER, ComputeOp, ForOp, NextOp, TensorType, WideIndexType, dtype_name, layer_type
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class _Emission:
         sliced = [_value(environment.tensors[name]) for name in names.sliced]
         types = [*(value.type for value in carried), *(layer_type(_type(value), self.passes) for value in sliced)]
         block = Block(arg_types=[PASS_NUMBER, *types])
+        environment.know_passes(block.args[0], self.passes)
         self.before = dict(environment.tensors)
         with self._inside(block):
             for statement in body:
@@ -152,12 +154,15 @@ class _Emission:
             self.step.define(name, self.before[name].span, value)
 
     def _initial(self, name: str) -> SSAValue:
-        """What a carried name begins with; a constant becomes a tensor."""
+        """What a carried name begins with, or is after a pass; a constant becomes a tensor, and an index takes 32 bits:
+        one that needs more is absent."""
         tensor = self.environment.tensors[name]
         if tensor.constant is not None:
             number = ast.Number(tensor.constant, tensor.span)
             return self.step.compute((), {}, number, tensor.span, name)
         value = _value(tensor)
+        if isinstance(_type(value).element, WideIndexType):
+            return self.step.copy(value, IndexType(), tensor.span)
         # What is written anew in every pass is row-major.
         return value if _type(value).rows is None else self.step.copy(value, _type(value).element, tensor.span)
 

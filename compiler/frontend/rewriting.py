@@ -77,8 +77,9 @@ def words(statements: tuple[ast.Statement, ...]) -> set[str]:
 
     mapped(statements, note)
     for statement in ast.simple_statements(statements):
-        if isinstance(statement, ast.Define):
-            found.update(target.name for target in statement.targets)
+        for target in statement.targets if isinstance(statement, ast.Define) else ():
+            found.add(target.name)
+            found.update(item.name for item in target.indices if isinstance(item, ast.Index))
     return found
 
 

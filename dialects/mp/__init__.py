@@ -8,6 +8,7 @@ loops over layers, `storage` how tensors lie in memory, `types` the types.
 from xdsl.ir import Dialect
 
 from hetc.dialects.mp.compute import ComputeOp, RangedOp, index_block, tensors_read
+from hetc.dialects.mp.intervals import Interval, Intervals, below, interval_of_type, intervals_of
 from hetc.dialects.mp.irregular import QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
 from hetc.dialects.mp.loop import (
     PASS_NUMBER,
@@ -24,9 +25,12 @@ from hetc.dialects.mp.loop import (
 )
 from hetc.dialects.mp.memory import WRITES_IN_PLACE, AppendOp, ClearOp, PutOp, ScatterOp, UpdateOp
 from hetc.dialects.mp.region import (
+    AndOp,
     DimSizeOp,
     GuardOp,
     ModOp,
+    OrOp,
+    PresentOp,
     ReadOp,
     ReadStoredOp,
     ReduceOp,
@@ -49,13 +53,16 @@ from hetc.dialects.mp.structure import (
 )
 from hetc.dialects.mp.types import (
     ELEMENT_TYPES,
+    LARGEST_EXTENT,
     DimAttr,
     RangeAttr,
     TensorType,
+    WideIndexType,
     compute_type,
     dtype_name,
     extent,
     extent_key,
+    is_index,
     storage_bits,
 )
 
@@ -63,18 +70,21 @@ MP = Dialect(
     "mp",
     [
         PipelineOp, DimOp, DeclareOp, StepOp, GetOp, ConstantOp, CommitOp, OutputOp,
-        ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp, YieldOp,
+        ComputeOp, ReadOp, ReadStoredOp, ReduceOp, DimSizeOp, RoundOp, ModOp, GuardOp, PresentOp,
+        AndOp, OrOp, YieldOp,
         TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, ClearOp, UpdateOp, PutOp, ScatterOp,
         ForOp, NextOp,
     ],
-    [DimAttr, RangeAttr, DenseAttr, SparseAttr, RowsAttr, TensorType],
+    [DimAttr, RangeAttr, WideIndexType, DenseAttr, SparseAttr, RowsAttr, TensorType],
 )  # fmt: skip
 
 __all__ = [
     "ELEMENT_TYPES",
+    "LARGEST_EXTENT",
     "MP",
     "PASS_NUMBER",
     "WRITES_IN_PLACE",
+    "AndOp",
     "AppendOp",
     "ClearOp",
     "CommitOp",
@@ -88,10 +98,14 @@ __all__ = [
     "ForOp",
     "GetOp",
     "GuardOp",
+    "Interval",
+    "Intervals",
     "ModOp",
     "NextOp",
+    "OrOp",
     "OutputOp",
     "PipelineOp",
+    "PresentOp",
     "PutOp",
     "QuantizeOp",
     "RangeAttr",
@@ -110,7 +124,9 @@ __all__ = [
     "TensorType",
     "TopkOp",
     "UpdateOp",
+    "WideIndexType",
     "YieldOp",
+    "below",
     "blocks_of",
     "compute_type",
     "dim_of",
@@ -121,6 +137,9 @@ __all__ = [
     "extent_key",
     "in_order",
     "index_block",
+    "interval_of_type",
+    "intervals_of",
+    "is_index",
     "is_pass_number",
     "layer_type",
     "loop_of",

@@ -7,6 +7,8 @@
     mp.round        rounding to a narrower element type and back
     mp.mod          floor modulo of integers and indices
     mp.guard        a value that is absent where a condition is false
+    mp.present      whether a value is present
+    mp.and, mp.or   conditions joined, where a present one may decide alone
     mp.yield        the end of a region: a value, and the condition under which it is present
 
 The rest of a region is upstream `arith` and `math` on f32, i32, i64, i1 and index.
@@ -236,3 +238,49 @@ class GuardOp(IRDLOperation):
 
     def __init__(self, value: SSAValue, condition: SSAValue):
         super().__init__(operands=[value, condition], result_types=[value.type])
+
+
+@irdl_op_definition
+class PresentOp(IRDLOperation):
+    """`%p = mp.present %v : f32`: whether the value is present; itself always present. The pass explicit-presence
+    replaces it by the condition."""
+
+    name = "mp.present"
+    value = operand_def(Attribute)
+    result = result_def(i1)
+    traits = traits_def(Pure())
+    assembly_format = "$value attr-dict `:` type($value)"
+
+    def __init__(self, value: SSAValue):
+        super().__init__(operands=[value], result_types=[i1])
+
+
+class _DecidedOp(IRDLOperation):
+    """Two conditions joined. A present one of the value `DECIDES` gives that value, whatever the other is; otherwise
+    the result is present where both are. The pass explicit-presence makes them arith.andi and arith.ori."""
+
+    DECIDES: ClassVar[bool]
+    lhs = operand_def(i1)
+    rhs = operand_def(i1)
+    result = result_def(i1)
+    traits = traits_def(Pure())
+    assembly_format = "$lhs `,` $rhs attr-dict"
+
+    def __init__(self, lhs: SSAValue, rhs: SSAValue):
+        super().__init__(operands=[lhs, rhs], result_types=[i1])
+
+
+@irdl_op_definition
+class AndOp(_DecidedOp):
+    """`%c = mp.and %a, %b`: false where one is present and false."""
+
+    name = "mp.and"
+    DECIDES: ClassVar[bool] = False
+
+
+@irdl_op_definition
+class OrOp(_DecidedOp):
+    """`%c = mp.or %a, %b`: true where one is present and true."""
+
+    name = "mp.or"
+    DECIDES: ClassVar[bool] = True

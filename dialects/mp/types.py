@@ -3,6 +3,7 @@
 #mp.dim<"T">                          a dim whose extent is known at run time
 #mp.range<t in T per 0>               an index, its extent, and the position of the index that its dim is `per`
 !mp.tensor<[B, T, 128], bf16>         a name is a run-time dim
+!mp.index64                           the element of a tensor of indices that 32 bits may not hold
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp.storage import DenseAttr, RowsAttr, SparseAttr
 
+LARGEST_EXTENT = 2**31 - 1
+"""Of a dim, of a constant extent and of a capacity: what an index of 32 bits reaches."""
+
 
 @irdl_attr_definition
 class DimAttr(ParametrizedAttribute):
@@ -48,6 +52,14 @@ class DimAttr(ParametrizedAttribute):
 
     def __init__(self, symbol: str | StringAttr):
         super().__init__(StringAttr(symbol) if isinstance(symbol, str) else symbol)
+
+
+@irdl_attr_definition
+class WideIndexType(ParametrizedAttribute, TypeAttribute):
+    """An element that is an index stored in 64 bits: `!mp.index64`. An element of type `index` takes 32; which of the
+    two a statement has follows from the least and the largest value that it can have. In a region both are `index`."""
+
+    name = "mp.index64"
 
 
 Extent: TypeAlias = IntegerAttr[I64] | DimAttr
@@ -207,8 +219,8 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
 
 def compute_type(element: Attribute) -> Attribute:
     """The type that an element has in a region: floats f32, integers i32 (64-bit ones i64), bool i1, index index."""
-    if isinstance(element, IndexType):
-        return element
+    if is_index(element):
+        return IndexType()
     if isinstance(element, AnyFloat) and storage_bits(element) <= 32:
         return Float32Type()
     if isinstance(element, IntegerType) and element.width.data in (1, 4, 8, 16, 32, 64):
@@ -217,10 +229,15 @@ def compute_type(element: Attribute) -> Attribute:
     raise VerifyException(f"mp.tensor: unsupported element type {element}")
 
 
+def is_index(element: Attribute) -> bool:
+    """Whether elements of this type are indices, stored in 32 or in 64 bits."""
+    return isinstance(element, IndexType | WideIndexType)
+
+
 def storage_bits(element: Attribute) -> int:
-    """Bits of one stored element. An index is stored as a 32-bit integer, a bool and an i4 as one byte."""
-    if isinstance(element, IndexType):
-        return 32
+    """Bits of one stored element. An index is stored as a 32-bit or 64-bit integer, a bool and an i4 as one byte."""
+    if is_index(element):
+        return 64 if isinstance(element, WideIndexType) else 32
     if isinstance(element, IntegerType):
         return max(element.width.data, 8)
     if isinstance(element, Float8E4M3FNType | Float8E5M2Type):
@@ -248,6 +265,7 @@ ELEMENT_TYPES: dict[str, Attribute] = {
     "fp8": Float8E4M3FNType(),
     "fp8e5m2": Float8E5M2Type(),
     "index": IndexType(),
+    "index64": WideIndexType(),
     **{name: IntegerType(width, signedness) for (width, signedness), name in _INTEGER_NAMES.items()},
 }
 """The language's dtype names and their element types."""

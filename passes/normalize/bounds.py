@@ -1,8 +1,8 @@
 """Proofs that an index lies within its extent.
 
 `Bounds.holds(e)` shows e >= 0 by replacing, one by one, what e is made of by its own bounds: an index runs from 0 to
-its extent less 1, a result of mp.topk from -1, x mod c from 0 to c - 1, and so on. It never claims what is not so;
-what it cannot show is tested at run time instead.
+its extent less 1, x mod c from 0 to c - 1, anything else as far as its interval (see mp.intervals), and so on. It never
+claims what is not so; what it cannot show is tested at run time instead.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Block, SSAValue
 
 from hetc.dialects.mp import (
-    DimAttr,
     ModOp,
     PipelineOp,
     RangedOp,
@@ -23,10 +22,10 @@ from hetc.dialects.mp import (
     TensorType,
     TopkOp,
     extent_key,
-    is_pass_number,
-    loop_of,
+    interval_of_type,
+    intervals_of,
 )
-from hetc.passes.emission import constant_value, leaves
+from hetc.passes.emission import leaves
 from hetc.passes.normalize.linear import Atom, Extent, Linear, Quotient, extent_of, linear, number
 
 DEPTH = 8
@@ -38,13 +37,14 @@ class Bounds:
 
     def __init__(self, step: StepOp, pipeline: PipelineOp):
         self.pipeline = pipeline
+        self.intervals = intervals_of(pipeline)
         self.least_extents = {
             name: grown.value.data for name, grown in step.grows.data.items() if isinstance(grown, IntegerAttr)
         }
 
     def linear(self, value: SSAValue) -> Linear:
         """An index value as a linear expression."""
-        return linear(value, self.pipeline)
+        return linear(value, self.pipeline, self.intervals)
 
     def extent(
         self, tensor: TensorType, position: int, indices: tuple[SSAValue, ...]
@@ -121,20 +121,16 @@ class Bounds:
         owner = value.owner
         if isinstance(owner, Block):
             own = self._range_extent(value, owner)
-            return [] if own is None else [[own - 1]]
+            return self._number(value, "high") if own is None else [[own - 1]]
         if isinstance(owner, arith.MinSIOp):
             return [[self.linear(owner.lhs)], [self.linear(owner.rhs)]]
-        if isinstance(owner, arith.MaxSIOp):
-            return [[self.linear(owner.lhs), self.linear(owner.rhs)]]
-        if isinstance(owner, arith.SelectOp):
+        if isinstance(owner, arith.MaxSIOp | arith.SelectOp):
             return [[self.linear(owner.lhs), self.linear(owner.rhs)]]
         if isinstance(owner, ModOp):
             divisor = self.linear(owner.rhs)
             return [[divisor - 1]] if self._holds(divisor - 1, DEPTH) else []
         if isinstance(owner, ReduceOp) and owner.kind.data in ("argmax", "argmin"):
             return [[extent_of(extent_key(owner.range.extent), owner.per, self.pipeline) - 1]]
-        if isinstance(owner, ReadOp) and is_pass_number(owner.tensor):
-            return [[number(loop_of(owner.tensor).passes - 1)]]  # type: ignore[union-attr]
         selected = _selection(value)
         if selected is not None:
             selection, read = selected
@@ -142,40 +138,23 @@ class Bounds:
             position = chosen.per_position
             per = None if position is None else read.indices[position]
             return [[extent_of(extent_key(chosen.extent), per, self.pipeline) - 1]]
-        return self._narrow(value)[1]
+        return self._number(value, "high")
 
     def _lower(self, value: SSAValue) -> list[list[Linear]]:
         """As `_upper`, for lower bounds."""
         owner = value.owner
-        if isinstance(owner, Block):
-            return [[number(0)]]
         if isinstance(owner, arith.MaxSIOp):
             return [[self.linear(owner.lhs)], [self.linear(owner.rhs)]]
         if isinstance(owner, arith.MinSIOp | arith.SelectOp):
             return [[self.linear(owner.lhs), self.linear(owner.rhs)]]
-        if isinstance(owner, ModOp):
-            divisor = constant_value(owner.rhs)
-            certain = isinstance(divisor, int) and divisor > 0
-            return [[number(0)]] if certain or self._holds(self.linear(owner.rhs), DEPTH) else []
-        if isinstance(owner, ReduceOp) and owner.kind.data in ("argmax", "argmin"):
-            return [[number(-1)]]
-        if isinstance(owner, ReduceOp) and owner.kind.data == "count":
+        if isinstance(owner, ModOp) and self._holds(self.linear(owner.rhs), DEPTH):
             return [[number(0)]]
-        if isinstance(owner, ReadOp) and is_pass_number(owner.tensor):
-            return [[number(0)]]
-        if _selection(value) is not None:
-            return [[number(-1)]]
-        return self._narrow(value)[0]
+        return self._number(value, "low")
 
-    def _narrow(self, value: SSAValue) -> tuple[list[list[Linear]], list[list[Linear]]]:
-        """Lower and upper bounds of an index cast from an element of a narrow integer type."""
-        source = value.owner.input if isinstance(value.owner, arith.IndexCastOp) else None
-        if source is None or not isinstance(source.owner, ReadOp):
-            return [], []
-        element = source.owner.tensor.type
-        assert isinstance(element, TensorType)
-        limits = _limits(element)
-        return ([], []) if limits is None else ([[number(limits[0])]], [[number(limits[1])]])
+    def _number(self, value: SSAValue, end: str) -> list[list[Linear]]:
+        """What is known of a value whatever the data, if anything."""
+        found = getattr(self.intervals.of(value), end)
+        return [] if found == getattr(interval_of_type(value.type), end) else [[number(found)]]
 
     def _range_extent(self, argument: SSAValue, block: Block) -> Linear | None:
         op = block.parent_op()
@@ -195,8 +174,8 @@ class Bounds:
         for comparison in (condition.owner for condition in listed):
             if not isinstance(comparison, arith.CmpiOp):
                 continue
-            left = linear(comparison.lhs, self.pipeline, known_true)
-            right = linear(comparison.rhs, self.pipeline, known_true)
+            left = linear(comparison.lhs, self.pipeline, self.intervals, known_true)
+            right = linear(comparison.rhs, self.pipeline, self.intervals, known_true)
             known = {
                 "slt": [right - left - 1], "sle": [right - left], "sgt": [left - right - 1], "sge": [left - right],
                 "eq": [left - right, right - left],
@@ -234,15 +213,3 @@ def _selection(value: SSAValue) -> tuple[TopkOp | SelectOp, ReadOp] | None:
     if isinstance(selection, TopkOp | SelectOp) and read.tensor == selection.indices:
         return selection, read
     return None
-
-
-def _limits(tensor: TensorType) -> tuple[int, int] | None:
-    """The least and the largest value of an element of at most 16 bits."""
-    element = tensor.element
-    width = getattr(getattr(element, "width", None), "data", 64)
-    if width > 16 or isinstance(element, DimAttr):
-        return None
-    signedness = getattr(element, "signedness", None)
-    if signedness is not None and signedness.data.name == "UNSIGNED":
-        return 0, 2**width - 1
-    return (0, 1) if width == 1 else (-(2 ** (width - 1)), 2 ** (width - 1) - 1)

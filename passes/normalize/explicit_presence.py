@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import IndexType, ModuleOp, UnitAttr
+from xdsl.dialects.builtin import IndexType, ModuleOp, UnitAttr, i1
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
@@ -23,6 +24,7 @@ from hetc.dialects.mp import (
     GuardOp,
     NextOp,
     OutputOp,
+    PresentOp,
     PutOp,
     QuantizeOp,
     RangedOp,
@@ -42,6 +44,8 @@ from hetc.passes.normalize.region_presence import Conditions, RegionPresence, re
 from hetc.passes.normalize.rejection import rejected
 from hetc.passes.rebuild import Confinement, erase_unused, merge_equal
 
+SIGNED_GREATER_OR_EQUAL = 5
+"""The number of arith.cmpi's predicate."""
 EXPLICIT = "explicit"
 """The attribute of a step in which presence is explicit."""
 _WITHOUT_REGION = (GetOp, ConstantOp, QuantizeOp, AppendOp, ScatterOp, ClearOp, CommitOp, OutputOp, NextOp)
@@ -101,24 +105,27 @@ class StepPresence:
             raise rejected(
                 statement, "explicit-presence", f"expected a statement of the mp dialect, got {statement.name}"
             )
-        region = RegionPresence(self.bounds, self.predicates.at)
+        region = RegionPresence(self.bounds, self.predicates)
         block = statement.body.block
         region.visit(block)
         end = statement.yielded
         found = region.of_yield(end)
+        depends = {value: region.arguments(value) for value in found}
         if isinstance(statement, RopeOp):
-            found = union(found, self._rotated(statement))
-        self._end(statement, found)
-        found = _without_guards(found)
-        _remove_guards(statement)
-        erase_unused(block)
-        renamed = merge_equal(block)
+            depends.update(self._rotated(statement))
+        if isinstance(statement, ComputeOp) and self._shows_itself(end.value, tuple(depends)):
+            self.predicates.note_indices(statement.result)
+            depends = {}
+        self._end(statement, tuple(depends))
+        renamed = make_plain(region, statement)
         if not isinstance(statement, TopkOp | SelectOp):
-            self.predicates.note(statement, union(renamed.get(value, value) for value in found))
+            kept = {renamed(value): used for value, used in depends.items()}
+            self.predicates.note(statement, {value: used for value, used in kept.items() if constant_value(value) != 1})
+        self.bounds.intervals.note(statement)
 
     def _update(self, statement: UpdateOp) -> None:
         """An absent place, or value to add, writes nothing; an absent value to assign is its fill."""
-        region = RegionPresence(self.bounds, self.predicates.at)
+        region = RegionPresence(self.bounds, self.predicates)
         block = statement.body.block
         region.visit(block)
         end = statement.put
@@ -133,9 +140,7 @@ class StepPresence:
         fresh = PutOp(value, tuple(end.indices), conjunction(irredundant(placed), end))
         block.insert_op_before(copy_location(end, fresh), end)
         Rewriter.erase_op(end)
-        _remove_guards(statement)
-        erase_unused(block)
-        merge_equal(block)
+        make_plain(region, statement)
 
     def _end(self, statement: RangedOp, found: Conditions) -> None:
         end = statement.yielded
@@ -152,7 +157,19 @@ class StepPresence:
         if value is not end.value or end.present is not None:
             replace_yield(end, value, ())
 
-    def _rotated(self, statement: RopeOp) -> Conditions:
+    def _shows_itself(self, value: SSAValue, conditions: Conditions) -> bool:
+        """Whether an index is -1 exactly where it is absent: it is a pick, or an argmax, and needs nothing else."""
+        if len(conditions) != 1 or not isinstance(value.type, IndexType) or self.bounds.intervals.of(value).low < -1:
+            return False
+        test = conditions[0].owner
+        return (
+            isinstance(test, arith.CmpiOp)
+            and test.predicate.value.data == SIGNED_GREATER_OR_EQUAL
+            and test.lhs == value
+            and constant_value(test.rhs) == 0
+        )
+
+    def _rotated(self, statement: RopeOp) -> dict[SSAValue, frozenset[SSAValue]]:
         """A rotated channel is present where both channels of its pair are."""
         end = statement.yielded
         arguments = tuple(statement.body.block.args)
@@ -164,7 +181,9 @@ class StepPresence:
         others = self.predicates.at(
             statement.x, (*arguments[:axis], partner, *arguments[axis + 1 :]), end, Confinement()
         )
-        return union(own, others)
+        # The partner is an expression of the axis.
+        axes = {partner: arguments[axis]}
+        return own | {value: frozenset(axes.get(at, at) for at in used) for value, used in others.items()}
 
 
 def fill(type: Attribute) -> arith.ConstantOp:
@@ -181,17 +200,43 @@ def _is_filled(value: SSAValue, conditions: Conditions) -> bool:
     )
 
 
-def _without_guards(conditions: Conditions) -> Conditions:
-    """The conditions as they are once every mp.guard is replaced by its value."""
+def make_plain(region: RegionPresence, statement: RangedOp) -> Callable[[SSAValue], SSAValue]:
+    """Put in the place of each mp.guard its value and of each mp.present its condition, and drop what is decided,
+    unused, or there twice. Returns what any of the region's values is from then on."""
+    instead: dict[SSAValue, SSAValue] = {}
 
-    def plain(value: SSAValue) -> SSAValue:
-        return plain(value.owner.value) if isinstance(value.owner, GuardOp) else value
+    def now(value: SSAValue) -> SSAValue:
+        while value in instead:
+            value = instead[value]
+        return value
 
-    return union(map(plain, conditions))
-
-
-def _remove_guards(statement: RangedOp) -> None:
     for op in list(statement.walk()):
-        if isinstance(op, GuardOp):
-            op.result.replace_all_uses_with(op.value)
+        presence = map(now, region.presence[op.result]) if isinstance(op, PresentOp) else ()
+        value = _plain(op, presence)
+        if value is not None:
+            (result,) = op.results
+            instead[result] = value
+            result.replace_all_uses_with(value)
             Rewriter.erase_op(op)
+    block = statement.body.block
+    erase_unused(block)
+    instead.update(merge_equal(block))
+    return now
+
+
+def _plain(op: Operation, presence: Iterable[SSAValue]) -> SSAValue | None:
+    """What stands for the op's result in the explicit form, None where that is the op itself. presence: of mp.present,
+    the conditions that it stands for."""
+    match op:
+        case GuardOp():
+            return op.value
+        case PresentOp():
+            condition = conjunction([each for each in irredundant(presence) if constant_value(each) != 1], op)
+            return emit(constant(True, i1), op) if condition is None else condition
+        case arith.SelectOp() if constant_value(op.cond) == 1:
+            return op.lhs
+        case arith.AndIOp() | arith.OrIOp() if op.result.type == i1:
+            for side, other in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
+                if constant_value(side) == 1:
+                    return other if isinstance(op, arith.AndIOp) else side
+    return None

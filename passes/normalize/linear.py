@@ -20,7 +20,7 @@ from xdsl.ir.affine import (
     AffineExpr,
 )
 
-from hetc.dialects.mp import DimSizeOp, PipelineOp
+from hetc.dialects.mp import DimSizeOp, Intervals, PipelineOp
 from hetc.passes.emission import constant_value, leaves
 
 
@@ -83,29 +83,30 @@ def number(value: int) -> Linear:
     return Linear.of({}, value)
 
 
-def linear(value: SSAValue, pipeline: PipelineOp, given: frozenset[SSAValue] = frozenset()) -> Linear:
-    """An index (or integer) value as a linear expression; what is not affine is an atom. Where the conditions `given`
-    hold, a row that is selected by them is the row itself."""
+def linear(
+    value: SSAValue, pipeline: PipelineOp, intervals: Intervals, given: frozenset[SSAValue] = frozenset()
+) -> Linear:
+    """An index (or integer) value as a linear expression; what is not affine, or may wrap, is an atom. Where the
+    conditions `given` hold, a row that is selected by them is the row itself."""
     known = constant_value(value)
     if isinstance(known, int):
         return number(known)
     owner = value.owner
-    if isinstance(owner, arith.AddiOp):
-        return linear(owner.lhs, pipeline, given) + linear(owner.rhs, pipeline, given)
-    if isinstance(owner, arith.SubiOp):
-        return linear(owner.lhs, pipeline, given) - linear(owner.rhs, pipeline, given)
-    if isinstance(owner, arith.MuliOp):
-        left, right = linear(owner.lhs, pipeline, given), linear(owner.rhs, pipeline, given)
-        if not right.terms:
-            return left * right.constant
-        if not left.terms:
-            return right * left.constant
-    if isinstance(owner, arith.FloorDivSIOp):
-        divisor = constant_value(owner.rhs)
-        if isinstance(divisor, int) and divisor > 0:
-            return linear(owner.lhs, pipeline, given).quotient(divisor)
     if isinstance(owner, DimSizeOp):
         return extent_of(owner.dim.data, _row(owner.per, given), pipeline)
+    if isinstance(owner, arith.IndexCastOp) and intervals.of(owner.input).within(intervals.of(value)):
+        return linear(owner.input, pipeline, intervals, given)
+    if not isinstance(owner, arith.AddiOp | arith.SubiOp | arith.MuliOp | arith.FloorDivSIOp) or intervals.wraps(value):
+        return Linear.of({value: 1})
+    left, right = (linear(operand, pipeline, intervals, given) for operand in owner.operands)
+    if isinstance(owner, arith.AddiOp):
+        return left + right
+    if isinstance(owner, arith.SubiOp):
+        return left - right
+    if isinstance(owner, arith.MuliOp) and not (left.terms and right.terms):
+        return left * right.constant if not right.terms else right * left.constant
+    if isinstance(owner, arith.FloorDivSIOp) and not right.terms and right.constant > 0:
+        return left.quotient(right.constant)
     return Linear.of({value: 1})
 
 

@@ -16,62 +16,86 @@ from hetc.dialects.mp import (
     RangedOp,
     ReadOp,
     RopeOp,
+    SelectOp,
     TensorType,
+    TopkOp,
     YieldOp,
     index_block,
 )
-from hetc.passes.emission import constant, emit, index
-from hetc.passes.rebuild import Confinement, arguments_of, clone_expression, contains_reduction, erase_unused, mentions
+from hetc.passes.emission import conjunction, constant, emit, index
+from hetc.passes.rebuild import Confinement, arguments_of, clone_expression, contains_reduction, erase_unused
 
-Conditions = tuple[SSAValue, ...]
+Depends = dict[SSAValue, frozenset[SSAValue]]
+"""Conditions, each with the indices that it depends on."""
 
 
 class Predicates:
-    """Maps each statement whose elements may be absent to its conditions, which stand in its region."""
+    """Maps each statement whose elements may be absent to its conditions, which stand in its region; those of indices
+    that are -1 exactly where they are absent need none."""
 
     def __init__(self) -> None:
-        self._conditions: dict[Operation, Conditions] = {}
+        self._conditions: dict[Operation, Depends] = {}
+        self._indices: set[SSAValue] = set()
 
-    def note(self, statement: RangedOp, conditions: Conditions) -> None:
-        """Remember the conditions of a statement's elements."""
+    def note(self, statement: RangedOp, conditions: Depends) -> None:
+        """Remember the conditions of a statement's elements, with those of its indices that each depends on."""
         if conditions:
             self._conditions[statement] = conditions
 
-    def at(self, tensor: SSAValue, indices: tuple[SSAValue, ...], before: Operation, bounds: Confinement) -> Conditions:
-        """The conditions of the tensor's element at `indices`, cloned before `before`. They dereference only where
-        the `bounds` of the indices hold."""
+    def note_indices(self, tensor: SSAValue) -> None:
+        """Remember that a tensor's elements are absent exactly where they are -1."""
+        self._indices.add(tensor)
+
+    def picks_of(self, tensor: SSAValue) -> SSAValue | None:
+        """The indices that are -1 exactly where an element of the tensor is absent: itself, or those that top-k gave
+        beside its scores. None where its conditions say when that is."""
+        owner = tensor.owner
+        if isinstance(owner, TopkOp) or (isinstance(owner, SelectOp) and tensor is owner.indices):
+            return owner.indices
+        return tensor if tensor in self._indices else None
+
+    def at(self, tensor: SSAValue, indices: tuple[SSAValue, ...], before: Operation, bounds: Confinement) -> Depends:
+        """The conditions of the tensor's element at `indices`, cloned before `before`, with those of the indices that
+        each depends on. They dereference only where the `bounds` of the indices hold."""
+        picks = self.picks_of(tensor)
+        if picks is not None:
+            pick = emit(ReadOp(picks, indices, conjunction(bounds.conditions, before)), before)
+            return {emit(arith.CmpiOp(pick, index(0, before), "sge"), before): frozenset(indices)}
         arguments, conditions = self._source(tensor)
-        if not conditions:
-            return ()
-        mapping = dict(zip(arguments, indices, strict=True))
-        return tuple(dict.fromkeys(clone_expression(condition, mapping, before, bounds) for condition in conditions))
+        mapping = dict(zip(arguments, indices, strict=True)) if conditions else {}
+        found: Depends = {}
+        for condition, depends in conditions.items():
+            cloned = clone_expression(condition, dict(mapping), before, bounds)
+            found[cloned] = found.get(cloned, frozenset()) | {mapping[argument] for argument in depends}
+        return found
 
     def vary_along(self, tensor: SSAValue, position: int) -> bool:
-        """Whether some condition of the tensor's elements mentions the index at `position`."""
+        """Whether some condition of the tensor's elements depends on the index at `position`."""
+        if self.picks_of(tensor) is not None:
+            return True
         arguments, conditions = self._source(tensor)
-        return bool(arguments) and any(mentions(condition, arguments[position]) for condition in conditions)
+        return bool(arguments) and any(arguments[position] in depends for depends in conditions.values())
 
-    def _source(self, tensor: SSAValue) -> tuple[tuple[SSAValue, ...], Conditions]:
+    def _source(self, tensor: SSAValue) -> tuple[tuple[SSAValue, ...], Depends]:
         """The tensor's conditions, and the value that stands in them for the index at each of its positions."""
         owner = tensor.owner
         if isinstance(owner, QuantizeOp):
             return self._quantized(owner, tensor)
         if isinstance(owner, RangedOp) and owner in self._conditions:
-            conditions = tuple(
-                self._materialised(owner, condition) if contains_reduction(condition) else condition
-                for condition in self._conditions[owner]
-            )
-            self._conditions[owner] = conditions
-            return tuple(owner.body.block.args), conditions
-        return (), ()
+            self._conditions[owner] = {
+                self._materialised(owner, condition) if contains_reduction(condition) else condition: depends
+                for condition, depends in self._conditions[owner].items()
+            }
+            return tuple(owner.body.block.args), self._conditions[owner]
+        return (), {}
 
-    def _quantized(self, op: QuantizeOp, result: SSAValue) -> tuple[tuple[SSAValue, ...], Conditions]:
-        """Values are present where x is; a scale, a reduction over the axis, consumes what mentions it."""
+    def _quantized(self, op: QuantizeOp, result: SSAValue) -> tuple[tuple[SSAValue, ...], Depends]:
+        """Values are present where x is; a scale, a reduction over the axis, consumes what depends on it."""
         arguments, conditions = self._source(op.x)
         if result == op.values or not arguments:
             return arguments, conditions
         axis = op.axis.value.data
-        passed = tuple(condition for condition in conditions if not mentions(condition, arguments[axis]))
+        passed = {value: depends for value, depends in conditions.items() if arguments[axis] not in depends}
         type_ = op.scale.type
         assert isinstance(type_, TensorType)
         dropped = type_.rank < len(arguments)

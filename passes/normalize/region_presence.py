@@ -1,12 +1,11 @@
 """Under which conditions each value in a statement's region is present, and reads and reductions made to say so.
 
 A value's conditions are i1 values of the region, kept apart: a reduction over r consumes those that mention r (the
-lane is skipped) and passes the others on, which are hoisted out of its region.
+lane is skipped) and passes the others on, which are hoisted out of its region. A condition may be a clause, several
+joined by "or": it is consumed as a whole.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import i1
@@ -15,23 +14,25 @@ from xdsl.rewriter import Rewriter
 
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
+    AndOp,
     DimSizeOp,
     GuardOp,
+    OrOp,
+    PresentOp,
     RangedOp,
     ReadOp,
     ReadStoredOp,
     ReduceOp,
-    TensorType,
     YieldOp,
+    extent_key,
 )
 from hetc.passes.emission import (
     REGION_OPS,
-    confined,
     conjunction,
     constant,
-    constant_value,
     earlier_equal,
     emit,
+    emit_after,
     index,
     irredundant,
     leaves,
@@ -40,25 +41,27 @@ from hetc.passes.emission import (
     without,
 )
 from hetc.passes.normalize.bounds import Bounds
-from hetc.passes.normalize.linear import Linear, extent_of
+from hetc.passes.normalize.in_range import Conditions, RangeTests
+from hetc.passes.normalize.linear import extent_of
+from hetc.passes.normalize.overflow import held_by_64_bits
+from hetc.passes.normalize.predicates import Predicates
 from hetc.passes.normalize.rejection import rejected
 from hetc.passes.normalize.unstored import Unstored
-from hetc.passes.rebuild import Confinement, arguments_of, hoist, mentions, replace
-
-Conditions = tuple[SSAValue, ...]
-TensorConditions = Callable[[SSAValue, tuple[SSAValue, ...], Operation, Confinement], Conditions]
-"""(tensor, indices, before, bounds) -> the conditions under which the tensor's element is present, built before
-`before`; `bounds` are those under which the indices are in range (see `clone_expression`)."""
+from hetc.passes.rebuild import Confinement, arguments_of, hoist, replace
 
 
 class RegionPresence:
     """Walks one region in order; afterwards `of` answers for each of its values."""
 
-    def __init__(self, bounds: Bounds, tensor_conditions: TensorConditions):
+    def __init__(self, bounds: Bounds, predicates: Predicates):
         self.bounds = bounds
-        self.tensor_conditions = tensor_conditions
+        self.ranges = RangeTests(bounds)
+        self.predicates = predicates
         self.unstored = Unstored()
         self.conditions: dict[SSAValue, Conditions] = {}
+        self.presence: dict[SSAValue, Conditions] = {}
+        """Of each result of mp.present the conditions that it stands for."""
+        self._mentioned: dict[SSAValue, frozenset[SSAValue]] = {}
         self._visited: set[Operation] = set()
 
     def of(self, value: SSAValue | None) -> Conditions:
@@ -69,6 +72,11 @@ class RegionPresence:
         """The conditions under which a region's value is present, the yield's own included."""
         return irredundant(union(leaves(end.present), self.of(end.present), self.of(end.value)))
 
+    def arguments(self, value: SSAValue) -> frozenset[SSAValue]:
+        """The indices that a value mentions. A condition of another statement's element mentions what that statement
+        says, even where less of it is left in the condition itself."""
+        return frozenset(arguments_of(value)) | self._mentioned.get(value, frozenset())
+
     def visit(self, block: Block) -> None:
         """Make the ops of `block`, its terminator aside, explicit."""
         for op in list(block.ops):
@@ -76,8 +84,8 @@ class RegionPresence:
                 break
             kept = _merged(op)
             if kept not in self._visited:
+                kept = self._op(kept)
                 self._visited.add(kept)
-                self._op(kept)
                 kept = self._merged_again(kept)
                 self._select_products(kept)
 
@@ -95,10 +103,14 @@ class RegionPresence:
         if selected is not None:
             self.conditions[selected] = self.of(op.results[0])
 
-    def _op(self, op: Operation) -> None:
-        if not isinstance(op, REGION_OPS):
+    def _op(self, op: Operation) -> Operation:
+        """Note under which conditions the op's results are present. Returns the op, or what took its place."""
+        if isinstance(op, AndOp | OrOp):
+            found = self._decided(op)
+            op = _replaced_by(op, (arith.AndIOp if isinstance(op, AndOp) else arith.OrIOp)(op.lhs, op.rhs))
+        elif not isinstance(op, REGION_OPS):
             raise rejected(op, "explicit-presence", f"{op.name} has no place in the region of a statement")
-        if isinstance(op, ReadOp | ReadStoredOp):
+        elif isinstance(op, ReadOp | ReadStoredOp):
             found = self._read(op)
         elif isinstance(op, ReduceOp):
             found = self._reduce(op)
@@ -106,127 +118,129 @@ class RegionPresence:
             found = self._select(op)
         elif isinstance(op, GuardOp):
             found = union(self.of(op.value), self.of(op.condition), [op.condition])
+        elif isinstance(op, PresentOp):
+            self.presence[op.result], found = self.of(op.value), ()
         elif isinstance(op, DimSizeOp):
-            found = self._per(op, op.dim.data)
+            found = self.ranges.of_row(op, op.dim.data, self.of(op.per))
         else:
-            found = irredundant(union(*(self.of(operand) for operand in op.operands)))
+            found = irredundant(union(*(self.of(operand) for operand in op.operands), self._held(op)))
         for result in op.results:
             self.conditions[result] = found
+        return op
+
+    def _held(self, op: Operation) -> Conditions:
+        """The conditions under which 64 bits hold the index that the op computes."""
+        return held_by_64_bits(op, self.bounds.intervals) if self.bounds.intervals.overflows(op.results[0]) else ()
+
+    def _decided(self, op: AndOp | OrOp) -> Conditions:
+        """What both sides need; and of what only one side needs, as clauses: one of the two sides is present, and each
+        is, or the other decides alone. Which makes: both are present, or one is and decides."""
+        sides = (op.lhs, op.rhs)
+        shared = tuple(value for value in self.of(op.lhs) if value in self.of(op.rhs))
+        left, right = (self._grouped(op, without(self.of(side), shared)) for side in sides)
+        clauses = [(one, other) for one in left for other in right]
+        for own, side in ((left, op.rhs), (right, op.lhs)):
+            decides = side
+            if own and not op.DECIDES:
+                decides = emit(arith.XOrIOp(side, emit(constant(True, i1), op)), op)
+            self._mention(decides, self.arguments(side).union(*map(self.arguments, self.of(side))))
+            clauses += [(one, decides) for one in own]
+        found = list(shared)
+        for one, other in clauses:
+            clause = emit(arith.OrIOp(one, other), op)
+            self._mention(clause, self.arguments(one) | self.arguments(other))
+            found.append(clause)
+        return irredundant(found)
+
+    def _grouped(self, op: Operation, conditions: Conditions) -> Conditions:
+        """The conditions, those that mention the same indices as one."""
+        groups: dict[frozenset[SSAValue], list[SSAValue]] = {}
+        for condition in conditions:
+            groups.setdefault(self.arguments(condition), []).append(condition)
+        found = []
+        for arguments, members in groups.items():
+            group = conjunction(members, op)
+            assert group is not None
+            self._mention(group, arguments)
+            found.append(group)
+        return tuple(found)
+
+    def _mention(self, condition: SSAValue, arguments: frozenset[SSAValue]) -> None:
+        self._mentioned[condition] = self._mentioned.get(condition, frozenset()) | arguments
 
     def _read(self, op: ReadOp | ReadStoredOp) -> Conditions:
         own = leaves(op.present)
         given = union(own, self.of(op.present), *(self.of(value) for value in op.indices))
         indices = tuple(op.indices)
-        of_index = self._tests(op, indices, given)
+        of_index = self.ranges.of_read(op, indices, given)
         tests = union(*of_index.values())
         confinement = Confinement(union(given, tests), of_index) if any(of_index.values()) else Confinement()
-        produced = self.tensor_conditions(op.tensor, indices, op, confinement)
+        if self.predicates.picks_of(op.tensor) is op.tensor:  # whether there is one shows in what is read
+            produced: Conditions = ()
+            picked = emit_after(op, lambda before: arith.CmpiOp(op.result, index(0, before), "sge"))
+        else:
+            mentioned = self.predicates.at(op.tensor, indices, op, confinement)
+            for condition, depends in mentioned.items():
+                self._mention(condition, frozenset().union(*(self.arguments(at) for at in depends)))
+            produced, picked = tuple(mentioned), None
         found = irredundant(union(given, tests, produced))
         if without(found, own):
             set_present(op, found)
-        return found
-
-    def _tests(
-        self, op: ReadOp | ReadStoredOp, indices: tuple[SSAValue, ...], given: Conditions
-    ) -> dict[SSAValue, Conditions]:
-        """For each index, the conditions under which it is in range: none, some run-time tests, or `given` where
-        these show it."""
-        tensor = op.tensor.type
-        assert isinstance(tensor, TensorType)
-        of_index: dict[SSAValue, Conditions] = {}
-        for position, value in enumerate(indices):
-            at = self.bounds.linear(value)
-            extent, per = self.bounds.extent(tensor, position, indices)
-            goals = {
-                half: goal for half, goal in (("lower", at), ("upper", extent - 1 - at)) if not self.bounds.holds(goal)
-            }
-            halves = [half for half, goal in goals.items() if not self.bounds.holds(goal, given)]
-            if halves == ["lower"] and per is not None and not arguments_of(per) <= arguments_of(value):
-                halves.append("upper")  # that the index is in range depends on the row, even where one half does not
-            tests = self._half_tests(op, value, halves, tensor.shape[position], per, of_index)
-            relied = given if len(halves) < len(goals) else ()
-            of_index[value] = union(of_index.get(value, ()), relied, tests)
-        return of_index
-
-    def _half_tests(
-        self,
-        op: Operation,
-        value: SSAValue,
-        halves: list[str],
-        dim: int | str,
-        per: SSAValue | None,
-        of_index: dict[SSAValue, Conditions],
-    ) -> Conditions:
-        tests = []
-        if "lower" in halves:
-            tests.append(emit(arith.CmpiOp(value, index(0, op), "sge"), op))
-        if "upper" in halves:
-            if isinstance(dim, int):
-                size = index(dim, op)
-            else:
-                row = None if per is None else confined(per, of_index.get(per, ()), op)
-                size = emit(DimSizeOp(dim, row), op)
-            tests.append(emit(arith.CmpiOp(value, size, "slt"), op))
-        if len(tests) == 2 and per is not None:
-            # One condition an index: its halves must not part at a reduction over the row that the extent is per.
-            return (emit(arith.AndIOp(tests[0], tests[1]), op),)
-        return tuple(tests)
-
-    def _per(self, op: DimSizeOp | ReduceOp, dim: int | str) -> Conditions:
-        """The conditions of the row that a length is asked for."""
-        if op.per is None or isinstance(dim, int):
-            return ()
-        declared = self.bounds.pipeline.dims[dim].per
-        assert declared is not None
-        rows = extent_of(declared.data, None, self.bounds.pipeline)
-        if self._is_confined(op.per, rows):
-            return self.of(op.per)
-        at = self.bounds.linear(op.per)
-        tests = []
-        if not self.bounds.holds(at):
-            tests.append(emit(arith.CmpiOp(op.per, index(0, op), "sge"), op))
-        if not self.bounds.holds(rows - 1 - at):
-            size = emit(DimSizeOp(declared.data), op)
-            tests.append(emit(arith.CmpiOp(op.per, size, "slt"), op))
-        found = union(self.of(op.per), tests)
-        if tests:
-            op.operands[0] = confined(op.per, tuple(tests), op)
-        return found
-
-    def _is_confined(self, row: SSAValue, rows: Linear) -> bool:
-        """Whether `row` is a selection between a row in range, where a condition shows that it is, and 0."""
-        owner = row.owner
-        if not isinstance(owner, arith.SelectOp) or constant_value(owner.rhs) != 0:
-            return False
-        at, given = self.bounds.linear(owner.lhs), leaves(owner.cond)
-        return self.bounds.holds(at, given) and self.bounds.holds(rows - 1 - at, given)
+        return found if picked is None else union(found, [picked])
 
     def _reduce(self, op: ReduceOp) -> Conditions:
-        extent = op.range.extent
-        row = self._per(op, extent.symbol.data) if op.per is not None else ()  # type: ignore[attr-defined]
+        row = self.ranges.of_row(op, extent_key(op.range.extent), self.of(op.per))
         body = op.body.block
         self.visit(body)
         end = op.yielded
         found = self.of_yield(end)
-        consumed = tuple(value for value in found if mentions(value, body.args[0]))
+        consumed = tuple(value for value in found if body.args[0] in self.arguments(value))
         passed = without(found, consumed)
         renamed: dict[SSAValue, SSAValue] = {}
+        inside = list(body.ops)
         for value in passed:
             hoist(value, op, renamed)
-        passed = union(renamed.get(value, value) for value in passed)
-        kept = union(consumed, self.unstored.leave(op, renamed))
+        skipped = self.unstored.leave(op, renamed)
+        self._follow(inside, op, renamed)
+        consumed, passed = (union(renamed.get(value, value) for value in part) for part in (consumed, passed))
+        kept = union(consumed, skipped)
         if kept != leaves(end.present):
             replace_yield(end, end.value, kept)
-        return union(row, passed)
+        return union(row, passed, self._extreme(op, consumed))
+
+    def _follow(self, inside: list[Operation], op: ReduceOp, renamed: dict[SSAValue, SSAValue]) -> None:
+        """Move what the presence of those of the ops hangs on that have left the region of `op`, and note under what
+        names all is known since."""
+        while left := [each for each in inside if each.parent is not op.body.block]:
+            inside = [each for each in inside if each.parent is op.body.block]
+            for condition in union(*(self.of(result) for each in left for result in each.results)):
+                hoist(condition, op, renamed)
+        if not renamed:
+            return
+        for known in (self.conditions, self.presence):
+            for value, conditions in known.items():
+                known[value] = union(renamed.get(each, each) for each in conditions)
+        for value, same in renamed.items():
+            self._mention(same, self._mentioned.get(value, frozenset()))
+
+    def _extreme(self, op: ReduceOp, consumed: Conditions) -> Conditions:
+        """argmax and argmin over nothing are absent: -1."""
+        if op.kind.data not in ("argmax", "argmin"):
+            return ()
+        extent = extent_of(extent_key(op.range.extent), op.per, self.bounds.pipeline)
+        if not consumed and self.bounds.holds(extent - 1):
+            return ()
+        return (emit_after(op, lambda before: arith.CmpiOp(op.result, index(0, before), "sge")),)
 
     def _select(self, op: arith.SelectOp) -> Conditions:
         always = self.of(op.cond)
         if all(isinstance(leaf.owner, ReadStoredOp) for leaf in leaves(op.cond)):
             return union(always, self.of(op.lhs))  # a selected product, present where both of its factors are
-        first = without(self.of(op.lhs), union(always, leaves(op.cond)))
+        shown = union(leaves(op.cond), *(self.presence.get(leaf, ()) for leaf in leaves(op.cond)))
+        first = without(self.of(op.lhs), union(always, shown))
         second = without(self.of(op.rhs), always)
         true = None
-        both = tuple(value for value in first if value in second and _consumed_alike(op, value))
+        both = tuple(value for value in first if value in second and self._consumed_alike(op, value))
         found = list(union(always, both))
         demands = [(value, True) for value in without(first, both)] + [
             (value, False) for value in without(second, both)
@@ -236,21 +250,22 @@ class RegionPresence:
                 continue
             true = true or emit(constant(True, i1), op)
             branches = (value, true) if chosen else (true, value)
-            found.append(emit(arith.SelectOp(op.cond, *branches), op))
+            demand = emit(arith.SelectOp(op.cond, *branches), op)
+            self._mention(demand, self.arguments(value))
+            found.append(demand)
         return irredundant(found)
 
-
-def _consumed_alike(op: arith.SelectOp, value: SSAValue) -> bool:
-    """Whether `value` mentions each index that the choice mentions, so that a reduction that consumes what depends on
-    the choice, here or where the tensor is read, consumes `value` too. Only then may a condition of both branches
-    stand without the choice."""
-    parent = op.parent_op()
-    while isinstance(parent, ReduceOp | RangedOp):
-        indices = parent.body.block.args
-        if any(mentions(op.cond, own) and not mentions(value, own) for own in indices):
-            return False
-        parent = parent.parent_op()
-    return True
+    def _consumed_alike(self, op: arith.SelectOp, value: SSAValue) -> bool:
+        """Whether `value` mentions each index that the choice mentions, so that a reduction that consumes what depends
+        on the choice, here or where the tensor is read, consumes `value` too. Only then may a condition of both
+        branches stand without the choice."""
+        own, of_choice = self.arguments(value), self.arguments(op.cond)
+        parent = op.parent_op()
+        while isinstance(parent, ReduceOp | RangedOp):
+            if any(index in of_choice and index not in own for index in parent.body.block.args):
+                return False
+            parent = parent.parent_op()
+        return True
 
 
 def replace_yield(end: YieldOp, value: SSAValue, conditions: Conditions) -> None:
@@ -260,6 +275,15 @@ def replace_yield(end: YieldOp, value: SSAValue, conditions: Conditions) -> None
     assert block is not None
     block.insert_op_before(copy_location(end, fresh), end)
     Rewriter.erase_op(end)
+
+
+def _replaced_by(op: Operation, made: Operation) -> Operation:
+    """`made`, in the place of `op`."""
+    block = op.parent
+    assert block is not None
+    block.insert_op_before(copy_location(op, made), op)
+    replace(op, made, {})
+    return made
 
 
 def _merged(op: Operation) -> Operation:

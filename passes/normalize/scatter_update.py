@@ -184,7 +184,7 @@ class _Scatter:
         block.insert_op_before(probe, end)
         neutral = end.value
         end.operands[0] = probe.result
-        region = RegionPresence(self.presence.bounds, self.presence.predicates.at)
+        region = RegionPresence(self.presence.bounds, self.presence.predicates)
         region.visit(block)  # equal ops become one: what is used afterwards is what the read uses
         read = end.value.owner
         assert isinstance(read, ReadOp)

@@ -116,8 +116,9 @@ builtin.module {
       // CHECK:        mp.read [[ANY]][%{{b.*}}] :
       // CHECK:      %uses = mp.compute
       // CHECK-NEXT:   ^bb0
-      // CHECK-NEXT:   [[P:%.*]] = mp.read [[ANY]][%{{b.*}}] :
-      // CHECK-NEXT:   mp.read %rare[%{{b.*}}, %{{j.*}}] if [[P]]
+      // CHECK:        [[P:%.*]] = mp.read [[ANY]][%{{b.*}}] :
+      // CHECK-NEXT:   [[BOTH:%.*]] = arith.andi %{{.*}}, [[P]]
+      // CHECK-NEXT:   mp.read %rare[%{{b.*}}, %{{j.*}}] if [[BOTH]]
       %rare = mp.compute [#mp.range<b in B>, #mp.range<j in 4>] {
       ^bb0(%b: index, %j: index):
         %any = mp.reduce "any" <k in 4> {
@@ -156,6 +157,34 @@ builtin.module {
         } : f32
         mp.yield %r : f32
       } : !mp.tensor<[32], f32>
+
+      // `present` is the condition itself; of `or`, what only one side needs is needed unless the other side decides.
+      // CHECK:      %told = mp.compute
+      // CHECK:        [[P:%.*]] = arith.cmpi sge, %{{.*}}, %{{.*}} : index
+      // CHECK:        [[HIGH:%.*]] = arith.cmpf ogt
+      // CHECK:        [[S:%.*]] = arith.cmpf olt
+      // CHECK:        [[CLAUSE:%.*]] = arith.ori [[P]], [[S]]
+      // CHECK:        [[EITHER:%.*]] = arith.ori [[HIGH]], [[S]]
+      // CHECK:        arith.select [[CLAUSE]], [[EITHER]]
+      // CHECK:      %whether = mp.compute
+      // CHECK:        [[P:%.*]] = arith.cmpi sge, %{{.*}}, %{{.*}} : index
+      // CHECK-NEXT:   mp.yield [[P]] : i1
+      %told = mp.compute [#mp.range<b in B>, #mp.range<j in 4>] {
+      ^bb0(%b: index, %j: index):
+        %v = mp.read %best[%b, %j] : !mp.tensor<[B, 4], f32> -> f32
+        %one = arith.constant 1.0 : f32
+        %high = arith.cmpf ogt, %v, %one : f32
+        %wb = mp.read %w[%b] : !mp.tensor<[B], f32> -> f32
+        %low = arith.cmpf olt, %wb, %one : f32
+        %either = mp.or %high, %low
+        mp.yield %either : i1
+      } : !mp.tensor<[B, 4], i1>
+      %whether = mp.compute [#mp.range<b in B>, #mp.range<j in 4>] {
+      ^bb0(%b: index, %j: index):
+        %v = mp.read %best[%b, %j] : !mp.tensor<[B, 4], f32> -> f32
+        %p = mp.present %v : f32
+        mp.yield %p : i1
+      } : !mp.tensor<[B, 4], i1>
     }
   }
 }
