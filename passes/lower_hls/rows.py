@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import arith
+from xdsl.dialects.builtin import i64
 from xdsl.ir import SSAValue
 
 from hetc.dialects import fpga
@@ -28,21 +29,21 @@ class PlacedRows:
     capacities: Mapping[str, SSAValue]
 
     def load(self, body: Body, indices: Sequence[SSAValue], present: SSAValue | None = None) -> SSAValue:
-        place = self.row(body, indices[: self.axis + 1], present)
-        inner = self._flat(body, self.shape[self.axis + 1 :], indices[self.axis + 1 :])
-        if inner is not None:
-            place = body.add(arith.AddiOp(place, inner)).result
-        return body.add(fpga.LoadOp(body.use(self.pointer), [place], (), present)).result
+        start = self.row(body, indices[: self.axis + 1], present)
+        inner = self._flat(body, self.shape[self.axis + 1 :], indices[self.axis + 1 :]) or body.index(0)
+        return body.add(fpga.LoadAtOp(body.use(self.pointer), start, inner, present)).result
 
     def row(self, body: Body, indices: Sequence[SSAValue], present: SSAValue | None = None) -> SSAValue:
-        """Where a row begins; worked out once for all of its elements."""
+        """Where a row begins (i64: a pool of pages may be larger than 32 bits reach); worked out once for all of its
+        elements."""
         key = ("row", self.pointer, *indices, present)
         return body.once(key, lambda: self._row(body, indices, present))
 
     def _row(self, body: Body, indices: Sequence[SSAValue], present: SSAValue | None) -> SSAValue:
         rows = self.rows
         if self.table is None:
-            number = self._flat(body, self.shape[: self.axis + 1], indices)
+            wide = [self._wide(body, index) for index in indices]
+            number = self._flat(body, self.shape[: self.axis + 1], wide)
             assert number is not None
             return self._plus(body, self._times(body, number, rows.row.data), rows.offset.data)
         block = body.index(rows.block.data)
@@ -52,8 +53,8 @@ class PlacedRows:
         page = body.add(fpga.LoadOp(body.use(self.table), [*indices[:-1], entry], pages, present)).result
         page.name_hint = "page"
         slot = body.add(arith.SubiOp(place, body.add(arith.MuliOp(entry, block)).result)).result
-        begin = self._times(body, page, rows.page.data)
-        begin = body.add(arith.AddiOp(begin, self._times(body, slot, rows.row.data))).result
+        begin = self._times(body, self._wide(body, page), rows.page.data)
+        begin = body.add(arith.AddiOp(begin, self._times(body, self._wide(body, slot), rows.row.data))).result
         return self._plus(body, begin, rows.offset.data)
 
     def _pages(self, body: Body) -> list[SSAValue]:
@@ -68,21 +69,25 @@ class PlacedRows:
         return [body.once(("pages", dim, block), count)]
 
     def _flat(self, body: Body, shape: Shape, indices: Sequence[SSAValue]) -> SSAValue | None:
-        """Row-major; None without indices."""
+        """Row-major, in the type of the indices; None without any."""
         place: SSAValue | None = None
         for extent, index in zip(shape, indices, strict=True):
             if place is None:
                 place = index
                 continue
             size = body.index(extent) if isinstance(extent, int) else body.use(self.capacities[extent])
+            size = self._wide(body, size) if place.type == i64 else size
             place = body.add(arith.AddiOp(body.add(arith.MuliOp(place, size)).result, index)).result
         return place
 
     def _times(self, body: Body, value: SSAValue, factor: int) -> SSAValue:
-        return value if factor == 1 else body.add(arith.MuliOp(value, body.index(factor))).result
+        return value if factor == 1 else body.add(arith.MuliOp(value, body.constant(factor, i64))).result
+
+    def _wide(self, body: Body, value: SSAValue) -> SSAValue:
+        return body.add(arith.IndexCastOp(value, i64)).result
 
     def _plus(self, body: Body, value: SSAValue, shift: int) -> SSAValue:
-        return value if shift == 0 else body.add(arith.AddiOp(value, body.index(shift))).result
+        return value if shift == 0 else body.add(arith.AddiOp(value, body.constant(shift, i64))).result
 
 
 def in_words(rows: RowsAttr, lanes: int) -> RowsAttr:

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Block, Operation, SSAValue
 
 from hetc.dialects.mp import (
@@ -81,8 +80,6 @@ def find_scan(op: Operation, on_chip_bits: int) -> Scan | None:
     if isinstance(rows, int) and rows < LEAST_ROWS:
         return None
     if any(other.per_position == len(op.ranges) - 1 for other in op.index_ranges):
-        return None
-    if isinstance(op, TopkOp | SelectOp) and not isinstance(op.yielded.value.type, Float32Type):
         return None
     scan = Scan(op)
     reads = _Reads(scan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import IndexType
+from xdsl.dialects.builtin import Float32Type, IndexType
 from xdsl.ir import SSAValue
 
 from hetc.dialects import fpga
@@ -14,6 +14,7 @@ from hetc.passes.lower_hls.builder import Body, Frame
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.readers import Channel
 from hetc.passes.lower_hls.refusal import refuse
+from hetc.passes.lower_hls.scores import unmarked
 from hetc.passes.lower_hls.statements import (
     candidate,
     counted,
@@ -26,7 +27,7 @@ PAIR_DEPTH = 16  # of the FIFOs between the channels' selections and the merge
 
 
 class Selecting:
-    """Processes from streams of scores (-inf: no candidate) to the results of a top-k or a selection."""
+    """Processes from streams of scores (see scores) to the results of a top-k or a selection."""
 
     def __init__(self, kernel: KernelBuilder, op: RangedOp, free: Sequence[SSAValue], count: int):
         if not isinstance(op, TopkOp | SelectOp):
@@ -51,16 +52,17 @@ class Selecting:
         wants_count = isinstance(self.op, SelectOp)
         carried = [inner.index(0)] if wants_count else []
         loop = inner.loop("row", inner.use(rows), carried)
-        score = loop.body.add(fpga.ReadOp(loop.body.use(scores))).result
+        flowed = loop.body.add(fpga.ReadOp(loop.body.use(scores))).result
+        score, present = unmarked(loop.body, flowed, self.op.yielded.value.type)
         index = loop.index
         if first is not None:
             scaled = loop.body.add(arith.MuliOp(index, loop.body.index(self.count))).result
             index = loop.body.add(arith.AddiOp(scaled, loop.body.use(first))).result
-        loop.body.add(fpga.PushOp(score, index, queue))
+        loop.body.add(fpga.PushOp(score, index, queue, present))
         if not wants_count:
             loop.close()
             return inner.index(0)
-        (count,) = loop.close([counted(loop.body, loop.carried[0], candidate(loop.body, score, None))])
+        (count,) = loop.close([counted(loop.body, loop.carried[0], candidate(loop.body, score, present))])
         return count
 
     def _alone(self, body: Body, scores: SSAValue, rows: SSAValue) -> None:
@@ -117,7 +119,9 @@ class Selecting:
             loop = inner.loop("j", inner.index(self.capacity), most=self.capacity)
             score = loop.body.add(fpga.ReadOp(loop.body.use(best))).result
             index = loop.body.add(fpga.ReadOp(loop.body.use(places))).result
-            loop.body.add(fpga.PushOp(score, index, queue))
+            # Behind a channel's best there are entries of no row: of those only an f32 score shows it.
+            used = None if isinstance(score.type, Float32Type) else loop.body.compare("sge", index, loop.body.index(0))
+            loop.body.add(fpga.PushOp(score, index, queue, used))
             loop.close()
         self._deliver(inner, queue, total)
         frame.finish(body)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float32Type, IndexType
+from xdsl.dialects.builtin import Float32Type, IndexType, i1
 from xdsl.ir import Operation, SSAValue
 
 from hetc.dialects import fpga
@@ -188,8 +188,7 @@ def candidate(body: Body, score: SSAValue, present: SSAValue | None) -> SSAValue
     if isinstance(score.type, Float32Type):
         above = body.compare("ogt", score, body.constant(-FLOAT_INFINITY, score.type))
         present = body.both(present, above)
-    assert present is not None
-    return present
+    return body.constant(1, i1) if present is None else present
 
 
 def counted(body: Body, count: SSAValue, condition: SSAValue) -> SSAValue:

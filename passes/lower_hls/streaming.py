@@ -20,7 +20,7 @@ from xdsl.ir import SSAValue
 from hetc.dialects import fpga
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import ComputeOp, DimAttr, ReduceOp, extent_key
-from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Frame, close_conditions
+from hetc.passes.lower_hls.builder import Body, Frame, close_conditions
 from hetc.passes.lower_hls.holding import Holding
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.lanes import assign_lanes, rounds_of
@@ -31,6 +31,7 @@ from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.regions import RegionLowering
 from hetc.passes.lower_hls.rounds import RoundLoop
 from hetc.passes.lower_hls.scan import Scan
+from hetc.passes.lower_hls.scores import marked, stream_type
 from hetc.passes.lower_hls.selection import Selecting
 from hetc.passes.lower_hls.statements import Nest, open_nest
 from hetc.passes.lower_hls.words import WordView
@@ -125,10 +126,10 @@ class _Streaming:
 
     def _scores(self, body: Body, channels: list[Channel]) -> list[SSAValue]:
         """The process that evaluates the region on each row, once a channel; returns the streams of values."""
-        value_type = self.op.yielded.value.type
         wanted = "values" if isinstance(self.op, ComputeOp) else "scores"
         streams = [
-            self.readers.stream(body, self.readers.numbered(wanted, channel.number), value_type) for channel in channels
+            self.readers.stream(body, self.readers.numbered(wanted, channel.number), stream_type(self.op))
+            for channel in channels
         ]
         if self.rounds is not None:
             for streamed in self.scan.streamed:
@@ -139,7 +140,6 @@ class _Streaming:
         return streams
 
     def _score(self, body: Body, channel: Channel, stream: SSAValue) -> Frame:
-        value_type = self.op.yielded.value.type
         frame = Frame("evaluate", self.op)
         inner = frame.body()
         region = self._region(inner)
@@ -160,8 +160,7 @@ class _Streaming:
         region.values[self.op.body.block.args[-1]] = index
         region.safe[index] = extent_key(self.op.index_ranges[-1].extent)
         value, present = region.lower(self.op.body.block, loop.body)
-        if present is not None:
-            value = loop.body.select(present, value, loop.body.constant(-FLOAT_INFINITY, value_type))
+        value = marked(loop.body, value, present)
         finished = loop.body if region.rounds is None else loop.body.when(region.rounds.is_last())
         finished.add(fpga.WriteOp(value, finished.use(stream)))
         loop.close(region.rounds.following if region.rounds is not None else ())

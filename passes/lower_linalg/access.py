@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import IndexType
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 
-from hetc.dialects.mp import PipelineOp, RangeAttr, ReadOp, TensorType, extent_key
+from hetc.dialects.mp import PipelineOp, RangeAttr, ReadOp, TensorType, extent_key, intervals_of
 from hetc.passes.normalize.linear import Linear, linear
 
 
@@ -50,10 +50,11 @@ def access_of(read: ReadOp, loops: Loops, pipeline: PipelineOp) -> Access | None
     """How the read's element is an operand, or None where it is not."""
     type_ = read.tensor.type
     assert isinstance(type_, TensorType)
+    intervals = intervals_of(pipeline)
     expressions: list[AffineExpr] = []
     keys: list[int | str] = []
     for index, key in zip(read.indices, type_.shape, strict=True):
-        at = linear(index, pipeline)
+        at = linear(index, pipeline, intervals)
         if not _is_of_loops(at, loops) or not _in_range(at, key, read, loops):
             return None
         expression = _expression(at, loops)

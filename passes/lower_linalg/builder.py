@@ -54,8 +54,12 @@ class Builder(BlockBuilder):
         return self.constant(value, IndexType()) if isinstance(value, int) else value
 
     def cast(self, value: SSAValue, type: Attribute) -> SSAValue:
-        """An integer or index as another of these types, one of the two being index."""
-        return value if value.type == type else self.add(arith.IndexCastOp(value, type))  # type: ignore[arg-type]
+        """An integer or index that the other integer type, or index, holds."""
+        if value.type == type:
+            return value
+        if not isinstance(value.type, IntegerType) or not isinstance(type, IntegerType):
+            return self.add(arith.IndexCastOp(value, type))  # type: ignore[arg-type]
+        return self.add((arith.ExtSIOp if type.width.data > value.type.width.data else arith.TruncIOp)(value, type))
 
     def select(self, condition: SSAValue | None, value: SSAValue, otherwise: bool | int | float) -> SSAValue:
         """The value where the condition holds (None: everywhere), else a constant."""

@@ -94,14 +94,6 @@ def _is_foreign_reduction(op: Operation) -> bool:
     return (kind == "mean" and value != f32) or (value == i1 and kind not in ("any", "all", "count"))
 
 
-def _is_foreign_selection(op: Operation) -> bool:
-    if isinstance(op, TopkOp):
-        scores = op.scores.type
-        assert isinstance(scores, TensorType)
-        return f32 != op.yielded.value.type or f32 != scores.element
-    return isinstance(op, SelectOp) and op.yielded.value.type != f32
-
-
 def _is_unknown(op: Operation) -> bool:
     if isinstance(op, STATEMENTS):
         return False
@@ -117,7 +109,6 @@ LIMITS = (
         "`mean` is of f32; conditions are combined by `any`, `all` and `count`",
         _is_foreign_reduction,
     ),
-    Limit("a selection by other scores than f32", "the language has none", _is_foreign_selection),
     Limit("an operation that is not of the expanded form", "it has no lowering to upstream dialects", _is_unknown),
 )
 """In the order in which they are looked for."""

@@ -1,6 +1,7 @@
 """topk and select: rounds that each take the best of what is left, by (score, index).
 
-Every candidate's score is put into a tensor of keys, -inf for what may not be taken. A round is a reduction over the
+Every candidate's score is put into a tensor of keys: f32 ones with -inf for what may not be taken, integer ones as i64
+with the lowest number (a score of i64 is a difference of two i32, and above it). A round is a reduction over the
 keys for the highest one that comes after the round before: a lower score, or the same score at a higher index.
 """
 
@@ -8,30 +9,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import f32, i32
+from xdsl.dialects.builtin import f32, i1, i32, i64
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, SSAValue
 
 from hetc.dialects.mp import SelectOp, TopkOp
-from hetc.passes.lower_linalg.builder import Operand, Size, leading
+from hetc.passes.lower_linalg.builder import Builder, Operand, Size, leading
 from hetc.passes.lower_linalg.statement import Statement
 from hetc.passes.lower_linalg.step import Step
 
-INFINITY = float("inf")
 _LARGEST = 2**31 - 1
 Body = Callable[[list[SSAValue], list[SSAValue]], Sequence[SSAValue]]
+
+
+class _Keys(NamedTuple):
+    """The type of keys, the key of what may not be taken, one above all, and what is stored where no score is."""
+
+    element: Attribute
+    lowest: float
+    highest: float
+    absent_score: float
+
+    def above(self, builder: Builder, left: SSAValue, right: SSAValue) -> SSAValue:
+        """Whether left > right; NaN is not."""
+        compared = arith.CmpfOp(left, right, "ogt") if self.element == f32 else arith.CmpiOp(left, right, "sgt")
+        return builder.add(compared)
+
+
+_FLOATS = _Keys(f32, -float("inf"), float("inf"), -float("inf"))
+_INTEGERS = _Keys(i64, -(2**63), 2**63 - 1, -(2**31))
 
 
 def lower_topk(step: Step, op: TopkOp) -> list[SSAValue]:
     """The indices and their scores."""
     selection = _Selection.of(step, op, op.k.value.data)
-    indices, scores = selection.best()
-    if op.order.data != "index":
-        return [indices, scores]
-    indices = selection.ascending(indices)
-    return [indices, selection.scores_at(indices)]
+    indices, keys = selection.best()
+    if op.order.data == "index":
+        indices = selection.ascending(indices)
+        keys = selection.keys_at(indices)
+    return [indices, selection.scores(keys)]
 
 
 def lower_select(step: Step, op: SelectOp) -> list[SSAValue]:
@@ -43,10 +62,11 @@ def lower_select(step: Step, op: SelectOp) -> list[SSAValue]:
 
 @dataclass(frozen=True)
 class _Selection:
-    """keys: f32[rows..., n], of which `count` are taken in each row."""
+    """keys: [rows..., n], of which `count` are taken in each row."""
 
     step: Step
     rows: Sequence[Size]
+    format: _Keys
     keys: SSAValue
     count: int
 
@@ -54,31 +74,46 @@ class _Selection:
     def of(step: Step, op: TopkOp | SelectOp, count: int) -> _Selection:
         builder, end = step.builder, op.yielded
         statement = Statement(step, op)
+        format_ = _FLOATS if end.value.type == f32 else _INTEGERS
 
         def key(values: list[SSAValue]) -> list[SSAValue]:
-            some = builder.add(arith.CmpfOp(values[0], builder.constant(-INFINITY, f32), "ogt"))  # NaN is not
-            return [builder.select(builder.both(some, *values[1:]), values[0], -INFINITY)]
+            score, present = builder.cast(values[0], format_.element), builder.both(*values[1:])
+            if format_ is _FLOATS:
+                present = builder.both(format_.above(builder, score, builder.constant(format_.lowest, f32)), present)
+            return [builder.select(present, score, format_.lowest)]
 
         wanted = [end.value, *([] if end.present is None else [end.present])]
-        (keys,) = statement.elementwise(wanted, [f32], key, [-INFINITY])
-        return _Selection(step, statement.sizes[:-1], keys, count)
+        (keys,) = statement.elementwise(wanted, [format_.element], key, [format_.lowest])
+        return _Selection(step, statement.sizes[:-1], format_, keys, count)
 
     def best(self) -> tuple[SSAValue, SSAValue]:
-        """(indices i32, scores f32), [rows..., count], by descending score, equal ones by ascending index; the unused
-        tail is -1 and -inf."""
-        builder, every = self.step.builder, [*self.rows, self.count]
+        """(indices i32, keys), [rows..., count], by descending score, equal ones by ascending index; the unused tail
+        is -1 and the lowest key."""
+        builder, every, (element, lowest, highest, _) = self.step.builder, [*self.rows, self.count], self.format
         carried = [
-            builder.filled(every, i32, -1), builder.filled(every, f32, -INFINITY),
-            builder.filled(self.rows, f32, INFINITY), builder.filled(self.rows, i32, -1),
+            builder.filled(every, i32, -1), builder.filled(every, element, lowest),
+            builder.filled(self.rows, element, highest), builder.filled(self.rows, i32, -1),
         ]  # fmt: skip
 
         def turn(place: SSAValue, carried: list[SSAValue]) -> list[SSAValue]:
-            indices, scores, last_score, last_index = carried
-            score, index = self._after(last_score, last_index)
-            return [self._put(index, indices, place), self._put(score, scores, place), score, index]
+            indices, keys, last_key, last_index = carried
+            key, index = self._after(last_key, last_index)
+            return [self._put(index, indices, place), self._put(key, keys, place), key, index]
 
-        indices, scores, _, _ = builder.loop(self.count, carried, turn)
-        return indices, scores
+        indices, keys, _, _ = builder.loop(self.count, carried, turn)
+        return indices, keys
+
+    def scores(self, keys: SSAValue) -> SSAValue:
+        """The scores of keys, as they are stored."""
+        builder, format_ = self.step.builder, self.format
+        if format_ is _FLOATS:
+            return keys
+
+        def score(given: list[SSAValue], _: list[SSAValue]) -> list[SSAValue]:
+            some = format_.above(builder, given[0], builder.constant(format_.lowest, format_.element))
+            return [builder.select(some, builder.cast(given[0], i32), format_.absent_score)]
+
+        return self._map(keys, i32, score)
 
     def ascending(self, indices: SSAValue) -> SSAValue:
         """The same indices in ascending order, -1 behind them: each round takes the lowest above the one before."""
@@ -96,29 +131,29 @@ class _Selection:
         found = builder.loop(self.count, carried, turn)[0]
         return self._map(found, i32, unused)
 
-    def scores_at(self, indices: SSAValue) -> SSAValue:
-        """The score of each index, -inf for -1."""
-        builder = self.step.builder
+    def keys_at(self, indices: SSAValue) -> SSAValue:
+        """The key of each index, the lowest for -1."""
+        builder, (element, lowest, _, _) = self.step.builder, self.format
 
-        def score(given: list[SSAValue], _: list[SSAValue]) -> list[SSAValue]:
+        def key(given: list[SSAValue], _: list[SSAValue]) -> list[SSAValue]:
             place = builder.cast(given[0], builder.index(0).type)
             rows = [builder.add(linalg.IndexOp(position)) for position in range(len(self.rows))]
             taken = builder.less(place, 0, "sge")
             return builder.choose(
                 taken,
-                [f32],
+                [element],
                 lambda: [builder.extract(self.keys, [*rows, place])],
-                lambda: [builder.constant(-INFINITY, f32)],
+                lambda: [builder.constant(lowest, element)],
             )
 
-        return self._map(indices, f32, score)
+        return self._map(indices, element, key)
 
     def overflow(self) -> SSAValue:
         """i32[rows...]: how many keys are candidates beyond the count."""
-        builder = self.step.builder
+        builder, format_ = self.step.builder, self.format
 
         def one_more(given: list[SSAValue], so_far: list[SSAValue]) -> list[SSAValue]:
-            some = builder.add(arith.CmpfOp(given[0], builder.constant(-INFINITY, f32), "ogt"))
+            some = format_.above(builder, given[0], builder.constant(format_.lowest, format_.element))
             return [builder.add(arith.AddiOp(so_far[0], builder.add(arith.ExtUIOp(some, i32))))]
 
         # Starts below 0, so that the first `count` of them are none too many.
@@ -139,28 +174,26 @@ class _Selection:
     def _of_rows(self, tensor: SSAValue) -> Operand:
         return Operand(tensor, leading(len(self.rows) + 1, len(self.rows)))
 
-    def _after(self, last_score: SSAValue, last_index: SSAValue) -> list[SSAValue]:
-        """(score, index) of each row's highest key after the given one."""
-        builder = self.step.builder
+    def _after(self, last_key: SSAValue, last_index: SSAValue) -> list[SSAValue]:
+        """(key, index) of each row's highest key after the given one."""
+        builder, format_ = self.step.builder, self.format
 
         def better(given: list[SSAValue], so_far: list[SSAValue]) -> list[SSAValue]:
             key, limit, limit_index = given
             index = builder.cast(builder.add(linalg.IndexOp(len(self.rows))), i32)
-            lower = builder.add(arith.CmpfOp(key, limit, "olt"))
-            equal = builder.add(arith.CmpfOp(key, limit, "oeq"))
-            later = builder.both(equal, builder.add(arith.CmpiOp(index, limit_index, "sgt")))
-            assert later is not None
-            left = builder.add(arith.OrIOp(lower, later))
-            # Strictly above, so that the lower index stays and -inf is never taken.
-            taken = builder.both(left, builder.add(arith.CmpfOp(key, so_far[0], "ogt")))
+            lower, higher = format_.above(builder, limit, key), format_.above(builder, key, limit)
+            later = builder.add(arith.CmpiOp(index, limit_index, "sgt"))
+            left = builder.add(arith.OrIOp(lower, builder.add(arith.SelectOp(higher, builder.constant(0, i1), later))))
+            # Strictly above, so that the lower index stays and the lowest key is never taken.
+            taken = builder.both(left, format_.above(builder, key, so_far[0]))
             assert taken is not None
             return [
                 builder.add(arith.SelectOp(taken, key, so_far[0])),
                 builder.add(arith.SelectOp(taken, index, so_far[1])),
             ]
 
-        outs = [builder.filled(self.rows, f32, -INFINITY), builder.filled(self.rows, i32, -1)]
-        inputs = [self._of_keys, self._of_rows(last_score), self._of_rows(last_index)]
+        outs = [builder.filled(self.rows, format_.element, format_.lowest), builder.filled(self.rows, i32, -1)]
+        inputs = [self._of_keys, self._of_rows(last_key), self._of_rows(last_index)]
         return builder.generic(inputs, [self._of_rows(out) for out in outs], 1, better)
 
     def _above(self, indices: SSAValue, last: SSAValue) -> SSAValue:

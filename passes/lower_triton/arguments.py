@@ -128,7 +128,8 @@ def element_offset(
     type_, bound = buffer.type, element_bound(buffer.type, arguments.dims)
     if type_.rows is None:
         return flat_offset(builder, arguments, type_.shape, indices, bound)
-    wide, axis, rows = i64 if bound >= 2**31 else i32, type_.row_axis, type_.rows
+    axis, rows = type_.row_axis, type_.rows
+    wide = i64 if bound >= 2**31 or rows.is_paged else i32  # a pool may hold more than this memory's pages
     if rows.is_paged:
         offset = _paged_row(builder, arguments, buffer, indices, mask, wide)
     else:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import IndexType, f32, i32
+from xdsl.dialects.builtin import f32
 from xdsl.utils.exceptions import PassFailedException
 
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import ComputeOp, ConstantOp, RangedOp, SelectOp, TopkOp
+from hetc.dialects.mp import LARGEST_EXTENT, ComputeOp, ConstantOp, Intervals, RangedOp, SelectOp, TopkOp
 from hetc.dialects.task import KernelOp, ReturnOp
 from hetc.passes.schedule.model import Refused, unreadable
 
+SCORE_BITS = 39
+"""An integer score of a selection may have so many bits (signed): one fewer than its key."""
 _STATEMENTS = (ComputeOp, TopkOp, SelectOp, ConstantOp, ReturnOp)
 
 
@@ -65,9 +67,11 @@ def _check_returned(kernel: KernelOp) -> None:
 
 
 def _check_score(op: TopkOp | SelectOp) -> None:
-    score = op.yielded.value.type
-    if score not in (f32, i32) and not isinstance(score, IndexType):
-        raise GpuRefused(f"a selection by scores of type {score}: use f32 or i32", op)
+    score = op.yielded.value
+    if score.type == f32:
+        return
+    if not Intervals(lambda dim: LARGEST_EXTENT).of(score).fits(SCORE_BITS):
+        raise GpuRefused(f"a selection by scores of type {score.type} that may need more than {SCORE_BITS} bits", op)
 
 
 def _check_region(statement: RangedOp) -> None:

@@ -1,6 +1,6 @@
 // RUN: hetc-opt -p lower-to-triton --verify-diagnostics %s | filecheck %s
 
-// CHECK: refused on the GPU: a selection by scores of type i64: use f32 or i32
+// CHECK: refused on the GPU: a selection by scores of type i64 that may need more than 39 bits
 builtin.module {
   mp.pipeline @p {
     mp.step @p grows {} pins {} {

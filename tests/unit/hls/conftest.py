@@ -15,6 +15,7 @@ from hetc.backends.hls import check, emit
 from hetc.backends.reference import SparseMatrix, run_kernel
 from hetc.backends.reference.compare_selection import compare_tensor
 from hetc.compiler.frontend import compile_source
+from hetc.compiler.pipeline import flags_before
 from hetc.dialects import fpga, mp, task
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import TensorType, dtype_name, enclosing_pipeline
@@ -196,7 +197,7 @@ def one_kernel(source: str, plan: Mapping[str, int | tuple[int, ...]] | None = N
     is called as the pipeline is."""
     context = new_context()
     module = compile_source(SourceFile("test.mp", source))
-    for flag in ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update"):
+    for flag in flags_before("assigned"):
         load(flag)().apply(context, module)
     (step,) = [op for op in module.walk() if isinstance(op, mp.StepOp)]
     ops = list(step.body.block.ops)

@@ -20,6 +20,7 @@ from xdsl.ir import Block, Operation, Region
 from hetc.backends.reference import SparseMatrix, StepResult, run_step
 from hetc.backends.reference.compare_selection import compare_tensor
 from hetc.compiler.frontend import compile_source
+from hetc.compiler.pipeline import flags_before
 from hetc.dialects import mp, task
 from hetc.dialects.locations import copy_location
 from hetc.passes.lower_hls.lower_to_hls import LowerToHlsPass
@@ -86,7 +87,7 @@ def _wrap(run: list[Operation], name: str, plan: dict) -> None:
 
 def program_module(seed: int, plan: dict) -> ModuleOp:
     module = compile_source(SourceFile(f"random_{seed}.mp", spell(generate(seed))))
-    for flag in ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update"):
+    for flag in flags_before("assigned"):
         load(flag)().apply(Context(), module)
     cut(module, seed, plan)
     module.verify()

@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from hetc.backends.reference import StepResult, run_kernel, run_step
 from hetc.compiler.frontend import compile_source
+from hetc.compiler.pipeline import flags_before
 from hetc.dialects.mp import PipelineOp, TensorType, dtype_name
 from hetc.dialects.task import KernelOp
 from hetc.numerics import dtype_of
@@ -20,7 +21,7 @@ from hetc.passes.partition.outline import statements_of
 from hetc.passes.registry import load
 from hetc.source import SourceFile
 
-NORMALIZE = ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update")
+NORMALIZE = flags_before("assigned")
 SPARE = 2
 """Capacity past the longest row, filled with what must not be read."""
 
