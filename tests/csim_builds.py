@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+from hetc.cache import cache_folder
 from hetc.runtime import csim
 from hetc.runtime.csim_toolchain import MIXED, compiler_version, include_directory, search_flags
 
@@ -27,7 +28,7 @@ def mixed_builds() -> Iterator[None]:
     """Kernels built meanwhile are `mixed`, unless HETC_CSIM_BUILD_TYPE says otherwise."""
     with patch.dict(os.environ):
         os.environ.setdefault("HETC_CSIM_BUILD_TYPE", MIXED)
-        headers = _Headers(csim.cache_folder().parent / "test-headers")
+        headers = _Headers(cache_folder("test-headers"))
         with patch.object(csim, "_call", headers.call):
             yield
 

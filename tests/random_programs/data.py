@@ -138,12 +138,22 @@ def _rows(program: Program, by: int | str, sizes: Mapping[str, int | list[int]])
     return rows
 
 
+def _wide(rng: np.random.Generator, tensor: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """Small numbers, and others around the limits of f32's integers, of 32 bits and of 64."""
+    numbers = [2**16, 2**24 - 1, 2**24 + 1, 2**30, 2**31 - 1, -(2**31), -(2**24)]
+    numbers += [2**31, 2**32, 2**32 + 1, -(2**32), 2**40, 2**63 - 1, -(2**63)] if tensor.kind == "l" else []
+    drawn = np.array(numbers)[rng.integers(0, len(numbers), shape)]
+    return np.where(rng.random(shape) < 0.6, rng.integers(-2, 6, shape), drawn)
+
+
 def _fresh(rng: np.random.Generator, tensor: Tensor, program: Program, sizes: Sizes) -> np.ndarray:
     shape = tuple(program.dims[dim].size or int(np.max(sizes[dim])) for dim in tensor.dims)
     if tensor.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
     if tensor.kind == "f":
         return rng.integers(-8, 9, shape) / 4
+    if tensor.largest >= 2.0**31:
+        return _wide(rng, tensor, shape)
     if tensor.kind == "l":
         return rng.integers(-(2**40), 2**40, shape)
     if tensor.name.startswith("terms"):  # row numbers of a sparse memory

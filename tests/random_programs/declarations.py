@@ -154,6 +154,8 @@ class Declarations(Drawing):
                 self.tensor("tf", ("E", "N"), "memory", "sparse u8")
         if self.chance(0.3):
             self.tensor("big", ("D",), choose(("input", "weight")), "i64")
+        if self.chance(0.4):
+            self._declare_wide()
         if self.chance(0.3):
             self.tensor("flag", ("B", "D"), "input", "bool")
         if "R" in self.dims:
@@ -173,6 +175,20 @@ class Declarations(Drawing):
             self._declare_initial()
         if self.chance(0.25):
             self.known(Tensor("calls", (), "i32", "calls", "i", True, 64, 0))
+
+    def _declare_wide(self) -> None:
+        """Integers of any size, as ids are."""
+        choose = self.random.choice
+        dims = choose([("E",), ("D",), ("B", "E"), ("B", "D")])
+        role = "input" if "B" in dims else choose(("input", "weight"))
+        self.known(Tensor("ids", dims, "i32", role, "i", True, 2.0**31, 0, largest=2.0**31))
+        if self.chance(0.4):
+            dims = choose([("E",), ("D",), ("B", "E")])
+            role = "input" if "B" in dims else choose(("input", "weight"))
+            self.known(Tensor("far", dims, "i64", role, "l", True, 2.0**63, 0, largest=2.0**63))
+        if self.chance(0.4):
+            dims = choose([("B", "T"), ("B", "T"), ("B", "D")])
+            self.known(Tensor("toks", dims, "i32", "memory", "i", True, 2.0**31, 0, largest=2.0**31))
 
     def _declare_initial(self) -> None:
         """A memory that begins with a number, and one that begins with another tensor's values."""

@@ -80,5 +80,6 @@ def _stored(array: np.ndarray) -> np.ndarray:
     """As a caller would hand it over: f32, bool, i64 where the values need it, else i32."""
     if array.dtype.kind == "b":
         return array
-    wide = array.dtype.kind == "i" and array.size > 0 and int(np.abs(array).max()) >= 2**31
+    limits = np.iinfo(np.int32)
+    wide = array.dtype.kind == "i" and array.size > 0 and (array.min() < limits.min or array.max() > limits.max)
     return array.astype(np.float32 if array.dtype.kind == "f" else np.int64 if wide else np.int32)

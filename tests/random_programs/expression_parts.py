@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from random_programs.extents import Scope, indices_alone
-from random_programs.tree import Age, Binary, Const, DimValue, Expr, Read, Reduce, Tensor, Unary, Var, Where
-
-if TYPE_CHECKING:
-    from random_programs.declarations import Drawing
+from random_programs.positions import WIDE, Positions, index_of
+from random_programs.tree import Age, Binary, Const, Expr, Read, Reduce, Tensor, Unary, Var, Where
 
 _LARGEST_EXACT = 2.0**23
 
@@ -18,10 +15,6 @@ _LARGEST_EXACT = 2.0**23
 def is_exact(bound: float, step_bits: int) -> bool:
     """Whether every multiple of 2^-step_bits up to bound is an f32, with a bit to spare."""
     return step_bits < 200 and bound * 2.0**step_bits < _LARGEST_EXACT
-
-
-def index_of(name: str) -> Var:
-    return Var("x", True, 64, 0, name)
 
 
 def fitted(value: Expr, bound: float, bits: int) -> Expr:
@@ -37,17 +30,8 @@ def fitted(value: Expr, bound: float, bits: int) -> Expr:
     return Binary(value.kind, value.exact, limit, value.step_bits, "max", value, low)
 
 
-class Parts:
+class Parts(Positions):
     """Draws parts over what can be read where `drawing` stands."""
-
-    def __init__(self, drawing: Drawing) -> None:
-        self.drawing = drawing
-        self.random = drawing.random
-        self.dims = drawing.dims
-
-    def _draw(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
-        """An expression of kind f, i, l or b; with `exact` a float is exact."""
-        raise NotImplementedError
 
     def _constant(self, kind: str) -> Expr:
         """A small constant of that kind."""
@@ -101,6 +85,8 @@ class Parts:
         other = self._draw(kind, scope, depth - 1, exact)
         bound, bits = max(value.bound, other.bound), max(value.step_bits, other.step_bits)
         both = value.exact and other.exact and (kind == "i" or is_exact(bound, bits))
+        if self.random.random() < 0.2:
+            return Binary(kind, both, bound, bits, "coalesce", value, other)
         return Where(kind, both, bound, bits, condition, value, other)
 
     # Reductions
@@ -166,7 +152,7 @@ class Parts:
             if tensor.kind == kind
             and (tensor.exact or not exact)
             and not tensor.name.startswith("any")  # the order is nobody's
-            and not tensor.name.startswith("best")  # its unused tail is infinite
+            and tensor.bound < WIDE
         ]
         self.random.shuffle(candidates)
         for tensor in candidates:
@@ -198,52 +184,3 @@ class Parts:
                 row = indices[tensor.dims.index(per)] if per else None
                 indices.append(self._position(dim, row.name if isinstance(row, Var) else None, scope, plain))
         return tuple(indices)
-
-    def _position(self, dim: str, row: str | None, scope: Scope, plain: list[str]) -> Expr:
-        """An index that is not alone: shifted, scaled, picked or constant; it may fall outside."""
-        choice = self.random.random()
-        if choice > 0.95:
-            place = self.argument(scope, 1)
-            if place is not None:
-                return place
-        known = self.dims[dim]
-        wide = [name for name, (over, _) in scope.items() if known.derived and known.size and over == known.derived[1]]
-        if wide and choice < 0.8 and known.derived and known.derived[0] == "//":
-            block = Const("x", True, 8, 0, float(known.derived[2]))
-            return Binary("x", True, 64, 0, "//", index_of(self.random.choice(wide)), block)
-        if known.per is None and known.size is None and dim != "B" and choice > 0.85:
-            return self._last(DimValue("x", True, known.bound, 0, dim, None))
-        if known.per and row and choice > 0.85:
-            return self._last(DimValue("x", True, known.bound, 0, dim, row))
-        picks = [
-            tensor
-            for tensor in self.drawing.names.values()
-            if tensor.kind == "x" and tensor.dims and not tensor.name.startswith("any")
-        ]
-        if picks and choice < 0.4:
-            tensor = self.random.choice(picks)
-            indices = [next((n for n, (over, _) in scope.items() if over == dim), None) for dim in tensor.dims]
-            if all(indices):
-                return Read("x", True, 64, 0, tensor.name, tuple(index_of(n) for n in indices if n))
-        names = plain or list(scope)
-        if not names or choice > 0.9:
-            return Const("x", True, 4, 0, self.random.randint(0, 3))
-        return self._moved(index_of(self.random.choice(names)), scope)
-
-    def _last(self, size: DimValue) -> Expr:
-        """Counted from the end."""
-        back = Const("x", True, 3, 0, self.random.randint(1, 3))
-        return Binary("x", True, 64, 0, "-", size, back)
-
-    def _moved(self, index: Expr, scope: Scope) -> Expr:
-        if self.random.random() < 0.3:
-            factor: Expr = Const("x", True, 3, 0, self.random.choice((2, 3)))
-            small = [name for name, (dim, _) in scope.items() if (self.dims[dim].size or 99) <= 5]
-            if small and self.random.random() < 0.25:
-                two = Const("i", True, 2, 0, 2)
-                factor = Binary("i", True, 32, 0, "**", two, index_of(self.random.choice(small)))
-            index = Binary("x", True, 128, 0, self.random.choice(("*", "//", "%")), index, factor)
-        if self.random.random() < 0.3 and len(scope) > 1:
-            return Binary("x", True, 256, 0, "+", index, index_of(self.random.choice(list(scope))))
-        shift = Const("x", True, 3, 0, self.random.randint(1, 3))
-        return Binary("x", True, 128, 0, self.random.choice("+-"), index, shift)

@@ -124,12 +124,15 @@ class Expressions(MoreExpressions):
 
     def _integer(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
         if depth <= 0:
-            leaf = self.random.choice(("read", "read", "index", "dim", "age"))
+            leaf = self.random.choice(("read", "read", "index", "dim", "age", "pick"))
             if leaf == "index" and scope:
                 name = self.random.choice(list(scope))
                 return Var("x", True, 64, 0, name)
             if leaf == "dim":
                 return self._dim_value(scope)
+            if leaf == "pick":
+                pick = self.pick(scope)
+                return Unary("i", True, 64, 0, "i32", pick) if pick is not None and pick.bound <= 64 else None
             if leaf == "age":
                 return self.age(scope) or self._leaf("i", scope, True)
             return self._leaf("i", scope, True)
@@ -215,6 +218,8 @@ class Expressions(MoreExpressions):
             return self._condition_of_choice(scope, depth - 1)
         if depth > 0 and self.random.random() < 0.15:
             return self._reduce("b", self.random.choice(("any", "all")), "b", scope, depth - 1, True)
+        if depth > 0 and self.random.random() < 0.12:
+            return self._rarer_condition(scope, depth - 1)
         if depth <= 0 and self.random.random() < 0.5:
             return self._read("b", scope, True)
         kind = self.random.choice("fffiiil")

@@ -37,6 +37,12 @@ def is_total(value: Expr, scope: Scope, tensors: Mapping[str, Tensor], present: 
         return plain and value.tensor in present
     if isinstance(value, Where) and value.otherwise is None:
         return False
+    if isinstance(value, Unary) and value.function == "present":
+        return True
+    if isinstance(value, Binary) and value.operator == "coalesce":
+        return is_total(value.right, scope, tensors, present)
+    if isinstance(value, Reduce) and value.function in ("argmax", "argmin"):  # of nothing there is none
+        return False
     if isinstance(value, Reduce):
         scope = {**scope, value.index: (value.dim, value.row)}
     known = isinstance(value, Const | Var | DimValue | Unary | Binary | Where | Reduce)

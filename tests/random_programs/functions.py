@@ -102,7 +102,7 @@ class Functions(Loops):
         return True
 
     def _takes(self, parameter: Tensor, tensor: Tensor) -> bool:
-        plain = tensor.role in ("value", "input", "weight") and not tensor.name.startswith(("any", "best"))
+        plain = tensor.role in ("value", "input", "weight") and not tensor.name.startswith("any")
         same = tensor.dims == parameter.dims and tensor.kind == parameter.kind
         within = tensor.bound <= parameter.bound and tensor.step_bits <= parameter.step_bits
         known = parameter.name not in self.results_present or tensor.name in self.present
@@ -115,7 +115,7 @@ class Functions(Loops):
             for tensor in self.names.values()
             if tensor.role in ("value", "input", "weight")
             and tensor.kind in "fi"
-            and not tensor.name.startswith(("any", "best"))
+            and not tensor.name.startswith("any")
             and "L" not in tensor.dims
         ]
         if not like or self.function:
@@ -144,7 +144,7 @@ class Functions(Loops):
         inside = [
             name
             for name, tensor in self.names.items()
-            if name not in before and tensor.role == "value" and not name.startswith(("any", "best"))
+            if name not in before and tensor.role == "value" and not name.startswith("any")
         ]
         if not inside:
             return None
@@ -161,4 +161,4 @@ class Functions(Loops):
 
 def _renamed(tensor: Tensor, name: str, role: str = "value") -> Tensor:
     facts = (tensor.kind, tensor.exact, tensor.bound, tensor.step_bits)
-    return Tensor(name, tensor.dims, tensor.dtype, role, *facts)
+    return Tensor(name, tensor.dims, tensor.dtype, role, *facts, scores=tensor.scores)

@@ -10,12 +10,10 @@ import numpy as np
 
 from random_programs.data import Call, Data, Sizes, draw_data
 from random_programs.program import Program
-from random_programs.tree import Tensor
+from random_programs.tree import Tensor, absent_lane
 from random_programs.twin import load_twin, print_twin
 from random_programs.twin_numbers import ALLOWED, UNIT, exact, store
 from random_programs.twin_runtime import Extents, Values
-
-_ABSENT = {"f": (0.0, 0.0), "i": 0, "l": 0, "x": -1, "b": False, "q": (0.0, 0.0)}
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _written(program: Program, tensor: Tensor, stored: Values, count: int, batch
     sizes = [program.dims[dim].size for dim in tensor.dims]
     slot = next(place for place, size in enumerate(sizes) if size)
     places = np.ndindex(*(batch if size is None else size for size in sizes))
-    return Values({at: stored.get(at, _ABSENT[tensor.kind]) for at in places if at[slot] < count})
+    return Values({at: stored.get(at, absent_lane(tensor)) for at in places if at[slot] < count})
 
 
 def _left(length: int | list[int], whole: bool, rows: list[bool]) -> int | list[int]:
@@ -123,9 +121,9 @@ def _live(program: Program, tensor: Tensor, values: Values, lengths: Sizes) -> V
 def compare(
     program: Program, number: int, tensor: Tensor, expected: Values, actual: np.ndarray, extents: Sizes
 ) -> Mismatch | None:
-    """Every live element of one output: absent ones are stored 0, -1 (positions) or false."""
+    """Every live element of one output, absent ones as they are stored."""
     if tensor.name.startswith("any"):
-        expected, actual = _without_order(expected), np.sort(actual, axis=-1)
+        expected, actual = _without_order(expected, tensor, actual.shape[-1]), np.sort(actual, axis=-1)
     for place in np.ndindex(*actual.shape):
         if not _inside(tensor.dims, place, program, extents):
             continue
@@ -134,7 +132,7 @@ def compare(
         if lane is None and tensor.ring:
             continue  # a slot that was not written
         if lane is None:
-            lane = _ABSENT[tensor.kind]
+            lane = absent_lane(tensor)
         value, error = lane if isinstance(lane, tuple) else (lane, 0.0)
         near = tensor.kind in "fq" and abs(value - found) <= ALLOWED * UNIT * error + 1e-30
         if not (value == found or near):
@@ -168,12 +166,13 @@ def compare_call(
     return None
 
 
-def _without_order(lanes: Values) -> Values:
-    """The same with the last position's lanes ascending: a selection whose order nobody asked for."""
+def _without_order(lanes: Values, tensor: Tensor, count: int) -> Values:
+    """The same with the lanes of each last position ascending, absent ones first: a selection in any order."""
     sorted_lanes = Values()
     for prefix in {place[:-1] for place in lanes}:
         row = sorted(lane for place, lane in lanes.items() if place[:-1] == prefix)
-        sorted_lanes.update({(*prefix, position): lane for position, lane in enumerate(row)})
+        first = count - len(row)
+        sorted_lanes.update({(*prefix, first + position): lane for position, lane in enumerate(row)})
     return sorted_lanes
 
 

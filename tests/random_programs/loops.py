@@ -58,7 +58,7 @@ class Loops(Blocks):
         return bool(inside)
 
     def _can_carry(self, tensor: Tensor) -> bool:
-        order = tensor.name.startswith(("any", "best"))
+        order = tensor.name.startswith("any") or tensor.scores
         rows = set(tensor.dims) <= set(self.dims)
         return tensor.role == "value" and not order and rows and tensor.kind in "fibx" and tensor.bound >= 1
 
@@ -97,7 +97,7 @@ class Loops(Blocks):
     def _next(self, tensor: Tensor, scope: dict[str, tuple[str, str | None]]) -> Expr | None:
         expressions = self.expressions()
         if tensor.kind == "x":
-            return expressions.argument(scope, 1)
+            return expressions.position_value(scope)
         value = expressions.of_kind(tensor.kind, scope, self.random.randint(1, 3), exact=tensor.exact)
         if value.kind != tensor.kind or value.bound > 2**30:
             return None

@@ -97,6 +97,17 @@ class MoreExpressions(Parts):
         """A position as a number."""
         return Unary("i", True, value.bound, 0, "i32", value) if value.kind == "x" else value
 
+    def _rarer_condition(self, scope: Scope, depth: int) -> Expr | None:
+        """Whether something is there; a comparison of integers of any size."""
+        if self.random.random() < 0.7:
+            kind = self.random.choice("fibx")
+            value = self.pick(scope) if kind == "x" else self._draw(kind, scope, depth, False)
+            return None if value is None else Unary("b", True, 1, 0, "present", value)
+        left, right = self.wide_integer(scope), self.wide_integer(scope, 0)
+        if left is None or right is None:
+            return None
+        return Binary("b", True, 1, 0, self.random.choice(("<", "<=", ">", ">=", "==", "!=")), left, right)
+
     def _condition_of_choice(self, scope: Scope, depth: int) -> Expr | None:
         """A choice between conditions."""
         return self._choose("b", scope, depth, True)

@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 from hetc.backends.reference import SparseMatrix, run_step
 from hetc.compiler.driver import compile_source_file
 from hetc.compiler.frontend import compile_source
+from hetc.compiler.pipeline import flags_before
 from hetc.compiler.report import pipeline_of
 from hetc.passes.registry import load
 from hetc.source import SourceFile
@@ -36,7 +37,7 @@ class Result(Protocol):
 Execute = Callable[[str, Given, Given, Given], Result]
 """A step's name, inputs and weights, memories, and live extents."""
 
-NORMALIZE = ("explicit-presence", "expand-rope", "expand-quantize", "expand-softmax", "expand-update")
+NORMALIZE = flags_before("assigned")
 
 
 def judge_with_oracle(program: Program, passes: Sequence[str] = (), calls: int | None = None) -> Mismatch | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from random_programs.rewrite import children, with_children
-from random_programs.tree import Age, DimValue, Expr, Read, Reduce, Var, Where
+from random_programs.tree import Age, Binary, DimValue, Expr, Read, Reduce, Unary, Var, Where, is_position
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,31 @@ class Chosen:
     if_false: tuple[Condition, ...]
 
 
-Condition = InRange | Filled | Holds | Chosen
+@dataclass(frozen=True)
+class Given:
+    """A value is there at all: an index within 64 bits, an extreme of something, a pick (where the tensor has one)."""
+
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Either:
+    """One of two conditions holds; `mentions` are the indices that both mention, whatever is left of them."""
+
+    left: Condition
+    right: Condition
+    mentions: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Decides:
+    """A side of `and` (`value` is False) or of `or` (True) that has this value."""
+
+    condition: Expr
+    value: bool
+
+
+Condition = InRange | Filled | Holds | Chosen | Given | Either | Decides
 
 
 @dataclass(frozen=True)
@@ -87,7 +111,18 @@ def conditions(expr: Expr, known: Mapping[str, Facts]) -> tuple[Condition, ...]:
             return (*tested, *branches)
         case Reduce():
             inner = conditions(expr.body, known)
-            return tuple(item for item in inner if expr.index not in mentioned(item))
+            passed = tuple(item for item in inner if expr.index not in mentioned(item))
+            return (*passed, Given(expr)) if expr.function in ("argmax", "argmin") else passed
+        case Unary(function="present"):
+            return ()
+        case Binary(operator="and" | "or"):
+            return _of_decided(expr, known)
+        case Binary(operator="coalesce"):
+            other = conditions(expr.right, known)
+            return tuple(Chosen(Unary("b", True, 1, 0, "present", expr.left), (), (item,)) for item in other)
+        case Binary() if may_overflow(expr):
+            inner = tuple(item for part in children(expr) for item in conditions(part, known))
+            return (*inner, Given(expr))
     return tuple(item for part in children(expr) for item in conditions(part, known))
 
 
@@ -103,6 +138,26 @@ def _of_read(expr: Read, known: Mapping[str, Facts]) -> tuple[Condition, ...]:
     return tuple(found) + tuple(substitute_condition(item, mapping) for item in facts.conditions)
 
 
+def may_overflow(expr: Binary) -> bool:
+    """Whether it is an index that 64 bits may not hold."""
+    return expr.operator in ("+", "-", "*") and expr.bound >= 2.0**63 and is_position(expr)
+
+
+def _of_decided(expr: Binary, known: Mapping[str, Facts]) -> tuple[Condition, ...]:
+    """Of `a and b`, where a needs c and b needs d: c or d; c, or b is false; d, or a is false. What both need stays."""
+    left, right = conditions(expr.left, known), conditions(expr.right, known)
+    both = tuple(item for item in left if item in right)
+    lefts, rights = ([item for item in part if item not in both] for part in (left, right))
+    found = [_either(one, other) for one in lefts for other in rights]
+    for own, other in ((lefts, expr.right), (rights, expr.left)):
+        found += [_either(item, Decides(other, expr.operator == "or")) for item in own]
+    return (*both, *found)
+
+
+def _either(left: Condition, right: Condition) -> Either:
+    return Either(left, right, mentioned(left) | mentioned(right))
+
+
 def mentioned(item: Condition | Expr) -> frozenset[str]:
     """The indices that a condition or an expression mentions, bound ones left out."""
     match item:
@@ -110,8 +165,12 @@ def mentioned(item: Condition | Expr) -> frozenset[str]:
             return mentioned(item.index) | (mentioned(item.row) if item.row is not None else frozenset())
         case Filled():
             return mentioned(item.slot)
-        case Holds():
+        case Holds() | Decides():
             return mentioned(item.condition)
+        case Given():
+            return mentioned(item.value)
+        case Either():
+            return item.mentions
         case Chosen():
             parts = [mentioned(item.condition), *map(mentioned, item.if_true), *map(mentioned, item.if_false)]
             return frozenset().union(*parts)
@@ -135,6 +194,15 @@ def substitute_condition(item: Condition, mapping: Mapping[str, Expr]) -> Condit
             return replace(item, slot=substitute(item.slot, mapping))
         case Holds():
             return Holds(substitute(item.condition, mapping))
+        case Decides():
+            return replace(item, condition=substitute(item.condition, mapping))
+        case Given():
+            return Given(substitute(item.value, mapping))
+        case Either():
+            mentions = frozenset(
+                name for old in item.mentions for name in (mentioned(mapping[old]) if old in mapping else {old})
+            )
+            return Either(substitute_condition(item.left, mapping), substitute_condition(item.right, mapping), mentions)
         case Chosen():
             return Chosen(
                 substitute(item.condition, mapping),

@@ -85,7 +85,7 @@ class Speller:
                 return self._unary(expr, names)
             case Binary():
                 left, right = self.text(expr.left, names), self.text(expr.right, names)
-                if expr.operator in ("min", "max", "atan2", "pow", "ceildiv"):
+                if expr.operator in ("min", "max", "atan2", "pow", "ceildiv", "coalesce"):
                     return f"{expr.operator}({left}, {right})"
                 return f"({left} {expr.operator} {right})"
             case Where():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random_programs.declarations import Drawing
-from random_programs.extents import as_i32, indices_alone, is_total, uses_tensor
+from random_programs.extents import Scope, as_i32, indices_alone, is_total, uses_tensor
 from random_programs.program import Define, Select, Softmax, Sort, Topk
 from random_programs.tree import KINDS, Expr, Tensor, Where
 
@@ -25,13 +25,20 @@ class Statements(Drawing):
             dims = self.free_dims()
             scope, names = self.scope(dims)
             longs = any(tensor.kind == "l" for tensor in self.names.values())
-            kind = self.random.choices("fibl", [14, 4, 2, int(longs)])[0]
-            value = as_i32(self.expressions().of_kind(kind, scope, self.random.randint(2, 4)))
-            largest = {"f": 1e6, "l": 2.0**60}.get(kind, 2.0**28)
-            if value.bound > largest or value.kind != kind or not uses_tensor(value):
+            kind = self.random.choices("fiblx", [14, 4, 2, int(longs), 3])[0]
+            value = self._defined_value(kind, scope)
+            if value is None or value.kind != kind or not uses_tensor(value):
                 continue
             self.defined(self.name_for(kind), dims, names, value)
             return
+
+    def _defined_value(self, kind: str, scope: Scope) -> Expr | None:
+        if kind == "x":
+            return self.expressions().position_value(scope)
+        if kind == "i" and self.chance(0.15):
+            return self.expressions().wide_integer(scope)
+        value = as_i32(self.expressions().of_kind(kind, scope, self.random.randint(2, 4)))
+        return value if value.bound <= {"f": 1e6, "l": 2.0**60}.get(kind, 2.0**28) else None
 
     def name_for(self, kind: str) -> str:
         """A new name, or now and then one that another tensor had so far."""
@@ -51,23 +58,24 @@ class Statements(Drawing):
 
     def topk(self) -> None:
         for _ in range(60):
-            drawn = self._scored()
+            drawn = self._scored("ffi")
             if drawn is None:
                 continue
             dim, free, names, value = drawn
+            kind = value.kind
             if self.chance(0.3):
                 scope = self.scope_of((*free, dim), names)
                 tested = self.expressions().of_kind("b", scope, 1)
-                value = Where("f", value.exact, value.bound, value.step_bits, tested, value, None)
+                value = Where(kind, value.exact, value.bound, value.step_bits, tested, value, None)
             slots = (*free, "K")
             order = self.random.choice(("score", "index", "any"))
             unordered = "any" * (order == "any")
-            scores = Tensor(self.fresh(unordered + "best"), slots, "f32", "value", "f", False, value.bound, 24)
+            facts = (kind, value.exact, value.bound, value.step_bits)
+            scores = Tensor(self.fresh(unordered + "best"), slots, KINDS[kind], "value", *facts, scores=True)
             picked = Tensor(self.fresh(unordered + "picked"), slots, "index", "value", "x", True, 64, 0)
             row = names[0] if self.dims[dim].per else None
             ends = (self.fresh("k"), names[-1], dim, row, value, "K", order)
             self.body.append(Topk(self.known(scores), self.known(picked), names[:-1], *ends))
-            self.present |= {scores.name, picked.name}
             return
 
     def _scored(self, kinds: str = "f") -> tuple[str, tuple[str, ...], tuple[str, ...], Expr] | None:
@@ -76,24 +84,24 @@ class Statements(Drawing):
         dim, free = self.random.choice(choices)
         scope, names = self.scope((*free, dim))
         kind = self.random.choice(kinds)
-        value = as_i32(self.expressions().of_kind(kind, scope, self.random.randint(1, 3), exact=True))
+        wide = self.expressions().wide_integer(scope) if kind == "i" and self.chance(0.3) else None
+        value = wide or as_i32(self.expressions().of_kind(kind, scope, self.random.randint(1, 3), exact=True))
         alone = indices_alone(value)
-        fits = value.exact and value.kind == kind and value.bound <= (2**28 if kind == "i" else 1e6)
+        fits = value.exact and value.kind == kind and value.bound <= (2**31 if kind == "i" else 1e6)
         return (dim, free, names, value) if fits and all(name in alone for name in names) else None
 
     def select(self) -> None:
         for _ in range(60):
-            drawn = self._scored()
+            drawn = self._scored("ffi")
             if drawn is None:
                 continue
             dim, free, names, value = drawn
             scope = self.scope_of(free, names[:-1])
-            limit = self.expressions().of_kind("f", scope, self.random.randint(0, 1), exact=True)
+            limit = self.expressions().of_kind(value.kind, scope, self.random.randint(0, 1), exact=True)
             tensor = self.known(Tensor(self.fresh("kept"), (*free, "K"), "index", "value", "x", True, 64, 0))
             row = names[0] if self.dims[dim].per else None
             ends = (names[-1], dim, row, value, limit, self.chance(0.5), "K")
             self.body.append(Select(tensor, names[:-1], self.fresh("k"), *ends))
-            self.present.add(tensor.name)
             return
 
     def sort(self) -> None:

@@ -59,8 +59,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"most": [-INFINITY, -INFINITY, 0.0, 0.0, 0.0, 0.0]},
     ),
     "folded_types": ({"x": 3.0}, {}, {"r": [1.0, 1.0]}),
-    # The first pass finds nothing to count and carries 0 on; the second counts 2.
-    "layer_of_absent": ({"y": [1.0, 9.0], "log": [0.0, 0.0]}, {}, {"seen": 2}),
+    # Absence ends at the memory: both passes count 2, the first of them over the 0 that is stored.
+    "layer_of_absent": ({"y": [1.0, 9.0], "log": [0.0, 0.0]}, {}, {"seen": 4}),
     "scalar_product": ({"x": [1.0, 2.0, 3.0], "y": [1.0, 0.5, 2.0]}, {}, {"r": 8.0}),
     "update_with_reduction": (
         # Both writes go to place 1, the one from e = 1 stays: of x[0, 1] and x[0, 2], absent, one is not above 0.

@@ -8,6 +8,7 @@ rounding to integers), since two correct backends may differ elsewhere.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -146,7 +147,8 @@ class Tensor:
     """A declared or defined tensor. `dims` name its extents. `exact`, `bound`, `step_bits` as for expressions.
 
     ring: a memory that keeps its last rows, its slots along the first dim of constant extent. initial: what a memory
-    begins with, a number or a tensor's name. largest: the magnitude up to which data is drawn.
+    begins with, a number or a tensor's name. largest: the magnitude up to which data is drawn. scores: of topk, whose
+    absent ones are stored as the lowest value.
     """
 
     name: str
@@ -160,6 +162,7 @@ class Tensor:
     ring: bool = False
     initial: float | str | None = None
     largest: float = 2
+    scores: bool = False
 
 
 KINDS = {"i": "i32", "l": "i64", "x": "index", "b": "bool", "f": "f32"}
@@ -174,6 +177,37 @@ LIMITS = {
     "i32": (-(2**31), 2**31 - 1),
     "i64": (-(2**63), 2**63 - 1),
 }
+
+
+def is_position(expr: Expr) -> bool:
+    """Whether the language calculates with an expression of kind i or x as with an index: exactly, not in 32 bits."""
+    match expr:
+        case Var() | DimValue() | Age():
+            return True
+        case Read():
+            return expr.kind == "x"
+        case Unary():
+            return expr.function in ("-", "abs", "relu", "sign") and is_position(expr.operand)
+        case Binary(operator="**"):
+            return is_position(expr.left)
+        case Binary():
+            return expr.kind in "ix" and (is_position(expr.left) or is_position(expr.right))
+        case Where():
+            return is_position(expr.value) or (expr.otherwise is not None and is_position(expr.otherwise))
+        case Reduce():
+            return expr.function in ("argmax", "argmin")
+        case Concat():
+            return any(map(is_position, expr.parts))
+        case Call():
+            return is_position(expr.body)
+    return False
+
+
+def absent_lane(tensor: Tensor) -> tuple[float, float] | float | bool:
+    """What stands in a tensor where an element is absent."""
+    if tensor.scores:
+        return (-math.inf, 0.0) if tensor.kind == "f" else -(2**31)
+    return {"f": (0.0, 0.0), "i": 0, "l": 0, "x": -1, "b": False, "q": (0.0, 0.0)}[tensor.kind]
 
 
 def kind_of(dtype: str) -> str:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from random_programs.presence import Chosen, Condition, Facts, Filled, Holds, InRange, conditions, mentioned
+from random_programs.presence import (
+    Chosen,
+    Condition,
+    Decides,
+    Either,
+    Facts,
+    Filled,
+    Given,
+    Holds,
+    InRange,
+    conditions,
+    may_overflow,
+    mentioned,
+)
 from random_programs.program import Program
 from random_programs.tree import (
     NARROW_FLOATS,
@@ -20,6 +33,7 @@ from random_programs.tree import (
     Unary,
     Var,
     Where,
+    is_position,
 )
 
 _FLOAT_OPERATORS = {
@@ -88,9 +102,10 @@ class TwinExpressions:
 
     def _unary(self, expr: Unary) -> str:
         inner, kind = self.text(expr.operand), expr.operand.kind
+        if expr.function == "present":
+            return f"is_present({inner})"
         if expr.function == "-":
-            wrap = "wrap_long" if expr.kind == "l" else "wrap"
-            return f"negate({inner})" if expr.kind == "f" else f"lift(lambda v: {wrap}(-v), {inner})"
+            return f"negate({inner})" if expr.kind == "f" else f"lift(lambda v: {_kept(expr, '-v')}, {inner})"
         if expr.function == "not ":
             return f"lift(lambda v: not v, {inner})"
         if expr.function in ("as f32", "f32", *NARROW_FLOATS):
@@ -104,11 +119,15 @@ class TwinExpressions:
             return number if expr.function == "i64" else f"lift(wrap, {number})"
         if expr.kind in "il":
             plain = {"abs": "abs(v)", "relu": "max(v, 0)", "sign": "(v > 0) - (v < 0)"}[expr.function]
-            return f"lift(lambda v: {'wrap_long' if expr.kind == 'l' else 'wrap'}({plain}), {inner})"
+            return f"lift(lambda v: {_kept(expr, plain)}, {inner})"
         return f"function({expr.function!r}, {inner})"
 
     def _binary(self, expr: Binary) -> str:
         left, right = self.text(expr.left), self.text(expr.right)
+        if expr.operator == "coalesce":
+            return f"(lambda c: {right} if c is None else c)({left})"
+        if expr.operator in ("and", "or"):
+            return f"decided({expr.operator == 'or'}, {left}, {right})"
         if expr.operator == "**" and expr.kind == "f":
             assert isinstance(expr.right, Const)
             return f"repeated({left}, {int(expr.right.value)})"
@@ -125,9 +144,7 @@ class TwinExpressions:
             plain = f"(2 ** {b} if 0 <= {b} < 31 else 0)"
         else:
             plain = f"{a} {expr.operator} {b}"
-        if expr.kind in "il":
-            plain = f"{'wrap' if expr.kind == 'i' else 'wrap_long'}({plain})"
-        return f"lift(lambda a, b: {plain}, {left}, {right})"
+        return f"lift(lambda a, b: {_kept(expr, plain)}, {left}, {right})"
 
     def _reduce(self, expr: Reduce) -> str:
         span, body = self._span(expr.dim, expr.row), self.text(expr.body)
@@ -160,6 +177,12 @@ class TwinExpressions:
                 return f"in_range({self.text(item.slot)}, min({item.count}, {self._extent(item.dim, None)}))"
             case Holds():
                 return f"({self.text(item.condition)})"
+            case Given():
+                return f"is_present({self.text(item.value)})"
+            case Decides():
+                return f"({self.text(item.condition)} is {item.value})"
+            case Either():
+                return f"({self.condition(item.left)} or {self.condition(item.right)})"
             case Chosen():
                 branch = [" and ".join(map(self.condition, part)) or "True" for part in (item.if_true, item.if_false)]
                 return f"(({branch[0]}) if ({self.text(item.condition)}) else ({branch[1]}))"
@@ -167,6 +190,14 @@ class TwinExpressions:
     def growth(self, by: int | str) -> str:
         """How many rows a call appends."""
         return f"extents.of({by!r})" if isinstance(by, str) else str(by)
+
+
+def _kept(expr: Expr, value: str) -> str:
+    """What is left of the integer that an expression computes: i32 and i64 wrap, an index that 64 bits do not hold is
+    absent."""
+    if expr.kind in "ix" and is_position(expr):
+        return f"held({value})" if isinstance(expr, Binary) and may_overflow(expr) else value
+    return {"i": f"wrap({value})", "l": f"wrap_long({value})"}.get(expr.kind, value)
 
 
 def facts_of(dims: tuple[str, ...], known: Mapping[str, str | None], **more: object) -> Facts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random_programs.program import Append, Clear, Define, Program, Put, Statement, Step
-from random_programs.tree import Binary, Read, Tensor
+from random_programs.tree import Binary, Expr, Read, Tensor, is_position
 from random_programs.twin_statements import TwinStatements, places
 
 ZEROS = {"f": "exact(0)", "b": "False", "x": "-1"}
@@ -51,23 +51,18 @@ class TwinMemory(TwinStatements):
         raise TypeError(statement)
 
     def _update(self, statement: Define) -> list[str]:
-        """A whole memory, or a layer of it. Without conditions around, what is absent is so until the step ends;
-        with some, and where the step gives it rows, it is written element by element."""
+        """A whole memory, or a layer of it. With conditions around, and where the step gives it rows, it is written
+        element by element."""
         tensor, old = statement.tensor, self.current[statement.tensor.name]
         names = (statement.layer, *statement.indices) if statement.layer else statement.indices
         anew = not self.guards and not set(tensor.dims) & set(self.step.grows)
-        conditions, text = self.conditions(statement.value), self.text(statement.value)
-        new = self.define(tensor, names, conditions if anew else ())
-        at = f"{new}[{places(names)}]"
-        body = [f"lane = {text}"]
-        if anew:
-            body += ["if lane is not None:", f"    {at} = store({tensor.dtype!r}, lane)"]
-            skipped = f"other_layers({old}, {statement.layer})" if statement.layer else "Values()"
-            first = [f"{new} = {skipped}"]
-        else:
-            value = f"{at} = store({tensor.dtype!r}, {self.zero(tensor)} if lane is None else lane)"
-            body += [f"if {self.guarded()}:", f"    {value}"] if self.guards else [value]
-            first = [f"{new} = {self.stored(tensor, old)}"]
+        value = self._stored_value(tensor, statement.value)
+        body = [f"lane = {self.text(statement.value)}"]
+        new = self.define(tensor)
+        write = f"{new}[{places(names)}] = {value}"
+        body += [f"if {self.guarded()}:", f"    {write}"] if self.guards else [write]
+        anew_values = f"other_layers({old}, {statement.layer})" if statement.layer else "Values()"
+        first = [f"{new} = {anew_values if anew else self.stored(tensor, old)}"]
         skip = {0} if statement.layer else set()
         return [*first, *self.loops(names, self.known[new], body, skip=skip)]
 
@@ -98,8 +93,17 @@ class TwinMemory(TwinStatements):
         lines.insert(0, f"{new} = {self.stored(memory, old)}")
         if statement.operator in ("+=", "-="):
             return [*lines, f"add_writes({new}, writes, {memory.dtype!r}, {statement.operator[0]!r})"]
-        plain = f"store({memory.dtype!r}, {self.zero(memory)} if lane is None else lane)"
+        plain = self._stored_value(memory, put)
         return [*lines, "for at, lane in writes:", f"    {new}[at] = {plain}"]
+
+    def _stored_value(self, memory: Tensor, value: Expr) -> str:
+        """What a memory keeps of `lane`, an element of a value."""
+        zero = "-1" if memory.kind in "il" and is_position(value) else self.zero(memory)
+        return f"store({memory.dtype!r}, {zero} if lane is None else lane)"
+
+    def _stored_row(self, memory: Tensor, rows: str) -> str:
+        """What a memory keeps of `lane`, an element of an appended tensor."""
+        return f"store({memory.dtype!r}, {self.zero(self.held[rows])} if lane is None else lane)"
 
     def _append(self, statement: Append) -> list[str]:
         """Rows at the end of each batch row (or of the whole memory); absent elements are stored as 0."""
@@ -122,7 +126,7 @@ class TwinMemory(TwinStatements):
             f"for new in range({growth}):",
             f"    {names[at]} = {self._extent(dim, None if per is None else names[per])} - {growth} + new",
             f"    lane = {rows}.read({', '.join(read)})",
-            f"    {new}[{places(names)}] = store({memory.dtype!r}, {self.zero(memory)} if lane is None else lane)",
+            f"    {new}[{places(names)}] = {self._stored_row(memory, rows)}",
         ]
         return [f"{new} = Values({old})", *self.loops(names, self.known[new], body, skip={at, first - 1})]
 
@@ -137,7 +141,7 @@ class TwinMemory(TwinStatements):
         read = ", ".join(name for position, name in enumerate(names) if position != facts.slots)
         at = [facts.count + f" % {slots}" if position == facts.slots else name for position, name in enumerate(names)]
         lane = f"lane = {rows}.read({read})"
-        kept = f"{new}[{places(tuple(at))}] = store({memory.dtype!r}, {self.zero(memory)} if lane is None else lane)"
+        kept = f"{new}[{places(tuple(at))}] = {self._stored_row(memory, rows)}"
         body = self.loops(names, facts, [lane, kept], skip={facts.slots})
         lines = [f"{new}, {count} = Values({old}), {facts.count} + 1", *body]
         return self._ring(memory, new, count, lines)

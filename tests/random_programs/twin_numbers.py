@@ -119,6 +119,22 @@ def wrap_long(value: int) -> int:
     return (value + 2**63) % 2**64 - 2**63
 
 
+def held(value: int) -> int | None:
+    """An index, absent where 64 bits do not hold it."""
+    return value if abs(value) < 2**63 else None
+
+
+def is_present(lane: Lane) -> bool:
+    return lane is not None
+
+
+def decided(by: bool, a: bool | None, b: bool | None) -> bool | None:
+    """`or` (by is True) and `and`: a side that decides does so whether the other is there or not."""
+    if a is by or b is by:
+        return by
+    return None if a is None or b is None else not by
+
+
 def floor_divide(a: Lane, b: Lane) -> Lane:
     """Of exact numbers."""
     return lift(lambda x, y: exact(math.floor(x[0] / y[0])), a, b)

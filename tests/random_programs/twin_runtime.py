@@ -121,11 +121,11 @@ def smallest_long(lanes: Iterable[Lane]) -> int:
     return min(present(lanes), default=2**63 - 1)
 
 
-def argument_of(best: Any, lanes: Iterable[tuple[int, Lane]]) -> int:
-    """argmax / argmin: the first index whose value is the best; -1 over nothing."""
-    kept = [(index, lane[0] if isinstance(lane, tuple) else lane) for index, lane in lanes if lane is not None]
+def argument_of(best: Any, lanes: Iterable[tuple[int, Lane]]) -> int | None:
+    """argmax / argmin: the first index whose value is the best; absent over nothing."""
+    kept = [(index, _plain(lane)) for index, lane in lanes if lane is not None]
     if not kept:
-        return -1
+        return None
     extreme = best(value for _, value in kept)
     return next(index for index, value in kept if value == extreme)
 
@@ -142,27 +142,34 @@ def softmax(lanes: Mapping[int, Lane]) -> Iterator[tuple[int, Lane]]:
         yield index, (part / whole, part / whole * (8 + 4 * worst + len(kept)) + 1e-3)
 
 
-def topk(lanes: Iterable[tuple[int, Lane]], k: int, order: str) -> list[tuple[int, float]]:
-    """(index, score) of the k best, highest first and ties by lower index (or ascending by index); exact scores."""
-    kept = [(index, lane[0] if isinstance(lane, tuple) else lane) for index, lane in lanes if lane is not None]
-    candidates = [(index, value) for index, value in kept if value == value and value != -math.inf]
-    best = sorted(candidates, key=lambda pair: (-pair[1], pair[0]))[:k]
-    if order == "index":
-        best.sort()
-    return best + [(-1, -math.inf)] * (k - len(best))
+def topk(lanes: Iterable[tuple[int, Lane]], k: int, order: str) -> list[tuple[int, Lane]]:
+    """(index, score) of at most k, highest first and ties by lower index (or ascending by index); exact scores."""
+    kept = [(index, lane) for index, lane in lanes if lane is not None]
+    candidates = [(index, lane) for index, lane in kept if _plain(lane) == _plain(lane) and _plain(lane) != -math.inf]
+    best = sorted(candidates, key=lambda pair: (-_plain(pair[1]), pair[0]))[:k]
+    return sorted(best) if order == "index" else best
 
 
 def select(triples: Iterable[tuple[int, Lane, Lane]], capacity: int, strict: bool) -> list[int]:
     """Ascending indices whose score passes; where more do than fit, the best stay, ties by lower index. Exact."""
-    kept = [(index, score[0], limit[0]) for index, score, limit in triples if score is not None and limit is not None]
+    kept = [
+        (index, _plain(score), _plain(limit))
+        for index, score, limit in triples
+        if score is not None and limit is not None
+    ]
     passing = [(index, score) for index, score, limit in kept if score > limit or (score == limit and not strict)]
     best = sorted(passing, key=lambda pair: (-pair[1], pair[0]))[:capacity]
-    return sorted(index for index, _ in best) + [-1] * (capacity - len(best))
+    return sorted(index for index, _ in best)
+
+
+def _plain(lane: Lane) -> Any:
+    """A lane without what it may be off by."""
+    return lane[0] if isinstance(lane, tuple) else lane
 
 
 def in_order(lanes: Iterable[tuple[int, Lane]], descending: bool) -> list[tuple[int, Lane]]:
     """(index, lane) of what is present, by value, equal ones by index. Exact."""
-    kept = [(index, lane, lane[0] if isinstance(lane, tuple) else lane) for index, lane in lanes if lane is not None]
+    kept = [(index, lane, _plain(lane)) for index, lane in lanes if lane is not None]
     ordered = sorted(kept, key=lambda item: (-item[2] if descending else item[2], item[0]))
     return [(index, lane) for index, lane, _ in ordered]
 
@@ -174,7 +181,8 @@ def filled(values: Values, places: Iterable[tuple[int, ...]], zero: Lane) -> Val
     """A tensor as it is once stored: what is absent at one of the places is zero."""
     stored = Values(values)
     for place in places:
-        if stored.get(place) is None:
+        lane = stored.get(place)
+        if lane is None or (zero == -1 and not -(2**31) <= lane < 2**31):  # an index is stored in 32 bits
             stored[place] = zero
     return stored
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from random_programs.expand import Expansion
-from random_programs.presence import Condition, Facts, InRange, mentioned, substitute_condition
+from random_programs.presence import Condition, Facts, Given, InRange, mentioned, substitute_condition
 from random_programs.program import Define, Program, Quantize, Rope, Select, Softmax, Sort, Statement, Topk
 from random_programs.rewrite import children, mapped, with_children
 from random_programs.tree import Age, Expr, Read, Tensor, Var
@@ -108,12 +108,12 @@ class TwinStatements(TwinExpressions):
         pairs = f"(({statement.index}, {self.text(statement.value)}) for {statement.index} in "
         pairs += f"{self._span(statement.dim, statement.row)})"
         at = places((*statement.free, statement.slot))
-        scores, picked = self.define(statement.scores), self.define(statement.picked)
+        names = (*statement.free, statement.slot)
+        scores, picked = self._shown(statement.scores, names), self._shown(statement.picked, names)
         body = [
             f"best = topk({pairs}, extents.of({statement.k!r}), {statement.order!r})",
             f"for {statement.slot}, (index, score) in enumerate(best):",
-            f"    {picked}[{at}] = index",
-            f"    {scores}[{at}] = exact(score)",
+            f"    {picked}[{at}], {scores}[{at}] = index, score",
         ]
         return [f"{picked} = Values()", f"{scores} = Values()", *self.loops(statement.free, self.known[picked], body)]
 
@@ -121,7 +121,7 @@ class TwinStatements(TwinExpressions):
         triples = f"(({statement.index}, {self.text(statement.value)}, {self.text(statement.threshold)}) "
         triples += f"for {statement.index} in {self._span(statement.dim, statement.row)})"
         at = places((*statement.free, statement.slot))
-        kept = self.define(statement.tensor)
+        kept = self._shown(statement.tensor, (*statement.free, statement.slot))
         body = [
             f"kept = select({triples}, extents.of({statement.k!r}), {statement.strict})",
             f"for {statement.slot}, index in enumerate(kept):",
@@ -129,28 +129,33 @@ class TwinStatements(TwinExpressions):
         ]
         return [f"{kept} = Values()", *self.loops(statement.free, self.known[kept], body)]
 
+    def _shown(self, tensor: Tensor, names: tuple[str, ...], conditions: tuple[Condition, ...] = ()) -> str:
+        """A new variable for a tensor that itself shows which of its elements are there."""
+        variable = self.define(tensor)
+        facts = (tensor.kind, tensor.exact, tensor.bound, tensor.step_bits)
+        own = Read(*facts, variable, tuple(Var("x", True, 64, 0, name) for name in names))
+        self.know(tensor, variable, indices=names, conditions=(*conditions, Given(own)))
+        return variable
+
     def _sort(self, statement: Sort) -> list[str]:
-        """Present elements come first; past them the values are absent and the order is -1. What does not depend on
-        the index makes a whole row absent."""
+        """Present elements come first; past them there is nothing. What does not depend on the index makes a whole
+        row absent."""
         free, slot, index = statement.free, statement.slot, statement.index
         pairs = f"(({index}, {self.text(statement.value)}) for {index} in {self._span(statement.dim, statement.row)})"
         names, of_value = (*free, slot), self.conditions(statement.value)
         of_row = tuple(item for item in of_value if index not in mentioned(item))
         dims = statement.tensor.dims
         order = statement.places or Tensor(f"{statement.tensor.name}_order", dims, "index", "value", "x", True, 64, 0)
-        found = self.define(order, names, of_row)
+        found = self._shown(order, names, of_row)
         at = Read("x", True, 64, 0, found, tuple(Var("x", True, 64, 0, name) for name in names))
         row = None if statement.row is None else Var("x", True, 4, 0, statement.row)
         of_place = tuple(substitute_condition(item, {index: at}) for item in of_value)
-        tensor = self.define(statement.tensor, names, (*of_row, InRange(statement.dim, at, row), *of_place))
-        holds = " and ".join(map(self.condition, of_row)) or "True"
+        tensor = self.define(statement.tensor, names, (*of_row, Given(at), InRange(statement.dim, at, row), *of_place))
         body = [
             f"kept = in_order({pairs}, {statement.descending})",
             f"for {slot} in {self._span(statement.dim, statement.row)}:",
             f"    if {slot} < len(kept):",
             f"        {found}[{places(names)}], {tensor}[{places(names)}] = kept[{slot}]",
-            f"    elif {holds}:",
-            f"        {found}[{places(names)}] = -1",
         ]
         return [f"{found} = Values()", f"{tensor} = Values()", *self.loops(free, self.known[tensor], body)]
 

@@ -44,7 +44,12 @@ def without_unused(program: Program) -> Program:
     kept = replace(kept, tensors=tensors)
     used = dims_used(kept)
     steps = tuple(
-        replace(step, grows={dim: by for dim, by in step.grows.items() if dim in used}) for step in kept.steps
+        replace(
+            step,
+            inputs=step.inputs and tuple(name for name in step.inputs if name in tensors),
+            grows={dim: by for dim, by in step.grows.items() if dim in used},
+        )
+        for step in kept.steps
     )
     used = dims_used(replace(kept, steps=steps))
     return replace(kept, steps=steps, dims={name: dim for name, dim in program.dims.items() if name in used})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from random_programs.expression_parts import fitted, index_of
-from random_programs.extents import as_i32, indices_alone, is_total, uses_tensor
+from random_programs.expression_parts import fitted
+from random_programs.extents import as_i32, indices_alone, uses_tensor
 from random_programs.numeric_statements import NumericStatements
+from random_programs.positions import WIDE, index_of
 from random_programs.program import Append, Clear, Define, Put
 from random_programs.rewrite import parts_of
 from random_programs.tree import Binary, Expr, Read, Tensor, Unary, Var
@@ -58,13 +59,13 @@ class Writes(NumericStatements):
         """Whether a tensor is one of rows for a memory as it is."""
         within = tensor.bound <= memory.bound and tensor.step_bits <= memory.step_bits
         exact = tensor.exact or not memory.exact
-        plain = not tensor.name.startswith(("any", "best")) and tensor.role in ("input", "weight", "value")
+        plain = not tensor.name.startswith("any") and not tensor.scores and tensor.role in ("input", "weight", "value")
         return plain and tensor.kind == memory.kind and within and exact
 
     def fitting(self, memory: Tensor, value: Expr) -> Expr:
         """A value that keeps what is known of a memory's elements."""
         bound = memory.bound if memory.kind == "f" or memory.dtype == "i32" else 2**30
-        kept = value if memory.kind in "bl" else fitted(value, bound, memory.step_bits)
+        kept = value if memory.kind in "bl" or memory.bound >= WIDE else fitted(value, bound, memory.step_bits)
         return as_i32(kept)
 
     # Updates
@@ -111,9 +112,8 @@ class Writes(NumericStatements):
             old = Read(memory.kind, memory.exact, memory.bound, memory.step_bits, memory.name, places)
             bound, bits = memory.bound + value.bound, max(memory.step_bits, value.step_bits)
             value = self.fitting(memory, Binary(memory.kind, memory.exact, bound, bits, "+", old, value))
-        total = is_total(value, scope, self.tensors, self.present)
         self.body.append(Define(memory, names, value, (), layer))
-        self._note(memory, self._is_part(memory) or total)
+        self._note(memory)
         return True
 
     def _value(self, memory: Tensor, scope: dict[str, tuple[str, str | None]], depth: int) -> Expr | None:
@@ -124,9 +124,8 @@ class Writes(NumericStatements):
             return None
         return self.fitting(memory, value)
 
-    def _note(self, memory: Tensor, present: bool) -> None:
-        self.present -= {memory.name}
-        self.present |= {memory.name} if present else set()
+    def _note(self, memory: Tensor) -> None:
+        self.present.add(memory.name)
         self.names[memory.name] = memory
 
     def put(self, memory: Tensor) -> bool:
@@ -147,7 +146,7 @@ class Writes(NumericStatements):
             if operator[0] not in "+-" and len(free) == len(places) and not bounded and not self._is_part(memory):
                 continue  # that defines the memory anew
             self.body.append(Put(memory.name, names, dims, places, value, operator, bounded))
-            self._note(memory, True)
+            self._note(memory)
             return True
         return False
 
