@@ -57,7 +57,7 @@ def rag_dragin(
         word[b, p < W] = concat[p](context[b, p], known[b, p])
         focus[b, p] = mean[i](where(now[b, i], attention[b, i, p]))
         place[b, q] = topk[p](where(asks[b] and content[word[b, p]], focus[b, p]), Q, order=index)
-        query[b, q] = where(place[b, q] >= 0, word[b, place[b, q]], -1)
+        query[b, q] = coalesce(word[b, place[b, q]], -1)
 
     with relevancy:
         k1 = 1.2

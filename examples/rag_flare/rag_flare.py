@@ -48,7 +48,7 @@ def rag_flare(
         # What: its certain words, the last of them if they are too many.
         sure[b, i] = unsure[b, i] and at[b, i] == first[b] and 1 - probability[b, i] <= 0.08
         place[b, q] = select[i](i >= 0 and sure[b, i], capacity=Q)
-        query[b, q] = where(place[b, q] >= 0, draft[b, place[b, q]], -1)
+        query[b, q] = coalesce(draft[b, place[b, q]], -1)
 
     with relevancy:
         k1 = 1.2

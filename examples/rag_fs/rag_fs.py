@@ -42,7 +42,7 @@ def rag_fs(
         asks[b] = any[i](mine[b, i])
         kept[b] = count[i](mine[b, i])
         place[b, q] = select[i](i >= 0 and mine[b, i], capacity=Q)
-        query[b, q] = where(place[b, q] >= 0, draft[b, place[b, q]], -1)
+        query[b, q] = coalesce(draft[b, place[b, q]], -1)
 
     with relevancy:
         k1 = 1.2
