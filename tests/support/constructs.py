@@ -50,6 +50,12 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "affine indices (blocks)": (X, "o[b, j < 4] = sum[i < 2](x[b, 2 * j + i])", "o", ""),
     "indirect indices": ("input n: i32[K]\n" + X, "o[b, k] = x[b, n[k]]", "o", ""),
     "index past an end (absent)": (X, "o[b, d < D] = x[b, d + 1] + x[b, d - 1]", "o", ""),
+    "arithmetic on picks, `present`, `coalesce`": (
+        X, "p[b, k] = topk[d](where(x[b, d] > 1, x[b, d]), K)\n"
+        "o[b, k] = coalesce(x[b, p[b, k] + 1], where(present(p[b, k]), -1.0, -2.0))", "o", "",
+    ),
+    "`and or` of what is absent": (X, "o[b, d < D] = x[b, d + 1] > 0 or d > 2 and x[b, d - 1] > 0", "o", ""),
+    "indices past 32 and 64 bits": (X, "f[d < D] = d * 65536 * 65536\no[b, d] = x[b, f[d] * 65536 * 65536] + x[b, f[d] // 65536 // 65536]", "o, f", ""),
     "bound on the left `v < V`": (X, "o[b, v < E] = x[b, v]", "o", ""),
     "derived dims `T // 4`": ("dim P = N // 4\n" + X + "\n" + BANK, BANK_ROW + "\no[p < P] = max[i < 4](bank[4 * p + i, 0])", "o", " grows N by 1"),
     "`append`, live length": (f"{X}\n{KEYS}", ROW + "\no[b] = sum[t](keys[b, t, 0])", "o", " grows T by 1"),
@@ -60,8 +66,9 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "initial value of a memory": (f"{X}\nmemory state: f32[D] = 2", "state[d] = state[d] + x[0, d]\no[d] = state[d]", "o", ""),
     "`topk`": (f"{X}\n{KEYS}", ROW + "\no[b, k] = topk[t](sum[d](x[b, d] * keys[b, t, d]), K)", "o", " grows T by 1"),
     "`topk` with scores, `order=score`": (X, "best[b, k], o[b, k] = topk[d](x[b, d], K, order=score)", "best, o", ""),
+    "`topk` of integers": ("input n: i32[D]", "best[k], o[k] = topk[d](n[d] * 65536, K, order=score)", "best, o", ""),
     "`topk` `order=index`": (X, "o[b, k] = topk[d](x[b, d], K, order=index)", "o", ""),
-    "gather through picks (-1 absent)": (f"{X}\n{KEYS}", ROW + "\np[b, k] = topk[t](keys[b, t, 0], K)\no[b, d] = sum[k](keys[b, p[b, k], d])", "o", " grows T by 1"),
+    "gather through picks": (f"{X}\n{KEYS}", ROW + "\np[b, k] = topk[t](keys[b, t, 0], K)\no[b, d] = sum[k](keys[b, p[b, k], d])", "o", " grows T by 1"),
     "`select` with a capacity": (X, "o[b, k] = select[d](x[b, d] > 0, capacity=K)", "o", ""),
     "`softmax`": (X, "o[b, d] = softmax[d](x[b, d])", "o", ""),
     "`rope` half and interleaved": (X, "h[b, d] = rope[d](x[b, d], at=7, dims=4, layout=half)\no[b, d] = rope[d](h[b, d], at=3, dims=8, layout=interleaved)", "o", ""),
