@@ -116,6 +116,10 @@ class RegionPresence:
             found = self._reduce(op)
         elif isinstance(op, arith.SelectOp):
             found = self._select(op)
+        elif isinstance(op, arith.AndIOp) and op.result.type == i1:
+            # What one side is present under decides for both where it is false and the other side says so.
+            left, right = without(self.of(op.lhs), leaves(op.rhs)), without(self.of(op.rhs), leaves(op.lhs))
+            found = irredundant(union(left, right))
         elif isinstance(op, GuardOp):
             found = union(self.of(op.value), self.of(op.condition), [op.condition])
         elif isinstance(op, PresentOp):

@@ -58,6 +58,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"N": 0},
         {"most": [-INFINITY, -INFINITY, 0.0, 0.0, 0.0, 0.0]},
     ),
+    "coalesce_of_nothing": ({"w": [1.0, 2.0], "v": [0.0]}, {"B": 1}, {"p": [[0.5, 0.5]]}),
     "folded_types": ({"x": 3.0}, {}, {"r": [1.0, 1.0]}),
     # Absence ends at the memory: both passes count 2, the first of them over the 0 that is stored.
     "layer_of_absent": ({"y": [1.0, 9.0], "log": [0.0, 0.0]}, {}, {"seen": 4}),
