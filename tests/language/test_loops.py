@@ -256,7 +256,7 @@ pipeline nested:
         h[d] = x[d]
         for n in N:
             for m in M:
-                h[d] = 2 * h[d] + w[n, m, d]
+                h[d] = 2 * h[d] + w[n, m, d] - w[2 - n, m, d]
                 last[n, m, d] = h[d]
     output h
 """
@@ -264,7 +264,7 @@ pipeline nested:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_layers_of_layers(way: str, tmp_path: Path) -> None:
-    """Each is a part of its own, of a weight (on the device once) and of a memory."""
+    """Each is a part of its own, of a weight (which is read as a whole besides) and of a memory."""
     session = session_of(NESTED, way, {}, {}, tmp_path)
     w = np.arange(24, dtype=np.float32).reshape(3, 2, 4)
     for call in range(2):
@@ -272,7 +272,7 @@ def test_layers_of_layers(way: str, tmp_path: Path) -> None:
         outputs = session.call(x=expected.copy(), w=w)
         last = np.zeros((3, 2, 4))
         for n, m in np.ndindex(3, 2):
-            expected = 2 * expected + w[n, m]
+            expected = 2 * expected + w[n, m] - w[2 - n, m]
             last[n, m] = expected
         np.testing.assert_array_equal(outputs["h"], expected)
         np.testing.assert_array_equal(session.memory("last"), last)
