@@ -161,7 +161,9 @@ class _Execution:
             case ClearOp():
                 holds = np.asarray(True) if op.condition is None else np.asarray(self.values[op.condition].array, bool)
                 before = self.result.cleared.get(op.dim.data, np.asarray(False))
-                self.result.cleared[op.dim.data] = before | holds
+                # One bool is for every row, those that the call is not about included.
+                every = any(item.ndim == 0 and item for item in (before, holds))
+                self.result.cleared[op.dim.data] = np.asarray(True) if every else before | holds
             case CommitOp():
                 self._commit(op)
             case OutputOp():
