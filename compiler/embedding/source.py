@@ -120,10 +120,10 @@ def parse_file(source: SourceFile) -> python.Module:
         # A method's or inner function's text: the empty line before it gives it something to be indented under.
         before = len(text) - len(body)
         text = "\n" * (before - 1) + "if 1:" + text[before - 1 :]
+    if "\0" in text:  # Pythons differ in what they say of one
+        raise DiagnosticError(Diagnostic("error", "HET002", f"`{source.name}` holds a NUL byte: this is no text"))
     try:
         return parse_python(text, source.name)
-    except ValueError as error:  # a NUL byte, to older Pythons
-        raise DiagnosticError(Diagnostic("error", "HET002", f"`{source.name}`: {error}")) from None
     except SyntaxError as error:
         line = min(max(error.lineno or 1, 1), source.last_line)
         start = source.offset_of(line, error.offset or 1)

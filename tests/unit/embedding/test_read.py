@@ -225,7 +225,7 @@ def test_text_that_is_no_python_or_holds_no_pipeline() -> None:
     assert caught.value.diagnostics[0].span is not None
     with pytest.raises(DiagnosticError, match="holds no function under @hetero_pipeline"):
         read("def p():\n    pass\n")
-    with pytest.raises(DiagnosticError, match="HET012"):
+    with pytest.raises(DiagnosticError, match="HET002"):
         read("x = '\0'")
 
 
