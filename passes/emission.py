@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType, f32, i1
+from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, IntegerType, UnitAttr, f32, i1
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.dialects.locations import copy_location
@@ -64,6 +64,17 @@ def _outermost(op: Operation, before: Operation) -> Operation:
     return anchor
 
 
+KNOWN, DECIDED = "known", "decided"
+"""Marks of conditions in the explicit form: one that holds whatever is absent of what it is computed from, and one that
+one of its sides may decide alone."""
+
+
+def marked(op: Operation, mark: str) -> Operation:
+    """The op with a mark."""
+    op.attributes[mark] = UnitAttr()
+    return op
+
+
 def emit(op: Operation, before: Operation) -> SSAValue:
     """The value of `op` (of one result, without regions), put before `before` or further out where its operands
     allow it. An equal op that stands there already, or on the way out, is used instead."""
@@ -106,6 +117,7 @@ def _equal(op: Operation, other: Operation) -> bool:
         and not op.regions
         and tuple(op.operands) == tuple(other.operands)
         and op.properties == other.properties
+        and all((mark in op.attributes) == (mark in other.attributes) for mark in (KNOWN, DECIDED))
         and [result.type for result in op.results] == [result.type for result in other.results]
     )
 

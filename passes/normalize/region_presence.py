@@ -3,6 +3,9 @@
 A value's conditions are i1 values of the region, kept apart: a reduction over r consumes those that mention r (the
 lane is skipped) and passes the others on, which are hoisted out of its region. A condition may be a clause, several
 joined by "or": it is consumed as a whole.
+
+In the explicit form what is left of `and` and `or` is marked `decided`, and conditions that hold whatever is absent of
+what they are computed from are marked `known`: a later pass finds the same conditions as the first.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ from hetc.dialects.mp import (
     extent_key,
 )
 from hetc.passes.emission import (
+    DECIDED,
+    KNOWN,
     REGION_OPS,
     conjunction,
     constant,
@@ -36,6 +41,7 @@ from hetc.passes.emission import (
     index,
     irredundant,
     leaves,
+    marked,
     set_present,
     union,
     without,
@@ -105,9 +111,16 @@ class RegionPresence:
 
     def _op(self, op: Operation) -> Operation:
         """Note under which conditions the op's results are present. Returns the op, or what took its place."""
-        if isinstance(op, AndOp | OrOp):
-            found = self._decided(op)
-            op = _replaced_by(op, (arith.AndIOp if isinstance(op, AndOp) else arith.OrIOp)(op.lhs, op.rhs))
+        if KNOWN in op.attributes:
+            found: Conditions = ()
+        elif isinstance(op, AndOp | OrOp):
+            found = self._decided(op, op.lhs, op.rhs, by=op.DECIDES)
+            op = _replaced_by(
+                op, marked((arith.AndIOp if isinstance(op, AndOp) else arith.OrIOp)(op.lhs, op.rhs), DECIDED)
+            )
+        elif DECIDED in op.attributes:
+            assert isinstance(op, arith.AndIOp | arith.OrIOp)
+            found = self._decided(op, op.lhs, op.rhs, by=isinstance(op, arith.OrIOp))
         elif not isinstance(op, REGION_OPS):
             raise rejected(op, "explicit-presence", f"{op.name} has no place in the region of a statement")
         elif isinstance(op, ReadOp | ReadStoredOp):
@@ -136,22 +149,21 @@ class RegionPresence:
         """The conditions under which 64 bits hold the index that the op computes."""
         return held_by_64_bits(op, self.bounds.intervals) if self.bounds.intervals.overflows(op.results[0]) else ()
 
-    def _decided(self, op: AndOp | OrOp) -> Conditions:
+    def _decided(self, op: Operation, lhs: SSAValue, rhs: SSAValue, *, by: bool) -> Conditions:
         """What both sides need; and of what only one side needs, as clauses: one of the two sides is present, and each
-        is, or the other decides alone. Which makes: both are present, or one is and decides."""
-        sides = (op.lhs, op.rhs)
-        shared = tuple(value for value in self.of(op.lhs) if value in self.of(op.rhs))
-        left, right = (self._grouped(op, without(self.of(side), shared)) for side in sides)
+        is, or the other decides alone, where it is `by`. Which makes: both are present, or one is and decides."""
+        shared = tuple(value for value in self.of(lhs) if value in self.of(rhs))
+        left, right = (self._grouped(op, without(self.of(side), shared)) for side in (lhs, rhs))
         clauses = [(one, other) for one in left for other in right]
-        for own, side in ((left, op.rhs), (right, op.lhs)):
+        for own, side in ((left, rhs), (right, lhs)):
             decides = side
-            if own and not op.DECIDES:
+            if own and not by:
                 decides = emit(arith.XOrIOp(side, emit(constant(True, i1), op)), op)
             self._mention(decides, self.arguments(side).union(*map(self.arguments, self.of(side))))
             clauses += [(one, decides) for one in own]
         found = list(shared)
         for one, other in clauses:
-            clause = emit(arith.OrIOp(one, other), op)
+            clause = emit(marked(arith.OrIOp(one, other), KNOWN), op)
             self._mention(clause, self.arguments(one) | self.arguments(other))
             found.append(clause)
         return irredundant(found)
@@ -254,7 +266,7 @@ class RegionPresence:
                 continue
             true = true or emit(constant(True, i1), op)
             branches = (value, true) if chosen else (true, value)
-            demand = emit(arith.SelectOp(op.cond, *branches), op)
+            demand = emit(marked(arith.SelectOp(op.cond, *branches), KNOWN), op)
             self._mention(demand, self.arguments(value))
             found.append(demand)
         return irredundant(found)
