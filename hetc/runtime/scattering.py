@@ -39,10 +39,22 @@ def pieces_of(
     lanes = (lanes[:, None] * places.row_elements + np.arange(places.row_elements)).reshape(-1)
     chosen = places.array[lanes]
     lanes, chosen = lanes[chosen >= 0], chosen[chosen >= 0].astype(np.int64)
-    if not over:
-        return Pieces(chosen, lanes, width)
-    at = np.unravel_index(chosen, tuple(over))
-    return Pieces(np.asarray(np.ravel_multi_index(at, memory.shape[: len(over)]), np.int64), lanes, width)
+    if over:
+        at = np.unravel_index(chosen, tuple(over))
+        chosen = np.asarray(np.ravel_multi_index(at, memory.shape[: len(over)]), np.int64)
+    pieces = Pieces(chosen, lanes, width)
+    return _within_layers(pieces, prod(memory.shape[1:])) if isinstance(memory, LayeredBuffer) else pieces
+
+
+def _within_layers(pieces: Pieces, layer: int) -> Pieces:
+    """The same in pieces of a layer's elements at most: what is written in one piece may reach over several layers."""
+    count = pieces.width // layer
+    if count <= 1:
+        return pieces
+    numbers, source = (
+        (part[:, None] * count + np.arange(count)).reshape(-1) for part in (pieces.numbers, pieces.source)
+    )
+    return Pieces(numbers, source, layer)
 
 
 def parts_of(

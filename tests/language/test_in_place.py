@@ -13,7 +13,7 @@ from hetc.compiler.driver import Options, compile_source_file, write_directory
 from hetc.dialects.mp import ScatterOp
 from hetc.runtime.program import HostProgram, load_program
 from hetc.source import SourceFile
-from tests.language.running import WAYS, session_of
+from tests.language.running import PLATFORMS, WAYS, session_of
 
 UPDATES = """
 pipeline updates grows T by 1:
@@ -272,3 +272,44 @@ def test_single_values_by_layers() -> None:
     assert any(isinstance(op, ScatterOp) for op in module.walk())
     result = run_step(module, "values", {"x": np.array(2)}, {"counts": np.array([5, 6, 7])}, {})
     assert np.asarray(result.memories["counts"]).tolist() == [7, 9, 11]
+
+
+WHOLE = """
+pipeline whole:
+    dim L = 2
+    dim B <= 4
+    input x: i32[L]
+    input on: bool[B, L]
+    memory ml: i32[L]
+    memory begin: i32[B, L] = 1
+    apply:
+        twice = max(min(where(ml[0] <= 1, ml[0], ml[1]), 16), -16)
+        for l in L:
+            ml[l] = ml[l] + twice + 1
+    retrieve:
+        when x[0] > 0:
+            ml[l] += x[l]
+        when on[b, b + 1] or begin[b, 2] == 1:
+            begin[b, l] = 2
+    output twice
+"""
+IN_PLACE = {"scatter-update": {"least": -(2**62)}}
+
+
+@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+def test_all_layers_in_one_piece_and_a_condition_that_one_side_decides(kind: str, tmp_path: Path) -> None:
+    """A piece that is written reaches over both layers, which lie apart. Of the second condition only `on` is there,
+    and only of row 0: it decides where it holds."""
+    options = Options(PLATFORMS[kind], pins={"apply": kind, "retrieve": kind}, passes=IN_PLACE)
+    compilation = compile_source_file(SourceFile("whole.mp", WHOLE), options)
+    assert any(isinstance(op, ScatterOp) for op in compilation.placed.walk())
+    write_directory(compilation, tmp_path / "out")
+    program = load_program(tmp_path / "out", "emulation")
+    state = program.new_state(B=2)
+    ml, begin = np.zeros(2, np.int64), np.ones((2, 2), np.int64)
+    for x, on in (([3, 4], False), ([0, 7], True), ([1, -2], False)):
+        program.step("whole")(state, x=np.array(x, np.int32), on=np.array([[False, on], [True, True]]))
+        ml += (ml[0] if ml[0] <= 1 else ml[1]) + 1 + np.array(x) * (x[0] > 0)
+        begin[0] = 2 if on else begin[0]
+        np.testing.assert_array_equal(state.read("ml"), ml)
+        np.testing.assert_array_equal(state.read("begin"), begin)
