@@ -72,6 +72,12 @@ class ExpressionEmitter:
         self.add(YieldOp(value, present))
         return Region(self.block)
 
+    def discard(self) -> None:
+        """Leaves nothing of what was emitted: no use of a tensor."""
+        for op in reversed(list(self.block.ops)):
+            op.detach()
+            op.erase()
+
     def emit(self, expr: ast.Expr) -> Value:
         """The value of an expression. Raises Refused after a diagnostic."""
         outer, self.span = self.span, expr.span

@@ -249,6 +249,7 @@ class StatementEmitter:
                 return False
         emitter = self.step.region((), {}, value.span)[1]
         constant = emitter.emit(value)
+        emitter.discard()
         if isinstance(constant, SSAValue):
             return False
         self.environment.tensors[target.name] = Tensor(target.name, target.name_span, constant=constant)

@@ -103,6 +103,6 @@ def _indices(value: SSAValue) -> frozenset[SSAValue]:
         return frozenset()
     if isinstance(owner, Block):
         return frozenset({value})
-    inside = {argument for region in owner.regions for argument in region.block.args}
+    inside = {argument for op in owner.walk() for region in op.regions for argument in region.block.args}
     nested = [operand for op in owner.walk() for operand in op.operands]
     return frozenset().union(*map(_indices, nested)) - inside

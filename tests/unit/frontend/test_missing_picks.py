@@ -41,6 +41,7 @@ def warned(indices: str, value: str) -> bool:
         ("[k]", "i8(ids[p[k]])"),
         ("[k]", "table[p[k]]"),
         ("[k, j < K]", "ids[p[k] + j]"),
+        ("[k < K]", "ids[p[k + count[j < K](x[count[i < K](x[i + j] > 0)] > 0)]]"),
         ("[k]", "sum[j < K](ids[p[k] + j])"),
         ("[k]", "where(p[k] >= 0, ids[p[k]], -1)"),
         ("[k]", "coalesce(ids[p[k]], ids[q[k]])"),
