@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from random_programs.expand import Expansion
-from random_programs.presence import Condition, Facts, Given, InRange, mentioned, substitute_condition
+from random_programs.presence import Condition, Facts, Given, InRange, substitute_condition
 from random_programs.program import Define, Program, Quantize, Rope, Select, Softmax, Sort, Statement, Topk
 from random_programs.rewrite import children, mapped, with_children
 from random_programs.tree import Age, Expr, Read, Tensor, Var
@@ -129,28 +129,26 @@ class TwinStatements(TwinExpressions):
         ]
         return [f"{kept} = Values()", *self.loops(statement.free, self.known[kept], body)]
 
-    def _shown(self, tensor: Tensor, names: tuple[str, ...], conditions: tuple[Condition, ...] = ()) -> str:
+    def _shown(self, tensor: Tensor, names: tuple[str, ...]) -> str:
         """A new variable for a tensor that itself shows which of its elements are there."""
         variable = self.define(tensor)
         facts = (tensor.kind, tensor.exact, tensor.bound, tensor.step_bits)
         own = Read(*facts, variable, tuple(Var("x", True, 64, 0, name) for name in names))
-        self.know(tensor, variable, indices=names, conditions=(*conditions, Given(own)))
+        self.know(tensor, variable, indices=names, conditions=(Given(own),))
         return variable
 
     def _sort(self, statement: Sort) -> list[str]:
-        """Present elements come first; past them there is nothing. What does not depend on the index makes a whole
-        row absent."""
+        """Present elements come first; past them there is nothing, which the places themselves show."""
         free, slot, index = statement.free, statement.slot, statement.index
         pairs = f"(({index}, {self.text(statement.value)}) for {index} in {self._span(statement.dim, statement.row)})"
         names, of_value = (*free, slot), self.conditions(statement.value)
-        of_row = tuple(item for item in of_value if index not in mentioned(item))
         dims = statement.tensor.dims
         order = statement.places or Tensor(f"{statement.tensor.name}_order", dims, "index", "value", "x", True, 64, 0)
-        found = self._shown(order, names, of_row)
+        found = self._shown(order, names)
         at = Read("x", True, 64, 0, found, tuple(Var("x", True, 64, 0, name) for name in names))
         row = None if statement.row is None else Var("x", True, 4, 0, statement.row)
         of_place = tuple(substitute_condition(item, {index: at}) for item in of_value)
-        tensor = self.define(statement.tensor, names, (*of_row, Given(at), InRange(statement.dim, at, row), *of_place))
+        tensor = self.define(statement.tensor, names, (Given(at), InRange(statement.dim, at, row), *of_place))
         body = [
             f"kept = in_order({pairs}, {statement.descending})",
             f"for {slot} in {self._span(statement.dim, statement.row)}:",
