@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from xdsl.dialects import arith
@@ -18,9 +19,10 @@ Conditions = tuple[SSAValue, ...]
 
 @dataclass(frozen=True)
 class RangeTests:
-    """Leaves out the tests that `bounds` proves to hold."""
+    """Leaves out the tests that `bounds` proves to hold. mentioned: the indices that a value mentions."""
 
     bounds: Bounds
+    mentioned: Callable[[SSAValue], frozenset[SSAValue]]
 
     def of_read(
         self, op: ReadOp | ReadStoredOp, indices: tuple[SSAValue, ...], given: Conditions
@@ -36,11 +38,14 @@ class RangeTests:
             goals = {
                 half: goal for half, goal in (("lower", at), ("upper", extent - 1 - at)) if not self.bounds.holds(goal)
             }
-            halves = [half for half, goal in goals.items() if not self.bounds.holds(goal, given)]
+            # What mentions other indices may belong to a reduction over one: it does not stand for a test of this one.
+            mentioned = self.mentioned(value) | (frozenset() if per is None else self.mentioned(per))
+            shown = tuple(condition for condition in given if self.mentioned(condition) <= mentioned)
+            halves = [half for half, goal in goals.items() if not self.bounds.holds(goal, shown)]
             if halves == ["lower"] and per is not None and not arguments_of(per) <= arguments_of(value):
                 halves.append("upper")  # that the index is in range depends on the row, even where one half does not
             tests = self._half_tests(op, value, halves, tensor.shape[position], per, of_index)
-            relied = given if len(halves) < len(goals) else ()
+            relied = shown if len(halves) < len(goals) else ()
             of_index[value] = union(of_index.get(value, ()), relied, tests)
         return of_index
 

@@ -61,7 +61,7 @@ class RegionPresence:
 
     def __init__(self, bounds: Bounds, predicates: Predicates):
         self.bounds = bounds
-        self.ranges = RangeTests(bounds)
+        self.ranges = RangeTests(bounds, self.arguments)
         self.predicates = predicates
         self.unstored = Unstored()
         self.conditions: dict[SSAValue, Conditions] = {}
