@@ -211,7 +211,9 @@ def make_plain(region: RegionPresence, statement: RangedOp) -> Callable[[SSAValu
         return value
 
     for op in list(statement.walk()):
-        presence = map(now, region.presence[op.result]) if isinstance(op, PresentOp) else ()
+        presence = [now(each) for each in region.presence[op.result]] if isinstance(op, PresentOp) else []
+        for condition in presence:
+            _put_before(condition, op)
         value = _plain(op, presence)
         if value is not None:
             (result,) = op.results
@@ -222,6 +224,17 @@ def make_plain(region: RegionPresence, statement: RangedOp) -> Callable[[SSAValu
     erase_unused(block)
     instead.update(merge_equal(block))
     return now
+
+
+def _put_before(value: SSAValue, op: Operation) -> None:
+    """Move what a value is computed from in front of `op`, where it stands behind it: it was hoisted later."""
+    owner = value.owner
+    if isinstance(owner, Operation) and owner.parent is op.parent and op.is_before_in_block(owner):
+        for operand in owner.operands:
+            _put_before(operand, op)
+        owner.detach()
+        assert op.parent is not None
+        op.parent.insert_op_before(owner, op)
 
 
 def _plain(op: Operation, presence: Iterable[SSAValue]) -> SSAValue | None:

@@ -59,6 +59,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"most": [-INFINITY, -INFINITY, 0.0, 0.0, 0.0, 0.0]},
     ),
     "coalesce_of_nothing": ({"w": [1.0, 2.0], "v": [0.0]}, {"B": 1}, {"p": [[0.5, 0.5]]}),
+    "out_of_range_for_all": (
+        {"x": [1.0, 2.0], "log": [[1.0], [2.0]]},
+        {"N": 1},
+        {"r": False, "s": True, "p": [1, 0]},
+    ),
     "folded_types": ({"x": 3.0}, {}, {"r": [1.0, 1.0]}),
     # Absence ends at the memory: both passes count 2, the first of them over the 0 that is stored.
     "layer_of_absent": ({"y": [1.0, 9.0], "log": [0.0, 0.0]}, {}, {"seen": 4}),
