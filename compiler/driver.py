@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from hetc.compiler.embedding.read import parse_source
 from hetc.compiler.frontend import compile_pipeline
 from hetc.compiler.memory_report import device_memory_rows, misfits
+from hetc.compiler.option_checks import check_pins, check_reachable
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import (
     kernel_rows,
@@ -25,7 +26,7 @@ from hetc.compiler.report import (
     unreachable_rows,
 )
 from hetc.compiler.work_directory import REPORT, SOURCE, place_of, refuse_to_replace, writing
-from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
+from hetc.diagnostics import Diagnostic, DiagnosticError
 from hetc.dialects.locations import span_of
 from hetc.dialects.task import KernelOp
 from hetc.manifest import replacing, seal
@@ -106,7 +107,7 @@ def compile_source_file(
     compilation = lower_source_file(source, options, until, observe)
     if until == "host":
         platform = load_platform(options.platform)
-        _check_reachable(compilation.report)
+        check_reachable(compilation.report)
         wrong = misfits(compilation.module, platform, source)
         if wrong:
             raise DiagnosticError(wrong)
@@ -135,7 +136,7 @@ def lower_source_file(
     """The module up to stage `until`, and the report; no text. Raises DiagnosticError."""
     platform = load_platform(options.platform)
     module = front_end(source, options)
-    _check_pins(module, options, platform)
+    check_pins(module, options.pins, options.estimate, platform)
     compilation = Compilation(source, options, module, {}, {})
 
     def watch(name: str, current: ModuleOp) -> None:
@@ -178,58 +179,6 @@ def _pass_options(options: Options) -> dict[str, dict[str, object]]:
     for flag, fields in options.passes.items():
         made[flag] = {**made.get(flag, {}), **fields}
     return made
-
-
-def _check_pins(module: ModuleOp, options: Options, platform: Platform) -> None:
-    pipeline = pipeline_of(module)
-    stages = {
-        op.attributes["stage"].data  # type: ignore[attr-defined]
-        for step in pipeline.steps.values()
-        for op in step.body.block.ops
-        if "stage" in op.attributes
-    }
-    own = {stage: kind.data for step in pipeline.steps.values() for stage, kind in step.pins.data.items()}  # type: ignore[attr-defined]
-    for stage, kind in {**own, **options.pins}.items():
-        if stage not in stages:
-            guess = suggest(stage, stages)
-            raise _usage(
-                f"the pipeline has no stage {stage}",
-                f"did you mean {guess}?" if guess else f"it has {', '.join(sorted(stages))}",
-            )
-        if kind not in platform.kinds:
-            raise _usage(
-                f"stage {stage} is pinned to {kind}, but platform {platform.name} has no device of that kind",
-                f"it has {', '.join(platform.kinds)}",
-            )
-    run_time = {name for name, dim in pipeline.dims.items() if not dim.is_static}
-    for name, extent in options.estimate.items():
-        if name not in pipeline.dims:
-            guess = suggest(name, run_time)
-            raise _usage(f"the pipeline has no dim {name}", f"did you mean {guess}?" if guess else "")
-        if name not in run_time:
-            raise _usage(
-                f"an estimate at {name} = {extent}, but {name} is a constant", "set it under [dims], or with -D"
-            )
-        if extent > pipeline.dims[name].largest:
-            bound = pipeline.dims[name].largest
-            raise _usage(
-                f"an estimate at {name} = {extent}, but its bound is {bound}", "raise the bound, or estimate less"
-            )
-
-
-def _check_reachable(report: Mapping[str, Any]) -> None:
-    """Refuses a placement that no host program can run."""
-    found = []
-    for row in report["unreachable"]:
-        elsewhere = f", or {row['pins']}" if row["pins"] else ""
-        help = f"choose a platform with another card{elsewhere}; `hetc explain` compares this one"
-        found.append(Diagnostic("error", "HET424", row["reason"], help=help))
-    if found:
-        raise DiagnosticError(found, exit_code=2)
-
-
-def _usage(message: str, help: str) -> DiagnosticError:
-    return DiagnosticError(Diagnostic("error", "HET410", message, help=help or None), exit_code=2)
 
 
 def _report_head(compilation: Compilation, module: ModuleOp, platform: Platform) -> dict[str, Any]:
