@@ -31,7 +31,8 @@ from hetc.dialects.mp import (
 )
 from hetc.passes.emission import conjunction, constant, emit, index, union
 from hetc.passes.normalize.expansion import ranges_over
-from hetc.passes.normalize.region_presence import Conditions, replace_yield
+from hetc.passes.normalize.region_edits import replace_yield
+from hetc.passes.normalize.region_presence import Conditions
 from hetc.passes.normalize.update_lanes import Term, offset_from, reduce_lanes
 from hetc.passes.rebuild import Confinement, clone_expression, erase_unused, merge_equal
 

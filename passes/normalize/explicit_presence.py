@@ -40,7 +40,8 @@ from hetc.dialects.mp import (
 from hetc.passes.emission import conjunction, constant, constant_value, emit, irredundant, leaves, union, without
 from hetc.passes.normalize.bounds import Bounds
 from hetc.passes.normalize.predicates import Predicates, rope_partner
-from hetc.passes.normalize.region_presence import Conditions, RegionPresence, replace_yield
+from hetc.passes.normalize.region_edits import replace_yield
+from hetc.passes.normalize.region_presence import Conditions, RegionPresence
 from hetc.passes.normalize.rejection import rejected
 from hetc.passes.rebuild import Confinement, erase_unused, merge_equal
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import i1
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.rewriter import Rewriter
 
-from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
     AndOp,
     DimSizeOp,
@@ -35,7 +33,6 @@ from hetc.passes.emission import (
     REGION_OPS,
     conjunction,
     constant,
-    earlier_equal,
     emit,
     emit_after,
     index,
@@ -51,9 +48,10 @@ from hetc.passes.normalize.in_range import Conditions, RangeTests
 from hetc.passes.normalize.linear import extent_of
 from hetc.passes.normalize.overflow import held_by_64_bits
 from hetc.passes.normalize.predicates import Predicates
+from hetc.passes.normalize.region_edits import merged, replace_yield, replaced_by
 from hetc.passes.normalize.rejection import rejected
 from hetc.passes.normalize.unstored import Unstored
-from hetc.passes.rebuild import Confinement, arguments_of, hoist, replace
+from hetc.passes.rebuild import Confinement, arguments_of, hoist
 
 
 class RegionPresence:
@@ -88,7 +86,7 @@ class RegionPresence:
         for op in list(block.ops):
             if op is block.last_op:
                 break
-            kept = _merged(op)
+            kept = merged(op)
             if kept not in self._visited:
                 kept = self._op(kept)
                 self._visited.add(kept)
@@ -99,7 +97,7 @@ class RegionPresence:
         """`op`, or the read before it that got the same condition: maybe one cloned from another statement, whose
         own conditions nobody has asked for."""
         found = [self.of(result) for result in op.results]
-        kept = _merged(op)
+        kept = merged(op)
         for result, conditions in zip(kept.results, found, strict=True):
             self.conditions.setdefault(result, conditions)
         return kept
@@ -115,7 +113,7 @@ class RegionPresence:
             found: Conditions = ()
         elif isinstance(op, AndOp | OrOp):
             found = self._decided(op, op.lhs, op.rhs, by=op.DECIDES)
-            op = _replaced_by(
+            op = replaced_by(
                 op, marked((arith.AndIOp if isinstance(op, AndOp) else arith.OrIOp)(op.lhs, op.rhs), DECIDED)
             )
         elif DECIDED in op.attributes:
@@ -282,30 +280,3 @@ class RegionPresence:
                 return False
             parent = parent.parent_op()
         return True
-
-
-def replace_yield(end: YieldOp, value: SSAValue, conditions: Conditions) -> None:
-    """End the region with `value`, present where all of the conditions hold."""
-    fresh = YieldOp(value, conjunction(conditions, end))
-    block = end.parent
-    assert block is not None
-    block.insert_op_before(copy_location(end, fresh), end)
-    Rewriter.erase_op(end)
-
-
-def _replaced_by(op: Operation, made: Operation) -> Operation:
-    """`made`, in the place of `op`."""
-    block = op.parent
-    assert block is not None
-    block.insert_op_before(copy_location(op, made), op)
-    replace(op, made, {})
-    return made
-
-
-def _merged(op: Operation) -> Operation:
-    """An op equal to `op` that stands before it, which then takes its place; or `op`."""
-    twin = earlier_equal(op)
-    if twin is None:
-        return op
-    replace(op, twin, {})
-    return twin

@@ -32,7 +32,8 @@ from hetc.dialects.mp import (
 from hetc.passes.emission import conjunction, constant, emit, index
 from hetc.passes.normalize.expansion import steps
 from hetc.passes.normalize.explicit_presence import StepPresence
-from hetc.passes.normalize.region_presence import Conditions, RegionPresence, replace_yield
+from hetc.passes.normalize.region_edits import replace_yield
+from hetc.passes.normalize.region_presence import Conditions, RegionPresence
 from hetc.passes.normalize.update_lanes import Mapping, Term, offset_from, reduce_lanes
 from hetc.passes.rebuild import arguments_of, clone_expression, erase_unused, merge_equal
 
