@@ -205,12 +205,11 @@ class StepRun:
         if value.frozen and all(isinstance(item, int) for item in value.extents):
             device = self.program.devices[kind]
             return self.program.frozen_weights.on_device(value, device, stripes, self._copy_whole)
-        # Of a weight, or a layer of it, there is one copy on a device, whichever steps read it.
-        own = slot is None and value.name in self.pipeline.tensors
-        weight = f"{value.name} {value.layers} {stripes}" if own else None
-        target = self.allocate(
-            name, kind, value.extents, value.element, stripes, slot=slot if weight is None else weight
-        )
+        place: int | str | None = slot
+        if slot is None and value.name in self.pipeline.tensors:
+            # Of a weight, or a layer of it, there is one copy on a device, whichever steps read it.
+            place = f"{value.name} {value.layers} {stripes}"
+        target = self.allocate(name, kind, value.extents, value.element, stripes, slot=place)
         self._copy_whole(value, target)
         return target
 
