@@ -161,6 +161,14 @@ class Gpu(Processor):
     registers_per_unit: Figure
     registers_per_thread: Figure
     threads_per_unit: Figure
+    unit_bytes_per_clock: PositiveFigure = Field(description="what one unit moves at most to and from the L2")
+
+    def memory_us(self, size: float, loaded: float, programs: float) -> float:
+        """Microseconds of traffic of so many programs: of `size` bytes of memory, or of what a unit's port lets through
+        of the `loaded` bytes that they load in all."""
+        units = min(max(programs, 1.0), float(self.compute_units))
+        port = float(units * self.unit_bytes_per_clock * self.clock_hz)
+        return max(size / self.usable_bandwidth_bytes_per_s, loaded / port) * 1e6
 
     @property
     def triton_target(self) -> str:

@@ -12,7 +12,6 @@ from hetc.dialects.mp import ComputeOp, extent_key
 from hetc.passes.lower_triton.builder import named
 from hetc.passes.lower_triton.statement import Launch, Task
 from hetc.passes.schedule.gpu_dependencies import Dependencies
-from hetc.passes.schedule.gpu_tiles import plan_statement
 
 
 def lower_group(task: Task, statements: Sequence[tuple[int, Operation]], first: int) -> None:
@@ -48,7 +47,7 @@ class _Part:
     def __init__(self, task: Task, op: ComputeOp, number: int, within: Launch | None):
         dependencies = Dependencies(op)
         self.op, self.free = op, list(op.body.block.args)
-        plan = plan_statement(op, self.free, dependencies, task.tiles_of(number))
+        plan = task.plan_of(op, self.free, dependencies, number)
         self.launch = Launch(task, op, plan, dependencies, within)
         self.result = task.buffers[op.result]
 

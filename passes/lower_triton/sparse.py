@@ -17,6 +17,7 @@ from hetc.passes.lower_triton.arguments import Buffer
 from hetc.passes.lower_triton.builder import Mask, named
 from hetc.passes.lower_triton.convert import widened
 from hetc.passes.schedule.gpu_dependencies import Indices
+from hetc.passes.schedule.gpu_search import search_steps
 
 if TYPE_CHECKING:
     from hetc.passes.lower_triton.region import Region
@@ -99,7 +100,7 @@ def search_row(region: Region, op: ReadOp | ReadStoredOp) -> tuple[SSAValue, SSA
         past = builder.binary(arith.AddiOp, middle, 1)
         return [builder.where(right, past, low), builder.where(left, middle, high)]
 
-    steps = builder.constant(max(most, 1).bit_length())
+    steps = builder.constant(search_steps(most))
     low, _ = builder.loop(steps, 1, [low, high], halve, "step")
     within = builder.compare("lt", low, entries.length)
     stored = builder.both(within, builder.compare("eq", entries.load(region, "column", low, within), wanted))

@@ -17,6 +17,7 @@ from hetc.passes.lower_triton.arguments import Arguments, Buffer, element_bound,
 from hetc.passes.lower_triton.builder import Mask, TileBuilder, named
 from hetc.passes.lower_triton.convert import narrowed
 from hetc.passes.lower_triton.region import Region
+from hetc.passes.schedule.gpu_checks import GpuRefused
 from hetc.passes.schedule.gpu_dependencies import Dependencies
 from hetc.passes.schedule.gpu_tiles import StatementPlan, plan_statement
 
@@ -24,7 +25,7 @@ from hetc.passes.schedule.gpu_tiles import StatementPlan, plan_statement
 @dataclass
 class Task:
     """A task kernel being lowered: its name, the pipeline's dims, where each of its tensors lives, the scratch
-    buffers made so far, its launches, and the tile sizes that its schedule chose (`<statement>.<index>`)."""
+    buffers made so far, its launches, and the tile sizes that its schedule chose (`<statement>.<loop>`)."""
 
     name: str
     dims: Mapping[str, DimOp]
@@ -38,9 +39,19 @@ class Task:
         return Buffer("scratch", len(self.scratch) - 1, type, name)
 
     def tiles_of(self, statement: int) -> dict[str, int]:
-        """The schedule's tile sizes of one statement, by index name."""
+        """The schedule's tile sizes of one statement, by loop (see labels_of)."""
         prefix = f"s{statement}."
         return {key.removeprefix(prefix): size for key, size in self.chosen.items() if key.startswith(prefix)}
+
+    def plan_of(self, op: RangedOp, free: Sequence[SSAValue], dependencies: Dependencies, number: int) -> StatementPlan:
+        """The plan of a statement whose grid runs over `free`: what its schedule chose. Raises GpuRefused where its
+        tiles are other than those that can be emitted."""
+        chosen = self.tiles_of(number)
+        plan = plan_statement(op, free, dependencies, chosen)
+        for loop, size in chosen.items():
+            if plan.by_loop.get(loop) != size:
+                raise GpuRefused(f"the schedule's tile of {size} for {loop} cannot be kept", op)
+        return plan
 
     def group_of(self, statement: int) -> list[int]:
         """The statements that run in one launch with this one, itself included."""
@@ -173,7 +184,7 @@ def lower_compute(task: Task, op: ComputeOp, result: Buffer, number: int) -> Non
     """One launch for one mp.compute: a tile of elements a program."""
     free = list(op.body.block.args)
     dependencies = Dependencies(op)
-    plan = plan_statement(op, free, dependencies, task.tiles_of(number))
+    plan = task.plan_of(op, free, dependencies, number)
     launch = Launch(task, op, plan, dependencies)
     grid = launch.bind_grid(free)
 

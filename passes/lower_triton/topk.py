@@ -25,7 +25,7 @@ from hetc.passes.lower_triton.statement import Launch, Task
 from hetc.passes.schedule.gpu_dependencies import Dependencies
 from hetc.passes.schedule.gpu_products import largest_extent
 from hetc.passes.schedule.gpu_selection import chunk_of, keys_are_cheap
-from hetc.passes.schedule.gpu_tiles import StatementPlan, plan_statement, power_of_two
+from hetc.passes.schedule.gpu_tiles import StatementPlan, power_of_two
 
 _TILE = 2048
 
@@ -66,7 +66,7 @@ def _with_keys(task: Task, selection: Selection, number: int) -> Selection:
     keys = task.new_scratch(TensorType(ArrayAttr([r.extent for r in op.index_ranges]), format_.element), "keys")
     everything = list(op.body.block.args)
     dependencies = Dependencies(op)
-    plan = plan_statement(op, everything, dependencies, task.tiles_of(number))
+    plan = task.plan_of(op, everything, dependencies, number)
     launch = Launch(task, op, plan, dependencies)
     grid = launch.bind_grid(everything)
 

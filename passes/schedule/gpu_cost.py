@@ -1,7 +1,8 @@
 """What launches on a GPU are estimated to cost.
 
 A statement takes as long as its memory traffic or its arithmetic, whichever is longer, spread over the units that have
-a program; a launch adds the cost of starting it. A selection takes a few launches.
+a program, each of which takes in what its port to the L2 lets through. A launch adds the cost of starting it. A
+selection takes a few launches.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from hetc.dialects.mp import (
     storage_bits,
 )
 from hetc.passes.analysis.facts import pass_facts
-from hetc.passes.schedule.gpu_dependencies import Dependencies
+from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices
 from hetc.passes.schedule.gpu_launches import Unit
 from hetc.passes.schedule.gpu_products import operand_type
+from hetc.passes.schedule.gpu_search import searched_bytes
 from hetc.passes.schedule.gpu_selection import chunk_of, keys_are_cheap
 from hetc.passes.schedule.gpu_tiles import StatementPlan
 from hetc.platforms.device import Gpu
@@ -40,7 +42,7 @@ _SELECTION_PASSES = 5
 @dataclass(frozen=True)
 class LaunchCost:
     """One statement's part of a launch. programs: how many may run side by side. joins: whether it runs in the launch
-    of the statement before it."""
+    of the statement before it. again: bytes that programs load which others load too."""
 
     bytes_moved: float
     flop: float
@@ -48,6 +50,7 @@ class LaunchCost:
     programs: float
     matrix: bool = False
     joins: bool = False
+    again: float = 0.0
 
 
 @dataclass
@@ -58,6 +61,7 @@ class Estimator:
     extents: Mapping[str, int]
     _facts: dict[RangedOp, tuple[dict[SSAValue, float], float]] = field(default_factory=dict)
     _dependencies: dict[RangedOp, Dependencies] = field(default_factory=dict)
+    _loads: dict[RangedOp, list[tuple[float, Indices]]] = field(default_factory=dict)
     _known: dict[tuple[RangedOp, int], tuple[StatementPlan, list[LaunchCost], float]] = field(default_factory=dict)
 
     def _facts_of(self, op: RangedOp) -> tuple[dict[SSAValue, float], float]:
@@ -77,7 +81,18 @@ class Estimator:
         return self._known[key][1:]
 
     def costs(self, unit: Unit) -> list[LaunchCost]:
-        """What each statement of a unit costs."""
+        """What each statement of a unit costs. What an earlier one of its launch has read or written its caches
+        have."""
+        found = self._side_by_side(unit)
+        if unit.rows is None:
+            return found
+        return [
+            replace(cost, bytes_moved=cost.bytes_moved - near, again=cost.again + near)
+            for cost, near in zip(found, self._near(unit), strict=True)
+        ]
+
+    def _side_by_side(self, unit: Unit) -> list[LaunchCost]:
+        """What each statement of a unit costs, whatever the others have read."""
         costs = [self._memo(op, plan)[0] for op, plan in zip(unit.statements, unit.plans, strict=True)]
         if unit.rows is None:
             return costs[0]
@@ -87,15 +102,26 @@ class Estimator:
         programs = prod(-(-size // tile) for size, tile in zip(sizes, tiles, strict=True))
         return [replace(cost, programs=programs, joins=number > 0) for number, (cost,) in enumerate(costs)]
 
+    def _near(self, unit: Unit) -> list[float]:
+        """Of each statement of a launch the bytes of what an earlier one has read or written: its caches have them."""
+        held: dict[SSAValue, float] = {}
+        found = []
+        for op in unit.statements:
+            reads = self._facts_of(op)[0]
+            found.append(sum(min(size, held.get(value, 0.0)) for value, size in reads.items()))
+            held |= {value: max(size, held.get(value, 0.0)) for value, size in reads.items()}
+            held |= dict.fromkeys(op.results, float("inf"))
+        return found
+
     def unit_us(self, unit: Unit) -> float:
         """What launches are compared by: their estimated time, and what programs load that others load too. Caches
-        serve most of that; how fast, no platform says, so it counts as memory traffic."""
-        costs = self.costs(unit)
+        serve most of that, as of what statements of a launch read of each other; how fast, no platform says, so it
+        counts as memory traffic."""
+        costs = self._side_by_side(unit)
         busy = sum(max(pair) for pair in zip(*self.times(costs), strict=True))
         again = sum(self._memo(op, plan)[1] for op, plan in zip(unit.statements, unit.plans, strict=True))
         programs = max(min(cost.programs for cost in costs), 1.0)
-        share = min(1.0, programs / float(self.device.compute_units))
-        again_us = again / (self.device.usable_bandwidth_bytes_per_s * share) * 1e6
+        again_us = self.device.memory_us(again, again, programs)
         return busy + again_us + sum(not cost.joins for cost in costs) * float(self.device.launch_us)
 
     def _loaded_again(self, op: RangedOp, plan: StatementPlan) -> float:
@@ -104,21 +130,29 @@ class Estimator:
             index: -(-_extent(extent_key(item.extent), self.extents) // plan.tiles[index])
             for index, item in zip(op.body.block.args, op.index_ranges, strict=True)
         }
-        moved = dict(self._facts_of(op)[0])
-        total = 0.0
-        for read in op.walk():
-            if isinstance(read, ReadOp) and read.tensor in moved:
-                varying = self._dependencies[op].union(read.indices)
-                times = prod(count for index, count in blocks.items() if index not in varying)
-                total += moved.pop(read.tensor) * (times - 1)
-        return total
+        return sum(
+            size * (prod(count for index, count in blocks.items() if index not in varying) - 1)
+            for size, varying in self._loads_of(op)
+        )
+
+    def _loads_of(self, op: RangedOp) -> list[tuple[float, Indices]]:
+        """Of each tensor that a statement reads: its bytes, and what its first read varies with."""
+        if op not in self._loads:
+            moved, dependencies = dict(self._facts_of(op)[0]), self._dependencies[op]
+            self._loads[op] = [
+                (moved.pop(read.tensor), dependencies.union(read.indices))
+                for read in op.walk()
+                if isinstance(read, ReadOp) and read.tensor in moved
+            ]
+        return self._loads[op]
 
     def times(self, costs: list[LaunchCost]) -> tuple[list[float], list[float]]:
         """Microseconds of memory traffic and of arithmetic, by launch."""
         memory, compute = [], []
         for cost in costs:
             share = min(1.0, max(cost.programs, 1.0) / float(self.device.compute_units))
-            memory.append(cost.bytes_moved / (self.device.usable_bandwidth_bytes_per_s * share) * 1e6)
+            loaded = cost.bytes_moved + cost.again
+            memory.append(self.device.memory_us(cost.bytes_moved, loaded, cost.programs))
             peak = float(self.device.vector_flop_per_s)
             if cost.matrix:
                 peak = self.device.peak_ops_per_s(self.device.compute_dtype(cost.dtype))
@@ -133,15 +167,16 @@ class Estimator:
         blocks = [-(-size // tiles.tiles[index]) for size, index in zip(sizes, op.body.block.args, strict=True)]
         matrix = bool(tiles.products)
         dtype = _dtype(tiles)
+        again = self._loaded_again(op, tiles) + searched_bytes(op, self._dependencies[op], self.extents)
         if isinstance(op, ComputeOp):
-            return [LaunchCost(moved + written, flop, dtype, prod(blocks), matrix)]
+            return [LaunchCost(moved + written, flop, dtype, prod(blocks), matrix, again=again)]
         rows, length = prod(sizes[:-1]), sizes[-1]
         launches = []
         key_bytes = _KEY_BYTES if op.yielded.value.type == f32 else 2 * _KEY_BYTES
         scanned = moved
         if not keys_are_cheap(op):
             keys = float(rows * length * key_bytes)
-            launches.append(LaunchCost(moved + keys, flop, dtype, prod(blocks), matrix))
+            launches.append(LaunchCost(moved + keys, flop, dtype, prod(blocks), matrix, again=again))
             scanned = keys
         passes = _SELECTION_PASSES if key_bytes == _KEY_BYTES else _SELECTION_PASSES + 1
         assert isinstance(op, TopkOp | SelectOp)

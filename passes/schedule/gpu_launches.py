@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hetc.dialects.mp import ComputeOp, RangedOp, ReadOp, ReadStoredOp, extent_key
-from hetc.passes.schedule.gpu_dependencies import Dependencies
-from hetc.passes.schedule.gpu_tiles import StatementPlan, plan_statement
+from hetc.passes.schedule.gpu_tiles import Planner, StatementPlan
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,7 @@ class Grouping:
 
     cost: Cost
     _planned: dict[tuple[RangedOp, tuple[int, ...] | None], StatementPlan | None] = field(default_factory=dict)
+    _planners: dict[RangedOp, Planner] = field(default_factory=dict)
 
     def units(self, statements: Sequence[tuple[int, RangedOp]]) -> list[Unit]:
         """The launches of a kernel's statements, in order."""
@@ -88,7 +88,7 @@ class Grouping:
                 break  # fewer rows are fewer programs
             if not may_share(statements, rows):
                 continue
-            for tiles in self._row_tiles(statements, rows):
+            for tiles in _row_tiles(before, alone, rows):
                 plans = [self._plan(op, tiles) for op in statements]
                 if any(plan is None for plan in plans):
                     continue
@@ -100,29 +100,30 @@ class Grouping:
                     best, best_cost = unit, self.cost(unit)
         return best
 
-    def _row_tiles(self, statements: Sequence[ComputeOp], rows: int) -> list[tuple[int, ...]]:
-        """The tiles of rows that some of the statements would take alone, and single rows."""
-        found = {(1,) * rows: None}
-        for op in statements:
-            plan = self._plan(op, None)
-            assert plan is not None
-            found[tuple(plan.tiles[index] for index in op.body.block.args[:rows])] = None
-        return list(found)
-
     def _plan(self, op: RangedOp, rows: tuple[int, ...] | None) -> StatementPlan | None:
         """The plan of a statement with tiles of its first indices given; None where it cannot have those."""
         key = (op, rows)
         if key not in self._planned:
-            self._planned[key] = _planned(op, rows)
+            if op not in self._planners:
+                self._planners[op] = Planner(op)
+            self._planned[key] = _planned(self._planners[op], rows)
         return self._planned[key]
 
 
-def _planned(op: RangedOp, rows: tuple[int, ...] | None) -> StatementPlan | None:
-    arguments, dependencies = list(op.body.block.args), Dependencies(op)
+def _row_tiles(before: Unit, alone: Unit, rows: int) -> list[tuple[int, ...]]:
+    """The tiles of rows that a launch, and the statement that may join it, have now, and single rows."""
+    found = {(1,) * rows: None}
+    for unit in (before, alone):
+        found[tuple(unit.plans[0].tiles[index] for index in unit.statements[0].body.block.args[:rows])] = None
+    return list(found)
+
+
+def _planned(planner: Planner, rows: tuple[int, ...] | None) -> StatementPlan | None:
+    arguments = list(planner.statement.body.block.args)
     if rows is None:
-        return plan_statement(op, arguments, dependencies)
-    names = [item.index.data for item in op.index_ranges[: len(rows)]]
-    plan = plan_statement(op, arguments, dependencies, dict(zip(names, rows, strict=True)))
-    again = plan_statement(op, arguments, dependencies, plan.by_name)  # as the lowering will call it
+        return planner.plan(arguments, {})
+    given = {planner.labels[index]: size for index, size in zip(arguments, rows, strict=False)}
+    plan = planner.plan(arguments, given)
+    again = planner.plan(arguments, plan.by_loop)  # as the lowering will call it
     taken = tuple(again.tiles[index] for index in arguments[: len(rows)])
-    return again if taken == rows and again.by_name == plan.by_name else None
+    return again if taken == rows and again.by_loop == plan.by_loop else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -122,9 +123,18 @@ def largest_extent(statement: RangedOp, index: SSAValue) -> int:
     return size
 
 
-def name_of(index: SSAValue) -> str:
-    """The name that a range gives its index."""
-    return _range_of(index).index.data
+def labels_of(statement: RangedOp) -> dict[SSAValue, str]:
+    """The name of each loop of a statement, its own indices first: that of its index, with a number behind it where a
+    loop before it has the same (`sum[d](...) * sum[d < 4](...)`: d, d#2)."""
+    indices: list[SSAValue] = list(statement.body.block.args)
+    indices += [op.body.block.args[0] for op in statement.body.walk() if isinstance(op, ReduceOp)]
+    seen: Counter[str] = Counter()
+    labels = {}
+    for index in indices:
+        name = _range_of(index).index.data
+        seen[name] += 1
+        labels[index] = name if seen[name] == 1 else f"{name}#{seen[name]}"
+    return labels
 
 
 def _range_of(index: SSAValue) -> RangeAttr:
@@ -141,7 +151,7 @@ def fit_product(
     product: Product,
     tiles: dict[SSAValue, int],
     fixed: set[SSAValue],
-    chosen: Mapping[str, int],
+    chosen: Mapping[SSAValue, int],
 ) -> bool:
     """Give the product's indices tiles of matrix size where nothing decided before is in the way; `fixed` collects
     the indices that must stay as they are. Returns whether it is now a product of matrices."""
@@ -153,10 +163,10 @@ def fit_product(
     for only, wanted in ((product.left_only, rows), (product.right_only, columns)):
         if product.tiled(only, trial):
             continue
-        free = [index for index in only if index not in fixed and chosen.get(name_of(index), SMALLEST) >= SMALLEST]
+        free = [index for index in only if index not in fixed and chosen.get(index, SMALLEST) >= SMALLEST]
         if not free:
             return False
-        best = max(free, key=lambda index: (name_of(index) in chosen, largest_extent(statement, index)))
+        best = max(free, key=lambda index: (index in chosen, largest_extent(statement, index)))
         trial[best] = _size(statement, best, wanted, chosen)
     sides = [index for only in (product.left_only, product.right_only) for index in product.tiled(only, trial)]
     if all(isinstance(_range_of(index).extent, DimAttr) for index in sides):
@@ -169,7 +179,7 @@ def fit_product(
     return True
 
 
-def _size(statement: RangedOp, index: SSAValue, wanted: int, chosen: Mapping[str, int]) -> int:
-    wanted = chosen.get(name_of(index), wanted)
+def _size(statement: RangedOp, index: SSAValue, wanted: int, chosen: Mapping[SSAValue, int]) -> int:
+    wanted = chosen.get(index, wanted)
     extent = largest_extent(statement, index)
     return min(1 << max(wanted - 1, 0).bit_length(), max(SMALLEST, 1 << max(extent - 1, 0).bit_length()))

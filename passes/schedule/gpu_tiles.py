@@ -10,8 +10,8 @@ from xdsl.ir import Block, SSAValue
 
 from hetc.dialects.mp import RangeAttr, RangedOp, ReadOp, ReduceOp, extent_key
 from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices
-from hetc.passes.schedule.gpu_products import Product, fit_product, largest_extent, products_of
-from hetc.passes.schedule.gpu_registers import elements, live_registers
+from hetc.passes.schedule.gpu_products import Product, fit_product, labels_of, largest_extent, products_of
+from hetc.passes.schedule.gpu_registers import TileSizes, counter
 
 THREADS = 128
 LIMIT = 64 * THREADS
@@ -36,8 +36,8 @@ class StatementPlan:
     rank: int
     num_warps: int = 4
     num_stages: int = 2
-    by_name: Mapping[str, int] = field(default_factory=dict)
-    """The tiles by index name, as a schedule's plan keeps them."""
+    by_loop: Mapping[str, int] = field(default_factory=dict)
+    """The tiles by loop (see labels_of), as a schedule's plan keeps them."""
     largest_tile: int = 0
     """Elements of the largest value."""
     products: Mapping[ReduceOp, Product] = field(default_factory=dict)
@@ -55,7 +55,6 @@ class StatementPlan:
 @dataclass(frozen=True)
 class _Index:
     argument: SSAValue
-    name: str
     extent: int | str
     depth: int
 
@@ -64,36 +63,9 @@ def _nested(block: Block, depth: int) -> list[_Index]:
     found = []
     for op in block.ops:
         if isinstance(op, ReduceOp):
-            item = op.range
-            found.append(_Index(op.body.block.args[0], item.index.data, extent_key(item.extent), depth))
+            found.append(_Index(op.body.block.args[0], extent_key(op.range.extent), depth))
             found += _nested(op.body.block, depth + 1)
     return found
-
-
-def _largest_tile(
-    statement: RangedOp, dependencies: Dependencies, tiles: Mapping[SSAValue, int], products: Sequence[Product] = ()
-) -> int:
-    """Elements of the largest value in the region; the terms of a matrix product are never held."""
-    terms = {product.op.yielded.value for product in products}
-    matrices = {product.op for product in products}
-    largest = 1
-    for nested in statement.walk():
-        for result in nested.results:
-            if result in dependencies.of and result not in terms:
-                largest = max(largest, elements(dependencies.of[result], tiles))
-        if isinstance(nested, ReduceOp) and nested not in matrices:
-            index = nested.body.block.args[0]
-            largest = max(largest, elements(dependencies.of[nested.result] | {index}, tiles))
-    return largest
-
-
-def _fits(
-    statement: RangedOp, dependencies: Dependencies, tiles: Mapping[SSAValue, int], products: Sequence[Product]
-) -> bool:
-    if _largest_tile(statement, dependencies, tiles, products) > LIMIT:
-        return False
-    # The operands of a product go through shared memory, in tiles that were tried for themselves.
-    return bool(products) or live_registers(statement, dependencies, tiles) <= LIVE_LIMIT
 
 
 def _contiguous(statement: RangedOp) -> set[SSAValue]:
@@ -107,56 +79,71 @@ def plan_statement(
     dependencies: Dependencies,
     chosen: Mapping[str, int] | None = None,
 ) -> StatementPlan:
-    """Tiles for a statement whose grid runs over `free`. `chosen` gives tile sizes by index name; what it leaves out,
-    or what would exceed the limit of a tile, is chosen here."""
-    names: dict[SSAValue, RangeAttr] = dict(zip(statement.body.block.args, statement.index_ranges, strict=True))
-    axes = [_Index(a, names[a].index.data, extent_key(names[a].extent), 0) for a in free]
-    reductions = _nested(statement.body.block, 0)
-    tiles: dict[SSAValue, int] = {}
-    for index in [*axes, *reductions]:
-        tiles[index.argument] = 1
-    fixed: set[SSAValue] = set()
-    products = [
-        product
-        for product in products_of(statement, dependencies)
-        if fit_product(statement, product, tiles, fixed, chosen or {})
-    ]
-    for index, wanted in _wishes(statement, axes, reductions, chosen or {}):
-        if index.argument in fixed:
-            continue
-        size = min(wanted, power_of_two(largest_extent(statement, index.argument)))
-        while size > 1:
-            tiles[index.argument] = size
-            if _fits(statement, dependencies, tiles, products):
-                break
-            size //= 2
-            tiles[index.argument] = size
-    plan = _with_dimensions(axes, reductions, tiles)
-    by_name = {index.name: tiles[index.argument] for index in [*axes, *reductions]}
-    return replace(
-        plan,
-        by_name=by_name,
-        largest_tile=_largest_tile(statement, dependencies, tiles, products),
-        products={product.op: product for product in products},
-    )
+    """Tiles for a statement whose grid runs over `free`. `chosen` gives tile sizes by loop (see labels_of); what it
+    leaves out, or what would exceed the limit of a tile, is chosen here."""
+    return Planner(statement, dependencies).plan(free, chosen or {})
 
 
-def _wishes(
-    statement: RangedOp, axes: list[_Index], reductions: list[_Index], chosen: Mapping[str, int]
-) -> list[tuple[_Index, int]]:
-    """Indices in the order in which they get elements, and how many they would like."""
-    given = [index for index in [*axes, *reductions] if index.name in chosen]
-    wishes = [(index, power_of_two(chosen[index.name])) for index in given]
-    contiguous = _contiguous(statement)
-    deepest = sorted(reductions, key=lambda index: -index.depth)
-    wishes += [(index, 128) for index in deepest if index.argument in contiguous]
-    if axes:
-        wishes.append((axes[-1], 64 if reductions else 1024))
-    wishes += [(index, 32) for index in deepest]
-    for index in reversed(axes[:-1]):
-        if isinstance(axes[-1].extent, int) and axes[-1].extent < 16:
-            wishes.append((index, 16))
-    return _once(wishes)
+class Planner:
+    """Plans one statement, for any tiles that are given."""
+
+    def __init__(self, statement: RangedOp, dependencies: Dependencies | None = None):
+        self.statement = statement
+        self.dependencies = dependencies or Dependencies(statement)
+        self.sizes = TileSizes(statement, self.dependencies)
+        self.labels = labels_of(statement)
+        self.reductions = _nested(statement.body.block, 0)
+        self.products = products_of(statement, self.dependencies)
+        self.contiguous = _contiguous(statement)
+
+    def plan(self, free: Sequence[SSAValue], chosen: Mapping[str, int]) -> StatementPlan:
+        """As plan_statement."""
+        statement = self.statement
+        ranges: dict[SSAValue, RangeAttr] = dict(zip(statement.body.block.args, statement.index_ranges, strict=True))
+        axes = [_Index(argument, extent_key(ranges[argument].extent), 0) for argument in free]
+        every = [*axes, *self.reductions]
+        tiles: dict[SSAValue, int] = {index.argument: 1 for index in every}
+        given = {index: chosen[label] for index, label in self.labels.items() if label in chosen}
+        fixed: set[SSAValue] = set()
+        products = [product for product in self.products if fit_product(statement, product, tiles, fixed, given)]
+        matrices = tuple(product.op for product in products)
+        for index, wanted in self._wishes(axes, given):
+            if index.argument in fixed:
+                continue
+            size = min(wanted, power_of_two(largest_extent(statement, index.argument)))
+            while size > 1:
+                tiles[index.argument] = size
+                if self._fits(tiles, matrices):
+                    break
+                size //= 2
+                tiles[index.argument] = size
+        return replace(
+            _with_dimensions(axes, self.reductions, tiles),
+            by_loop={self.labels[index.argument]: tiles[index.argument] for index in every},
+            largest_tile=self.sizes.largest(counter(tiles), matrices),
+            products={product.op: product for product in products},
+        )
+
+    def _fits(self, tiles: Mapping[SSAValue, int], products: tuple[ReduceOp, ...]) -> bool:
+        count = counter(tiles)
+        if self.sizes.largest(count, products) > LIMIT:
+            return False
+        # The operands of a product go through shared memory, in tiles that were tried for themselves.
+        return bool(products) or self.sizes.registers(count) <= LIVE_LIMIT
+
+    def _wishes(self, axes: list[_Index], given: Mapping[SSAValue, int]) -> list[tuple[_Index, int]]:
+        """Indices in the order in which they get elements, and how many they would like."""
+        every = [*axes, *self.reductions]
+        wishes = [(index, power_of_two(given[index.argument])) for index in every if index.argument in given]
+        deepest = sorted(self.reductions, key=lambda index: -index.depth)
+        wishes += [(index, 128) for index in deepest if index.argument in self.contiguous]
+        if axes:
+            wishes.append((axes[-1], 64 if self.reductions else 1024))
+        wishes += [(index, 32) for index in deepest]
+        for index in reversed(axes[:-1]):
+            if isinstance(axes[-1].extent, int) and axes[-1].extent < 16:
+                wishes.append((index, 16))
+        return _once(wishes)
 
 
 def _once(wishes: list[tuple[_Index, int]]) -> list[tuple[_Index, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from kernel_texts import compute, kernel_module, read
 from test_products import scoring_text
@@ -12,6 +14,7 @@ from xdsl.parser import Parser
 from hetc.dialects.registry import new_context
 from hetc.dialects.task import KernelOp
 from hetc.passes.schedule.gpu import schedule
+from hetc.passes.schedule.gpu_checks import GpuRefused
 from hetc.passes.schedule.model import Refused, Schedule
 from hetc.platforms import load_platform
 
@@ -57,6 +60,14 @@ def test_the_lowering_applies_the_plan(h200, lower):
     changed = Schedule(**{**vars(changed), "plan": {**changed.plan, "s0.t": 32}})
     assert planned.kernels["k_0_y"]["grid"][1] == {"extent": "T", "tile": 64}
     assert lower(with_schedule(text, changed.to_attr())).kernels["k_0_y"]["grid"][1] == {"extent": "T", "tile": 32}
+
+
+def test_a_tile_that_cannot_be_kept_is_refused(h200, lower):
+    text = scoring_text(64, 128)
+    found = Schedule.from_attr(schedule(kernel_of(text), h200, {"B": 2, "T": 1000}).to_attr())
+    changed = replace(found, plan={**found.plan, "s0.d": 256})
+    with pytest.raises(GpuRefused, match="tile of 256 for d cannot be kept"):
+        lower(with_schedule(text, changed.to_attr()))
 
 
 def with_schedule(text: str, attribute: DictionaryAttr) -> str:
