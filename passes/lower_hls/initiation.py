@@ -19,7 +19,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from hetc.dialects import fpga
 from hetc.dialects.locations import source_line
-from hetc.platforms import load_platform
+from hetc.platforms import DEFAULT_PLATFORM, load_platform
 from hetc.platforms.fpga import Fpga
 
 # Operation -> (dtype, operator) of a platform file. What is not here is wiring or a few LUTs within the cycle.
@@ -81,9 +81,13 @@ class Latencies:
 @cache
 def default_latencies() -> Latencies:
     """The default platform's."""
-    card = load_platform().device_of_kind("fpga")
-    assert isinstance(card, Fpga)
-    return Latencies.of(card)
+    return latencies_of(DEFAULT_PLATFORM)
+
+
+def latencies_of(platform: str) -> Latencies:
+    """Those of the card of a platform; the default platform's where it has none, and nothing is compiled for one."""
+    card = load_platform(platform).device_of_kind("fpga")
+    return Latencies.of(card) if isinstance(card, Fpga) else default_latencies()
 
 
 @dataclass(frozen=True)
@@ -122,12 +126,13 @@ def check_intervals(kernel: Operation, latencies: Latencies | None = None) -> li
 
 
 def annotate_intervals(kernel: Operation, latencies: Latencies | None = None) -> None:
-    """Give each innermost loop without an interval the least that it can have."""
+    """Give each innermost loop the least interval that it can have on this card, or the longer one that it asks for."""
     table = latencies or default_latencies()
     for loop in kernel.walk():
-        if isinstance(loop, fpga.LoopOp) and loop.ii is None and loop.unroll is None and is_innermost(loop):
+        if isinstance(loop, fpga.LoopOp) and (loop.ii is not None or (loop.unroll is None and is_innermost(loop))):
+            asked = 1 if loop.ii is None else loop.ii.value.data
             least = max((limit.cycles for limit in limits(loop, table)), default=1)
-            loop.properties["ii"] = IntegerAttr(least, 64)
+            loop.properties["ii"] = IntegerAttr(max(asked, least), 64)
 
 
 def is_innermost(loop: fpga.LoopOp) -> bool:

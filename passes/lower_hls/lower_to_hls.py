@@ -12,6 +12,8 @@ becomes, besides,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
@@ -21,7 +23,7 @@ from hetc.dialects import fpga
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import ConstantOp
 from hetc.dialects.task import KernelOp as TaskOp
-from hetc.passes.lower_hls.initiation import annotate_intervals
+from hetc.passes.lower_hls.initiation import Latencies, annotate_intervals, latencies_of
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.returns import lower_returns
@@ -29,28 +31,33 @@ from hetc.passes.lower_hls.scan import Scan, find_scan
 from hetc.passes.lower_hls.sparse_scan import SparseScan, find_sparse_scan, lower_sparse_scan
 from hetc.passes.lower_hls.statements import lower_statement
 from hetc.passes.lower_hls.streaming import lower_scan
+from hetc.platforms import DEFAULT_PLATFORM
 
 
+@dataclass(frozen=True)
 class LowerToHlsPass(ModulePass):
     """Adds an fpga.kernel for every task.kernel on "fpga". Raises LoweringRefused for what it cannot express.
 
     Before: kernels are cut and carry their schedule. After: each on "fpga" has an fpga.kernel of its name beside it,
-    built by the schedule's plan; the task kernels stay, for the host's lowering.
+    built by the schedule's plan, its loops pipelined as the operators of `platform`'s card allow; the task kernels
+    stay, for the host's lowering.
 
         task.kernel @scan on "fpga" ...  ->  task.kernel @scan on "fpga" ... ; fpga.kernel @scan task "scan" ...
     """
 
     name = "lower-to-hls"
+    platform: str = DEFAULT_PLATFORM
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        latencies = latencies_of(self.platform)
         tasks = [item for item in op.walk() if isinstance(item, TaskOp) and item.device.data == "fpga"]
         for task in tasks:
-            op.body.block.add_op(lower_kernel(task))
+            op.body.block.add_op(lower_kernel(task, FpgaPlan.of(task), latencies))
 
 
-def lower_kernel(task: TaskOp) -> fpga.KernelOp:
-    """The FPGA kernel of one task kernel."""
-    builder = KernelBuilder(task, FpgaPlan.of(task))
+def lower_kernel(task: TaskOp, plan: FpgaPlan, latencies: Latencies) -> fpga.KernelOp:
+    """The FPGA kernel of one task kernel by a plan, on a card whose operators take so many cycles."""
+    builder = KernelBuilder(task, plan)
     constants = [op for op in task.block.ops if isinstance(op, ConstantOp)]
     statements = [op for op in task.block.ops if op is not task.returned and not isinstance(op, ConstantOp)]
     scans = find_scans(statements, builder.plan)
@@ -74,7 +81,7 @@ def lower_kernel(task: TaskOp) -> fpga.KernelOp:
     lower_returns(builder)
     kernel = builder.finish()
     copy_location(task, kernel)
-    annotate_intervals(kernel)
+    annotate_intervals(kernel, latencies)
     return kernel
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil, log, log2, prod
 
 from xdsl.ir import BlockArgument, Operation
 
+from hetc.dialects import fpga
 from hetc.dialects.host import BufferType
 from hetc.dialects.mp import (
     ComputeOp,
@@ -27,12 +28,15 @@ from hetc.dialects.mp import (
 )
 from hetc.dialects.task import KernelOp
 from hetc.passes.analysis.sizes import Sizes
-from hetc.passes.lower_hls.lower_to_hls import find_scans
+from hetc.passes.lower_hls.initiation import Latencies
+from hetc.passes.lower_hls.lower_to_hls import find_scans, lower_kernel
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.scan import Scan
 from hetc.passes.lower_hls.sparse_scan import SparseScan
 from hetc.passes.lower_hls.words import joins, lanes_of_row, row_steps
 from hetc.passes.schedule.fpga_cost import Costs, price
+from hetc.passes.schedule.fpga_cycles import Counter as Cycles
+from hetc.passes.schedule.fpga_cycles import Known
 from hetc.passes.schedule.fpga_plans import plans, resident
 from hetc.passes.schedule.model import Refused, Schedule, unreadable
 from hetc.platforms.fpga import BRAM36_BYTES, URAM_BYTES, Fpga
@@ -43,6 +47,7 @@ class Estimate:
     """One plan's figures. cycles: by what they are spent on; the kernel takes the larger of the two of each part."""
 
     plan: FpgaPlan
+    clock_hz: float
     time_us: float
     memory_us: float
     resources: Mapping[str, float]
@@ -53,6 +58,12 @@ class Estimate:
 
 def schedule(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> Schedule:
     """The kernel on the card at these extents. Raises Refused where no plan fits, with what is short."""
+    return plan(kernel, device, dims).at(dims)
+
+
+def plan(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> FpgaKernel:
+    """The kernel as it is emitted for the card, by the plan that is the fastest at these extents. Raises Refused where
+    none fits, with what is short."""
     base = replace(
         FpgaPlan(), part=device.part, platform=device.platform, clock_ns=f"{1e9 / device.clock.asked_hz:.3f}"
     )
@@ -68,18 +79,42 @@ def schedule(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> Schedul
     short: list[tuple[bool, int, str]] = []
     scans = find_scans(statements, base)  # the same under every plan of the grid
     costs = Costs(device, dims, base.accumulators)
+    room: dict[int, str] = {}  # the same under plans of as many stripes
     for plan in plans(kernel, scans, base, device):
-        estimate = _Estimator(statements, scans, device, dims, plan, costs).run()
-        lacking = _lacking(device, estimate, kernel)
-        if lacking:
+        if plan.stripes not in room:
+            room[plan.stripes] = _lacking_room(device, plan, kernel)
+        if room[plan.stripes]:
             # A plan with room for the operands says more than one without; then the one with most stripes.
-            short.append(("in one memory channel" in lacking, -plan.stripes, lacking))
+            short.append((True, -plan.stripes, room[plan.stripes]))
+            continue
+        estimate = _Estimator(statements, scans, device, dims, plan, costs).run()
+        lacking = _lacking(device, estimate)
+        if lacking:
+            short.append((False, -plan.stripes, lacking))
         else:
             fitting.append(estimate)
     if not fitting:
         raise Refused(f"the kernel does not fit {device.title}: {min(short)[2]}", kernel)
     best = min(fitting, key=lambda item: (item.time_us, item.plan.stripes * item.plan.lanes))
-    return _as_schedule(best, device)
+    return FpgaKernel(kernel, device, best, lower_kernel(kernel, best.plan, Latencies.of(device)))
+
+
+@dataclass(frozen=True)
+class FpgaKernel:
+    """A kernel whose plan is decided, as it is emitted. best: what the plan was chosen by."""
+
+    kernel: KernelOp
+    device: Fpga
+    best: Estimate
+    emitted: fpga.KernelOp
+    known: Known = field(default_factory=lambda: Known({}, {}, {}))
+
+    def at(self, dims: Mapping[str, int]) -> Schedule:
+        """Its time and its bytes at run-time dims of these extents."""
+        count = Cycles(self.kernel, self.emitted, self.device, dims, self.best.clock_hz, known=self.known).run()
+        time_us, memory_us = count.seconds * 1e6, count.memory * 1e6
+        best = replace(self.best, time_us=time_us, memory_us=memory_us, bytes_moved=count.bytes)
+        return _as_schedule(best, self.device)
 
 
 def _as_schedule(best: Estimate, device: Fpga) -> Schedule:
@@ -107,13 +142,18 @@ def _as_schedule(best: Estimate, device: Fpga) -> Schedule:
     )
 
 
-def _lacking(device: Fpga, estimate: Estimate, kernel: KernelOp) -> str:
-    """What is short: room for an operand, or else the first resource, in words; "" where all suffice."""
-    plan = estimate.plan
+def _lacking_room(device: Fpga, plan: FpgaPlan, kernel: KernelOp) -> str:
+    """Which operand does not fit in memory, in words; "" where each does."""
     room = device.memory.channel_bytes
     for name, over, size in _arrays(kernel, plan):
         if size > room:
             return f"{name}, {over}, puts {size / 2**20:,.0f} MiB in one memory channel of {room / 2**20:,.0f} MiB"
+    return ""
+
+
+def _lacking(device: Fpga, estimate: Estimate) -> str:
+    """The first resource that is short, in words; "" where all suffice."""
+    plan = estimate.plan
     for resource in ("dsp", "lut", "ff", "bram36", "uram"):
         needed, usable = estimate.resources[resource], device.usable(resource)  # type: ignore[arg-type]
         if needed > usable:
@@ -168,7 +208,7 @@ class _Estimator:
         resources = {**fabric, "bram36": self.bram36, "uram": self.uram}
         notes = tuple(f"no cost known of {name}" for name in sorted(missing))
         return Estimate(
-            self.plan, seconds * 1e6, memory * 1e6, resources, self.bytes_moved, self.operations,
+            self.plan, clock, seconds * 1e6, memory * 1e6, resources, self.bytes_moved, self.operations,
             (*notes, f"{self.plan.stripes} channels, {self.plan.lanes} lanes each, at {clock / 1e6:.0f} MHz"),
         )  # fmt: skip
 

@@ -79,7 +79,7 @@ def stripable(kernel: KernelOp, found_scans: Scans) -> tuple[int, ...]:
 
 def _asked(kernel: KernelOp, number: int) -> int:
     """The stripes that an operand's declaration asks for, 0 where it leaves the choice."""
-    owner = _source(kernel.arguments[number])[0].owner
+    owner = source_of(kernel.arguments[number])[0].owner
     assert isinstance(owner, GetOp)
     wanted = enclosing_pipeline(kernel).declarations[owner.declared.data].attributes.get("stripes")
     return wanted.value.data if isinstance(wanted, IntegerAttr) else 0
@@ -96,15 +96,15 @@ def _is_in(op: Operation, statements: Container[Operation]) -> bool:
 def _is_declared(value: SSAValue) -> bool:
     """Whether a value is a declared tensor, or a layer of one, as it is or with rows appended, wherever it has come
     from."""
-    return isinstance(_source(value)[0].owner, GetOp)
+    return isinstance(source_of(value)[0].owner, GetOp)
 
 
 def resident(value: SSAValue) -> int:
     """How many tensors of the value's size lie in a device's memory at once: all layers, where it is one of them."""
-    return _source(value)[1]
+    return source_of(value)[1]
 
 
-def _source(value: SSAValue) -> tuple[SSAValue, int]:
+def source_of(value: SSAValue) -> tuple[SSAValue, int]:
     """What a value is or is a layer of, and how many layers that has."""
     layers = 1
     while True:
