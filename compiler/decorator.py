@@ -62,8 +62,8 @@ class HeteroPipeline(Guarded):
         return Options(**self._given)
 
     def with_options(self, **changes: Any) -> HeteroPipeline:
-        """The same pipeline with other options: `dims={"K": 64}`, `platform=`, `pins=`, `policy=`, `estimate=`,
-        `layouts=`.
+        """The same pipeline with other options: `dims={"K": 64}`, `platform=`, `pins=`, `policy=`, `objective=`,
+        `estimate=`, `layouts=`.
 
         Mappings are added to those given before. The pipeline itself stays as it is."""
         for name in changes:
@@ -223,6 +223,7 @@ def hetero_pipeline(
     platform: str = ...,
     grows: Mapping[str, int | str] | None = ...,
     policy: str = ...,
+    objective: str = ...,
     pins: Mapping[str, str] | None = ...,
     dims: Mapping[str, int] | None = ...,
     estimate: Mapping[str, int] | None = ...,
@@ -235,6 +236,7 @@ def hetero_pipeline(
     platform: str | None = None,
     grows: Mapping[str, int | str] | None = None,
     policy: str | None = None,
+    objective: str | None = None,
     pins: Mapping[str, str] | None = None,
     dims: Mapping[str, int] | None = None,
     estimate: Mapping[str, int] | None = None,
@@ -243,12 +245,14 @@ def hetero_pipeline(
     """Make a pipeline of a function: its text is read as equations, it is never executed.
 
     platform: the devices (`hetc platform list`). grows: rows that a call appends along each growing dim; it is part
-    of the text, so it is written out here. pins: device kinds of stages. dims: overrides of constants and bounds.
-    estimate: the extents that estimates are made at. layouts: how memories lie, `{"keys": "paged(64)"}`. Raises
+    of the text, so it is written out here. policy: `auto` or `intensity`; objective: `latency`, `energy` or `edp`.
+    pins: device kinds of stages. dims: overrides of constants and bounds. estimate: the extents that estimates are
+    made at. layouts: how memories lie, `{"keys": "paged(64)"}`. Raises
     DiagnosticError where the function's text cannot be read.
     """
     given = {
-        "platform": platform, "policy": policy, "pins": pins, "dims": dims, "estimate": estimate, "layouts": layouts,
+        "platform": platform, "policy": policy, "objective": objective, "pins": pins, "dims": dims,
+        "estimate": estimate, "layouts": layouts,
     }  # fmt: skip
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if function is not None:

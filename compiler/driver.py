@@ -14,12 +14,13 @@ from xdsl.dialects.builtin import ModuleOp
 from hetc.compiler.embedding.read import parse_source
 from hetc.compiler.frontend import compile_pipeline
 from hetc.compiler.memory_report import device_memory_rows, misfits
-from hetc.compiler.option_checks import check_pins, check_reachable
+from hetc.compiler.option_checks import check_pins, check_policy, check_reachable
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import (
     kernel_rows,
     memory_rows,
     pipeline_of,
+    plain,
     stage_label,
     stage_rows,
     transfer_rows,
@@ -32,6 +33,7 @@ from hetc.dialects.task import KernelOp
 from hetc.manifest import replacing, seal
 from hetc.passes.lower_hls.refusal import LoweringRefused
 from hetc.passes.lower_host.refusal import HostLoweringRefused
+from hetc.passes.partition.policies import OBJECTIVES, POLICIES
 from hetc.passes.schedule.model import Refused
 from hetc.platforms import DEFAULT_PLATFORM, Platform, load_platform
 from hetc.source import SourceFile
@@ -44,8 +46,9 @@ class Options:
     """Everything besides the source that decides what is compiled.
 
     dims override the program's constants and bounds; estimate gives the extents that estimates are made at (each
-    run-time dim's bound otherwise); pins map a stage to a device kind, layouts a memory to how it lies (`paged(64)`);
-    passes map a pass's flag to fields of it (`{"scatter-update": {"least": 0}}`).
+    run-time dim's bound otherwise); policy and objective decide the placement (see policies); pins map a stage to a
+    device kind, layouts a memory to how it lies (`paged(64)`); passes map a pass's flag to fields of it
+    (`{"scatter-update": {"least": 0}}`).
     """
 
     platform: str = DEFAULT_PLATFORM
@@ -53,13 +56,15 @@ class Options:
     estimate: Mapping[str, int] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
     layouts: Mapping[str, str] = field(default_factory=dict)
-    policy: str = "intensity"
+    policy: str = POLICIES[0]
+    objective: str = OBJECTIVES[0]
     passes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "platform": self.platform,
             "policy": self.policy,
+            "objective": self.objective,
             "dims": dict(self.dims),
             "estimate": dict(self.estimate),
             "pins": dict(self.pins),
@@ -120,9 +125,9 @@ def explain_source_file(source: SourceFile, options: Options) -> tuple[dict[str,
     """The report on a pipeline, and why it cannot be compiled although it was placed, if so. Raises DiagnosticError
     where it was not."""
     try:
-        compilation = lower_source_file(source, options)
+        compilation = lower_source_file(source, options, ranges=True)
     except DiagnosticError as error:
-        return lower_source_file(source, options, until="placed").report, error
+        return lower_source_file(source, options, until="placed", ranges=True).report, error
     wrong = misfits(compilation.module, load_platform(options.platform), source)
     return compilation.report, DiagnosticError(wrong) if wrong else None
 
@@ -132,10 +137,13 @@ def lower_source_file(
     options: Options,
     until: str = "host",
     observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
+    ranges: bool = False,
 ) -> Compilation:
-    """The module up to stage `until`, and the report; no text. Raises DiagnosticError."""
+    """The module up to stage `until`, and the report; no text. ranges: also find over which extents the placement is
+    the best one. Raises DiagnosticError."""
     platform = load_platform(options.platform)
     module = front_end(source, options)
+    check_policy(options.policy, options.objective)
     check_pins(module, options.pins, options.estimate, platform)
     compilation = Compilation(source, options, module, {}, {})
 
@@ -154,7 +162,7 @@ def lower_source_file(
         observe(name, current)
 
     try:
-        run_stages(module, until, _pass_options(options), watch)
+        run_stages(module, until, _pass_options(options, ranges), watch)
     except (Refused, LoweringRefused, HostLoweringRefused) as refused:
         raise DiagnosticError(refusal(refused, source)) from refused
     return compilation
@@ -168,12 +176,20 @@ def refusal(refused: Refused | LoweringRefused | HostLoweringRefused, source: So
     return Diagnostic("error", "HET303", f"cannot be compiled{where}: {refused.reason}", place)
 
 
-def _pass_options(options: Options) -> dict[str, dict[str, object]]:
+def _pass_options(options: Options, ranges: bool) -> dict[str, dict[str, object]]:
     dims = tuple(f"{name}={value}" for name, value in options.estimate.items())
     pins = tuple(f"{stage}={kind}" for stage, kind in options.pins.items())
     made: dict[str, dict[str, object]] = {
-        "assign-devices": {"platform": options.platform, "dims": dims, "pins": pins},
+        "assign-devices": {
+            "platform": options.platform,
+            "policy": options.policy,
+            "objective": options.objective,
+            "dims": dims,
+            "pins": pins,
+            "ranges": ranges,
+        },
         "schedule-kernels": {"platform": options.platform, "dims": dims},
+        "lower-to-hls": {"platform": options.platform},
         "assign-banks": {"platform": options.platform},
     }
     for flag, fields in options.passes.items():
@@ -187,10 +203,12 @@ def _report_head(compilation: Compilation, module: ModuleOp, platform: Platform)
     return {
         "pipeline": pipeline.sym_name.data,
         "platform": platform.name,
+        "devices": {device.kind: device.title for device in platform.devices.values()},
         "policy": options.policy,
         "dims": {name: dim.largest for name, dim in pipeline.dims.items()},
         "estimate": {name: dim.largest for name, dim in pipeline.dims.items() if not dim.is_static}
         | dict(options.estimate),
+        "placement": plain(pipeline.attributes["plans"]),
         "stages": stage_rows(module, platform, options.estimate),
         "memories": memory_rows(module, options.estimate),
     }

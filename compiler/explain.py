@@ -1,4 +1,4 @@
-"""The report as text: which stage goes where and why, and what it would cost elsewhere.
+"""The report as text. First the answer: the plan, what a call costs, and what else was compared; then a line a stage.
 
 The input is the report that the compiler writes (`report.json`); nothing is decided or estimated here.
 """
@@ -6,106 +6,244 @@ The input is the report that the compiler writes (`report.json`); nothing is dec
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from hetc.compiler.explain_details import details
 from hetc.compiler.explain_memory import render_device_memory
 from hetc.compiler.report import stage_label
 from hetc.compiler.table import Table, energy_text, si, time_text
 
 Row = Mapping[str, Any]
 
-# A placement that is predicted slower than the best single device by more than this is said aloud.
-SLOWER_THAN_BEST = 1.2
-_LINE_WIDTH = 110
+WIDTH = 100
+"""Of a line where nobody says how wide the terminal is."""
 
 
-def render_report(report: Row) -> str:
-    """The whole explanation, for a terminal or a file; no trailing newline."""
-    several = len({row["step"] for row in report["stages"]}) > 1
+def render_report(report: Row, width: int = WIDTH, *, verbose: bool = False) -> str:
+    """The whole explanation, for a terminal or a file; no trailing newline. verbose: also reasons, work, access,
+    kernels, copies and memories."""
+    first, *rest = _answer(report)
     sections = [
-        _head(report),
-        _stage_table(report["stages"], several),
-        "\n".join(_reason_lines(report["stages"], several)),
-        _total_lines(report, several),
-        _kernel_table(report.get("kernels", [])),
-        _transfer_table(report.get("transfers", []), several),
-        _memory_table(report.get("memories", [])),
-        "\n".join(row["reason"] for row in report.get("unreachable", [])),
-        render_device_memory(report, several),
+        "\n".join([_wrapped(first, width), *(_wrapped(f"- {line}", width) for line in rest)]),
+        _plan_table(report, width),
+        _stage_table(report, width),
+        "\n".join(_wrapped(line, width) for line in [*_frozen_lines(report), *unreachable(report)]),
+        render_device_memory(report, _several(report), verbose=verbose),
     ]
+    if verbose:
+        sections += [_reasons(report, width), *details(report)]
+    else:
+        sections.append("`-v` shows reasons, the work and access of each stage, kernels, copies and memories.")
     return "\n\n".join(section for section in sections if section)
 
 
-def slower_than_best(report: Row) -> str | None:
-    """One line where one device alone is predicted clearly faster than the placement, else None."""
-    placed_us, alone = totals(report)
-    if placed_us is None or not alone:
-        return None
-    best = min(alone, key=lambda kind: alone[kind])
-    if placed_us <= SLOWER_THAN_BEST * alone[best]:
-        return None
-    return (
-        f"estimate: this placement takes {time_text(placed_us)} a call, everything on the {best} "
-        f"{time_text(alone[best])} ({placed_us / alone[best]:,.3g}x); `hetc explain` has the figures"
-    )
+def verdict(report: Row) -> str:
+    """The answer in one line: what goes where, and what the rule would take."""
+    against = _against_rule(report, _plans(report)) if "refused" not in _plans(report)["chosen"] else ""
+    return f"{_answer(report)[0]} {against} Figures are estimates.".replace("  ", " ")
 
 
-def totals(report: Row) -> tuple[float | None, dict[str, float]]:
-    """Estimated time of one call (us; of one of each step) as placed, and with every stage on one device kind.
-
-    Stages are taken one after the other. The first includes copies between devices, neither those to and from the
-    host, which any placement has. A kind that refuses a stage has no total; the first is None where a chosen device
-    gave no estimate.
-    """
-    stages = report["stages"]
-    chosen = [_estimate_on(row, row["device"]) for row in stages]
-    placed: float | None = None
-    if all(estimate is not None for estimate in chosen):
-        placed = sum(estimate["time_us"] for estimate in chosen if estimate is not None)
-        placed += _moved_us(report, between_devices=True)
-    alone = {}
-    for kind in dict.fromkeys(item["device"] for row in stages for item in row["estimates"]):
-        there = [_estimate_on(row, kind) for row in stages]
-        if all(estimate is not None for estimate in there):
-            alone[kind] = sum(estimate["time_us"] for estimate in there if estimate is not None)
-    return placed, alone
-
-
-def _moved_us(report: Row, *, between_devices: bool) -> float:
-    """Estimated time (us) of a call's copies: between two devices, or else to and from the host."""
-    rows = [row for row in report.get("transfers", []) if not row.get("once")]
-    return sum(row["time_us"] for row in rows if ("host" not in (row["from"], row["to"])) == between_devices)
-
-
-def _head(report: Row) -> str:
+def _answer(report: Row) -> list[str]:
+    """What goes where and what a call takes; how the rule by sparsity and intensity and each device alone compare; at
+    which extents another of these plans wins; what the figures are."""
+    plans = _plans(report)
+    chosen = plans["chosen"]
+    if "refused" in chosen:
+        return [f"{report['pipeline']} cannot be compiled as it is placed: {chosen['refused']}.", _basis(report)]
+    call = "for one call of each step" if _several(report) else "a call"
+    cost = f"{time_text(chosen['time_us'])} and {energy_text(chosen['energy_mj'])} {call}"
     extents = ", ".join(f"{name} = {extent:,}" for name, extent in report.get("estimate", {}).items())
-    title = f"{report['pipeline']} on {report['platform']}, policy {report.get('policy', 'intensity')}"
-    at = f" at {extents}" if extents else ""
+    lines = [f"{report['pipeline']}{f' at {extents}' if extents else ''}: {_placed(chosen, report)}, {cost}."]
+    lines += [_how(report), _against_rule(report, plans), _alone(report, plans), _ranges(report), _basis(report)]
+    return [line for line in lines if line]
+
+
+def _how(report: Row) -> str:
+    """How the plan was chosen."""
+    placement = report["placement"]
+    if placement["policy"] == "intensity":
+        return "The rule by sparsity and arithmetic intensity decided (`--policy intensity`)."
+    best = _BEST[placement["objective"]]
+    if placement["exact"]:
+        return f"Of all placements of the stages it {best}."
+    return f"Of the placements that a local search tried it {best}: there are too many to try all."
+
+
+_BEST = {"latency": "takes the least time", "energy": "takes the least energy", "edp": "has the least time x energy"}
+
+
+def _basis(report: Row) -> str:
+    """What the figures are, and of which devices."""
+    devices = " and ".join(f"{title} ({kind})" for kind, title in report.get("devices", {}).items())
     return (
-        f"{title}\nAll times, energies and resources are estimates{at},\n"
-        "computed from the platform's figures (`hetc platform show`); nothing here was measured."
+        f"All figures are estimates, from those of {devices or report['platform']} (`hetc platform show`); "
+        "nothing was measured."
     )
 
 
-def _stage_table(stages: Sequence[Row], several: bool) -> str:
-    kinds = list(dict.fromkeys(item["device"] for row in stages for item in row["estimates"]))
-    headings = ["stage", "device", "work", "bytes", "FLOP/B", "ridge", "scan", "access", "irregular"]
-    table = Table(*headings, *(f"on {kind} (est.)" for kind in kinds), right=frozenset({2, 3, 4, 5}))
-    for row in stages:
+def _plans(report: Row) -> dict[str, Row]:
+    return {plan["name"]: plan for plan in report["placement"]["plans"]}
+
+
+def _several(report: Row) -> bool:
+    return len({row["step"] for row in report["stages"]}) > 1
+
+
+def _placed(plan: Row, report: Row) -> str:
+    """`prepare, apply on the gpu; relevancy on the fpga`, or `everything on the gpu`."""
+    several = _several(report)
+    on: dict[str, list[str]] = {}
+    for row in plan["stages"]:
+        on.setdefault(row["device"], []).append(stage_label(row["step"], row["stage"], several))
+    if len(on) == 1:
+        return f"everything on the {next(iter(on))}"
+    return "; ".join(f"{', '.join(stages)} on the {kind}" for kind, stages in on.items())
+
+
+def _value(plan: Row, objective: str) -> float:
+    time_us, energy_mj = plan["time_us"], plan["energy_mj"]
+    return float({"latency": time_us, "energy": energy_mj, "edp": time_us * energy_mj}[objective])
+
+
+def _against_rule(report: Row, plans: Mapping[str, Row]) -> str:
+    """What the rule by sparsity and intensity would take."""
+    chosen, rule = plans["chosen"], plans["rule"]
+    if report["placement"]["policy"] == "intensity":
+        return ""
+    if rule["stages"] == chosen["stages"]:
+        return "The rule by sparsity and arithmetic intensity places the stages so too."
+    if "refused" in rule:
+        return f"Placed by the rule of sparsity and arithmetic intensity it cannot be compiled: {rule['refused']}."
+    return f"The rule by sparsity and arithmetic intensity ({_placed(rule, report)}) would take {_times(rule, chosen)}."
+
+
+def _alone(report: Row, plans: Mapping[str, Row]) -> str:
+    """What each other device would take alone."""
+    chosen = plans["chosen"]
+    others = [
+        (name.removeprefix("all "), plan)
+        for name, plan in plans.items()
+        if name.startswith("all ") and plan["stages"] != chosen["stages"] and "refused" not in plan
+    ]
+    return " ".join(f"Everything on the {kind} would take {_times(plan, chosen)}." for kind, plan in others)
+
+
+def _times(plan: Row, chosen: Row) -> str:
+    """`18x the time and 13x the energy` of what was chosen."""
+    time, energy = plan["time_us"] / chosen["time_us"], plan["energy_mj"] / chosen["energy_mj"]
+    return f"{_factor(time)} the time and {_factor(energy)} the energy"
+
+
+def _factor(ratio: float) -> str:
+    return f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.2f}x"
+
+
+def _ranges(report: Row) -> str:
+    """At which other extents another of the plans wins; that none does is an answer."""
+    able = {str(plan["stages"]) for plan in report["placement"]["plans"] if "refused" not in plan}
+    if len(able) < 2:
+        return "None of the plans that it is compared with can be compiled."
+    estimate = report.get("estimate", {})
+    stays, changes = [], []
+    for row in report["placement"].get("ranges", []):
+        found: dict[str, list[str]] = {}
+        for extent, best in zip(row["extents"], row["best"], strict=True):
+            if extent != estimate.get(row["dim"]):
+                found.setdefault(best, []).append(f"{extent:,}")
+        for best, extents in found.items():
+            at = f"{row['dim']} = {', '.join(extents)}"
+            if best == "chosen":
+                stays.append(at)
+            else:
+                changes.append(f"{_PLAN_NAMES.get(best, best)} is better at {at}")
+    texts = [f"it stays the best at {', '.join(stays)}"] if stays else []
+    texts += changes
+    return f"Of the plans below {'; '.join(texts)}." if texts else ""
+
+
+_PLAN_NAMES = {"rule": "the rule"}
+
+
+def _plan_table(report: Row, width: int) -> str:
+    """Each plan once: what a call takes, and how much of the time goes into copies."""
+    table = Table("plan", "time", "energy", "of it copies", right=frozenset({1, 2, 3}))
+    refused = []
+    names: dict[str, list[str]] = {}
+    shown: dict[str, Row] = {}
+    for plan in report["placement"]["plans"]:
+        key = str(plan["stages"])
+        names.setdefault(key, []).append(_PLAN_NAMES.get(plan["name"], plan["name"]))
+        shown[key] = plan
+    for key, plan in shown.items():
+        name = _plan_name(names[key])
+        if "refused" in plan:
+            refused.append(_wrapped(f"{name} cannot be compiled: {plan['refused']}.", width))
+            continue
+        copies = plan["between_us"] + plan["host_us"]
+        table.add(name, time_text(plan["time_us"]), energy_text(plan["energy_mj"]), time_text(copies))
+    return "\n".join([*([str(table)] if len(refused) < len(shown) else []), *refused])
+
+
+def _plan_name(names: list[str]) -> str:
+    """`all gpu (chosen)` for a plan that was compared under several names."""
+    *others, name = [item for item in names if item != "chosen"] or names
+    also = [item for item in names if item == "chosen"] + others if name != "chosen" else []
+    return f"{name} ({', '.join(also)})" if also else name
+
+
+def _stage_table(report: Row, width: int) -> str:
+    """A line a stage: where it runs, for how long and what bounds it, what it would take elsewhere, what the rule
+    says; below it what a device refuses."""
+    several, rule = (
+        _several(report),
+        {(row["step"], row["stage"]): row["device"] for row in _plans(report)["rule"]["stages"]},
+    )
+    table = Table("stage", "on", "time", "bound by", "elsewhere", "the rule says", right=frozenset({2}))
+    refused: dict[str, list[str]] = {}
+    for row in report["stages"]:
+        label, own = stage_label(row["step"], row["stage"], several), _estimate_on(row, row["device"])
+        others = [item for item in row["estimates"] if item["device"] != row["device"]]
+        for item in row["estimates"]:
+            if "refused" in item:
+                refused.setdefault(f"Not on the {item['device']}: {{}}: {item['refused']}.", []).append(label)
         table.add(
-            stage_label(row["step"], row["stage"], several),
+            label,
             row["device"],
-            si(row["flop"], "FLOP"),
-            si(sum(row["bytes"].values()), "B"),
-            f"{row['intensity']:.3g}",
-            f"{row['ridge']:.3g}",
-            "yes" if row["scan"] else "no",
-            ", ".join(row["access"]) or "-",
-            ", ".join(row["irregular"]) or "-",
-            *(_cost(_estimate_on(row, kind)) for kind in kinds),
+            time_text(own["time_us"]) if own is not None else "-",
+            own.get("bound", "-") if own is not None else "-",
+            ", ".join(_elsewhere(item) for item in others) or "-",
+            _rule(row, rule.get((row["step"], row["stage"]), row["device"])),
         )
-    return str(table)
+    notes = [text.format(", ".join(names)) for text, names in refused.items()]
+    notes.append("Times are of each stage by itself. A scan reads a memory from end to end.")
+    return "\n".join([str(table), *(_wrapped(note, width) for note in notes)])
+
+
+def _elsewhere(estimate: Row) -> str:
+    if "refused" in estimate:
+        return f"not on the {estimate['device']}"
+    return f"{estimate['device']} {time_text(estimate['time_us'])}"
+
+
+def _rule(row: Row, kind: str) -> str:
+    """The device that the rule by sparsity and intensity names, and what decided."""
+    if row["reason"].startswith("pinned"):
+        return f"{row['device']}: pinned"
+    if not row["scan"]:
+        return f"{kind}: no scan"
+    if row["irregular"]:
+        return f"{kind}: scan, irregular ({', '.join(row['irregular'])})"
+    less = "<" if row["intensity"] < row["ridge"] else ">="
+    return f"{kind}: scan, {row['intensity']:.3g} {less} {row['ridge']:.3g} FLOP/B"
+
+
+def _reasons(report: Row, width: int) -> str:
+    several = _several(report)
+    return "\n".join(
+        _wrapped(f"{stage_label(row['step'], row['stage'], several)} -> {row['device']}: {row['reason']}", width)
+        for row in report["stages"]
+    )
 
 
 def _estimate_on(row: Row, kind: str) -> Row | None:
@@ -113,65 +251,9 @@ def _estimate_on(row: Row, kind: str) -> Row | None:
     return next((item for item in row["estimates"] if item["device"] == kind and "refused" not in item), None)
 
 
-def _cost(estimate: Row | None) -> str:
-    if estimate is None:
-        return "refused"
-    bound = f" ({estimate['bound']})" if estimate.get("bound") else ""
-    return f"{time_text(estimate['time_us'])}, {energy_text(estimate['energy_mj'])}{bound}"
-
-
-def _reason_lines(stages: Iterable[Row], several: bool) -> list[str]:
-    lines = []
-    for row in stages:
-        stage = stage_label(row["step"], row["stage"], several)
-        lines += textwrap.wrap(f"{stage} -> {row['device']}: {row['reason']}", _LINE_WIDTH, subsequent_indent="    ")
-        own = _estimate_on(row, row["device"])
-        for other in row["estimates"]:
-            told = "refused" in other and other["refused"] in row["reason"]
-            if other["device"] != row["device"] and not told:
-                lines += textwrap.wrap(
-                    f"not {other['device']}: {_against(own, other)}",
-                    _LINE_WIDTH,
-                    initial_indent="    ",
-                    subsequent_indent="    ",
-                )
-    return lines
-
-
-def _against(own: Row | None, other: Row) -> str:
-    """The losing alternative beside the choice."""
-    if "refused" in other:
-        return f"it refuses the stage: {other['refused']}"
-    text = f"estimated {time_text(other['time_us'])} and {energy_text(other['energy_mj'])}"
-    if own is None or not own["time_us"] or not other["time_us"]:
-        return text
-    compared = _times(other["time_us"] / own["time_us"], "the time", "faster")
-    if own["energy_mj"] and other["energy_mj"]:
-        compared += f", {_times(other['energy_mj'] / own['energy_mj'], 'the energy', 'less energy')}"
-    return f"{text} ({compared}; transfers not counted)"
-
-
-def _times(ratio: float, more: str, less: str) -> str:
-    """`2.4x the time`, or `320x faster`."""
-    factor = ratio if ratio >= 1 else 1 / ratio
-    shown = f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}"
-    return f"{shown}x {more if ratio >= 1 else less}"
-
-
-def _total_lines(report: Row, several: bool) -> str:
-    placed_us, alone = totals(report)
-    moved_us = _moved_us(report, between_devices=True)
-    lines = []
-    if placed_us is not None:
-        share = f", {time_text(moved_us)} of it copies between devices" if moved_us else ""
-        call = "One call of each step" if several else "One call"
-        lines.append(f"{call} as placed: {time_text(placed_us)}{share} (estimate; stages one after the other).")
-    for kind, time_us in alone.items():
-        lines.append(f"Every stage on the {kind}: {time_text(time_us)} (estimate).")
-    host_us = _moved_us(report, between_devices=False)
-    if host_us:
-        lines.append(f"Copies to and from the host, not counted above: {time_text(host_us)} (estimate).")
-    return "\n".join(lines + _frozen_lines(report))
+def unreachable(report: Row) -> list[str]:
+    """One line for each device that stages were placed on and no host program can reach."""
+    return [row["reason"] for row in report.get("unreachable", [])]
 
 
 def _frozen_lines(report: Row) -> list[str]:
@@ -180,48 +262,15 @@ def _frozen_lines(report: Row) -> list[str]:
     if not rows:
         return []
     names = ", ".join(dict.fromkeys(row["value"] for row in rows))
-    text = (
+    return [
         f"Taken as frozen (`program.freeze`), so copied once and not counted above: {names}; "
-        f"{si(sum(row['bytes'] for row in rows), 'B')}, {time_text(sum(row['time_us'] for row in rows))} (estimate). "
+        f"{si(sum(row['bytes'] for row in rows), 'B')}, {time_text(sum(row['time_us'] for row in rows))}. "
         "Any call copies those that are not, unless they lie on the GPU that reads them."
-    )
-    return textwrap.wrap(text, _LINE_WIDTH, subsequent_indent="    ")
+    ]
 
 
-def _kernel_table(kernels: Iterable[Row]) -> str:
-    table = Table("kernel", "device", "stages", "time (est.)", "energy (est.)", "moved", "bound", "resources (est.)")
-    for row in kernels:
-        schedule = row.get("schedule") or {}
-        table.add(
-            row["name"],
-            row["device"],
-            ", ".join(row["stages"]),
-            time_text(schedule["time_us"]) if schedule else "-",
-            energy_text(schedule["energy_mj"]) if schedule else "-",
-            si(schedule["bytes_moved"], "B") if schedule else "-",
-            schedule.get("bound", "-"),
-            ", ".join(f"{name} {amount:,.4g}" for name, amount in schedule.get("resources", {}).items()) or "-",
-        )
-    return str(table) if len(table) else ""
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False))
 
 
-def _transfer_table(transfers: Iterable[Row], several: bool) -> str:
-    table = Table("transfer", "from", "to", "bytes", "time (est.)", "when", "line")
-    for row in transfers:
-        table.add(
-            row["value"] or "(unnamed)",
-            row["from"],
-            row["to"],
-            si(row["bytes"], "B"),
-            time_text(row["time_us"]),
-            "once" if row.get("once") else f"every {row['step']}" if several else "every call",
-            row.get("line", ""),
-        )
-    return str(table) if len(table) else ""
-
-
-def _memory_table(memories: Iterable[Row]) -> str:
-    table = Table("memory", "home", "dtype", "bytes")
-    for row in memories:
-        table.add(row["name"], row["home"], row.get("dtype", ""), si(row["bytes"], "B"))
-    return str(table) if len(table) else ""
+__all__ = ["WIDTH", "render_report", "unreachable", "verdict"]

@@ -13,14 +13,15 @@ _SHOWN = 3
 """Of the largest buffers in a line of the table."""
 
 
-def render_device_memory(report: Row, several: bool) -> str:
-    """What each device holds and what is most of it, step by step; "" where the program was not lowered."""
+def render_device_memory(report: Row, several: bool, *, verbose: bool) -> str:
+    """What each device holds, and (verbose) what is most of it, step by step; "" where the program was not lowered."""
     rows = report.get("device_memory", [])
     if not rows:
         return ""
     bounds = ", ".join(f"{name} = {report['dims'][name]:,}" for name in report.get("estimate", {}))
     head = f"Memory of the devices{f' at the bounds {bounds}' if bounds else ''}, for one state; counted in tensors."
-    return "\n\n".join([head, str(_device_table(rows)), str(_step_table(rows, several)), *_lines(rows)]).rstrip()
+    steps = [str(_step_table(rows, several))] if verbose else []
+    return "\n\n".join([head, str(_device_table(rows)), *steps, *_lines(rows)]).rstrip()
 
 
 def _device_table(rows: Iterable[Row]) -> Table:

@@ -9,7 +9,15 @@ from xdsl.dialects.builtin import ModuleOp
 
 from hetc.compiler.report import pipeline_of
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
+from hetc.passes.partition.policies import OBJECTIVES, POLICIES
 from hetc.platforms import Platform
+
+
+def check_policy(policy: str, objective: str) -> None:
+    """Refuses a policy or an objective that there is not."""
+    for kind, name, known in (("policy", policy, POLICIES), ("objective", objective, OBJECTIVES)):
+        if name not in known:
+            raise _usage(f"no {kind} `{name}`", f"it is one of {', '.join(known)}")
 
 
 def check_pins(module: ModuleOp, pins: Mapping[str, str], estimate: Mapping[str, int], platform: Platform) -> None:

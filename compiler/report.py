@@ -15,18 +15,14 @@ from hetc.dialects.locations import source_line
 from hetc.dialects.mp import (
     PipelineOp,
     StepOp,
-    TensorType,
     dtype_name,
-    enclosing_step,
     in_order,
-    origin,
-    storage_bits,
     times,
 )
-from hetc.dialects.task import KernelOp, TransferOp
-from hetc.passes.analysis.polynomial import Polynomial
+from hetc.dialects.task import KernelOp
 from hetc.passes.analysis.stages import StageFacts, stage_facts
 from hetc.passes.partition.assign_devices import estimate_dims
+from hetc.passes.partition.evaluate import bytes_of, copies_of
 from hetc.passes.partition.placement import arithmetic_kind
 from hetc.platforms import Platform
 
@@ -79,7 +75,7 @@ def memory_rows(module: ModuleOp, estimate: Mapping[str, int]) -> list[dict[str,
     for name, declaration in pipeline.declarations.items():
         if declaration.role.data == "memory":
             home = declaration.attributes["home"]
-            size_bytes = _bytes(declaration.type, dims)
+            size_bytes = bytes_of(declaration.type, dims)
             rows.append({"name": name, "home": plain(home), "dtype": dtype_name(declaration.type.element)})
             rows[-1]["bytes"] = size_bytes
     return rows
@@ -111,38 +107,20 @@ def transfer_rows(placed: ModuleOp, platform: Platform, estimate: Mapping[str, i
     """One row a transfer of a step: bytes, and time by the platform's links, over all passes of the loops around it.
     A weight is taken as frozen: it moves once, whichever step is called first."""
     pipeline = pipeline_of(placed)
-    dims = estimate_dims(pipeline, estimate)
-    names = {device.kind: name for name, device in reversed(platform.devices.items())} | {"host": "host"}
-    rows = []
-    weights: set[tuple[str, str, str]] = set()
-    for op in placed.walk():
-        if not isinstance(op, TransferOp):
-            continue
-        declared = getattr(origin(op.value).owner, "declared", None)
-        role = pipeline.declarations[declared.data].role.data if declared is not None else "intermediate"
-        if declared is not None and role == "weight":
-            copy = (declared.data, op.source.data, op.target.data)
-            if copy in weights:
-                continue
-            weights.add(copy)
-        assert isinstance(op.value.type, TensorType)
-        count = times(op)
-        size_bytes = count * _bytes(op.value.type, dims)
-        rows.append(
-            {
-                "step": enclosing_step(op).sym_name.data,
-                "value": declared.data if declared is not None else (op.value.name_hint or ""),
-                "role": role,
-                "from": op.source.data,
-                "to": op.target.data,
-                "bytes": size_bytes,
-                "time_us": count
-                * platform.transfer_us(size_bytes / count, names[op.source.data], names[op.target.data]),
-                "once": role == "weight",
-                "line": source_line(op),
-            }
-        )
-    return rows
+    return [
+        {
+            "step": copy.step,
+            "value": copy.value,
+            "role": copy.role,
+            "from": copy.source,
+            "to": copy.target,
+            "bytes": copy.size_bytes,
+            "time_us": copy.time_us,
+            "once": copy.once,
+            "line": source_line(copy.op),
+        }
+        for copy in copies_of(pipeline, platform, estimate_dims(pipeline, estimate))
+    ]
 
 
 def unreachable_rows(kernels: Iterable[Mapping[str, Any]], platform: Platform) -> list[dict[str, Any]]:
@@ -160,15 +138,6 @@ def unreachable_rows(kernels: Iterable[Mapping[str, Any]], platform: Platform) -
             pins = " ".join(f"--pin {name}={others[0]}" for name in names) if others else ""
             rows.append({"device": kind, "stages": names, "reason": reason + device.no_host, "pins": pins})
     return rows
-
-
-def _bytes(type: TensorType, dims: Mapping[str, int]) -> float:
-    if type.is_sparse:
-        return type.storage.stored_bound.data * (storage_bits(type.element) / 8 + 4)  # type: ignore[attr-defined]
-    elements = Polynomial.of(1)
-    for size in type.shape:
-        elements = elements * size
-    return elements.evaluate(dims) * storage_bits(type.element) / 8
 
 
 def _line_number(line: str) -> tuple[int, str]:

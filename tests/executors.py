@@ -213,8 +213,9 @@ def compile_to(
     pins: Mapping[str, str] | None = None,
     platform: str = DEFAULT_PLATFORM,
 ) -> dict[str, Any]:
-    """Compile a file below the project's root into `out`; gives the compiler's report. The rest as Options has it."""
-    options = Options(platform, dims or {}, estimate or {}, pins or {})
+    """Compile a file below the project's root into `out`; gives the compiler's report. Stages are placed by the rule,
+    so that both devices have some. The rest as Options has it."""
+    options = Options(platform, dims or {}, estimate or {}, pins or {}, policy="intensity")
     compilation = compile_source_file(read_source(ROOT / path), options)
     write_directory(compilation, out)
     return compilation.report

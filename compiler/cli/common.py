@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest, visible
+from hetc.passes.partition.policies import OBJECTIVES, POLICIES
 from hetc.source import STDIN
 
 if TYPE_CHECKING:  # the driver brings the whole compiler
@@ -21,7 +22,6 @@ if TYPE_CHECKING:  # the driver brings the whole compiler
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-POLICIES = ("intensity",)
 _DIM = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>\S+)")
 _PIN = re.compile(r"(?P<stage>[A-Za-z_][\w.]*)=(?P<device>[A-Za-z_]\w*)")
 # `2**20`, `1_048_576` and `64k` are not told apart by eye from 65536 often enough: all of them are accepted.
@@ -82,7 +82,8 @@ def selection_options(function: Function) -> Function:
     """The options that decide what is compiled; the command gets them as `selection: Selection`."""
 
     def gather(**values: Any) -> Any:
-        chosen = {name: values.pop(name) for name in ("platform", "dims_file", "dims", "policy", "pins", "layouts")}
+        names = ("platform", "dims_file", "dims", "policy", "objective", "pins", "layouts")
+        chosen = {name: values.pop(name) for name in names}
         return function(selection=Selection(**chosen), **values)
 
     gather.__doc__, gather.__name__ = function.__doc__, function.__name__
@@ -93,7 +94,18 @@ def selection_options(function: Function) -> Function:
             "--layout", "layouts", metavar="MEMORY=LAYOUT", multiple=True, help="How a memory lies: keys=paged(64)."
         ),
         click.option("--pin", "pins", metavar="STAGE=DEVICE", multiple=True, help="Place a stage yourself."),
-        click.option("--policy", default=None, metavar="NAME", help=f"Placement: {', '.join(POLICIES)}."),
+        click.option(
+            "--objective",
+            default=None,
+            metavar="NAME",
+            help=f"What policy auto takes the least of: {', '.join(OBJECTIVES)}.",
+        ),
+        click.option(
+            "--policy",
+            default=None,
+            metavar="NAME",
+            help="auto: the cheapest plan (default). intensity: the rule.",
+        ),
         dim_option,
         dims_file_option,
         click.option("-p", "--platform", default=None, metavar="NAME", help="A platform's name, or its file."),
@@ -110,6 +122,7 @@ class Selection:
     dims_file: str | None
     dims: tuple[str, ...]
     policy: str | None
+    objective: str | None
     pins: tuple[str, ...]
     layouts: tuple[str, ...] = ()
 
@@ -121,6 +134,7 @@ class Selection:
             "--dims": self.dims_file,
             "-D": self.dims,
             "--policy": self.policy,
+            "--objective": self.objective,
             "--pin": self.pins,
             "--layout": self.layouts,
         }
@@ -138,8 +152,9 @@ class Selection:
         from hetc.compiler.embedding.source import decorator_options
         from hetc.platforms import DEFAULT_PLATFORM
 
-        if self.policy is not None and self.policy not in POLICIES:
-            raise unknown("policy", self.policy, POLICIES)
+        for kind, name, known in (("policy", self.policy, POLICIES), ("objective", self.objective, OBJECTIVES)):
+            if name is not None and name not in known:
+                raise unknown(kind, name, known)
         dims, estimate = read_extents(self.dims_file, self.dims)
         own = decorator_options(source)
         return Options(
@@ -149,6 +164,7 @@ class Selection:
             pins={**own.get("pins", {}), **parse_pins(self.pins)},
             layouts={**own.get("layouts", {}), **dict(parse_layout(text) for text in self.layouts)},
             policy=self.policy or own.get("policy", POLICIES[0]),
+            objective=self.objective or own.get("objective", OBJECTIVES[0]),
         )
 
 

@@ -23,7 +23,7 @@ from hetc.compiler.cli.common import (
     verify_with_mlir_option,
 )
 from hetc.compiler.embedding.source import file_and_name, read_program
-from hetc.compiler.explain import slower_than_best
+from hetc.compiler.explain import verdict
 from hetc.compiler.work_directory import WorkDirectory, refuse_to_replace
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def command(
         compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
         write_directory(compilation, out, force)
     say(f"{shown_name(file)} -> {out}: {_summary(compilation)}")
-    warning = slower_than_best(compilation.report)
-    if warning is not None:
-        say(warning)
+    say(verdict(compilation.report))
     code = _verified_upstream(compilation) if verify_with_mlir else 0
     if also_run:
         from hetc.compiler.cli.run import Asked, run_and_report

@@ -15,7 +15,7 @@ from hetc.source import SourceFile, read_source, read_standard_input
 
 DECORATOR = "hetero_pipeline"
 # What the decorator takes besides `grows`: everything that decides what is compiled.
-OPTIONS = ("platform", "policy", "pins", "dims", "estimate", "layouts")
+OPTIONS = ("platform", "policy", "objective", "pins", "dims", "estimate", "layouts")
 Function = python.FunctionDef | python.AsyncFunctionDef
 
 

@@ -1,6 +1,7 @@
 """Facts of one statement: work, traffic, access, sparsity, scans. Closed forms in the run-time dims; read only.
 
-A statement scans where it iterates over a dim along which a memory grows, or over the slots of a ring memory.
+A statement scans where it iterates over a run-time dim that says how much a memory holds, or over the slots of a ring
+memory.
 
 An operation of `arith` or `math` on floats or data integers counts one, a combining step of a reduction one.
 Traffic counts each element that a statement touches once, however often its loops come back to it.
@@ -89,9 +90,16 @@ class OpFacts:
 
 
 def live_dims(step: StepOp) -> frozenset[str]:
-    """Run-time dims along which a memory of the pipeline grows, and those derived from them."""
+    """Run-time dims that say how much a memory holds, and those derived from them: dims along which one grows, and
+    dims of one that no input has, which would say how much is asked instead."""
     pipeline = enclosing_pipeline(step)
     live = {name for other in pipeline.steps.values() for name in other.grows.data}
+    of_role: dict[str, set[str]] = {"memory": set(), "input": set()}
+    for declaration in pipeline.declarations.values():
+        of_role.setdefault(declaration.role.data, set()).update(
+            size for size in declaration.type.shape if isinstance(size, str)
+        )
+    live |= {name for name in of_role["memory"] - of_role["input"] if not pipeline.dims[name].is_static}
     for name, dim in pipeline.dims.items():
         if dim.of is not None and any(base.data in live for base in dim.of):
             live.add(name)

@@ -32,27 +32,34 @@ class FuseProducersPass(ModulePass):
     Before: presence is explicit; statements carry `device`.
     After: no mp.compute is left whose only use is one read, at the consumer's own free indices in the producer's
     order, by another mp.compute of the same device: the element is computed where it is read, no more often than
-    before. Only values stored as they are computed (f32, i32, i64, i1, index) move: a narrower element rounds.
+    before. Only values stored as they are computed (f32, i32, i64, i1, index) move: a narrower element rounds. With
+    `by_stage` only into a statement of the same stage.
 
         %a = mp.compute [i] { ... yield %v }                    %b = mp.compute [i] { ... math.exp %v ... }
         %b = mp.compute [i] { %x = mp.read %a[%i]; exp %x } ->
     """
 
     name = "fuse-producers"
+    by_stage: bool = False
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for pipeline in op.body.block.ops:
             if isinstance(pipeline, PipelineOp):
                 for step in pipeline.steps.values():
-                    _fuse_step(step)
+                    _fuse_step(step, self.by_stage)
 
 
-def _fuse_step(step: StepOp) -> None:
+def _fuse_step(step: StepOp, by_stage: bool) -> None:
     # From the last on: of a chain each statement is copied once, into the last, not once for each that follows it.
     for producer in reversed([op for op in in_order(step.body.block) if isinstance(op, ComputeOp)]):
         read = fusible_read(producer)
-        if read is not None:
+        if read is not None and (not by_stage or _stage_of(read) == attribute(producer, "stage")):
             _inline(producer, read)
+
+
+def _stage_of(read: ReadOp) -> str:
+    consumer = read.parent_op()
+    return attribute(consumer, "stage") if consumer is not None else ""
 
 
 def fusible_read(producer: ComputeOp) -> ReadOp | None:

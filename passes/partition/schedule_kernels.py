@@ -9,10 +9,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from hetc.dialects.mp import PipelineOp
-from hetc.dialects.task import KernelOp
 from hetc.passes.partition.assign_devices import estimate_dims
-from hetc.passes.schedule.model import Refused
-from hetc.passes.schedule.registry import scheduled_kinds, scheduler_of
+from hetc.passes.partition.evaluate import kernels_of
+from hetc.passes.schedule.schedules import schedules_of
 from hetc.platforms import DEFAULT_PLATFORM, load_platform
 
 
@@ -34,12 +33,6 @@ class ScheduleKernelsPass(ModulePass):
         given = {name: int(value) for name, value in (item.split("=", 1) for item in self.dims)}
         for pipeline in op.body.block.ops:
             if isinstance(pipeline, PipelineOp):
-                dims = estimate_dims(pipeline, given)
-                for kernel in [item for item in pipeline.walk() if isinstance(item, KernelOp)]:
-                    kind = kernel.device.data
-                    device = platform.device_of_kind(kind)
-                    if device is None:
-                        raise Refused(f"platform {platform.name} has no {kind}", kernel)
-                    if kind not in scheduled_kinds():
-                        raise Refused(f"no backend compiles for device kind {kind}", kernel)
-                    kernel.schedule = scheduler_of(kind)(kernel, device, dims).to_attr()
+                schedules = schedules_of(platform, estimate_dims(pipeline, given))
+                for kernel in kernels_of(pipeline):
+                    kernel.schedule = schedules.of(kernel).to_attr()

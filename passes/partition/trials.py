@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
@@ -11,26 +9,28 @@ from hetc.dialects.locations import source_line
 from hetc.dialects.mp import PipelineOp, StepOp, in_order, times
 from hetc.dialects.task import KernelOp
 from hetc.passes.partition.cut_kernels import CutKernelsPass
+from hetc.passes.partition.fuse_producers import FuseProducersPass
 from hetc.passes.partition.outline import statements_of
 from hetc.passes.partition.placement import Estimate
 from hetc.passes.schedule.model import Refused, Schedule
-from hetc.passes.schedule.registry import scheduled_kinds, scheduler_of
-from hetc.platforms import Platform
+from hetc.passes.schedule.registry import scheduled_kinds
+from hetc.passes.schedule.schedules import Schedules
 
 Estimates = dict[tuple[str, str], dict[str, Estimate]]
 """(step, stage) -> device kind -> estimate."""
 
 
-def estimate_stages(module: ModuleOp, platform: Platform, dims: Mapping[str, int]) -> Estimates:
+def estimate_stages(module: ModuleOp, schedules: Schedules) -> Estimates:
     """Every stage of every step on every kind of the platform, each stage on its own (neighbours not fused)."""
     found: Estimates = {}
-    for kind in platform.kinds:
+    for kind in schedules.platform.kinds:
         if kind in scheduled_kinds():
             trial = module.clone()
             _place_all(trial, kind)
-            CutKernelsPass(by_stage=True).apply(Context(), trial)
+            for pass_ in (FuseProducersPass(by_stage=True), CutKernelsPass(by_stage=True)):
+                pass_.apply(Context(), trial)
             for step in _steps(trial):
-                _estimate(step, kind, platform, dims, found)
+                _estimate(step, kind, schedules, found)
         else:
             for step in _steps(module):
                 for stage in stages_of(step):
@@ -59,9 +59,7 @@ def _place_all(module: ModuleOp, kind: str) -> None:
             op.attributes["device"] = StringAttr(kind)
 
 
-def _estimate(step: StepOp, kind: str, platform: Platform, dims: Mapping[str, int], found: Estimates) -> None:
-    device = platform.device_of_kind(kind)
-    scheduler = scheduler_of(kind)
+def _estimate(step: StepOp, kind: str, schedules: Schedules, found: Estimates) -> None:
     for kernel in [op for op in in_order(step.body.block) if isinstance(op, KernelOp)]:
         stage = kernel.stages.data[0].data
         row = found.setdefault((step.sym_name.data, stage), {})
@@ -69,7 +67,7 @@ def _estimate(step: StepOp, kind: str, platform: Platform, dims: Mapping[str, in
         if known.refused:
             continue
         try:
-            row[kind] = _add(known, scheduler(kernel, device, dims), times(kernel))
+            row[kind] = _add(known, schedules.of(kernel), times(kernel))
         except Refused as refused:
             place = source_line(refused.op)
             row[kind] = Estimate(kind, refused=f"{refused.reason}{f' ({place})' if place else ''}")

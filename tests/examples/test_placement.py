@@ -33,7 +33,7 @@ EXPECTED = {
 def test_stages_go_where_the_policy_sends_them(name: str) -> None:
     folder = ROOT / "examples" / name
     dims, estimate = read_dims_file(str(folder / "paper.toml"))
-    options = Options(dims=dims, estimate=estimate)
+    options = Options(dims=dims, estimate=estimate, policy="intensity")
     report = compile_source_file(read_source(folder / f"{name}.mp"), options, until="placed").report
     placed = {(stage["stage"], stage["device"]) for stage in report["stages"]}  # of every step
     assert placed == set(EXPECTED[name].items())

@@ -42,7 +42,7 @@ DRAWN = [
 @cache
 def compiled(name: str) -> Compilation:
     dims = tomllib.loads((EXAMPLES / name / "small.toml").read_text())["dims"]
-    return compile_source_file(read_source(EXAMPLES / name / f"{name}.mp"), Options(dims=dims))
+    return compile_source_file(read_source(EXAMPLES / name / f"{name}.mp"), Options(dims=dims, policy="intensity"))
 
 
 def verdict(report: RunReport) -> str:

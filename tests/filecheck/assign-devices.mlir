@@ -1,4 +1,4 @@
-// RUN: hetc-opt -p assign-devices %s | filecheck %s
+// RUN: hetc-opt -p 'assign-devices{policy="intensity"}' %s | filecheck %s
 
 // CHECK:      mp.declare @keys "memory" : <[B, T, 16], bf16> {home = "fpga"}
 // CHECK:      {stage = "prepare", device = "gpu"}

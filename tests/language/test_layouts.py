@@ -87,8 +87,15 @@ def test_numbers_stay(way: str, layouts: dict[str, str], tmp_path: Path) -> None
         np.testing.assert_array_equal(session.memory("hits")[:, :longest], hits[:, :longest])
 
 
-def compiled(text: str, tmp_path: Path, platform: str = "mi210", layouts: dict[str, str] | None = None) -> HostProgram:
-    compilation = compile_source_file(SourceFile("test.mp", text), Options(platform, layouts=layouts or {}))
+def compiled(
+    text: str,
+    tmp_path: Path,
+    platform: str = "mi210",
+    layouts: dict[str, str] | None = None,
+    policy: str = "auto",
+) -> HostProgram:
+    options = Options(platform, layouts=layouts or {}, policy=policy)
+    compilation = compile_source_file(SourceFile("test.mp", text), options)
     write_directory(compilation, tmp_path / "out")
     return load_program(tmp_path / "out", "emulation")
 
@@ -184,7 +191,7 @@ def test_mistakes_of_binding(tmp_path: Path) -> None:
     for arguments, kind, message in cases:
         with pytest.raises(kind, match=message):
             state.bind(**arguments)
-    on_fpga = compiled(ATTEND, tmp_path / "fpga", "mi210+u55c", INDEXER).new_state(B=2, T=256)
+    on_fpga = compiled(ATTEND, tmp_path / "fpga", "mi210+u55c", INDEXER, "intensity").new_state(B=2, T=256)
     with pytest.raises(DeviceError, match="cannot use memory that others allocated"):
         on_fpga.bind(keys=pool)
 
@@ -260,7 +267,8 @@ def test_layouts_of_the_command_line_go_before_the_programs(tmp_path: Path) -> N
 
 def test_stripes_that_were_asked_for() -> None:
     text = ATTEND.replace("fp8[B, T, D]", "fp8[B, T, D] @striped(4)")
-    compilation = compile_source_file(SourceFile("test.mp", text), Options("mi210+u55c", estimate={"T": 256, "B": 4}))
+    options = Options("mi210+u55c", estimate={"T": 256, "B": 4}, policy="intensity")
+    compilation = compile_source_file(SourceFile("test.mp", text), options)
     assert "stripes=4" in compilation.files["host/attend_host.py"]
 
 

@@ -188,7 +188,7 @@ def test_a_link_to_a_work_directory_stays_a_link(program, tmp_path, there):
         (["--pin", "relevance=gpu"], "did you mean relevancy?"),
         (["--pin", "relevancy=fgpa"], "has no device of that kind"),
         (["-D", "TT=4"], "did you mean `T`?"),
-        (["--policy", "costs"], "valid policies: intensity"),
+        (["--policy", "costs"], "valid policies: auto, intensity"),
         (["-p", "mi21"], "no platform is called `mi21`"),
     ],
 )

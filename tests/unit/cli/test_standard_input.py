@@ -48,7 +48,7 @@ def test_what_is_no_source_text(monkeypatch, capsys):
 def test_explain_compile_and_run(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, PROGRAM, "explain", "-p", "mi210") == 0
-    assert "p on mi210" in capsys.readouterr().out
+    assert "p: everything on the gpu" in capsys.readouterr().out
     assert run(monkeypatch, PROGRAM, "compile", "-p", "mi210") == 0
     assert capsys.readouterr().err.startswith("<stdin> -> out/stdin: 1 kernel")
     assert (tmp_path / "out" / "stdin" / "source" / "<stdin>").read_text() == PROGRAM

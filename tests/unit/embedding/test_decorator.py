@@ -92,11 +92,12 @@ def test_pins_change_the_placement_of_a_copy_only() -> None:
 
 
 def test_inspect_gives_the_text_of_a_stage() -> None:
-    seen = attend.inspect("relevancy")
+    placed = attend.with_options(policy="intensity")
+    seen = placed.inspect("relevancy")
     assert all("relevancy" in kernel.stages for kernel in seen.kernels)
     assert seen.source and "pipelines.py:" in seen.source
     assert "s[b, t] = sum[d](p[b, d] * keys[b, t, d])" in str(seen)
-    assert set(seen.texts) < set(attend.inspect().texts)
+    assert set(seen.texts) < set(placed.inspect().texts)
     with pytest.raises(DiagnosticError, match="did you mean `relevancy`"):
         attend.inspect("relevance")
 
