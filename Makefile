@@ -3,16 +3,16 @@ PYTEST_ARGS ?=
 OUT ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check check-full check-triton test format bench-compile fuzz clean
+.PHONY: help setup demo check check-full check-triton test format bench-compile bench-placements fuzz clean
 
 help:  ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## install hetc here, editable, with what emulation and the tests need
 	.ci/setup
 
 demo:  ## compile a sparse attention step, explain it, run it checked under emulation; search real text with BM25
-	hetc compile examples/dsa/dsa.mp --dims examples/dsa/small.toml -o $(OUT)
+	hetc compile examples/dsa/dsa.mp --dims examples/dsa/small.toml --policy intensity -o $(OUT)
 	hetc explain examples/dsa/dsa.mp --dims examples/dsa/paper.toml
 	hetc run $(OUT) --check
 	python examples/bm25/search.py "open a file without blocking"
@@ -39,6 +39,9 @@ fuzz:  ## mutated programs to the front end, SECONDS=60; needs `pip install athe
 
 bench-compile:  ## time and memory of compiling
 	python benchmarks/compile_time.py
+
+bench-placements:  ## the default placement of every example against every mix (estimates)
+	python benchmarks/placements.py
 
 clean:  ## remove what was generated here
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
