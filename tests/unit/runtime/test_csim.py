@@ -252,6 +252,15 @@ def test_a_kernel_without_end_is_stopped(
     assert out[:100].tolist() == list(range(2, 102)), "the library survives it"
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Ctrl-C raises, also where tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_a_kernel_that_ends_in_time_keeps_its_signals(
     kernels: dict[str, CsimKernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,6 +276,7 @@ def test_a_kernel_that_ends_in_time_keeps_its_signals(
         time.sleep(1)
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_ends_a_kernel(kernels: dict[str, CsimKernel], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HETC_KERNEL_TIMEOUT_S", "0")
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
