@@ -41,7 +41,7 @@ def render_report(report: Row, width: int = WIDTH, *, verbose: bool = False) -> 
 def verdict(report: Row) -> str:
     """The answer in one line: what goes where, and what the rule would take."""
     against = _against_rule(report, _plans(report)) if "refused" not in _plans(report)["chosen"] else ""
-    return f"{_answer(report)[0]} {against} Figures are estimates.".replace("  ", " ")
+    return f"{_answer(report)[0]} {against}".rstrip()
 
 
 def _answer(report: Row) -> list[str]:
@@ -52,21 +52,23 @@ def _answer(report: Row) -> list[str]:
     if "refused" in chosen:
         return [f"{report['pipeline']} cannot be compiled as it is placed: {chosen['refused']}.", _basis(report)]
     call = "for one call of each step" if _several(report) else "a call"
-    cost = f"{time_text(chosen['time_us'])} and {energy_text(chosen['energy_mj'])} {call}"
+    cost = f"an estimated {time_text(chosen['time_us'])} and {energy_text(chosen['energy_mj'])} {call}"
     extents = ", ".join(f"{name} = {extent:,}" for name, extent in report.get("estimate", {}).items())
     lines = [f"{report['pipeline']}{f' at {extents}' if extents else ''}: {_placed(chosen, report)}, {cost}."]
-    lines += [_how(report), _against_rule(report, plans), _alone(report, plans), _ranges(report), _basis(report)]
-    return [line for line in lines if line]
+    if len(_different(plans)) > 1:
+        lines += [_how(report), _against_rule(report, plans), _alone(report, plans), _ranges(report)]
+    return [line for line in (*lines, _basis(report)) if line]
 
 
 def _how(report: Row) -> str:
     """How the plan was chosen."""
     placement = report["placement"]
     if placement["policy"] == "intensity":
-        return "The rule by sparsity and arithmetic intensity decided (`--policy intensity`)."
+        return "So the rule by sparsity and arithmetic intensity places the stages (`--policy intensity`)."
     best = _BEST[placement["objective"]]
+    pinned = any(row["reason"].startswith("pinned") for row in report["stages"])
     if placement["exact"]:
-        return f"Of all placements of the stages it {best}."
+        return f"Of all placements that {'keep the pins and ' if pinned else ''}can be compiled it {best}."
     return f"Of the placements that a local search tried it {best}: there are too many to try all."
 
 
@@ -77,13 +79,17 @@ def _basis(report: Row) -> str:
     """What the figures are, and of which devices."""
     devices = " and ".join(f"{title} ({kind})" for kind, title in report.get("devices", {}).items())
     return (
-        f"All figures are estimates, from those of {devices or report['platform']} (`hetc platform show`); "
-        "nothing was measured."
+        f"Estimates are made from the figures of {devices or report['platform']}, which `hetc platform show` lists "
+        "with their sources; nothing was measured."
     )
 
 
 def _plans(report: Row) -> dict[str, Row]:
     return {plan["name"]: plan for plan in report["placement"]["plans"]}
+
+
+def _different(plans: Mapping[str, Row]) -> set[str]:
+    return {str(plan["stages"]) for plan in plans.values()}
 
 
 def _several(report: Row) -> bool:
@@ -109,7 +115,7 @@ def _value(plan: Row, objective: str) -> float:
 def _against_rule(report: Row, plans: Mapping[str, Row]) -> str:
     """What the rule by sparsity and intensity would take."""
     chosen, rule = plans["chosen"], plans["rule"]
-    if report["placement"]["policy"] == "intensity":
+    if report["placement"]["policy"] == "intensity" or len(_different(plans)) < 2:
         return ""
     if rule["stages"] == chosen["stages"]:
         return "The rule by sparsity and arithmetic intensity places the stages so too."
@@ -136,14 +142,21 @@ def _times(plan: Row, chosen: Row) -> str:
 
 
 def _factor(ratio: float) -> str:
-    return f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.2f}x"
+    """`18x`, or `1/18 of`."""
+    if ratio < 1:
+        return f"1/{_digits(1 / ratio)} of"
+    return f"{_digits(ratio)}x"
+
+
+def _digits(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2f}"
 
 
 def _ranges(report: Row) -> str:
     """At which other extents another of the plans wins; that none does is an answer."""
     able = {str(plan["stages"]) for plan in report["placement"]["plans"] if "refused" not in plan}
     if len(able) < 2:
-        return "None of the plans that it is compared with can be compiled."
+        return "No other of the plans below can be compiled."
     estimate = report.get("estimate", {})
     stays, changes = [], []
     for row in report["placement"].get("ranges", []):
@@ -157,17 +170,18 @@ def _ranges(report: Row) -> str:
                 stays.append(at)
             else:
                 changes.append(f"{_PLAN_NAMES.get(best, best)} is better at {at}")
-    texts = [f"it stays the best at {', '.join(stays)}"] if stays else []
+    texts = [f"it stays {_FIRST[report['placement']['objective']]} at {', '.join(stays)}"] if stays else []
     texts += changes
     return f"Of the plans below {'; '.join(texts)}." if texts else ""
 
 
+_FIRST = {"latency": "the fastest", "energy": "the one of least energy", "edp": "the one of least time x energy"}
 _PLAN_NAMES = {"rule": "the rule"}
 
 
 def _plan_table(report: Row, width: int) -> str:
     """Each plan once: what a call takes, and how much of the time goes into copies."""
-    table = Table("plan", "time", "energy", "of it copies", right=frozenset({1, 2, 3}))
+    table = Table("plan", "time", "energy", "of which copies", right=frozenset({1, 2, 3}))
     refused = []
     names: dict[str, list[str]] = {}
     shown: dict[str, Row] = {}
