@@ -71,7 +71,6 @@ class Device(Model, ABC):
     launch_us: Figure
     idle_watts: Figure
     board_watts: Figure
-    price_usd: Figure | None = None
     host_link: HostLink
 
     @property
@@ -154,13 +153,7 @@ class Gpu(Processor):
 
     triton_backend: str
     triton_arch: str
-    warp_size: Figure
-    shared_memory_bytes: Figure
     shared_memory_block_bytes: Figure
-    l2_bytes: Figure
-    registers_per_unit: Figure
-    registers_per_thread: Figure
-    threads_per_unit: Figure
     unit_bytes_per_clock: PositiveFigure = Field(description="what one unit moves at most to and from the L2")
 
     def memory_us(self, size: float, loaded: float, programs: float) -> float:

@@ -90,7 +90,6 @@ class Fpga(Device):
     platform: VitisPlatform = Field(description="a platform's name, or the path of its .xpfm file")
     flow: Literal["xrt", "aved"] = Field(description="xrt: Vitis kernels under XRT; aved: no XRT host")
     regions: tuple[Region, ...] = Field(min_length=1)
-    region_wires: Figure
     utilisation_ceiling: PositiveFigure
     clock: Clock
     memory: Memory

@@ -7,10 +7,67 @@ from pathlib import Path
 import pytest
 
 from hetc import platforms
+from hetc.compiler.driver import Options, explain_source_file
+from hetc.compiler.gpu_builds import known_targets
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError
 from hetc.platforms import Processor, list_platforms, load_platform
+from hetc.platforms.device import HostLink, Link, Transfer
+from hetc.platforms.figure import Model
+from hetc.platforms.fpga import Clock, Memory, Operator, Ports, Region, Resources
+from hetc.source import SourceFile
 
 MEASURED = '{ value = 1.0, source = "measured" }'
+
+
+PRODUCTS = """
+pipeline products:
+    dim B <= 4
+    dim D = 64
+    input x: bf16[B, D]
+    weight w: bf16[D, D]
+    memory m: f32[D, D]
+    prepare:
+        m[d, e] = m[d, e] + sum[b](x[b, d] * x[b, e])
+    apply:
+        y[b, e] = exp(sum[d](x[b, d] * w[d, e])) + m[0, e]
+    output y
+"""
+DESCRIPTIONS = {"name", "kind", "title", "part", "platform", "flow", "widths_bits"}
+
+
+def test_every_figure_is_read_by_a_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nothing is computed from is no figure of a platform."""
+    read: set[tuple[type, str]] = set()
+
+    def spy(self: Model, name: str) -> object:
+        read.add((type(self), name))
+        return object.__getattribute__(self, name)
+
+    known_targets()
+    monkeypatch.setattr(Model, "__getattribute__", spy, raising=False)
+    known_targets()
+    for pins in ({}, {"prepare": "gpu", "apply": "fpga"}):
+        options = Options("mi210+u55c", pins=pins)
+        explain_source_file(SourceFile("products.mp", PRODUCTS), options)
+    platform = load_platform("mi210+u55c")
+    platform.device_of_kind("fpga").clock_hz(1.0)  # of a card that is full
+    platform.transfer_us(1e12, "host", "gpu")  # of a large copy
+    monkeypatch.undo()
+    models = {type(device) for device in platform.devices.values()} | {
+        Memory,
+        Ports,
+        Clock,
+        Operator,
+        Region,
+        Resources,
+    }
+    unread = [
+        f"{model.__name__}.{name}"
+        for model in models | {Link, HostLink, Transfer}
+        for name in model.model_fields
+        if name not in DESCRIPTIONS and (model, name) not in read
+    ]
+    assert sorted(unread) == []
 
 
 def failure(name_or_path: str | Path) -> tuple[Diagnostic, ...]:
