@@ -26,6 +26,8 @@ QUICK = ("dsa", "bm25", "lserve")
 SMALL = {path.parent.name for path in EXAMPLES.glob("*/*.mp")}
 NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.full) for name in sorted(SMALL)]
 LITTLE = 1 + 1e-9
+MORE_PLANS = 1.01
+"""With more channels there are more plans to choose from, by a quicker model than the one that prices them."""
 
 
 @cache
@@ -58,9 +60,12 @@ def better_gpus(gpu: Gpu) -> dict[str, Gpu]:
 def better_cards(card: Fpga) -> dict[str, Fpga]:
     memory = card.memory
     faster = memory.model_copy(update={"channel_bytes_per_s": 2 * memory.channel_bytes_per_s})
+    more = memory.model_copy(update={"channels": 2 * memory.channels})
+    ports = card.ports.model_copy(update={"max_bundles": 2 * card.ports.max_bundles})
     clock = card.clock.model_copy(update={"asked_hz": 2 * card.clock.asked_hz, "crowded_hz": 2 * card.clock.crowded_hz})
     return {
         "bandwidth": card.model_copy(update={"memory": faster}),
+        "channels": card.model_copy(update={"memory": more, "ports": ports}),
         "clock": card.model_copy(update={"clock": clock}),
         "launches": card.model_copy(update={"launch_us": card.launch_us / 2}),
     }
@@ -79,7 +84,8 @@ def test_a_better_device_is_never_slower(name: str) -> None:
         time_us = scheduler_of(kind)(kernel, device, dims).at(dims).time_us
         for what, other in better[kind].items():
             found = scheduler_of(kind)(kernel, other, dims).at(dims).time_us
-            assert found <= time_us * LITTLE, f"{kernel.sym_name.data} with twice the {what}"
+            allowed = MORE_PLANS if what == "channels" else LITTLE
+            assert found <= time_us * allowed, f"{kernel.sym_name.data} with twice the {what}"
 
 
 @pytest.mark.parametrize("name", NAMES)
