@@ -22,7 +22,6 @@ _UNITS: tuple[tuple[str, str, _Prefixes], ...] = (
     ("hz", "Hz", _DECIMAL),
     ("watts", "W", ()),
     ("us", "us", ()),
-    ("usd", "USD", ()),
     ("cycles", "cycles", ()),
     ("fraction", "", ()),
 )

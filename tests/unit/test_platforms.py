@@ -272,4 +272,3 @@ def test_show_rows_hold_every_figure() -> None:
 def test_format_figure() -> None:
     assert format_figure("x_bytes", 0) == "0 B"
     assert format_figure("compute_units", 104) == "104"
-    assert format_figure("price_usd", 15_000) == "15,000 USD"
