@@ -16,7 +16,7 @@ from tests.executors import ROOT
 
 PROGRAMS = sorted((ROOT / "examples").glob("*/*.mp"))
 LARGEST = {"memagent", "rag_two_stage"}  # transformers
-MOST_SECONDS, MOST_KIB = 4.0, 400 * 1024
+MOST_SECONDS, MOST_KIB = 12.0, 400 * 1024  # what grows faster than its program takes far longer
 COMPILE = """import sys; from hetc.compiler.cli import main
 try: main(sys.argv[1:])
 finally: print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"""
