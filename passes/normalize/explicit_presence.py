@@ -37,7 +37,18 @@ from hetc.dialects.mp import (
     UpdateOp,
     enclosing_pipeline,
 )
-from hetc.passes.emission import conjunction, constant, constant_value, emit, irredundant, leaves, union, without
+from hetc.passes.emission import (
+    KNOWN,
+    conjunction,
+    constant,
+    constant_value,
+    emit,
+    irredundant,
+    leaves,
+    marked,
+    union,
+    without,
+)
 from hetc.passes.normalize.bounds import Bounds
 from hetc.passes.normalize.predicates import Predicates, rope_partner
 from hetc.passes.normalize.region_edits import replace_yield
@@ -216,6 +227,8 @@ def make_plain(region: RegionPresence, statement: RangedOp) -> Callable[[SSAValu
         for condition in presence:
             _put_before(condition, op)
         value = _plain(op, presence)
+        if value is not None and any(region.hangs_on_absent(each) for each in leaves(value) if presence):
+            value = _known(value, op)
         if value is not None:
             (result,) = op.results
             instead[result] = value
@@ -225,6 +238,14 @@ def make_plain(region: RegionPresence, statement: RangedOp) -> Callable[[SSAValu
     erase_unused(block)
     instead.update(merge_equal(block))
     return now
+
+
+def _known(condition: SSAValue, before: Operation) -> SSAValue:
+    """A conjunction as one that a later pass takes as known, though it is computed from what may be absent: the test
+    of a pick, which is false where there is none."""
+    *others, last = leaves(condition)
+    rest = conjunction(others, before)
+    return emit(marked(arith.AndIOp(last if rest is None else rest, last), KNOWN), before)
 
 
 def _put_before(value: SSAValue, op: Operation) -> None:

@@ -72,6 +72,18 @@ class RegionPresence:
         """The conditions under which `value` is present; none for None."""
         return () if value is None else self.conditions.get(value, ())
 
+    def hangs_on_absent(self, value: SSAValue) -> bool:
+        """Whether a value is computed from one that may be absent."""
+        seen, pending = {value}, [value]
+        while pending:
+            current = pending.pop()
+            if self.of(current):
+                return True
+            if isinstance(current.owner, Operation):
+                pending += [operand for operand in current.owner.operands if operand not in seen]
+                seen.update(pending)
+        return False
+
     def of_yield(self, end: YieldOp) -> Conditions:
         """The conditions under which a region's value is present, the yield's own included."""
         return irredundant(union(leaves(end.present), self.of(end.present), self.of(end.value)))

@@ -55,6 +55,7 @@ pipeline missing:
         id[j] = coalesce(ids[picked[j]], -1)
         loose[j] = ids[picked[j]]
         either[j] = where(present(best[j]), best[j], 9.0)
+        level[j] = softmax[j](where(j < 2, coalesce(x[picked[j]], 7.0)))
         kept[j] = ids[picked[j]]
         sums[j] = best[j] + 1.0
         added[j] += coalesce(best[j], 0.5)
@@ -72,7 +73,7 @@ pipeline missing:
     output back, then, otherwise, tested, guarded, skipped, passed, again
     output best, picked, next, turned, flat, by_flat, doubled, late, weight, nothing, total, first, at_first
     output past_first
-    output high, one, other, how_many, all_high, there, id, loose, either
+    output high, one, other, how_many, all_high, there, id, loose, either, level
 """
 
 
@@ -108,6 +109,7 @@ def test_absent_stays_absent(way: str, tmp_path: Path) -> None:
         "id": [30, -1, -1],
         "loose": [30, 0, 0],
         "either": [7, 9, 9],
+        "level": [0.5, 0.5, 0],
         "back": [31, 1, 1],
         "then": [True, False, True],
         "otherwise": [True, True, False],

@@ -59,6 +59,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"most": [-INFINITY, -INFINITY, 0.0, 0.0, 0.0, 0.0]},
     ),
     "coalesce_of_nothing": ({"w": [1.0, 2.0], "v": [0.0]}, {"B": 1}, {"p": [[0.5, 0.5]]}),
+    # Of four picks one is none; all answers are the same.
+    "coalesce_of_picks": ({"x": [[1.0, 1.0, 1.0]]}, {"B": 1}, {"p": [[0.25] * 4], "q": [[0.25] * 4]}),
     "out_of_range_for_all": (
         {"x": [1.0, 2.0], "log": [[1.0], [2.0]]},
         {"N": 1},
