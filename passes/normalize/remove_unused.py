@@ -1,12 +1,14 @@
-"""Drop statements whose results nothing reads."""
+"""Drop statements whose results nothing reads, and what only the passes before read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from xdsl.context import Context
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 
 from hetc.dialects.mp import (
     ComputeOp,
@@ -31,7 +33,8 @@ class RemoveUnusedPass(ModulePass):
 
     Before: any mp module.
     After: every statement, and every loop, has a result that is used. Appends, commits and outputs are uses, and stay;
-    so do the declared tensors of mp.get, which are the interface of the step.
+    so do the declared tensors of mp.get, which are the interface of the step. A condition that is joined with itself,
+    which marks it as known for the passes that work presence out, stands for itself.
 
         %a = mp.compute ...   (no use)
         %b = mp.compute ...             ->  %b = mp.compute ...
@@ -48,3 +51,8 @@ class RemoveUnusedPass(ModulePass):
                         if isinstance(statement, _WITHOUT_EFFECT) and not any(r.uses for r in statement.results):
                             statement.detach()
                             statement.erase()
+                            continue
+                        for inner in list(statement.walk()):
+                            if isinstance(inner, arith.AndIOp) and inner.lhs is inner.rhs:
+                                inner.result.replace_all_uses_with(inner.lhs)
+                                Rewriter.erase_op(inner)
