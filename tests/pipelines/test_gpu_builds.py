@@ -4,6 +4,7 @@ and stack, and no more shared memory than one program may have."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,8 +43,19 @@ fpga = "u55c"
 base = "mi210"
 memory_bytes = { value = 1e15, source = "test" }
 """
-MOST_ASIDE = 48
-"""Bytes of registers a thread: a launch of many statements puts a few addresses aside from the first to the last."""
+# A launch of many statements puts a few addresses aside from the first to the last: at most so many bytes a thread, of
+# spills or of the stack.
+KNOWN = {
+    "examples/seerattention_topk/seerattention_topk.mp": {"_qg on sm_80": 16, "_o on sm_80": 8, "_o on sm_90": 48},
+    "examples/seerattention_threshold/seerattention_threshold.mp": {
+        "_qg on sm_80": 16,
+        "_o on sm_80": 32,
+        "_o on sm_90": 24,
+    },
+    "examples/rag_dragin/rag_dragin.mp": {"_idf on sm_80": 16},
+    "examples/rag_two_stage/rag_two_stage.mp": {"_z_2 on sm_90": 8},
+    "examples/titans/titans.mp": {"_S2_2 on sm_80": 40},
+}
 REPRESENTATIVE = [
     ("examples/dsa/dsa.mp", "_ol"),  # a product with a loop over its depth
     ("tests/pipelines/decay.mp", "_score"),  # several statements in one launch, over rows of lengths of their own
@@ -79,10 +91,13 @@ def test_representative_functions_may_be_shipped(path: str, ending: str, tmp_pat
 @pytest.mark.parametrize("path", PIPELINES)
 def test_every_function_may_be_shipped(path: str, placement: str, tmp_path: Path) -> None:
     pins = all_on("gpu", path) if placement == "gpu" else {}
-    assert [problem for problem in problems(path, tmp_path / "out", pins) if bytes_aside(problem) > MOST_ASIDE] == []
+    found, known = problems(path, tmp_path / "out", pins), KNOWN.get(path, {})
+    assert [problem for problem in found if not is_known(problem, known)] == []
 
 
-def bytes_aside(problem: str) -> float:
-    """Bytes of spills or stack a thread; infinite for what is wrong otherwise."""
-    found = re.search(r"(?:spills|uses) (\d+) bytes of (?:registers|stack) a thread$", problem)
-    return float(found[1]) if found else float("inf")
+def is_known(problem: str, known: Mapping[str, int]) -> bool:
+    """Whether what is wrong is what is put aside in a function that is known to, and no more of it."""
+    found = re.fullmatch(r"(\S+ on \S+) (?:spills|uses) (\d+) bytes of (?:registers|stack) a thread", problem)
+    return found is not None and any(
+        found[1].endswith(ending) and int(found[2]) <= most for ending, most in known.items()
+    )
