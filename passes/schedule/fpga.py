@@ -27,6 +27,7 @@ from hetc.dialects.mp import (
     storage_bits,
 )
 from hetc.dialects.task import KernelOp
+from hetc.passes.analysis.operands import resident
 from hetc.passes.analysis.sizes import Sizes
 from hetc.passes.lower_hls.initiation import Latencies
 from hetc.passes.lower_hls.lower_to_hls import find_scans, lower_kernel
@@ -37,7 +38,7 @@ from hetc.passes.lower_hls.words import joins, lanes_of_row, row_steps
 from hetc.passes.schedule.fpga_cost import Costs, price
 from hetc.passes.schedule.fpga_cycles import Counter as Cycles
 from hetc.passes.schedule.fpga_cycles import Known
-from hetc.passes.schedule.fpga_plans import plans, resident
+from hetc.passes.schedule.fpga_plans import plans
 from hetc.passes.schedule.model import Refused, Schedule, unreadable
 from hetc.platforms.fpga import BRAM36_BYTES, URAM_BYTES, Fpga
 

@@ -9,8 +9,9 @@ from math import prod
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Operation, SSAValue
 
-from hetc.dialects.mp import WRITES_IN_PLACE, GetOp, ReadOp, TensorType, enclosing_pipeline, loop_of, storage_bits
-from hetc.dialects.task import KernelOp, TransferOp
+from hetc.dialects.mp import GetOp, ReadOp, TensorType, enclosing_pipeline, storage_bits
+from hetc.dialects.task import KernelOp
+from hetc.passes.analysis.operands import source_of
 from hetc.passes.lower_hls.lanes import assign_lanes
 from hetc.passes.lower_hls.plan import FpgaPlan
 from hetc.passes.lower_hls.scan import Scan
@@ -97,25 +98,3 @@ def _is_declared(value: SSAValue) -> bool:
     """Whether a value is a declared tensor, or a layer of one, as it is or with rows appended, wherever it has come
     from."""
     return isinstance(source_of(value)[0].owner, GetOp)
-
-
-def resident(value: SSAValue) -> int:
-    """How many tensors of the value's size lie in a device's memory at once: all layers, where it is one of them."""
-    return source_of(value)[1]
-
-
-def source_of(value: SSAValue) -> tuple[SSAValue, int]:
-    """What a value is or is a layer of, and how many layers that has."""
-    layers = 1
-    while True:
-        loop = loop_of(value)
-        if loop is not None and value in loop.layer_arguments:
-            value = loop.arguments[value]
-            assert isinstance(value.type, TensorType)
-            layers *= int(value.type.shape[0])
-        elif isinstance(value.owner, WRITES_IN_PLACE):
-            value = value.owner.memory
-        elif isinstance(value.owner, TransferOp):
-            value = value.owner.value
-        else:
-            return value, layers

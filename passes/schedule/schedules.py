@@ -13,7 +13,7 @@ from xdsl.printer import Printer
 
 from hetc.dialects.mp import GetOp, PipelineOp, enclosing_pipeline
 from hetc.dialects.task import KernelOp
-from hetc.passes.schedule.fpga_plans import source_of
+from hetc.passes.analysis.operands import source_of
 from hetc.passes.schedule.model import Refused, Schedule
 from hetc.passes.schedule.registry import Planned, scheduled_kinds, scheduler_of
 from hetc.platforms import Platform
