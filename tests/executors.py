@@ -71,14 +71,15 @@ class OracleSession(Session):
         self.last: StepResult | None = None
         for name, declaration in self.pipeline.declarations.items():
             if declaration.role.data == "memory":
-                self.memories[name] = self._empty(declaration.type)
+                init = getattr(declaration.init, "value", None)
+                self.memories[name] = self._empty(declaration.type, 0 if init is None else init.data)
 
-    def _empty(self, type_: Any) -> Any:
+    def _empty(self, type_: Any, init: float) -> Any:
         shape = tuple(size if isinstance(size, int) else self.capacities[size] for size in type_.shape)
         if type_.is_sparse:
             none = np.zeros(0, np.int64)
             return SparseMatrix(shape[0], shape[1], none, none, none)
-        return np.zeros(shape, np.float64 if _is_float(dtype_name(type_.element)) else np.int64)
+        return np.full(shape, init, np.float64 if _is_float(dtype_name(type_.element)) else np.int64)
 
     def load(self, name: str, array: np.ndarray) -> None:
         assert array.shape == self.memories[name].shape

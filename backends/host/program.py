@@ -184,7 +184,7 @@ def _tensor(declaration: DeclareOp, memory: host.MemoryOp | None) -> str:
     if "group" in declaration.attributes:
         parts.append(f"group={values.repr_of(declaration.attributes['group'].data)}")  # type: ignore[attr-defined]
     if declaration.init is not None:
-        parts.append(f"init={values.number_of(declaration.init)}")
+        parts.append(f"init={values.number(values.number_of(declaration.init))}")
     if memory is not None:
         buffer = memory.result.type
         assert isinstance(buffer, BufferType)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -73,6 +74,11 @@ def number_of(attribute: Attribute) -> int | float:
     if isinstance(attribute, IntAttr):
         return attribute.data
     raise ValueError(f"not a number: {attribute}")
+
+
+def number(value: int | float) -> str:
+    """A number as Python spells it."""
+    return repr(value) if isfinite(value) else f'float("{value}")'
 
 
 def table(value: DenseIntOrFPElementsAttr) -> str:

@@ -71,6 +71,8 @@ class Expressions:
 
     def name(self, text: str, span: Span) -> ast.Name:
         """A checked name."""
+        if text in ast.LITERALS:
+            raise refused("HET012", f"`{text}` is a value, not a name", span)
         if not text.isascii():
             raise refused("HET012", "names are made of ASCII letters, digits and `_`", span)
         if len(text) > MAX_NAME_CHARACTERS:
@@ -82,8 +84,11 @@ class Expressions:
         """An expression, or a string that holds one: `"V + P"`, as annotations and defaults need them."""
         if isinstance(node, python.Constant) and isinstance(node.value, str):
             return Expressions(self.places.inside(node)).expression(unquoted(node, self.places))
-        if isinstance(node, python.Call) and not any(isinstance(item, python.Call) for item in node.args):
-            return self.call(node, quoted=True)
+        match node:
+            case python.Call(func=python.Name(id="float")):
+                return self.expression(node)
+            case python.Call() if not any(isinstance(item, python.Call) for item in node.args):
+                return self.call(node, quoted=True)
         return self.expression(node)
 
     def call(self, node: python.Call, quoted: bool = False) -> ast.Call:
@@ -108,6 +113,8 @@ class Expressions:
         return ast.Call(name.name, indices, arguments, keywords, name.span, span)
 
     def index(self, node: python.expr) -> ast.Index:
+        if isinstance(node, python.Name):
+            self.name(node.id, self.places.span(node))
         found = as_index(self._expression(node))
         if found is None:
             message = "expected an index (`d`) or a bounded one (`d < 64`)"
@@ -129,11 +136,14 @@ class Expressions:
     def _expression(self, node: python.expr) -> ast.Expr:
         match node:
             case python.Constant():
-                return self._number(node)
+                return self._literal(node)
             case python.Name(id=name):
-                return self.name(name, self.places.span(node))
+                span = self.places.span(node)
+                return ast.literal(name, span) or self.name(name, span)
             case python.Subscript():
                 return self._access(node)
+            case python.Call(func=python.Name(id="float"), args=[python.Constant(value=str(text))], keywords=[]):
+                return self._infinity(text, node)
             case python.Call():
                 return self.call(node)
             case python.UnaryOp(op=op, operand=operand):
@@ -145,18 +155,29 @@ class Expressions:
                 return self._joined("and" if isinstance(op, python.And) else "or", values)
             case python.Compare():
                 return self._compare(node)
+            case python.Attribute(value=python.Name(id="math" | "np" | "numpy" | "torch"), attr="inf"):
+                return ast.Number(float("inf"), self.places.span(node))
             case python.Attribute():
                 raise refused("HET012", "names have no parts", self.places.span(node))
         message, help = _FOREIGN_NODES.get(type(node), ("this is no expression of the language", None))
         raise refused("HET012", message, self.places.span(node), help)
 
-    def _number(self, node: python.Constant) -> ast.Number:
+    def _infinity(self, text: str, node: python.Call) -> ast.Expr:
+        """`float("inf")` and `float("-inf")`, as Python spells them without an import."""
+        span, word = self.places.span(node), text.strip().lower()
+        if word.lstrip("+-") not in ("inf", "infinity") or len(word) - len(word.lstrip("+-")) > 1:
+            raise refused("HET012", "strings are not values", self.places.span(node.args[0]), "write the number")
+        number = ast.Number(float("inf"), span)
+        return ast.Unary("-", number, span) if word.startswith("-") else number
+
+    def _literal(self, node: python.Constant) -> ast.Number | ast.Boolean:
         span, value = self.places.span(node), node.value
+        if isinstance(value, bool):
+            return ast.Boolean(value, span)
         if isinstance(value, str | bytes):
             raise refused("HET012", "strings are not values", span, "options are plain words: `layout=half`")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            help = "write a comparison: `1 == 1`" if isinstance(value, bool) else None
-            raise refused("HET012", f"`{span.text}` is not a value of the language", span, help)
+        if not isinstance(value, int | float):
+            raise refused("HET012", f"`{span.text}` is not a value of the language", span)
         digits = len(span.text.replace("_", ""))
         if digits > MAX_DIGITS:
             raise refused("HET013", f"a number of {digits} digits; the limit is {MAX_DIGITS}", span)

@@ -91,9 +91,13 @@ class Arithmetic:
     def convert(self, value: Value, type_: Attribute) -> SSAValue:
         """The value as `type_`; f32 to an integer truncates, anything to i1 compares with zero."""
         if not isinstance(value, SSAValue):
+            if type_ == i1:
+                return self.constant(int(value != 0), i1)
             if isinstance(value, float) and type_ != f32:
+                if not python_math.isfinite(value):
+                    raise TypeMismatch(f"{value} does not fit {type_name(type_)}")
                 value = python_math.trunc(value)
-            return self.constant(value, type_) if type_ != i1 else self.constant(int(value != 0), i1)
+            return self.constant(value, type_)
         source = value.type
         if source == type_:
             return value

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from hetc.compiler.frontend.expression_nodes import (
+    LITERALS,
     Access,
     Binary,
+    Boolean,
     Call,
     Expr,
     Index,
@@ -21,15 +23,17 @@ from hetc.compiler.frontend.expression_nodes import (
     Number,
     Unary,
     children,
+    literal,
     replace_children,
     walk,
 )
 from hetc.source import SourceFile, Span
 
 __all__ = [
-    "Access", "Binary", "Block", "Call", "Declaration", "Define", "Dim", "Effect", "Expr", "Function", "Growth",
-    "Index", "Inlined", "Keyword", "Loop", "Name", "Number", "Output", "Pipeline", "Repeat", "Stage", "Statement",
-    "Step", "Target", "Unary", "When", "children", "replace_children", "simple_statements", "walk",
+    "LITERALS", "Access", "Binary", "Block", "Boolean", "Call", "Declaration", "Define", "Dim", "Effect", "Expr",
+    "Function", "Growth", "Index", "Inlined", "Keyword", "Loop", "Name", "Number", "Output", "Pipeline", "Repeat",
+    "Stage", "Statement", "Step", "Target", "Unary", "When", "children", "literal", "replace_children",
+    "simple_statements", "walk",
 ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def _of(parts: list[Part], kind: type[Node]) -> tuple[Node, ...]:
 
 
 def _expressions(parts: list[Part]) -> tuple[ast.Expr, ...]:
-    kinds = (ast.Number, ast.Name, ast.Access, ast.Unary, ast.Binary, ast.Call)
+    kinds = (ast.Number, ast.Boolean, ast.Name, ast.Access, ast.Unary, ast.Binary, ast.Call)
     return tuple(part for part in parts if isinstance(part, kinds))
 
 
@@ -56,7 +56,11 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
             raise self._refuse("HET013", f"`{token}` does not fit 64 bits", span)
         return ast.Number(value, span)
 
-    def name(self, parts: list[Part]) -> ast.Name:
+    def name(self, parts: list[Part]) -> ast.Expr:
+        (token,) = parts
+        return ast.literal(str(token), self._span(token)) or self._name(token)
+
+    def plain_name(self, parts: list[Part]) -> ast.Name:
         return self._name(parts[0])
 
     def access(self, parts: list[Part]) -> ast.Access:
@@ -224,6 +228,7 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
     def _index(self, item: ast.Expr) -> ast.Index:
         found = _as_index(item)
+        self._check_name(item)
         if found is None:
             raise self._refuse("HET012", "expected an index (`d`) or a bounded one (`d < 64`)", item.span)
         return found
@@ -234,15 +239,24 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         if isinstance(item, ast.Access):
             indices = tuple(_as_index(index) or index for index in item.indices)
             return ast.Target(item.name, indices, item.name_span, item.span)
+        self._check_name(item)
         raise self._refuse(
             "HET012", "this cannot be assigned to", item.span, help="on the left stands `name` or `name[indices]`"
         )
+
+    def _check_name(self, item: ast.Expr) -> None:
+        """Refuses `true`, and `inf < 4`, where the name of something stands."""
+        place = item.left if isinstance(item, ast.Binary) else item
+        if place.span.text in ast.LITERALS:
+            raise self._refuse("HET012", f"`{place.span.text}` is a value, not a name", place.span)
 
     def _name(self, token: Token) -> ast.Name:
         span = self._span(token)
         if len(token) > MAX_NAME_CHARACTERS:
             message = f"a name of {len(token)} characters; the limit is {MAX_NAME_CHARACTERS}"
             raise self._refuse("HET013", message, span)
+        if token in ast.LITERALS:
+            raise self._refuse("HET012", f"`{token}` is a value, not a name", span)
         return ast.Name(str(token), span)
 
     def _span(self, first: Any, last: Any = None) -> Span:

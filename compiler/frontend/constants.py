@@ -12,7 +12,8 @@ MAX_FOLDED_BITS = 64
 
 
 class NotFoldable(Exception):
-    """The operation has no finite result on these constants; the message says why."""
+    """The operation has no result on these constants, or one that is not finite though they are; the message says
+    why."""
 
 
 def _power(left: Constant, right: Constant) -> Constant:
@@ -58,9 +59,9 @@ _FLOAT_FUNCTIONS: dict[str, Callable[[float], float]] = {
 _EITHER_FUNCTIONS: dict[str, Callable[[Constant], Constant]] = {
     "abs": abs,
     "relu": lambda x: max(x, type(x)(0)),
-    "floor": lambda x: x if isinstance(x, int) else float(math.floor(x)),
-    "ceil": lambda x: x if isinstance(x, int) else float(math.ceil(x)),
-    "round": lambda x: x if isinstance(x, int) else float(round(x)),
+    "floor": lambda x: x if isinstance(x, int) or math.isinf(x) else float(math.floor(x)),
+    "ceil": lambda x: x if isinstance(x, int) or math.isinf(x) else float(math.ceil(x)),
+    "round": lambda x: x if isinstance(x, int) or math.isinf(x) else float(round(x)),
     "sign": lambda x: type(x)((x > 0) - (x < 0)),
 }
 
@@ -68,7 +69,7 @@ _EITHER_FUNCTIONS: dict[str, Callable[[Constant], Constant]] = {
 def fold_binary(operator: str, left: Constant, right: Constant) -> Constant:
     """`left operator right` for an arithmetic operator. Raises NotFoldable."""
     try:
-        return _checked(_BINARY[operator](left, right))
+        return _checked(_BINARY[operator](left, right), left, right)
     except ZeroDivisionError:
         raise NotFoldable("division by zero") from None
     except (OverflowError, ValueError) as error:
@@ -79,9 +80,9 @@ def fold_function(function: str, arguments: list[Constant]) -> Constant | None:
     """The function of constants, or None where it is not one that folds. Raises NotFoldable."""
     try:
         if function in _FLOAT_FUNCTIONS and len(arguments) == 1:
-            return _checked(_FLOAT_FUNCTIONS[function](float(arguments[0])))
+            return _checked(_FLOAT_FUNCTIONS[function](float(arguments[0])), *arguments)
         if function in _EITHER_FUNCTIONS and len(arguments) == 1:
-            return _checked(_EITHER_FUNCTIONS[function](arguments[0]))
+            return _checked(_EITHER_FUNCTIONS[function](arguments[0]), *arguments)
         if function in ("min", "max") and len(arguments) >= 2:
             least = min(arguments) if function == "min" else max(arguments)
             return float(least) if any(isinstance(item, float) for item in arguments) else least
@@ -89,7 +90,7 @@ def fold_function(function: str, arguments: list[Constant]) -> Constant | None:
             return _checked(-(-arguments[0] // arguments[1]))
         if function in ("atan2", "pow") and len(arguments) == 2:
             left, right = arguments
-            return _checked(math.atan2(left, right) if function == "atan2" else _power(left, right))
+            return _checked(math.atan2(left, right) if function == "atan2" else _power(left, right), left, right)
     except ZeroDivisionError:
         raise NotFoldable("division by zero") from None
     except (OverflowError, ValueError) as error:
@@ -97,9 +98,13 @@ def fold_function(function: str, arguments: list[Constant]) -> Constant | None:
     return None
 
 
-def _checked(value: Constant) -> Constant:
+def _checked(value: Constant, *operands: Constant) -> Constant:
+    """The value; it is infinite only where an operand is, and never NaN."""
     if isinstance(value, float) and not math.isfinite(value):
-        raise NotFoldable("the result is not finite")
+        if math.isnan(value):
+            raise NotFoldable("the result is not a number")
+        if not any(isinstance(item, float) and math.isinf(item) for item in operands):
+            raise NotFoldable("the result is not finite")
     if isinstance(value, int) and value.bit_length() > MAX_FOLDED_BITS:
         raise NotFoldable("the result does not fit 64 bits")
     return value

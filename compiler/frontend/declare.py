@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from xdsl.dialects.builtin import AnyFloat, IntegerType
+from xdsl.dialects.builtin import AnyFloat, IntegerType, i1
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate, evaluate_integer
@@ -112,6 +112,11 @@ def _initial(item: ast.Declaration, type_: TensorType, environment: Environment)
         message = f"the initial value of `{item.name}` is computed from a tensor"
         help = "it is a constant, or an input or a weight by its name alone"
         raise environment.refuse("HET201", message, item.initial.span, help=help)
+    if isinstance(item.initial, ast.Boolean):
+        if type_.element != i1:
+            message = f"{item.initial.span.text} is a bool, and `{item.name}` holds {item.dtype.name}"
+            raise environment.refuse("HET106", message, item.initial.span)
+        return int(item.initial.value)
     value = evaluate(item.initial, environment, f"the initial value of `{item.name}`")
     if item.sparse and value != 0:
         raise environment.refuse("HET201", "a sparse memory begins empty", item.initial.span)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from xdsl.dialects.builtin import FileLineColLoc, IndexType, i32
+from xdsl.dialects.builtin import FileLineColLoc, IndexType, i1, i32
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from hetc.compiler.frontend import ast
@@ -107,6 +107,8 @@ class ExpressionEmitter:
         match expr:
             case ast.Number(value=value):
                 return value
+            case ast.Boolean(value=truth):
+                return self.arithmetic.constant(int(truth), i1)
             case ast.Name():
                 return self._name(expr)
             case ast.Access():

@@ -232,5 +232,5 @@ class Environment:
         close = suggest(name, candidates)
         help = f"did you mean `{close}`?" if close else None
         if name.lower() in ("true", "false"):
-            help = f"write a comparison: `1 == {int(name.lower() == 'true')}`"
+            help = f"write `{name.lower()}`"
         return self.refuse("HET100", f"unknown {kind} `{name}`", span, help=help)

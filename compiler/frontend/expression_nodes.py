@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TypeAlias
 
 from hetc.source import Span
@@ -11,9 +12,17 @@ from hetc.source import Span
 
 @dataclass(frozen=True)
 class Number:
-    """An int or a float literal."""
+    """An int or a float literal, `inf` among them."""
 
     value: int | float
+    span: Span
+
+
+@dataclass(frozen=True)
+class Boolean:
+    """`true` or `false`."""
+
+    value: bool
     span: Span
 
 
@@ -84,7 +93,18 @@ class Call:
     span: Span
 
 
-Expr: TypeAlias = Number | Name | Access | Unary | Binary | Call
+Expr: TypeAlias = Number | Boolean | Name | Access | Unary | Binary | Call
+
+
+LITERALS = ("inf", "true", "false")
+"""Words that are values, so that nothing else has them as its name."""
+
+
+def literal(word: str, span: Span) -> Number | Boolean | None:
+    """The value that a word is, or None where it is a name."""
+    if word not in LITERALS:
+        return None
+    return Number(inf, span) if word == "inf" else Boolean(word == "true", span)
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:

@@ -221,8 +221,8 @@ class _Expansion:
                 raise self.inliner.too_much(call.function, call.span, self.environment)
             self.arguments[id(argument)] = argument
         for given, argument in zip(call.arguments, arguments, strict=True):
-            if function.statements and not isinstance(argument, ast.Name | ast.Number):
-                message = f"`{call.function}` has statements, so its arguments are names and numbers"
+            if function.statements and not isinstance(argument, ast.Name | ast.Number | ast.Boolean):
+                message = f"`{call.function}` has statements, so its arguments are names and literals"
                 help = "define the value in a statement, then pass its name"
                 raise environment.refuse("HET108", message, given.span, help=help)
         return arguments

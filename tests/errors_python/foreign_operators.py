@@ -19,7 +19,6 @@ def foreign_operators(x: f32["B", "D"], *, B=le(4), D=8):
         m[b] = (lambda: x)(b)
         n[b] = x[b, 0].exp()
         o[b] = "text"
-        p[b] = True
         q[b] = None
         r[b] = 1j
         s[b] = (t := x[b, 0])

@@ -124,6 +124,9 @@ class Parts(Positions):
         elif function == "count":
             bound = largest
         elif function in ("max", "min"):
+            if kind == "f" and self.random.random() < 0.2:
+                condition = self._draw("b", {**scope, name: (dim, row)}, depth - 1, True)
+                body = self._or_infinite(function, condition, body)
             return self._clamped(function, name, dim, row, body, not alone)
         if function in ("any", "all"):
             bound = 1
@@ -133,6 +136,11 @@ class Parts(Positions):
         same = isinstance(body, Reduce) and body.function == function and function in ("sum", "prod", "any", "all")
         joined = same and self.random.random() < 0.7
         return Reduce(kind, body.exact and keeps, bound, bits, function, name, dim, row, body, not alone, joined)
+
+    def _or_infinite(self, function: str, condition: Expr, body: Expr) -> Expr:
+        """What is reduced where a condition holds, else what an extreme never is unless there is nothing else."""
+        edge = Const("f", True, body.bound, 0, -math.inf if function == "max" else math.inf)
+        return Where("f", body.exact, body.bound, body.step_bits, condition, body, edge)
 
     def _clamped(self, function: str, name: str, dim: str, row: str | None, body: Expr, spell: bool) -> Expr:
         """max and min over nothing are infinite (integers: extreme): clamp, so that what follows stays bounded."""

@@ -38,7 +38,7 @@ class Expressions(MoreExpressions):
 
     def _constant(self, kind: str) -> Expr:
         if kind == "b":
-            return self._compare(self._constant("i"), self._constant("i"))
+            return Const("b", True, 1, 0, self.random.random() < 0.5)
         if kind == "f":
             return Const("f", True, 2, 2, self.random.randint(-8, 8) / 4)
         return Const(kind, True, 4, 0, self.random.randint(-4, 4))
@@ -216,6 +216,8 @@ class Expressions(MoreExpressions):
             return Binary("b", True, 1, 0, self.random.choice(("and", "or")), *pair)
         if depth > 0 and self.random.random() < 0.05:
             return self._condition_of_choice(scope, depth - 1)
+        if self.random.random() < 0.04:
+            return self._constant("b")
         if depth > 0 and self.random.random() < 0.15:
             return self._reduce("b", self.random.choice(("any", "all")), "b", scope, depth - 1, True)
         if depth > 0 and self.random.random() < 0.12:

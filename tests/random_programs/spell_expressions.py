@@ -67,6 +67,8 @@ class Speller:
     def text(self, expr: Expr, names: Names) -> str:
         """One expression, with more parentheses than a person would write."""
         match expr:
+            case Const(kind="b"):
+                return "true" if expr.value else "false"
             case Const():
                 plain = repr(int(expr.value)) if expr.kind in "ilx" else repr(float(expr.value))
                 return f"({plain})" if expr.value < 0 else plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from random_programs.presence import (
@@ -70,8 +71,11 @@ class TwinExpressions:
 
     def text(self, expr: Expr) -> str:
         match expr:
+            case Const(kind="b"):
+                return repr(bool(expr.value))
             case Const():
-                return f"exact({expr.value!r})" if expr.kind == "f" else repr(int(expr.value))
+                plain = expr.value if math.isfinite(expr.value) else f"float('{expr.value}')"
+                return f"exact({plain})" if expr.kind == "f" else repr(int(expr.value))
             case Var():
                 return expr.name
             case DimValue():

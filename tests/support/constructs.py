@@ -37,6 +37,10 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "`sin cos atan2 erf`": (X, "o[b, d] = sin(x[b, d]) + cos(x[b, d]) + atan2(x[b, d], 2.0) + erf(x[b, d])", "o", ""),
     "`floor round sign pow`": (X, "o[b, d] = floor(x[b, d]) + round(x[b, d]) * sign(x[b, d]) + pow(abs(x[b, d]) + 1, 1.5)", "o", ""),
     "casts to every dtype": (X, "o[b, d] = f32(bf16(x[b, d])) + f32(f16(x[b, d])) + f32(fp8(x[b, d])) + f32(fp8e5m2(x[b, d])) + f32(i32(x[b, d] * 10)) + f32(i8(x[b, d] * 10))", "o", ""),
+    "`inf`, `true`, `false`": (
+        f"{X}\nmemory best: f32[D] = -inf\nmemory on: bool[D] = true",
+        "best[d] = max(best[d], x[0, d])\no[b, d] = where(on[d] and true, min(x[b, d], inf), best[d])\non[d] = false", "o", "",
+    ),
     "index and dim values": (X, "o[b < B, d < D] = f32(b * D + d + B)", "o", ""),
     "`sum`": (f"{X}\n{Y}", "o[b, e] = sum[d](x[b, d] * y[d, e])", "o", ""),
     "`prod`": (X, "o[b] = prod[d](x[b, d] / 2 + 1)", "o", ""),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hetc.compiler.frontend import functions
+from hetc.compiler.frontend.ast import LITERALS
 from hetc.compiler.frontend.parse import DECLARATION_WORDS, STAGES
 
 ROOT = Path(__file__).parents[3]
@@ -26,6 +27,7 @@ def words(rule: str) -> set[str]:
 def test_the_lists_equal_the_compilers() -> None:
     assert words("declaration") == set(DECLARATION_WORDS)
     assert words("stage") == set(STAGES)
+    assert words("literal") == set(LITERALS)
     assert words("dtype") == set(functions.DTYPES)
     assert words("selecting") == set(functions.INDEXED_FUNCTIONS)
     plain = set(functions.FUNCTIONS) - set(functions.DTYPES)
@@ -52,6 +54,7 @@ def test_rules_are_included_and_match() -> None:
         ("  y = ceildiv(T, 4)", "function", "ceildiv"),
         ("  input k: fp8e5m2[B]", "dtype", "fp8e5m2"),
         ("dim T <= 4096 per B", "word", "per"),
+        ("x = where(c, a, -inf)", "literal", "inf"),
         ("x = 1_000.5e-6", "number", "1_000.5e-6"),
     ):
         found = re.search(GRAMMAR["repository"][rule]["match"], line)

@@ -248,3 +248,30 @@ def test_conditions_and_layers_are_read_as_in_a_file() -> None:
     (found,) = read(python).steps[0].stages[0].statements
     (expected,) = read(text, "p.mp").steps[0].stages[0].statements
     assert bare(found) == bare(expected)
+
+
+@pytest.mark.parametrize(
+    ("python", "plain"),
+    [
+        ("inf", "inf"),
+        ("-inf", "-inf"),
+        ("math.inf", "inf"),
+        ('float("inf")', "inf"),
+        ('float("-inf")', "-inf"),
+        ("np.inf * x", "inf * x"),
+        ("True", "true"),
+        ("false or not True", "false or not true"),
+    ],
+)
+def test_literals_as_python_spells_them(python: str, plain: str) -> None:
+    frame = "@hetero_pipeline\ndef p(x: f32):\n    with apply:\n        y = {}\n    return y\n"
+    text = "pipeline p:\n    input x: f32\n    apply:\n        y = {}\n    output y\n"
+    expected = parse_source(SourceFile("p.mp", text.format(plain)))
+    assert bare(read(frame.format(python))) == bare(expected)
+
+
+def test_a_memory_begins_with_an_infinity() -> None:
+    text = '@hetero_pipeline\ndef p(m: memory(f32["D"], initial={}), *, D=4):\n    with apply:\n        m[d] = 0\n'
+    (memory,) = read(text.format('-float("inf")')).declarations
+    assert bare(memory.initial) == ("Unary", {"operator": "-", "operand": ("Number", {"value": float("inf")})})
+    assert bare(read(text.format('float("-inf")')).declarations[0].initial) == bare(memory.initial)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr
@@ -69,6 +71,11 @@ def dtype_of(text: str) -> str:
         ("z[b < B] = B - 1", "index"),
         ("z[d < D] = D", "i32"),
         ("z[d < D] = floor(2.5)", "f32"),
+        ("z[d] = where(flag[d], n[d], inf)", "f32"),
+        ("z[d] = f16(inf) + n[d]", "f32"),
+        ("z[d] = flag[d] and true", "bool"),
+        ("z[d] = n[d] + true", "i32"),
+        ("z = false", "bool"),
     ],
 )
 def test_dtype_of_a_definition(text: str, dtype: str) -> None:
@@ -90,6 +97,10 @@ def constants(op: ComputeOp) -> list[float]:
         ("-(2 + 3) % 3", 1),
         ("max(2, D)", 4),
         ("7 // 2", 3),
+        ("-inf", -inf),
+        ("max(inf, D) - 1", inf),
+        ("exp(-inf) + 1 / inf", 0.0),
+        ("floor(inf) * abs(-inf)", inf),
     ],
 )
 def test_constants_are_folded(value: str, folded: float) -> None:
@@ -163,6 +174,11 @@ def test_reads_of_narrow_integers_index() -> None:
         ("z[d] = n[d] / (1 // 0)", "HET102"),
         ("z[d] = n[d] * sqrt(-1)", "HET102"),
         ("z[d] = n[d] * exp(10000)", "HET102"),
+        ("z[d] = n[d] * (inf - inf)", "HET102"),
+        ("z[d] = n[d] * (0 * inf)", "HET102"),
+        ("z[d] = n[d] + i32(inf)", "HET106"),
+        ("z[d] = y[true, 0] + n[d]", "HET106"),
+        ("z[d] = where(n[d], true, false)", "HET106"),
         ("z = any[d](n[d])", "HET106"),
         ("z = argmax[d, e](y[d, e])", "HET108"),
         ("z[d] = n[d](2)", "HET108"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 
 import pytest
 
@@ -27,7 +28,7 @@ def value_of(expression: str) -> ast.Expr:
 def shape(expr: ast.Expr) -> object:
     """An expression as nested tuples, without spans."""
     match expr:
-        case ast.Number(value=value):
+        case ast.Number(value=value) | ast.Boolean(value=value):
             return value
         case ast.Name(name=name):
             return name
@@ -63,6 +64,9 @@ def shape(expr: ast.Expr) -> object:
         ("1e-6", 1e-6),
         (".5", 0.5),
         ("2e9", 2e9),
+        ("-inf ** 2", ("-", ("**", inf, 2))),
+        ("true and not false", ("and", True, ("not", False))),
+        ("infinity < trueish", ("<", "infinity", "trueish")),
     ],
 )
 def test_expression(text: str, expected: object) -> None:
