@@ -10,7 +10,8 @@ from hetc.source import Span
 # In the order of trial: longer operators first.
 _TOKEN = re.compile(
     r"(?P<comment>#[^\n]*)|(?P<newline>\n)|(?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|//|[=!<>+\-*/]=|[-+*/%<>=@:;,()\[\]])|(?P<blank>[ \t\r]+)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|//|<<|>>|[=!<>+\-*/]=|[-+*/%<>=&|^~@:;,()\[\]])"
+    r"|(?P<blank>[ \t\r]+)"
 )
 # Words that stand apart from a bracket behind them; any other word before a bracket is called or indexed.
 _WORDS = {"and", "or", "not", "by", "per", "in", "return"}
@@ -114,7 +115,9 @@ def _spaced(previous: list[_Token], token: _Token, after: list[_Token], depth: i
 
 
 def _is_sign(previous: list[_Token]) -> bool:
-    """Whether the last token is a sign, not a sum's operator."""
+    """Whether the last token is a sign or `~`, not a sum's operator."""
+    if previous[-1].text == "~":
+        return True
     if previous[-1].text not in ("+", "-"):
         return False
     return len(previous) == 1 or not previous[-2].ends_operand

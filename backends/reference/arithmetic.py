@@ -73,6 +73,10 @@ def _shift_left(op: Operation, x: np.ndarray, by: np.ndarray) -> np.ndarray:
     return np.where((by < 0) | (by > 63), 0, x << np.clip(by, 0, 63))
 
 
+def _shift_right_signed(op: Operation, x: np.ndarray, by: np.ndarray) -> np.ndarray:
+    return x >> np.where((by < 0) | (by > 63), 63, by)
+
+
 def _bitcast(op: Operation, x: np.ndarray) -> np.ndarray:
     if isinstance(op.results[0].type, AnyFloat):
         return x.astype(np.int32).view(np.float32).astype(np.float64)
@@ -170,6 +174,7 @@ FUNCTIONS: dict[str, Function] = {
     "mp.or": _plain(np.logical_or),
     "arith.xori": _integer(np.bitwise_xor),
     "arith.shli": lambda op, *operands: wrap(_shift_left(op, *operands), op.results[0].type),
+    "arith.shrsi": lambda op, *operands: wrap(_shift_right_signed(op, *operands), op.results[0].type),
     "arith.shrui": lambda op, *operands: wrap(_shift_right_unsigned(op, *operands), op.results[0].type),
     "arith.sitofp": _plain(lambda x: x.astype(np.float64)),
     "arith.fptosi": _fptosi,

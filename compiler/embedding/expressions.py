@@ -15,20 +15,15 @@ MAX_DEPTH = 150
 
 _BINARY: dict[type, str] = {
     python.Add: "+", python.Sub: "-", python.Mult: "*", python.Div: "/", python.FloorDiv: "//", python.Mod: "%",
-    python.Pow: "**",
+    python.Pow: "**", python.BitAnd: "&", python.BitOr: "|", python.BitXor: "^", python.LShift: "<<",
+    python.RShift: ">>",
 }  # fmt: skip
 _COMPARE: dict[type, str] = {
     python.Eq: "==", python.NotEq: "!=", python.Lt: "<", python.LtE: "<=", python.Gt: ">", python.GtE: ">=",
 }  # fmt: skip
-_UNARY: dict[type, str] = {python.USub: "-", python.UAdd: "+", python.Not: "not"}
+_UNARY: dict[type, str] = {python.USub: "-", python.UAdd: "+", python.Not: "not", python.Invert: "~"}
 # Python's operators that the language has not: spelling, what to write.
 _FOREIGN_OPERATORS: dict[type, tuple[str, str]] = {
-    python.BitAnd: ("`&` is not an operator", "write `and`"),
-    python.BitOr: ("`|` is not an operator", "write `or`"),
-    python.BitXor: ("`^` is not an operator", "write `a ** b` for a power"),
-    python.Invert: ("`~` is not an operator", "write `not`"),
-    python.LShift: ("shifts are not operators", "write `a * 2**n` or `a // 2**n`"),
-    python.RShift: ("shifts are not operators", "write `a * 2**n` or `a // 2**n`"),
     python.MatMult: ("`@` is not an operator", "write `sum[k](a[i, k] * b[k, j])`"),
     python.Is: ("`is` is not an operator", "write `==`"),
     python.IsNot: ("`is not` is not an operator", "write `!=`"),

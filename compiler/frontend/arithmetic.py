@@ -46,7 +46,11 @@ UNARY_FUNCTIONS = (*_FLOAT_FUNCTIONS, *_ROUNDINGS, "abs", "relu", "sigmoid", "si
 
 
 class TypeMismatch(Exception):
-    """The operands have no such operation; the message says what was expected and found."""
+    """The operands have no such operation; the message says what was expected and found, `help` what to write."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.help = help
 
 
 def type_of(value: Value) -> Attribute:
@@ -119,7 +123,7 @@ class Arithmetic:
             return value
         return self.convert(value, i32 if self.intervals.of(value).fits(32) else i64)
 
-    def _check_held(self, operator: str, *values: SSAValue) -> None:
+    def check_held(self, operator: str, *values: SSAValue) -> None:
         """Raises TypeMismatch where an operator would bring back into reach what may be beyond 64 bits."""
         if any(map(self.intervals.may_overflow, values)):
             raise TypeMismatch(f"this index may be beyond 64 bits, so that it has no value for `{operator}`")
@@ -158,7 +162,7 @@ class Arithmetic:
             return self.power(left, right)
         a, b = self.join([self.numeric(left), self.numeric(right)])
         if operator not in ("+", "-", "*"):
-            self._check_held(operator, a, b)
+            self.check_held(operator, a, b)
         if a.type != f32:
             return self.add(_INTEGER_OPS[operator](a, b))
         if operator in ("//", "%"):

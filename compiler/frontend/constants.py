@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 
 Constant = int | float
@@ -28,6 +29,19 @@ def _power(left: Constant, right: Constant) -> Constant:
     return result
 
 
+def _of_bits(sign: str, function: Callable[[int, int], int]) -> Callable[[Constant, Constant], Constant]:
+    def folded(left: Constant, right: Constant) -> Constant:
+        for side in (left, right):
+            if not isinstance(side, int):
+                raise NotFoldable(f"`{sign}` is of integers, found {side}")
+        assert isinstance(left, int) and isinstance(right, int)
+        if sign in ("<<", ">>") and not 0 <= right < MAX_FOLDED_BITS:
+            raise NotFoldable(f"the count of a shift is 0 to {MAX_FOLDED_BITS - 1}, not {right}")
+        return function(left, right)
+
+    return folded
+
+
 _BINARY: dict[str, Callable[[Constant, Constant], Constant]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
@@ -36,7 +50,19 @@ _BINARY: dict[str, Callable[[Constant, Constant], Constant]] = {
     "//": lambda left, right: left // right,
     "%": lambda left, right: left % right,
     "**": _power,
+    **{
+        sign: _of_bits(sign, function)
+        for sign, function in (
+            ("&", operator.and_),
+            ("|", operator.or_),
+            ("^", operator.xor),
+            ("<<", operator.lshift),
+            (">>", operator.rshift),
+        )
+    },
 }
+FOLDED = tuple(_BINARY)
+"""The operators that fold."""
 
 
 def _gelu(x: float) -> float:
@@ -66,10 +92,10 @@ _EITHER_FUNCTIONS: dict[str, Callable[[Constant], Constant]] = {
 }
 
 
-def fold_binary(operator: str, left: Constant, right: Constant) -> Constant:
-    """`left operator right` for an arithmetic operator. Raises NotFoldable."""
+def fold_binary(sign: str, left: Constant, right: Constant) -> Constant:
+    """`left sign right` for an operator of arithmetic or of bits. Raises NotFoldable."""
     try:
-        return _checked(_BINARY[operator](left, right), left, right)
+        return _checked(_BINARY[sign](left, right), left, right)
     except ZeroDivisionError:
         raise NotFoldable("division by zero") from None
     except (OverflowError, ValueError) as error:

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import AffineMapAttr
 from xdsl.ir.affine import AffineExpr, AffineMap
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.constants import Constant, NotFoldable, fold_binary, fold_function
+from hetc.compiler.frontend.constants import FOLDED, Constant, NotFoldable, fold_binary, fold_function
 from hetc.compiler.frontend.environment import Dim, Environment, Refused
 from hetc.diagnostics import EXIT_USAGE, Diagnostics, Related, suggest
 from hetc.dialects.mp import LARGEST_EXTENT
@@ -41,12 +41,11 @@ def evaluate(expr: ast.Expr, environment: Environment, purpose: str) -> Constant
         case ast.Unary(operator="-" | "+" as operator, operand=operand):
             value = evaluate(operand, environment, purpose)
             return -value if operator == "-" else value
-        case ast.Binary(operator="+" | "-" | "*" | "/" | "//" | "%" | "**" as operator, left=left, right=right):
+        case ast.Unary(operator="~", operand=operand):
+            return _folded("^", evaluate(operand, environment, purpose), -1, expr, environment, purpose)
+        case ast.Binary(operator=operator, left=left, right=right) if operator in FOLDED:
             sides = evaluate(left, environment, purpose), evaluate(right, environment, purpose)
-            try:
-                return fold_binary(operator, *sides)
-            except NotFoldable as error:
-                raise environment.refuse("HET102", f"{purpose} cannot be computed: {error}", expr.span) from None
+            return _folded(operator, *sides, expr, environment, purpose)
         case ast.Call(function=function, indices=(), arguments=arguments, keywords=()):
             values = [evaluate(argument, environment, purpose) for argument in arguments]
             try:
@@ -56,6 +55,15 @@ def evaluate(expr: ast.Expr, environment: Environment, purpose: str) -> Constant
             if folded is not None:
                 return folded
     raise environment.refuse("HET102", f"{purpose} must be a constant: numbers and constant dims", expr.span)
+
+
+def _folded(
+    sign: str, left: Constant, right: Constant, expr: ast.Expr, environment: Environment, purpose: str
+) -> Constant:
+    try:
+        return fold_binary(sign, left, right)
+    except NotFoldable as error:
+        raise environment.refuse("HET102", f"{purpose} cannot be computed: {error}", expr.span) from None
 
 
 def evaluate_integer(

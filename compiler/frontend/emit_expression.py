@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from xdsl.dialects.builtin import FileLineColLoc, IndexType, i1, i32
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend import ast, bits
 from hetc.compiler.frontend.arithmetic import (
     COMPARISONS,
     Arithmetic,
@@ -84,7 +84,7 @@ class ExpressionEmitter:
         try:
             return self._emit(expr)
         except TypeMismatch as error:
-            raise self.environment.refuse("HET106", str(error), expr.span) from None
+            raise self.environment.refuse("HET106", str(error), expr.span, help=error.help) from None
         except NotFoldable as error:
             raise self.environment.refuse("HET102", f"this has no value: {error}", expr.span) from None
         finally:
@@ -99,7 +99,7 @@ class ExpressionEmitter:
                 return self.arithmetic.as_index(value)
             return self.arithmetic.as_condition(value) if kind == "condition" else self.arithmetic.materialize(value)
         except TypeMismatch as error:
-            raise self.environment.refuse("HET106", str(error), expr.span) from None
+            raise self.environment.refuse("HET106", str(error), expr.span, help=error.help) from None
         finally:
             self.span = outer
 
@@ -164,9 +164,17 @@ class ExpressionEmitter:
         value = self.emit(expr.operand)
         if expr.operator == "not":
             return self.arithmetic.negate_condition(value)
+        if expr.operator == "~":
+            return self._inverted(value)
         if not isinstance(value, SSAValue):
             return -value if expr.operator == "-" else value
         return self.arithmetic.negate(value) if expr.operator == "-" else value
+
+    def _inverted(self, value: Value) -> Value:
+        if isinstance(value, SSAValue):
+            return bits.inverted(self.arithmetic, value)
+        bits.check_integers("~", value)
+        return fold_binary("^", value, -1)
 
     def _binary(self, expr: ast.Binary) -> Value:
         left = self.emit(expr.left)
@@ -177,8 +185,12 @@ class ExpressionEmitter:
             return self.arithmetic.decided(expr.operator, left, right)
         if expr.operator in COMPARISONS:
             return self.arithmetic.compare(expr.operator, left, right)
+        if expr.operator in bits.OPERATORS:
+            bits.check_integers(expr.operator, left, right)
         if not isinstance(left, SSAValue) and not isinstance(right, SSAValue):
             return fold_binary(expr.operator, left, right)
+        if expr.operator in bits.OPERATORS:
+            return bits.bitwise(self.arithmetic, expr.operator, left, right)
         if expr.operator in ("+", "-") and type_of(left) == IndexType() and isinstance(right, int) and right == 0:
             return left
         return self.arithmetic.binary(expr.operator, left, right)

@@ -46,7 +46,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Unary:
-    """`-x`, `+x` or `not x`."""
+    """`-x`, `+x`, `~x` or `not x`."""
 
     operator: str
     operand: Expr

@@ -20,18 +20,15 @@ _SPELLING = {
     "PIPELINE": "`pipeline`", "STAGE": "a stage", "ROLE": "`input`, `weight` or `memory`",
     "$END": "the end of the line",
 }  # fmt: skip
-_EXPRESSION = {"NAME", "NUMBER", "LPAR", "SIGN"}
-_OPERATORS = {"SIGN", "MULTIPLY", "POWER", "COMPARE", "AND", "OR", "AUGMENT"}
+_EXPRESSION = {"NAME", "NUMBER", "LPAR", "SIGN", "TILDE"}
+_OPERATORS = {
+    "SIGN", "MULTIPLY", "POWER", "COMPARE", "AND", "OR", "AUGMENT", "AMPERSAND", "BAR", "CARET", "SHIFT",
+}  # fmt: skip
 _OPTIONAL = {"SEMICOLON", "STORAGE", "NOT"}
 
 # (text at the place, message, help)
 _SLIPS = (
-    (r"&&?", "`&` is not an operator", "write `and`"),
-    (r"\|\|?", "`|` is not an operator", "write `or`"),
     (r"!(?!=)", "`!` is not an operator", "write `not`"),
-    (r"\^", "`^` is not an operator", "write `a ** b` for a power"),
-    (r"~", "`~` is not an operator", "write `not`"),
-    (r"<<|>>", "shifts are not operators", "write `a * 2**n` or `a // 2**n`"),
     (r"\.\s*[A-Za-z_]", "names have no parts", "functions are called as `exp(x)`, not `x.exp()`"),
     (r"[\"'`]", "strings are not values", "options are plain words: `layout=half`"),
     (r"[{}]", "braces have no meaning here", None),
@@ -46,6 +43,11 @@ _SLIPS = (
 def report_syntax_error(error: UnexpectedInput, source: SourceFile, line: Span, diagnostics: Diagnostics) -> None:
     """Adds one diagnostic for `error`, which the parser raised on the logical line `line`."""
     place = _place(error, source, line)
+    for doubled, word in (("&&", "and"), ("||", "or")):
+        whole = Span(source, max(place.start - 1, line.start), place.end)
+        if whole.text == doubled:
+            diagnostics.error("HET012", f"`{doubled}` is not an operator", whole, help=f"write `{word}`")
+            return
     rest = source.text[place.start : min(line.end, place.start + 40)]
     for pattern, message, help in _SLIPS:
         if re.match(pattern, rest):

@@ -242,6 +242,43 @@ def _shifted(a: Interval, by: Interval) -> Interval:
     return _product(a, Interval(1 << by.low, 1 << by.high)) | Interval(0, 0)
 
 
+def _shifted_right(a: Interval, by: Interval) -> Interval:
+    """Rounded down; the sign where that is by less than none or more than all bits."""
+    if not 0 <= by.low <= by.high < 64:
+        return a | Interval(-1 if a.low < 0 else 0, 0 if a.high >= 0 else -1)
+    return Interval(min(a.low >> by.low, a.low >> by.high), max(a.high >> by.low, a.high >> by.high))
+
+
+def _span(*sides: Interval) -> int:
+    """The least power of two p so that -p .. p - 1 holds all of these."""
+    return 1 << max(max(~side.low, side.high, 0).bit_length() for side in sides)
+
+
+def _both_bits(a: Interval, b: Interval) -> Interval:
+    if a.low >= 0 or b.low >= 0:
+        return Interval(0, min(side.high for side in (a, b) if side.low >= 0))
+    return Interval(-_span(a, b), max(a.high, b.high))
+
+
+def _either_bit(a: Interval, b: Interval) -> Interval:
+    """By De Morgan's law."""
+    return _inverted(_both_bits(_inverted(a), _inverted(b)))
+
+
+def _one_bit(a: Interval, b: Interval) -> Interval:
+    for side, other in ((a, b), (b, a)):
+        if other == Interval(-1, -1):
+            return _inverted(side)
+    span = _span(a, b)
+    same = (a.low >= 0 and b.low >= 0) or (a.high < 0 and b.high < 0)
+    differ = (a.low >= 0 and b.high < 0) or (a.high < 0 and b.low >= 0)
+    return Interval(0 if same else -span, -1 if differ else span - 1)
+
+
+def _inverted(a: Interval) -> Interval:
+    return Interval(~a.high, ~a.low)
+
+
 _FUNCTIONS: dict[type[Operation], Callable[..., Interval]] = {
     arith.AddiOp: lambda a, b: Interval(a.low + b.low, a.high + b.high),
     arith.SubiOp: lambda a, b: Interval(a.low - b.high, a.high - b.low),
@@ -252,6 +289,10 @@ _FUNCTIONS: dict[type[Operation], Callable[..., Interval]] = {
     arith.MinSIOp: lambda a, b: Interval(min(a.low, b.low), min(a.high, b.high)),
     arith.SelectOp: lambda condition, a, b: a | b,
     arith.ShLIOp: _shifted,
+    arith.ShRSIOp: _shifted_right,
+    arith.AndIOp: _both_bits,
+    arith.OrIOp: _either_bit,
+    arith.XOrIOp: _one_bit,
     arith.IndexCastOp: lambda a: a,
     arith.ExtSIOp: lambda a: a,
     arith.ExtUIOp: lambda a: a if a.low >= 0 else signed(64),

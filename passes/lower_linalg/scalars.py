@@ -93,6 +93,18 @@ def _shift(builder: Builder, op: Operation, operands: Sequence[SSAValue]) -> SSA
     return builder.select(inside, moved, 0)
 
 
+def _shift_signed(builder: Builder, op: Operation, operands: Sequence[SSAValue]) -> SSAValue:
+    """By the width less one, which leaves the sign, where the distance is negative or not below the width."""
+    value, distance = operands
+    last = _width(value.type) - 1
+    known = _constant(distance)
+    if known is None or not 0 <= known <= last:
+        limit = builder.constant(last, distance.type)
+        inside = builder.add(arith.CmpiOp(distance, limit, "ule"))
+        distance = _choose(builder, inside, distance, limit)
+    return builder.add(arith.ShRSIOp(value, distance))
+
+
 def _float_to_integer(builder: Builder, op: Operation, operands: Sequence[SSAValue]) -> SSAValue:
     """Truncated towards 0 and saturating; NaN gives 0. Poison as for shifts."""
     (value,) = operands
@@ -121,6 +133,7 @@ _SPECIAL: dict[type[Operation], Callable[[Builder, Operation, Sequence[SSAValue]
     ModOp: _modulo,
     arith.ShLIOp: _shift,
     arith.ShRUIOp: _shift,
+    arith.ShRSIOp: _shift_signed,
     arith.FPToSIOp: _float_to_integer,
     RoundOp: _round,
 }

@@ -40,6 +40,8 @@ def lower_elementwise(builder: TileBuilder, op: Operation, operands: Sequence[SS
         by_bits = _by_bits(builder, op, operands[0])
         if by_bits is not None:
             return by_bits
+    if isinstance(op, arith.ShLIOp | arith.ShRSIOp):
+        return _shifted(builder, op, *operands)
     if type(op) in _BINARY:
         return builder.binary(_BINARY[type(op)], *operands)
     if isinstance(op, _UNARY):
@@ -72,6 +74,21 @@ def _by_bits(builder: TileBuilder, op: arith.FloorDivSIOp | mp.ModOp, value: SSA
     if isinstance(op, mp.ModOp):
         return builder.binary(arith.AndIOp, value, size - 1)
     return builder.binary(arith.ShRSIOp, value, size.bit_length() - 1) if size > 1 else value
+
+
+def _shifted(builder: TileBuilder, op: arith.ShLIOp | arith.ShRSIOp, value: SSAValue, by: SSAValue) -> SSAValue:
+    """A shift by less than none or by all bits and more, which Triton does not define, leaves 0, or of >> the sign."""
+    width = 64 if element_of(value.type) == i64 else 32
+    count = mp.Intervals(lambda dim: mp.LARGEST_EXTENT).of(op.rhs)
+    if 0 <= count.low <= count.high < width:
+        return builder.binary(type(op), value, by)
+    inside = builder.binary(arith.AndIOp, builder.compare("ge", by, 0), builder.compare("lt", by, width))
+    shifted = builder.binary(
+        type(op), value, builder.where(inside, by, builder.constant(width - 1, element_of(by.type)))
+    )
+    if isinstance(op, arith.ShRSIOp):
+        return shifted
+    return builder.where(inside, shifted, builder.constant(0, element_of(value.type)))
 
 
 def _compare(builder: TileBuilder, op: arith.CmpiOp | arith.CmpfOp, operands: Sequence[SSAValue]) -> SSAValue:

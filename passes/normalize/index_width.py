@@ -32,7 +32,8 @@ from hetc.passes.rebuild import erase_unused
 
 _SCALAR = (
     arith.ConstantOp, arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.FloorDivSIOp, ModOp, arith.MaxSIOp, arith.MinSIOp,
-    arith.SelectOp, arith.CmpiOp, arith.IndexCastOp,
+    arith.SelectOp, arith.CmpiOp, arith.IndexCastOp, arith.AndIOp, arith.OrIOp, arith.XOrIOp, arith.ShLIOp,
+    arith.ShRSIOp,
 )  # fmt: skip
 """What may compute an index, or use one of 64 bits."""
 

@@ -57,7 +57,7 @@ class Unstored:
             return self._product(op)
         elif isinstance(op, arith.MuliOp | arith.AndIOp):
             self._note(op, self.of(op.lhs) | self.of(op.rhs))
-        elif isinstance(op, arith.FloorDivSIOp | ModOp):
+        elif isinstance(op, arith.FloorDivSIOp | ModOp | arith.ShLIOp | arith.ShRSIOp):
             self._note(op, self.of(op.lhs))
         elif isinstance(op, arith.SelectOp):
             self._note(op, frozenset(flag for flag in self._candidates(op) if self._selected_zero(op, flag)))
