@@ -163,16 +163,18 @@ class Expressions(MoreExpressions):
             return self._read("l", scope, True)
         if self.random.random() < 0.15:
             return Unary("l", True, 2**31, 0, "i64", self._draw("i", scope, depth - 1, True))
-        make = self.random.choice(("binary", "binary", "reduce", "where", "leaf"))
-        left = self._read("l", scope, True) if make in ("leaf", "binary") else None
+        make = self.random.choice(("binary", "binary", "binary", "bits", "reduce", "where", "leaf"))
+        left = self._read("l", scope, True) if make in ("leaf", "binary", "bits") else None
         if make == "reduce":
             return self._reduce("l", self.random.choice(("sum", "max", "min")), "l", scope, depth - 1, True)
         if make == "where":
             return self._choose("l", scope, depth - 1, True)
         if make == "leaf" or left is None:
             return left
-        operator = self.random.choice(["+", "-", "*", "//", "%", "min", "max"])
         right = self._draw(self.random.choice("il"), scope, depth - 1, True)
+        if make == "bits":
+            return self.bits("l", left, right)
+        operator = self.random.choice(["+", "-", "*", "//", "%", "min", "max"])
         bound = left.bound * right.bound if operator == "*" else left.bound + right.bound + 1
         return Binary("l", True, bound, 0, operator, left, right)
 

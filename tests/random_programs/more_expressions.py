@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from random_programs.expression_parts import Parts, index_of, is_exact
 from random_programs.extents import Scope
-from random_programs.tree import Binary, Const, Expr, Read, Unary
+from random_programs.rewrite import parts_of
+from random_programs.tree import Age, Binary, Const, Expr, Read, Reduce, Unary, Var, is_position
+
+
+def _varies(count: Expr) -> bool:
+    """Whether a count is none that the compiler knows, which must lie in the width."""
+    return any(
+        isinstance(part, Var | Reduce | Age) or (isinstance(part, Read) and part.indices) for part in parts_of(count)
+    )
 
 
 class MoreExpressions(Parts):
@@ -77,7 +87,11 @@ class MoreExpressions(Parts):
 
     def _rarer_integer(self, scope: Scope, depth: int) -> Expr | None:
         """A power, a condition that counts, a function of an integer, a division that rounds up."""
-        choice = self.random.choice(("shift", "shift", "power", "condition", "function", "ceildiv"))
+        choices = ("shift", "shift", "bits", "bits", "bits", "power", "condition", "function", "ceildiv")
+        choice = self.random.choice(choices)
+        if choice == "bits":
+            left = self._draw("i", scope, depth, True)
+            return self.bits("i", left, self._draw("i", scope, depth - 1, True))
         if choice == "shift":
             return self._shifted(scope, depth)
         if choice == "condition":
@@ -92,6 +106,22 @@ class MoreExpressions(Parts):
             return Unary("i", True, inner.bound, 0, name, self._as_number(inner))
         other = self._draw("i", scope, depth - 1, True)
         return Binary("i", True, inner.bound + 1, 0, "ceildiv", inner, other)
+
+    def bits(self, kind: str, left: Expr, right: Expr) -> Expr:
+        """An operator on the bits of integers; what is shifted left by any count is masked, as it may be any number."""
+        if self.random.random() < 0.2:
+            return Unary(kind, True, left.bound + 1, 0, "~", left)
+        operator = self.random.choice(("&", "&", "|", "^", "<<", "<<", ">>"))
+        position = kind == "i" and (is_position(left) or is_position(right))
+        if operator in ("<<", ">>") and not (_varies(right) and (operator == ">>" or not position)):
+            count = self.random.randint(0, 6)
+            bound = left.bound * 2**count if operator == "<<" else left.bound
+            return Binary(kind, True, bound, 0, operator, left, Const("i", True, count, 0, count))
+        if operator == "<<":
+            mask = Const("i", True, 1023, 0, self.random.choice((255, 1023)))
+            return Binary(kind, True, 1024, 0, "&", Binary(kind, True, 2.0**31, 0, operator, left, right), mask)
+        bound = left.bound if operator == ">>" else 2.0 ** math.ceil(math.log2(max(left.bound, right.bound, 1) + 1))
+        return Binary(kind, True, bound, 0, operator, left, right)
 
     def _as_number(self, value: Expr) -> Expr:
         """A position as a number."""

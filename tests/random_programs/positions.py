@@ -109,9 +109,10 @@ class Positions:
         read = self._element("i", scope, lambda tensor: tensor.bound >= WIDE)
         if read is None or depth == 0 or self.random.random() < 0.4:
             return read
-        operator = self.random.choice(("+", "-", "*", "min", "max", "//", "%", "ceildiv"))
+        operator = self.random.choice(("+", "-", "*", "min", "max", "//", "%", "ceildiv", "&", "|", "^", "<<", ">>"))
         other = self.wide_integer(scope, 0) if self.random.random() < 0.4 else None
-        right = other or Const("i", True, 2**24, 0, self.random.choice((3, -7, 2**16, 2**24 + 1)))
+        numbers = (0, 3, 16, 31) if operator in ("<<", ">>") else (3, -7, 2**16, 2**24 + 1)
+        right = other or Const("i", True, 2**24, 0, self.random.choice(numbers))
         return Binary("i", True, 2.0**31, 0, operator, read, right)
 
     def far(self, scope: Scope) -> Expr | None:
@@ -133,7 +134,8 @@ class Positions:
         name, stride = index_of(self.random.choice(names)), self.random.choice(_STRIDES)
         place = self._joined("*", name, _number(stride))
         if choice == "divided":
-            return self._joined("//", place, _number(stride))
+            operator, number = self.random.choice((("//", stride), (">>", 33), ("&", 2**33 - 1), ("^", 1), ("|", 1)))
+            return self._joined(operator, place, _number(number))
         if choice == "back":
             place = self._joined("-", place, self._joined("*", name, _number(stride)))
         elif choice == "beyond":

@@ -109,7 +109,7 @@ class Speller:
         inner = self.text(expr.operand, names)
         if expr.function in ("as f32", "as i32"):
             return inner
-        return f"({expr.function}{inner})" if expr.function in ("-", "not ") else f"{expr.function}({inner})"
+        return f"({expr.function}{inner})" if expr.function in ("-", "~", "not ") else f"{expr.function}({inner})"
 
     def _reduce(self, expr: Reduce, names: Names) -> str:
         indices = []

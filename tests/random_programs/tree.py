@@ -187,7 +187,7 @@ def is_position(expr: Expr) -> bool:
         case Read():
             return expr.kind == "x"
         case Unary():
-            return expr.function in ("-", "abs", "relu", "sign") and is_position(expr.operand)
+            return expr.function in ("-", "~", "abs", "relu", "sign") and is_position(expr.operand)
         case Binary(operator="**"):
             return is_position(expr.left)
         case Binary():

@@ -122,7 +122,7 @@ class TwinExpressions:
                 return f"lift(lambda v: store({expr.function!r}, v), lift(wrap, {number}))"
             return number if expr.function == "i64" else f"lift(wrap, {number})"
         if expr.kind in "il":
-            plain = {"abs": "abs(v)", "relu": "max(v, 0)", "sign": "(v > 0) - (v < 0)"}[expr.function]
+            plain = {"~": "-1 - v", "abs": "abs(v)", "relu": "max(v, 0)", "sign": "(v > 0) - (v < 0)"}[expr.function]
             return f"lift(lambda v: {_kept(expr, plain)}, {inner})"
         return f"function({expr.function!r}, {inner})"
 
@@ -146,6 +146,9 @@ class TwinExpressions:
             plain = f"(-(-{a} // {b}) if {b} else 0)"
         elif expr.operator == "**" and isinstance(expr.left, Const):
             plain = f"(2 ** {b} if 0 <= {b} < 31 else 0)"
+        elif expr.operator in ("<<", ">>"):
+            width = 32 if expr.kind == "i" and not is_position(expr) else 64
+            plain = f"{'moved_up' if expr.operator == '<<' else 'moved_down'}({a}, {b}, {width})"
         else:
             plain = f"{a} {expr.operator} {b}"
         return f"lift(lambda a, b: {_kept(expr, plain)}, {left}, {right})"

@@ -119,6 +119,16 @@ def wrap_long(value: int) -> int:
     return (value + 2**63) % 2**64 - 2**63
 
 
+def moved_up(value: int, by: int, width: int) -> int:
+    """Times 2 ** by, of which the caller keeps what its type holds; nothing is left by less than none or all bits."""
+    return value * 2**by if 0 <= by < width else 0
+
+
+def moved_down(value: int, by: int, width: int) -> int:
+    """Divided by 2 ** by, rounded down; the sign alone is left by less than none or all bits."""
+    return value // 2**by if 0 <= by < width else -(value < 0)
+
+
 def held(value: int) -> int | None:
     """An index, absent where 64 bits do not hold it."""
     return value if abs(value) < 2**63 else None

@@ -28,6 +28,12 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "integer `//` `%` `**` and division by zero": (
         "input n: i32[D]", "o[i < D] = (n[i] // (i - 2)) % 3 + n[i] ** 2", "o", "",
     ),
+    "bits of integers `& | ^ ~`": (
+        "input n: i32[D]", "o[i < D] = ~n[i] & 5 | n[i] ^ i\nw[i] = n[i] ^ -1", "o, w", "",
+    ),
+    "shifts by any count": (
+        "input n: i32[D]\ninput by: i32[D]", "o[i] = n[i] << by[i]\nw[i] = n[i] >> 8 * by[i]\nv[i] = n[i] >> i", "o, w, v", "",
+    ),
     "comparisons, `and or not`": (X, "o[b, d] = (x[b, d] > 0 and not x[b, d] >= 1) or d == 3", "o", ""),
     "`where` with two branches": (X, "o[b, d] = where(x[b, d] > 0, x[b, d], -1.0)", "o", ""),
     "`where` without else (absent)": (X, "o[b] = sum[d](where(x[b, d] > 0, x[b, d]))", "o", ""),

@@ -113,6 +113,7 @@ pipeline   p   grows T   by 1 :
    +y [b]/D**-1
          # alone
    )  # behind
+     m[b]=~ T[b]<<2&T [b]>>~-1|3^- ~T[b]
      w[b,t]=max(where( t<T[b]-1and not(t==0 or t==-t),keys[b,t,0] ),
            y[b],1e-6)
   output w:bf16 , z
@@ -140,6 +141,7 @@ pipeline p grows T by 1:
                     + y[b] / D**-1
                     # alone
                     )  # behind
+        m[b] = ~T[b] << 2 & T[b] >> ~-1 | 3 ^ -~T[b]
         w[b, t] = max(where(t < T[b] - 1 and not (t == 0 or t == -t), keys[b, t, 0]),
                       y[b], 1e-6)
     output w: bf16, z
