@@ -28,7 +28,7 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "integer `//` `%` `**` and division by zero": (
         "input n: i32[D]", "o[i < D] = (n[i] // (i - 2)) % 3 + n[i] ** 2", "o", "",
     ),
-    "bits of integers `& | ^ ~`": (
+    "and, or, exclusive or and not of bits": (
         "input n: i32[D]", "o[i < D] = ~n[i] & 5 | n[i] ^ i\nw[i] = n[i] ^ -1", "o, w", "",
     ),
     "shifts by any count": (
