@@ -101,7 +101,7 @@ class OracleSession(Session):
         for name in self.memories:
             type_ = self.pipeline.declarations[name].type
             if type_.is_sparse and dim in type_.shape and not self.lengths[dim].any():
-                self.memories[name] = self._empty(type_)
+                self.memories[name] = self._empty(type_, 0)
 
     def value(self, name: str) -> np.ndarray:
         """A named value of the last step, with NaN where a float is absent."""

@@ -138,6 +138,17 @@ class MoreExpressions(Parts):
             return None
         return Binary("b", True, 1, 0, self.random.choice(("<", "<=", ">", ">=", "==", "!=")), left, right)
 
+    def answered(self, kind: str, scope: Scope, exact: bool) -> Expr | None:
+        """What stands at a place that may be missing, with an answer where it is."""
+        for _ in range(6):
+            read = self._read(kind, scope, exact)
+            if isinstance(read, Read) and any(not isinstance(index, Var) for index in read.indices):
+                answer = self._constant(kind)
+                bound, bits = max(read.bound, answer.bound), max(read.step_bits, answer.step_bits)
+                both = read.exact and (kind != "f" or is_exact(bound, bits))
+                return Binary(kind, both, bound, bits, "coalesce", read, answer)
+        return None
+
     def _condition_of_choice(self, scope: Scope, depth: int) -> Expr | None:
         """A choice between conditions."""
         return self._choose("b", scope, depth, True)

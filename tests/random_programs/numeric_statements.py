@@ -23,9 +23,10 @@ class NumericStatements(Statements):
 
     def _present_value(self, exact: bool) -> tuple[tuple[str, ...], tuple[str, ...], Expr] | None:
         """Dims, indices and a float value that is present everywhere."""
-        dims = self.random.choice([("B", "D"), ("B", "E"), ("E", "D"), ("B", "T", "D")])
+        dims = self.random.choice([("B", "D"), ("B", "E"), ("E", "D"), ("B", "T", "D"), ("B", "K")])
         scope, names = self.scope(dims)
-        value = self.expressions().of_kind("f", scope, 1, exact=exact)
+        answered = self.expressions().answered("f", scope, exact) if self.chance(0.3) else None
+        value = answered or self.expressions().of_kind("f", scope, 1, exact=exact)
         fits = (value.exact or not exact) and value.bound <= 60
         return (dims, names, value) if fits and self.is_whole(value, scope, names) else None
 

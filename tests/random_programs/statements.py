@@ -127,9 +127,10 @@ class Statements(Drawing):
 
     def softmax(self) -> None:
         for _ in range(60):
-            dims = self.random.choice([("B", "T"), ("B", "D"), ("B", "E")])
+            dims = self.random.choice([("B", "T"), ("B", "D"), ("B", "E"), ("B", "K")])
             scope, names = self.scope(dims)
-            value = self.expressions().of_kind("f", scope, 2)
+            answered = self.expressions().answered("f", scope, False) if self.chance(0.3) else None
+            value = answered or self.expressions().of_kind("f", scope, 2)
             if value.bound <= 60 and all(name in indices_alone(value) for name in names):
                 tensor = self.known(Tensor(self.fresh("p"), dims, "f32", "value", "f", False, 1, 24))
                 self.body.append(Softmax(tensor, names, 1, value))

@@ -11,7 +11,7 @@ from hetc.source import SourceFile
 
 WORDS = [
     *("new", "signed", "union", "and_eq", "NULL", "M_PI", "EOF", "INFINITY"),
-    *("ap_uint", "half", "main", "errno", "j0", "std", "register_2", "true"),
+    *("ap_uint", "half", "main", "errno", "j0", "std", "register_2", "short"),
 ]
 
 
