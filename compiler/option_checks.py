@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from hetc.compiler.report import pipeline_of
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
+from hetc.dialects.mp import in_order
 from hetc.passes.partition.policies import OBJECTIVES, POLICIES
 from hetc.platforms import Platform
 
@@ -26,7 +27,7 @@ def check_pins(module: ModuleOp, pins: Mapping[str, str], estimate: Mapping[str,
     stages = {
         op.attributes["stage"].data  # type: ignore[attr-defined]
         for step in pipeline.steps.values()
-        for op in step.body.block.ops
+        for op in in_order(step.body.block)
         if "stage" in op.attributes
     }
     own = {stage: kind.data for step in pipeline.steps.values() for stage, kind in step.pins.data.items()}  # type: ignore[attr-defined]

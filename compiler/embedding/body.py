@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from hetc.compiler.embedding.places import refused
 from hetc.compiler.embedding.signature import Signature
-from hetc.compiler.embedding.statements import WHERE, StatementReader, is_text
-from hetc.compiler.embedding.words import BLOCK_WORDS, STAGE_WORDS
+from hetc.compiler.embedding.statements import StatementReader, is_text
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.blocks import Holds
 from hetc.diagnostics import DiagnosticError
 from hetc.source import Span
 
@@ -22,7 +22,7 @@ class Body:
     """What a body holds, each kind in order. `outputs` are None where nothing is returned."""
 
     doc: str = ""
-    stages: list[ast.Stage] = field(default_factory=list)
+    statements: list[ast.Statement] = field(default_factory=list)
     functions: list[ast.Function] = field(default_factory=list)
     steps: list[ast.Step] = field(default_factory=list)
     outputs: tuple[ast.Output, ...] = ()
@@ -32,15 +32,14 @@ class BodyReader(StatementReader):
     """Reads a body; mistakes go to `diagnostics`, one for each statement."""
 
     def read(self, statements: Sequence[python.stmt], signature: Signature, in_step: bool = False) -> Body:
-        """Docstring, functions, `with STAGE:` or `with step.NAME(...):` blocks, `return`."""
+        """Docstring, functions, `with STAGE:` or `with step.NAME(...):` blocks, blocks of stages, `return`."""
         body = Body()
         for position, node in enumerate(statements):
             try:
-                if isinstance(node, python.With):
-                    if self._is_step(node.items[0]) and not in_step:
-                        body.steps.append(self._step(node, signature))
-                    else:
-                        body.stages.append(self._stage(node))
+                if isinstance(node, python.With) and self._is_step(node.items[0]) and not in_step:
+                    body.steps.append(self._step(node, signature))
+                elif isinstance(node, python.With | python.For):
+                    body.statements.extend(self.statements([node], Holds.STAGES))
                 elif isinstance(node, python.Return):
                     body.outputs = self._outputs(node)
                     self._check_last(node, position == len(statements) - 1)
@@ -64,34 +63,6 @@ class BodyReader(StatementReader):
             raise refused("HET012", "a docstring stands first in its pipeline", self.places.span(node))
         assert isinstance(node, python.Expr) and isinstance(node.value, python.Constant)
         return str(node.value.value).strip()
-
-    def _stage(self, node: python.With) -> ast.Stage:
-        first, *rest = node.items
-        name, pin, span = self._stage_name(first, node)
-        statements = self.blocks(rest, node)
-        if not statements and not self.diagnostics.has_errors:
-            raise refused("HET012", f"the stage `{name}` is empty", span)
-        return ast.Stage(name, pin, statements, span)
-
-    def _stage_name(self, item: python.withitem, node: python.With) -> tuple[str, ast.Name | None, Span]:
-        """`prepare`, or pinned: `relevancy(fpga)`."""
-        self.no_as(item)
-        context, pin = item.context_expr, None
-        span = self.places.span(context)
-        if isinstance(context, python.Call) and isinstance(context.func, python.Name):
-            if context.func.id in STAGE_WORDS:
-                kinds = [self.expressions.quoted(kind) for kind in context.args]
-                if len(kinds) != 1 or context.keywords or not isinstance(kinds[0], ast.Name):
-                    message = f"`{context.func.id}` takes the kind of device that it is pinned to"
-                    raise refused("HET012", message, span, "write `with relevancy(fpga):`")
-                pin = kinds[0]
-            context = context.func
-        name = context.id if isinstance(context, python.Name) else ""
-        if name in STAGE_WORDS:
-            return name, pin, span
-        if name in BLOCK_WORDS:
-            raise refused("HET012", f"`{name}` stands in a stage", span, WHERE)
-        raise self.unknown_block(item, [*STAGE_WORDS])
 
     def _outputs(self, node: python.Return) -> tuple[ast.Output, ...]:
         """`return bf16(o), picked`: names, each in a cast where it is converted."""
@@ -141,9 +112,9 @@ class BodyReader(StatementReader):
         # `with step.decode(x), prepare:` is a step of one stage.
         inside = [python.copy_location(python.With(more, node.body), node)] if more else node.body
         body = self.read(inside, signature, in_step=True)
-        if not (body.stages or self.diagnostics.has_errors):
+        if not (body.statements or self.diagnostics.has_errors):
             raise refused("HET012", "the step is empty", span)
-        return ast.Step(name.name, inputs, grows, tuple(body.stages), body.outputs, name.span)
+        return ast.Step(name.name, inputs, grows, tuple(body.statements), body.outputs, name.span)
 
     def _function(self, node: python.FunctionDef) -> ast.Function:
         """`def rmsnorm(x, g):` with statements and a `return` at its end."""
@@ -163,5 +134,5 @@ class BodyReader(StatementReader):
             raise refused("HET012", "a function ends with what it returns", self.places.span(last), help)
         values = last.value.elts if isinstance(last.value, python.Tuple) else [last.value]
         results = tuple(self.expressions.expression(value) for value in values)
-        statements = self.statements(before)
+        statements = self.statements(before, Holds.BOTH)
         return ast.Function(name.name, parameters, statements, results, name.span, span)

@@ -40,13 +40,13 @@ def read_function(source: SourceFile) -> ast.Pipeline:
     grows = signature.growth(decorator.keywords if isinstance(decorator, python.Call) else [])
     dims, declarations = signature.dims(node), signature.declarations(node)
     body = BodyReader(expressions, diagnostics).read(node.body, signature)
-    if not (dims or declarations or body.stages or body.steps or diagnostics.has_errors):
+    if not (dims or declarations or body.statements or body.steps or diagnostics.has_errors):
         diagnostics.error("HET012", "the pipeline is empty", name.span)
     if body.steps:
         _check_steps(grows, body, diagnostics)
         steps = tuple(body.steps)
     else:
-        steps = (ast.Step(name.name, None, grows, tuple(body.stages), body.outputs, name.span),)
+        steps = (ast.Step(name.name, None, grows, tuple(body.statements), body.outputs, name.span),)
     items = (dims, declarations, tuple(body.functions), steps)
     pipeline = ast.Pipeline(name.name, body.doc, *items, name.span, source)
     check_depth(pipeline, diagnostics)
@@ -70,7 +70,7 @@ def _check_steps(grows: tuple[ast.Growth, ...], body: Body, diagnostics: Diagnos
         spelled = f'{{"{growth.dim.name}": {growth.by.span.text}}}'
         help = f"write `with step.{body.steps[0].name}(..., grows={spelled}):`"
         diagnostics.error("HET012", message, growth.span, related=related, help=help)
-    for stage in body.stages:
+    for stage in ast.stages_of(tuple(body.statements)):
         message = f"the stage `{stage.name}` stands outside of the steps"
         diagnostics.error("HET012", message, stage.span, related=related, help="indent it into a step")
     for output in body.outputs:

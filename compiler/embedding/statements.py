@@ -10,6 +10,7 @@ from hetc.compiler.embedding.expressions import Expressions
 from hetc.compiler.embedding.places import refused
 from hetc.compiler.embedding.words import BLOCK_WORDS, STAGE_WORDS
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.blocks import Holds
 from hetc.compiler.frontend.depth import MAX_BLOCK_DEPTH, TOO_MANY_BLOCKS
 from hetc.diagnostics import DiagnosticError, Diagnostics, suggest
 from hetc.source import Span
@@ -47,49 +48,68 @@ class StatementReader:
         self.places = expressions.places
         self.diagnostics = diagnostics
 
-    def statements(self, nodes: Sequence[python.stmt]) -> tuple[ast.Statement, ...]:
+    def statements(self, nodes: Sequence[python.stmt], holds: Holds) -> tuple[ast.Statement, ...]:
         """What stands in a stage, a block or a function."""
         statements: list[ast.Statement] = []
         for node in nodes:
             try:
                 if isinstance(node, python.With):
-                    statements.extend(self.blocks(node.items, node))
+                    statements.extend(self.blocks(node.items, node, holds))
                 elif isinstance(node, python.For):
-                    statements.append(self._loop(node))
-                elif not is_text(node) and not isinstance(node, python.Pass):
+                    statements.append(self._loop(node, holds))
+                elif is_text(node) or isinstance(node, python.Pass):
+                    continue
+                elif holds is Holds.STAGES:
+                    message = "expected a stage: the statements of this block stand in stages"
+                    raise refused("HET012", message, self.places.span(node), WHERE)
+                else:
                     statements.append(self._statement(node))
             except DiagnosticError as error:
                 self.diagnostics.extend(error.diagnostics)
         return tuple(statements)
 
-    def blocks(self, items: Sequence[python.withitem], node: python.With) -> tuple[ast.Statement, ...]:
-        """The statements below a `with`, inside of the blocks that its items open one in another."""
+    def blocks(self, items: Sequence[python.withitem], node: python.With, holds: Holds) -> tuple[ast.Statement, ...]:
+        """The statements below a `with`, inside of the stages and blocks that its items open one in another."""
         if not items:
-            return self.statements(node.body)
-        if len(items) > MAX_BLOCK_DEPTH:
+            return self.statements(node.body, holds)
+        if len(items) > MAX_BLOCK_DEPTH + 1:
             raise refused("HET011", TOO_MANY_BLOCKS, self.places.span(items[0].context_expr))
-        block = self._block(items[0])
-        statements = self.blocks(items[1:], node)
-        self._check_filled(statements, block.span)
+        block = self._block(items[0], holds)
+        is_stage = isinstance(block, ast.Stage)
+        statements = self.blocks(items[1:], node, Holds.STATEMENTS if is_stage else holds)
+        self._check_filled(
+            f"the stage `{block.name}`" if isinstance(block, ast.Stage) else "this block", statements, block.span
+        )
         return (replace(block, statements=statements),)
 
-    def _block(self, item: python.withitem) -> ast.Repeat | ast.When:
-        """`repeat(5)` or `when(c)`, without its statements."""
+    def _block(self, item: python.withitem, holds: Holds) -> ast.Repeat | ast.When | ast.Stage:
+        """`repeat(5)`, `when(c)`, `relevancy` or `relevancy(fpga)`, without its statements."""
         self.no_as(item)
         context = item.context_expr
         span = self.places.span(context)
-        if not (isinstance(context, python.Call) and isinstance(context.func, python.Name)):
-            raise self.unknown_block(item, [*BLOCK_WORDS])
-        word = context.func.id
-        if word not in BLOCK_WORDS:
-            raise self.unknown_block(item, [*BLOCK_WORDS])
+        called = context.func if isinstance(context, python.Call) else context
+        word = called.id if isinstance(called, python.Name) else ""
+        if word in STAGE_WORDS and holds is not Holds.STATEMENTS:
+            return ast.Stage(word, self._pin(context, word), (), span)
+        words = {Holds.STATEMENTS: BLOCK_WORDS, Holds.STAGES: STAGE_WORDS, Holds.BOTH: (*BLOCK_WORDS, *STAGE_WORDS)}
+        if word not in BLOCK_WORDS or not isinstance(context, python.Call):
+            raise self.unknown_block(item, [*words[holds]])
         if len(context.args) != 1 or context.keywords:
             message = f"`{word}` takes one value, got {len(context.args) + len(context.keywords)}"
             raise refused("HET012", message, span, "write `with repeat(5):` or `with when(n > 0):`")
         value = self.expressions.expression(context.args[0])
         return ast.Repeat(value, (), span) if word == "repeat" else ast.When(value, (), span)
 
-    def _loop(self, node: python.For) -> ast.Loop:
+    def _pin(self, context: python.expr, word: str) -> ast.Name | None:
+        if not isinstance(context, python.Call):
+            return None
+        kinds = [self.expressions.quoted(kind) for kind in context.args]
+        if len(kinds) == 1 and not context.keywords and isinstance(kinds[0], ast.Name):
+            return kinds[0]
+        message = f"`{word}` takes the kind of device that it is pinned to"
+        raise refused("HET012", message, self.places.span(context), "write `with relevancy(fpga):`")
+
+    def _loop(self, node: python.For, holds: Holds) -> ast.Loop:
         """`for l in L:`."""
         head = Span(self.places.source, self.places.span(node).start, self.places.span(node.iter).end)
         if not isinstance(node.target, python.Name):
@@ -99,13 +119,13 @@ class StatementReader:
             raise refused("HET012", "a loop has no `else`", self.places.span(node.orelse[0]))
         index = self.expressions.name(node.target.id, self.places.span(node.target))
         extent = self.expressions.expression(node.iter)
-        statements = self.statements(node.body)
-        self._check_filled(statements, head)
+        statements = self.statements(node.body, holds)
+        self._check_filled("this block", statements, head)
         return ast.Loop(index, extent, statements, head)
 
-    def _check_filled(self, statements: tuple[ast.Statement, ...], span: Span) -> None:
+    def _check_filled(self, what: str, statements: tuple[ast.Statement, ...], span: Span) -> None:
         if not statements and not self.diagnostics.has_errors:
-            raise refused("HET012", "this block is empty", span)
+            raise refused("HET012", f"{what} is empty", span)
 
     def _statement(self, node: python.stmt) -> ast.Statement:
         span = self.places.span(node)
@@ -144,7 +164,8 @@ class StatementReader:
         name = word.id if isinstance(word, python.Name) else ""
         span = self.places.span(word)
         if name in STAGE_WORDS:
-            return refused("HET012", f"`{name}` stands in the pipeline, not in a stage", span, "indent it less")
+            message = f"`{name}` is a stage: it stands in no other one"
+            return refused("HET012", message, span, "indent it less")
         close = suggest(name, words)
         what = "a stage" if words[0] in STAGE_WORDS else "a block"
         help = f"did you mean `{close}`?" if close else f"there are {', '.join(f'`{item}`' for item in words)}"
@@ -156,8 +177,6 @@ class StatementReader:
             return refused(
                 "HET012", "`def` stands in the pipeline, not in a stage", self.head(node, "def"), "indent it less"
             )
-        if isinstance(node, python.For):
-            return refused("HET012", "`for` stands in a stage", self.head(node, "for"), WHERE)
         if type(node) in _FOREIGN:
             word, help = _FOREIGN[type(node)]
             return refused("HET012", f"there is no `{word}` in this language", self.head(node, word), help)

@@ -7,7 +7,7 @@ expressions are in `expression_nodes`; they are used through this module.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from hetc.compiler.frontend.expression_nodes import (
@@ -32,8 +32,8 @@ from hetc.source import SourceFile, Span
 __all__ = [
     "LITERALS", "Access", "Binary", "Block", "Boolean", "Call", "Declaration", "Define", "Dim", "Effect", "Expr",
     "Function", "Growth", "Index", "Inlined", "Keyword", "Loop", "Name", "Number", "Output", "Pipeline", "Repeat",
-    "Stage", "Statement", "Step", "Target", "Unary", "When", "children", "literal", "replace_children",
-    "simple_statements", "walk",
+    "Stage", "Statement", "Step", "Target", "Unary", "When", "children", "head_of", "literal", "replace_children",
+    "simple_statements", "stages_of", "walk", "with_head",
 ]  # fmt: skip
 
 
@@ -106,8 +106,19 @@ class Inlined:
         return self.call_span
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Statements under `relevancy:`, or pinned to a device kind: `relevancy @fpga:`."""
+
+    name: str
+    pin: Name | None
+    statements: tuple[Statement, ...]
+    span: Span
+
+
 Block: TypeAlias = Repeat | When | Loop
-Statement: TypeAlias = Define | Effect | Block | Inlined
+Statement: TypeAlias = Define | Effect | Block | Stage | Inlined
+_HEADS = {Repeat: "count", When: "condition", Loop: "extent"}
 
 
 @dataclass(frozen=True)
@@ -119,16 +130,6 @@ class Function:
     statements: tuple[Statement, ...]
     results: tuple[Expr, ...]
     name_span: Span
-    span: Span
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Statements under `relevancy:`, or pinned to a device kind: `relevancy @fpga:`."""
-
-    name: str
-    pin: Name | None
-    statements: tuple[Statement, ...]
     span: Span
 
 
@@ -183,19 +184,20 @@ class Growth:
 
 @dataclass(frozen=True)
 class Step:
-    """One callable step. `inputs` names those that it takes, None where it takes whatever it reads."""
+    """One callable step: stages, and blocks that hold stages. `inputs` names those that it takes, None where it takes
+    whatever it reads."""
 
     name: str
     inputs: tuple[Name, ...] | None
     grows: tuple[Growth, ...]
-    stages: tuple[Stage, ...]
+    statements: tuple[Statement, ...]
     outputs: tuple[Output, ...]
     name_span: Span
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A whole pipeline. Each kind of item keeps its source order; stages are in program order.
+    """A whole pipeline. Each kind of item keeps its source order.
 
     A pipeline whose stages stand in it directly has one step, called as the pipeline is."""
 
@@ -207,6 +209,27 @@ class Pipeline:
     steps: tuple[Step, ...]
     name_span: Span
     source: SourceFile
+
+
+def head_of(block: Block | Stage | Inlined) -> Expr | None:
+    """The expression in the line of a block: a count, a condition, an extent."""
+    name = _HEADS.get(type(block))
+    return getattr(block, name) if name is not None else None
+
+
+def with_head(block: Block | Stage | Inlined, head: Expr | None, statements: tuple[Statement, ...]) -> Statement:
+    """The block with another expression in its line, and with other statements."""
+    name = _HEADS.get(type(block))
+    return replace(block, statements=statements, **({name: head} if name is not None else {}))  # type: ignore[arg-type]
+
+
+def stages_of(statements: tuple[Statement, ...]) -> Iterator[Stage]:
+    """The stages in order of the text, those in blocks among them."""
+    for statement in statements:
+        if isinstance(statement, Stage):
+            yield statement
+        if not isinstance(statement, Define | Effect):
+            yield from stages_of(statement.statements)
 
 
 def simple_statements(statements: tuple[Statement, ...]) -> Iterator[Define | Effect]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import Enum, auto
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -22,8 +23,29 @@ DECLARATION_WORDS = ("dim", "input", "weight", "memory", "output")
 PIPELINE_WORDS = ("step", "def")
 # Statements that open a block, and the grammar's rule for their line.
 BLOCK_RULES = {"repeat": "repeat", "when": "when", "for": "loop"}
+_STATEMENTS_STAND = "expected a stage: the statements of this block stand in stages"
+_WHERE = "statements stand in a stage: `relevancy:` and indented lines"
+_LESS = "indent it less"
 _FOLLOWS_NAME = ("[", "=", ",", "+", "-", "*", "/")
 _FOREIGN = {"if": "where(c, a, b)", "while": None, "return": "output", "import": None, "class": None, "with": None}
+
+
+class Holds(Enum):
+    """What may stand below a line: in a stage, in a block around stages, in a function."""
+
+    STATEMENTS = auto()
+    STAGES = auto()
+    BOTH = auto()
+
+
+def opens_block(line: Line) -> bool:
+    """Whether a line begins with the word of a block, and not with a name that is spelled as it is."""
+    word = line.first_word
+    return word in BLOCK_RULES and line.text[len(word) :].lstrip()[:1] not in _FOLLOWS_NAME
+
+
+def _is_indexed(line: Line) -> bool:
+    return line.text[len(line.first_word) :].lstrip().startswith("[")
 
 
 @lru_cache(maxsize=1)
@@ -47,19 +69,21 @@ class BlockParser:
 
     def _stage(self, line: Line) -> ast.Stage | None:
         stage = self._parse(line.span, "stage")
-        inside = self._statements(line)
+        inside = self._statements(line, Holds.STATEMENTS)
         if stage is None:
             return None
         statements = (*stage.statements, *inside)
         self._check_filled(f"the stage `{stage.name}`", statements, line)
         return ast.Stage(stage.name, stage.pin, statements, stage.span)
 
-    def _block(self, line: Line, rule: str) -> ast.Block | None:
-        """`repeat`, `when` or `for` with the statements below it."""
-        block = self._parse(line.span, rule)
-        inside = self._statements(line)
+    def _block(self, line: Line, holds: Holds) -> ast.Block | None:
+        """`repeat`, `when` or `for` with what stands below it."""
+        block = self._parse(line.span, BLOCK_RULES[line.first_word])
+        inside = self._statements(line, holds)
         if block is None:
             return None
+        if block.statements and holds is Holds.STAGES:
+            self._syntax(_STATEMENTS_STAND, block.statements[0].span, _WHERE)
         statements = (*block.statements, *inside)
         self._check_filled("this block", statements, line)
         return replace(block, statements=statements)
@@ -78,7 +102,7 @@ class BlockParser:
             self._syntax("a function ends with what it returns", place, "write `return y` as its last line")
             return None
         *before, last = lines
-        statements = self._statements(replace(line, block=before))
+        statements = self._statements(replace(line, block=before), Holds.BOTH)
         self._no_block(last)
         results = self._parse(last.span, "returned")
         if results is None:
@@ -90,20 +114,27 @@ class BlockParser:
         if not statements and not line.block and not self.diagnostics.has_errors:
             self._syntax(f"{what} is empty", line.span)
 
-    def _statements(self, line: Line) -> list[ast.Statement]:
-        """The statements in the block below a line."""
+    def _statements(self, line: Line, holds: Holds) -> list[ast.Statement]:
+        """What stands in the block below a line."""
         statements: list[ast.Statement] = []
         for inner in line.block:
             word = inner.first_word
-            if word in BLOCK_RULES and inner.text[len(word) :].lstrip()[:1] not in _FOLLOWS_NAME:
-                block = self._block(inner, BLOCK_RULES[word])
+            if opens_block(inner):
+                block = self._block(inner, holds)
                 statements += [block] if block is not None else []
+            elif word in STAGES and holds is not Holds.STATEMENTS and not _is_indexed(inner):
+                stage = self._stage(inner)
+                statements += [stage] if stage is not None else []
             elif word in _FOREIGN or word in PIPELINE_WORDS:
                 self._misplaced(inner)
             elif inner.is_doc:
                 continue
-            elif (word in DECLARATION_WORDS or word in STAGES) and not inner.text[len(word) :].lstrip().startswith("["):
-                self._syntax(f"`{word}` stands in the pipeline, not in a stage", inner.span, "indent it less")
+            elif word in STAGES and not _is_indexed(inner):
+                self._syntax(f"`{word}` is a stage: it stands in no other one", inner.span, _LESS)
+            elif word in DECLARATION_WORDS and not _is_indexed(inner):
+                self._syntax(f"`{word}` stands in the pipeline, not in a stage", inner.span, _LESS)
+            elif holds is Holds.STAGES:
+                self._syntax(_STATEMENTS_STAND, inner.span, _WHERE)
             else:
                 self._no_block(inner)
                 statements.extend(self._parse(inner.span, "statements") or ())
@@ -117,11 +148,10 @@ class BlockParser:
             help = f"write `{spelling}`" if spelling else None
             self._syntax(f"there is no `{word}` in this language", span, help)
         elif word in PIPELINE_WORDS:
-            self._syntax(f"`{word}` stands in the pipeline, not in a stage", span, "indent it less")
+            self._syntax(f"`{word}` stands in the pipeline, not in a stage", span, _LESS)
         else:
             close = suggest(word, [*STAGES, *DECLARATION_WORDS, *PIPELINE_WORDS])
-            where = "statements stand in a stage: `relevancy:` and indented lines"
-            help = f"did you mean `{close}`?" if close else where
+            help = f"did you mean `{close}`?" if close else _WHERE
             self._syntax("expected a declaration or a stage", span, help)
 
     def _no_block(self, line: Line) -> None:

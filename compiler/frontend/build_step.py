@@ -16,9 +16,6 @@ from hetc.compiler.frontend.missing_picks import warn_of_missing_picks
 from hetc.diagnostics import Related
 from hetc.dialects.mp import ELEMENT_TYPES, CommitOp, DimAttr, GetOp, OutputOp, StepOp, TensorType
 
-# Device kinds that a stage can be pinned to.
-DEVICE_KINDS = ("gpu", "fpga")
-
 
 def build_step(tree: ast.Step, environment: Environment, inliner: Inliner) -> StepOp:
     """The op of one step. Errors go to the environment's diagnostics; then the op is not to be used."""
@@ -28,13 +25,8 @@ def build_step(tree: ast.Step, environment: Environment, inliner: Inliner) -> St
     _get_declared(step)
     _note_later(tree, environment)
     statements = StatementEmitter(step, inliner)
-    pins: dict[str, str] = {}
-    for stage in tree.stages:
-        _pin(stage, pins, environment)
-        step.stage = stage.name
-        for statement in stage.statements:
-            statements.emit(statement)
-    step.stage = ""
+    for statement in tree.statements:
+        statements.emit(statement)
     _check_appends(tree, environment)
     _finish(tree, step)
     if not environment.diagnostics.has_errors:
@@ -43,7 +35,7 @@ def build_step(tree: ast.Step, environment: Environment, inliner: Inliner) -> St
     grows: dict[str, Attribute] = {
         name: DimAttr(by) if isinstance(by, str) else IntegerAttr(by, i64) for name, by in environment.growth.items()
     }
-    op = StepOp(tree.name, grows, pins, Region(step.block))
+    op = StepOp(tree.name, grows, step.pins, Region(step.block))
     op.location = location_of(tree.name_span)
     return op
 
@@ -77,24 +69,10 @@ def _get_declared(step: StepEmitter) -> None:
 
 
 def _note_later(step: ast.Step, environment: Environment) -> None:
-    for stage in step.stages:
-        for statement in ast.simple_statements(stage.statements):
-            for target in statement.targets if isinstance(statement, ast.Define) else ():
-                if target.name not in environment.declared:
-                    environment.later.setdefault(target.name, target.name_span)
-
-
-def _pin(stage: ast.Stage, pins: dict[str, str], environment: Environment) -> None:
-    if stage.pin is None:
-        return
-    kind = stage.pin.name
-    if kind not in DEVICE_KINDS:
-        message = f"no backend makes programs for a device of kind `{kind}`"
-        help = f"stages are pinned to {' or '.join(DEVICE_KINDS)}"
-        environment.diagnostics.error("HET302", message, stage.pin.span, help=help)
-    elif pins.setdefault(stage.name, kind) != kind:
-        message = f"the stage `{stage.name}` is pinned to `{pins[stage.name]}` before and to `{kind}` here"
-        environment.diagnostics.error("HET302", message, stage.pin.span)
+    for statement in ast.simple_statements(step.statements):
+        for target in statement.targets if isinstance(statement, ast.Define) else ():
+            if target.name not in environment.declared:
+                environment.later.setdefault(target.name, target.name_span)
 
 
 def _check_appends(step: ast.Step, environment: Environment) -> None:
@@ -116,7 +94,7 @@ def _finish(tree: ast.Step, step: StepEmitter) -> None:
     if not tree.outputs and not environment.declared:
         return
     # What no stage computed (an input or a memory converted, a named constant) is made in the last one.
-    last_stage = tree.stages[-1].name if tree.stages else "apply"
+    *_, last_stage = ("apply", *(stage.name for stage in ast.stages_of(tree.statements)))
     seen: dict[str, ast.Output] = {}
     for output in tree.outputs:
         if output.name in seen:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.rewriting import FreshNames, assignment, binary, defines, mapped, mentioned, scalar
+from hetc.compiler.frontend.rewriting import (
+    FreshNames,
+    assignment,
+    binary,
+    defines,
+    mapped,
+    mentioned,
+    scalar,
+    with_stage,
+)
 from hetc.diagnostics import Diagnostics
 from hetc.source import Span
 
@@ -19,17 +28,16 @@ def with_calls(pipeline: ast.Pipeline, names: FreshNames, diagnostics: Diagnosti
     declarations = list(pipeline.declarations)
     for step in pipeline.steps:
         assigned = {target.name for define in defines(step) for target in define.targets}
-        if CALLS not in mentioned(step) or CALLS in assigned or not step.stages:
+        if CALLS not in mentioned(step) or CALLS in assigned or not step.statements:
             steps.append(step)
             continue
         counter = names.fresh(f"{step.name}_calls")
         span = step.name_span
         declarations.append(scalar(counter, span))
         uses = _Uses(counter, memories, diagnostics)
-        stages = [replace(stage, statements=uses.statements(stage.statements)) for stage in step.stages]
         more = assignment(counter, binary("+", ast.Name(counter, span), ast.Number(1, span), span), span)
-        stages[-1] = replace(stages[-1], statements=(*stages[-1].statements, more))
-        steps.append(replace(step, stages=tuple(stages)))
+        counted = replace(step, statements=uses.statements(step.statements))
+        steps.append(with_stage(counted, (more,), first=False))
     return replace(pipeline, declarations=tuple(declarations), steps=tuple(steps))
 
 

@@ -74,6 +74,8 @@ class _Body:
                 case ast.Repeat(count=count):
                     self._expression(count, ())
                     self._statements(statement.statements)
+                case ast.Stage():
+                    self._statements(statement.statements)
                 case ast.When(condition=condition):
                     # An index of the condition runs over the rows of what is written inside.
                     rows = [node.name for node, _ in ast.walk(condition) if isinstance(node, ast.Name)]

@@ -18,7 +18,7 @@ _Placed = tuple[ast.Expr | None, Span]
 
 def check_depth(pipeline: ast.Pipeline, diagnostics: Diagnostics) -> None:
     """Refuses expressions and blocks so deep that later stages, which recurse over them, could not."""
-    bodies = [stage.statements for step in pipeline.steps for stage in step.stages]
+    bodies = [step.statements for step in pipeline.steps]
     for body in (*bodies, *(function.statements for function in pipeline.functions)):
         block = _too_deep_block(body)
         if block is not None:
@@ -52,8 +52,8 @@ def _expressions_of(body: Iterable[ast.Statement]) -> Iterator[_Placed]:
                         yield index.bound if isinstance(index, ast.Index) else index, statement.span
             case ast.Effect(call=call):
                 yield call, statement.span
-            case ast.Repeat(count=head) | ast.When(condition=head) | ast.Loop(extent=head):
-                yield head, statement.span
+            case _:
+                yield ast.head_of(statement), statement.span
                 yield from _expressions_of(statement.statements)
 
 
@@ -73,9 +73,10 @@ def _declared(pipeline: ast.Pipeline) -> Iterator[_Placed]:
 
 
 def _too_deep_block(body: Iterable[ast.Statement]) -> ast.Statement | None:
-    """A block that stands in too many others. Goes in level by level, without recursion."""
+    """A block that stands in too many others, stages not counted. Goes in level by level, without recursion."""
     for _ in range(MAX_BLOCK_DEPTH + 1):
-        blocks = [item for item in body if not isinstance(item, ast.Define | ast.Effect)]
+        stages = [inner for item in body if isinstance(item, ast.Stage) for inner in item.statements]
+        blocks = [item for item in (*body, *stages) if isinstance(item, ast.Block)]
         body = [inner for block in blocks for inner in block.statements]
         if not blocks:
             return None

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.calls import CALLS, with_calls
-from hetc.compiler.frontend.rewriting import FreshNames, assignment, binary, mentioned, scalar, where, words
+from hetc.compiler.frontend.rewriting import FreshNames, assignment, binary, mentioned, scalar, where, with_stage, words
 from hetc.compiler.frontend.rings import Rings
 from hetc.diagnostics import Diagnostics, Related
 
@@ -49,7 +49,10 @@ def _with_initial(pipeline: ast.Pipeline, names: FreshNames, diagnostics: Diagno
         declarations.append(scalar(flag, item.name_span))
         first = _initialisation(item, source, flag)
         in_functions = any(item.name in words(function.statements) for function in pipeline.functions)
-        steps = [_prefixed(step, first) if in_functions or item.name in mentioned(step) else step for step in steps]
+        steps = [
+            with_stage(step, first, first=True) if in_functions or item.name in mentioned(step) else step
+            for step in steps
+        ]
     return replace(pipeline, declarations=tuple(declarations), steps=tuple(steps))
 
 
@@ -65,10 +68,3 @@ def _initialisation(item: ast.Declaration, source: ast.Name, flag: str) -> tuple
     value = where(span, is_set, read(item.name), read(source.name))
     whole = ast.Define((ast.Target(item.name, indices, span, span),), "=", value, span)
     return whole, assignment(flag, ast.Number(1, span), span)
-
-
-def _prefixed(step: ast.Step, statements: tuple[ast.Statement, ...]) -> ast.Step:
-    if not step.stages:
-        return step
-    first, *rest = step.stages
-    return replace(step, stages=(replace(first, statements=(*statements, *first.statements)), *rest))

@@ -19,6 +19,7 @@ from hetc.compiler.frontend.hoist import Hoister
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.loops import LoopEmitter
 from hetc.compiler.frontend.sort import SortEmitter
+from hetc.compiler.frontend.stages import pin, stage_around
 from hetc.diagnostics import Related
 
 GIVE_TENSORS = ("topk", "select", "quantize", "sort")
@@ -40,13 +41,23 @@ class StatementEmitter:
         """After an error the statement's names are poisoned: later uses of them say nothing more."""
         match statement:
             case ast.Repeat() | ast.Loop():
-                self.loop.emit(statement)
+                with stage_around(statement, self.step):
+                    self.loop.emit(statement)
             case ast.Inlined():
                 self._inlined(statement)
             case ast.When():
-                self._when(statement)
+                with stage_around(statement, self.step):
+                    self._when(statement)
+            case ast.Stage():
+                self._stage(statement)
             case _:
                 self._simple(statement)
+
+    def _stage(self, stage: ast.Stage) -> None:
+        pin(stage, self.step)
+        with self.step.in_stage(stage.name):
+            for inner in stage.statements:
+                self.emit(inner)
 
     def _simple(self, statement: ast.Define | ast.Effect) -> None:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from xdsl.dialects.builtin import IndexType, StringAttr, f32
 from xdsl.ir import Attribute, Block, Operation, SSAValue
@@ -33,13 +34,24 @@ Infos = Mapping[int, IndexInfo]
 
 
 class StepEmitter:
-    """Appends statements to the step's block. `stage` is the stage that they belong to."""
+    """Appends statements to the step's block. `stage` is the stage that they belong to; `pins` says on which kind of
+    device stages stay."""
 
     def __init__(self, environment: Environment, block: Block):
         self.environment = environment
         self.block = block
         self.stage = ""
+        self.pins: dict[str, str] = {}
         self._fresh = 0
+
+    @contextmanager
+    def in_stage(self, name: str) -> Iterator[None]:
+        """What is added belongs to that stage."""
+        outer, self.stage = self.stage, name
+        try:
+            yield
+        finally:
+            self.stage = outer
 
     def add(self, op: Operation, span: Span, name: str | None = None) -> Operation:
         """Inserts a statement at the end of the step, with its place and its stage."""

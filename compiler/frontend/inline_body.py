@@ -36,20 +36,13 @@ class FunctionBody:
                 value = self.expression(statement.value)
                 targets = tuple(self._target(target) for target in statement.targets)
                 return replace(statement, targets=targets, value=value)
-            case ast.Repeat(count=count):
-                inside = tuple(self.statement(item) for item in statement.statements)
-                return replace(statement, count=self.expression(count), statements=inside)
-            case ast.When(condition=condition):
-                held = self.expression(condition)
-                inside = tuple(self.statement(item) for item in statement.statements)
-                return replace(statement, condition=held, statements=inside)
             case ast.Loop(index=index):
                 self._introduce([index.name])
-                extent = self.expression(statement.extent)
-                inside = tuple(self.statement(item) for item in statement.statements)
                 renamed = replace(index, name=self.names.indices.get(index.name, index.name))
-                return replace(statement, index=renamed, extent=extent, statements=inside)
-        raise AssertionError(statement)
+                statement = replace(statement, index=renamed)
+        head = ast.head_of(statement)
+        inside = tuple(self.statement(item) for item in statement.statements)
+        return ast.with_head(statement, None if head is None else self.expression(head), inside)
 
     def _introduce(self, names: Iterable[str]) -> None:
         for name in names:

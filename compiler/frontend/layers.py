@@ -95,12 +95,10 @@ def _expressions(statement: ast.Statement) -> Iterator[ast.Expr]:
                         yield item.bound
         case ast.Effect(call=call):
             yield call
-        case ast.Repeat(count=count):
-            yield count
-        case ast.When(condition=condition):
-            yield condition
-        case ast.Loop(extent=extent):
-            yield extent
+        case _:
+            head = ast.head_of(statement)
+            if head is not None:
+                yield head
 
 
 def by_layers(statement: ast.Statement, loop: str, sliced: Collection[str]) -> ast.Statement:
@@ -114,22 +112,10 @@ def by_layers(statement: ast.Statement, loop: str, sliced: Collection[str]) -> a
             changed = ast.replace_children(call, lambda child: _expression(child, loop, sliced))
             assert isinstance(changed, ast.Call)
             return replace(statement, call=changed)
-        case ast.Repeat(count=count):
-            inside = _block(statement, loop, sliced)
-            return replace(statement, count=_expression(count, loop, sliced), statements=inside)
-        case ast.When(condition=condition):
-            held = _expression(condition, loop, sliced)
-            return replace(statement, condition=held, statements=_block(statement, loop, sliced))
-        case ast.Loop(index=index, extent=extent):
-            inside = statement.statements if index.name == loop else _block(statement, loop, sliced)
-            return replace(statement, extent=_expression(extent, loop, sliced), statements=inside)
-        case ast.Inlined():
-            return replace(statement, statements=_block(statement, loop, sliced))
-    raise AssertionError(statement)
-
-
-def _block(block: ast.Block | ast.Inlined, loop: str, sliced: Collection[str]) -> tuple[ast.Statement, ...]:
-    return tuple(by_layers(inner, loop, sliced) for inner in block.statements)
+    head, inside = ast.head_of(statement), statement.statements
+    if not isinstance(statement, ast.Loop) or statement.index.name != loop:
+        inside = tuple(by_layers(inner, loop, sliced) for inner in inside)
+    return ast.with_head(statement, None if head is None else _expression(head, loop, sliced), inside)
 
 
 def _target(target: ast.Target, loop: str, sliced: Collection[str]) -> ast.Target:

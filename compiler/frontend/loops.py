@@ -78,7 +78,7 @@ class LoopEmitter:
                 continue
             if not isinstance(statement, ast.Define | ast.Effect):
                 statement = replace(statement, statements=tuple(self._expanded(statement.statements)))
-            if isinstance(statement, ast.Repeat | ast.Loop):
+            if isinstance(statement, ast.Repeat | ast.Loop | ast.Stage):
                 yield statement
                 continue
             try:

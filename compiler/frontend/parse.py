@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.blocks import DECLARATION_WORDS, STAGES, BlockParser
+from hetc.compiler.frontend.blocks import DECLARATION_WORDS, STAGES, BlockParser, Holds, opens_block
 from hetc.compiler.frontend.depth import MAX_EXPRESSION_DEPTH, check_depth, is_too_deep
 from hetc.compiler.frontend.lines import Line, read_lines
 from hetc.diagnostics import Diagnostics, Related, suggest
@@ -44,7 +44,7 @@ class _Items:
     dims: list[ast.Dim] = field(default_factory=list)
     declarations: list[ast.Declaration] = field(default_factory=list)
     outputs: list[ast.Output] = field(default_factory=list)
-    stages: list[ast.Stage] = field(default_factory=list)
+    statements: list[ast.Statement] = field(default_factory=list)
     functions: list[ast.Function] = field(default_factory=list)
     steps: list[ast.Step] = field(default_factory=list)
 
@@ -98,7 +98,7 @@ class _FileParser(BlockParser):
             self._check_steps(grows, items)
             steps = tuple(items.steps)
         else:
-            steps = (ast.Step(name.name, None, grows, tuple(items.stages), tuple(items.outputs), name.span),)
+            steps = (ast.Step(name.name, None, grows, tuple(items.statements), tuple(items.outputs), name.span),)
         declared = (tuple(items.dims), tuple(items.declarations), tuple(items.functions))
         pipeline = ast.Pipeline(name.name, doc, *declared, steps, name.span, self.source)
         check_depth(pipeline, self.diagnostics)
@@ -119,7 +119,10 @@ class _FileParser(BlockParser):
                         items.outputs.extend(item)
         elif word in STAGES:
             stage = self._stage(line)
-            items.stages += [stage] if stage is not None else []
+            items.statements += [stage] if stage is not None else []
+        elif opens_block(line):
+            block = self._block(line, Holds.STAGES)
+            items.statements += [block] if block is not None else []
         elif word == "def":
             function = self._function(line)
             items.functions += [function] if function is not None else []
@@ -133,13 +136,15 @@ class _FileParser(BlockParser):
         step = self._parse(line.span, "step")
         items = _Items()
         for inner in line.block:
-            if inner.first_word in STAGES or inner.first_word == "output":
+            if inner.first_word in STAGES or inner.first_word == "output" or opens_block(inner):
                 self._item(inner, items)
             elif not inner.is_doc:
                 self._syntax("expected a stage or `output` in a step", inner.span, "declarations stand in the pipeline")
         if not line.block and not self.diagnostics.has_errors:
             self._syntax("the step is empty", line.span)
-        return replace(step, stages=tuple(items.stages), outputs=tuple(items.outputs)) if step is not None else None
+        if step is None:
+            return None
+        return replace(step, statements=tuple(items.statements), outputs=tuple(items.outputs))
 
     def _check_steps(self, grows: tuple[ast.Growth, ...], items: _Items) -> None:
         """What belongs to one step stands in it."""
@@ -148,7 +153,7 @@ class _FileParser(BlockParser):
             message = "a pipeline with several steps says in each what it grows"
             help = f"write `step {items.steps[0].name} grows {growth.span.text}:`"
             self.diagnostics.error("HET012", message, growth.span, related=related, help=help)
-        for stage in items.stages:
+        for stage in ast.stages_of(tuple(items.statements)):
             message = f"the stage `{stage.name}` stands outside of the steps"
             self.diagnostics.error("HET012", message, stage.span, related=related, help="indent it into a step")
         for output in items.outputs:

@@ -55,15 +55,9 @@ def mapped(statements: tuple[ast.Statement, ...], change: Callable[[ast.Expr], a
                 changed = ast.replace_children(call, change)
                 assert isinstance(changed, ast.Call)
                 found.append(replace(statement, call=changed))
-            case ast.Repeat():
-                inside = mapped(statement.statements, change)
-                found.append(replace(statement, count=change(statement.count), statements=inside))
-            case ast.When():
-                inside = mapped(statement.statements, change)
-                found.append(replace(statement, condition=change(statement.condition), statements=inside))
-            case ast.Loop():
-                inside = mapped(statement.statements, change)
-                found.append(replace(statement, extent=change(statement.extent), statements=inside))
+            case _:
+                head, inside = ast.head_of(statement), mapped(statement.statements, change)
+                found.append(ast.with_head(statement, None if head is None else change(head), inside))
     return tuple(found)
 
 
@@ -84,14 +78,20 @@ def words(statements: tuple[ast.Statement, ...]) -> set[str]:
 
 
 def mentioned(step: ast.Step) -> set[str]:
-    found = {output.name for output in step.outputs}
-    for stage in step.stages:
-        found |= words(stage.statements)
-    return found
+    return {output.name for output in step.outputs} | words(step.statements)
 
 
 def defines(step: ast.Step) -> Iterator[ast.Define]:
-    for stage in step.stages:
-        for statement in ast.simple_statements(stage.statements):
-            if isinstance(statement, ast.Define):
-                yield statement
+    for statement in ast.simple_statements(step.statements):
+        if isinstance(statement, ast.Define):
+            yield statement
+
+
+def with_stage(step: ast.Step, statements: tuple[ast.Statement, ...], *, first: bool) -> ast.Step:
+    """The step with statements of its first stage before everything else, or of its last one after it."""
+    found = list(ast.stages_of(step.statements))
+    if not found:
+        return step
+    near = found[0] if first else found[-1]
+    more = ast.Stage(near.name, None, statements, near.span)
+    return replace(step, statements=(more, *step.statements) if first else (*step.statements, more))

@@ -45,13 +45,7 @@ class Rings:
         if not self.rings:
             return self.pipeline
         counts = [scalar(ring.count, ring.declaration.name_span) for ring in self.rings.values()]
-        steps = tuple(
-            replace(
-                step,
-                stages=tuple(replace(stage, statements=self._statements(stage.statements)) for stage in step.stages),
-            )
-            for step in self.pipeline.steps
-        )
+        steps = tuple(replace(step, statements=self._statements(step.statements)) for step in self.pipeline.steps)
         functions = tuple(
             replace(
                 function,

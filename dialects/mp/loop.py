@@ -221,6 +221,11 @@ def is_pass_number(value: SSAValue) -> bool:
     return loop is not None and value is loop.number
 
 
+def end_of(output: SSAValue, loop: ForOp) -> SSAValue:
+    """What the last pass of a loop leaves as one of its results."""
+    return (*loop.next.carried, *loop.next.layers)[list(loop.outputs).index(output)]  # type: ignore[arg-type]
+
+
 def origin(value: SSAValue) -> SSAValue:
     """What `value` was before something was written in it, and before it came into a loop or out of one; of a layer,
     the whole tensor."""
@@ -231,7 +236,6 @@ def origin(value: SSAValue) -> SSAValue:
         elif isinstance(value.owner, WRITES_IN_PLACE):
             value = value.owner.memory
         elif isinstance(value.owner, ForOp):
-            ends = value.owner.next
-            value = (*ends.carried, *ends.layers)[list(value.owner.outputs).index(value)]  # type: ignore[arg-type]
+            value = end_of(value, value.owner)
         else:
             return value

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
-from hetc.dialects.mp import WRITES_IN_PLACE, CommitOp, GetOp, PipelineOp, origin
+from hetc.dialects.mp import WRITES_IN_PLACE, CommitOp, ForOp, GetOp, PipelineOp, end_of, origin
 from hetc.passes.analysis.facts import live_dims, op_facts
 from hetc.passes.analysis.rings import slots_of
 from hetc.passes.partition.outline import attribute, statements_of
@@ -64,8 +64,11 @@ def _producer_kind(pipeline: PipelineOp, name: str) -> str:
     for step in pipeline.steps.values():
         for op in step.body.block.ops:
             if isinstance(op, CommitOp) and op.declared.data == name:
-                owner = op.value.owner
+                value = op.value
+                while isinstance(value.owner, ForOp):
+                    value = end_of(value, value.owner)
+                owner = value.owner
                 source = owner.rows.owner if isinstance(owner, WRITES_IN_PLACE) else owner
-                if not isinstance(source, GetOp):
-                    return attribute(source, "device")  # type: ignore[arg-type]
+                if isinstance(source, Operation) and not isinstance(source, GetOp):
+                    return attribute(source, "device")
     return ""

@@ -21,6 +21,7 @@ from hetc.dialects.mp import (
     PipelineOp,
     ScatterOp,
     StepOp,
+    end_of,
     loop_of,
     origin,
 )
@@ -77,15 +78,25 @@ class _Step:
                 self._loop(op)
 
     def _loop(self, loop: ForOp) -> None:
-        """What a loop carries is on its device. Layers move one by one, and are written where their tensor lies."""
-        device = attribute(loop, "device")
-        for index in range(len(loop.carried)):
-            self._bring(loop, index, device)
+        """What a loop carries lies where a pass makes it. Layers move one by one, and are written where their tensor
+        lies."""
+        places = [self._made_at(value, loop) for value in loop.next.carried]
+        for index, place in enumerate(places):
+            self._bring(loop, index, place)
         self._block(loop.body.block)
-        for index in range(len(loop.carried)):
-            self._bring(loop.next, index, device)
+        for index, place in enumerate(places):
+            self._bring(loop.next, index, place)
         for index, position in enumerate(loop.written_positions):
             self._bring(loop.next, len(loop.carried) + index, self._place(loop.sliced[position]))
+
+    def _made_at(self, value: SSAValue, loop: ForOp) -> str:
+        """Where a pass of a loop makes a value; what it hands on as it was is on the loop's device."""
+        owner = value.owner
+        if isinstance(owner, ForOp):
+            return self._made_at(end_of(value, owner), owner)
+        if isinstance(owner, (KernelOp, *WRITES_IN_PLACE)):
+            return self._place(value)
+        return attribute(loop, "device")
 
     def _bring(self, user: Operation, index: int, target: str) -> None:
         value = user.operands[index]
@@ -119,8 +130,7 @@ class _Step:
             declaration = self.declarations[owner.declared.data]
             return self._home_of(owner, owner.declared.data) if declaration.role.data == "memory" else HOST
         if isinstance(owner, ForOp):
-            ends = owner.next
-            return self._place((*ends.carried, *ends.layers)[list(owner.outputs).index(value)])  # type: ignore[arg-type]
+            return self._place(end_of(value, owner))
         loop = loop_of(value)
         if loop is None:
             raise PassFailedException(f"insert-transfers: {value.owner} has no place")

@@ -10,6 +10,7 @@ from hetc.compiler.driver import Options, compile_source_file, write_directory
 from hetc.compiler.frontend import compile_source
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import pipeline_of
+from hetc.dialects.mp import in_order
 from hetc.runtime.program import load_program
 from hetc.source import SourceFile
 from tests.executors import OracleSession, ProgramSession, Session
@@ -29,7 +30,12 @@ def session_of(
         run_stages(module, "mp" if way == "oracle" else "expanded", {})
         return OracleSession(module, capacities, lengths, strict=way != "oracle")
     steps = pipeline_of(compile_source(source)).steps.values()
-    stages = {op.attributes["stage"].data for step in steps for op in step.body.ops if "stage" in op.attributes}  # type: ignore[attr-defined]
+    stages = {
+        op.attributes["stage"].data  # type: ignore[attr-defined]
+        for step in steps
+        for op in in_order(step.body.block)
+        if "stage" in op.attributes
+    }
     compilation = compile_source_file(source, Options(PLATFORMS[way], pins=dict.fromkeys(sorted(stages), way)))
     write_directory(compilation, directory / "out")
     program = load_program(directory / "out", "emulation")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from random_programs.declarations import Declarations
 from random_programs.pieces import Pieces
-from random_programs.program import Invoke, Program, Stage, Statement, Step, walk, written
+from random_programs.program import Invoke, Loop, Program, Statement, Step, When, in_stages, walk, written
 from random_programs.rewrite import children, mentioned_tensors, uses
 from random_programs.tree import Tensor
 from random_programs.unused import dims_used
@@ -65,10 +65,16 @@ class _Generator(Pieces, Declarations):
                     self.append(memories[0])
             if position < statements - 1 or not self.body:
                 self.statement()
-            body.append(tuple(self.body))
+            body.append(tuple(map(self._around_stages, self.body)))
             self.body.clear()
-        step = Step(name, None, grows, _in_stages(body, stages), self._outputs())
+        step = Step(name, None, grows, in_stages(body, stages), self._outputs())
         return replace(step, inputs=self._inputs(step)) if name in _STEPS and self.chance(0.6) else step
+
+    def _around_stages(self, statement: Statement) -> Statement:
+        """Now and then a block stands around stages."""
+        if isinstance(statement, When | Loop) and self.chance(0.4):
+            return replace(statement, stages=tuple(self._stages()))
+        return statement
 
     def _inputs(self, step: Step) -> tuple[str, ...]:
         """The inputs that a step reads, by its functions and as initial values, and maybe others."""
@@ -142,15 +148,3 @@ class _Generator(Pieces, Declarations):
 
     def _is_output(self, memory: Tensor) -> bool:
         return not memory.ring and not memory.dtype.startswith("sparse")
-
-
-def _in_stages(body: list[tuple[Statement, ...]], names: list[str]) -> tuple[Stage, ...]:
-    """Statements in stages, the same number in each; stages that stay empty are left out."""
-    found: list[Stage] = []
-    for position, statements in enumerate(body):
-        name = names[min(len(names) - 1, position * len(names) // len(body))]
-        if found and found[-1].name == name:
-            found[-1] = Stage(name, (*found[-1].body, *statements))
-        elif statements:
-            found.append(Stage(name, statements))
-    return tuple(stage for stage in found if stage.body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from random_programs.tree import Dim, Expr, Tensor
@@ -144,21 +144,24 @@ class Clear:
 
 @dataclass(frozen=True)
 class When:
-    """when condition: one, or one for each of `indices`."""
+    """when condition: one, or one for each of `indices`. stages: as those of a Loop."""
 
     condition: Expr
     indices: tuple[str, ...]
     dims: tuple[str, ...]
     body: tuple[Statement, ...]
+    stages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Loop:
-    """for index in count (a dim or a number), or repeat count where there is no index."""
+    """for index in count (a dim or a number), or repeat count where there is no index. stages: those that its
+    statements stand in, where it stands in none itself."""
 
     index: str
     count: str
     body: tuple[Statement, ...]
+    stages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,31 @@ class Stage:
     name: str
     body: tuple[Statement, ...]
 
+    @property
+    def parts(self) -> tuple[Stage | Block, ...]:
+        """The stage as it is written: blocks that have stages stand between parts of it."""
+        found: list[Stage | Block] = []
+        for statement in self.body:
+            if isinstance(statement, When | Loop) and statement.stages:
+                found.append(statement)
+            elif found and isinstance(found[-1], Stage):
+                found[-1] = Stage(self.name, (*found[-1].body, statement))
+            else:
+                found.append(Stage(self.name, (statement,)))
+        return tuple(found)
+
+
+def in_stages(body: Sequence[tuple[Statement, ...]], names: Sequence[str]) -> tuple[Stage, ...]:
+    """Statements in stages, the same number in each; stages that stay empty are left out."""
+    found: list[Stage] = []
+    for position, statements in enumerate(body):
+        name = names[min(len(names) - 1, position * len(names) // len(body))]
+        if found and found[-1].name == name:
+            found[-1] = Stage(name, (*found[-1].body, *statements))
+        elif statements:
+            found.append(Stage(name, statements))
+    return tuple(stage for stage in found if stage.body)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -216,6 +244,12 @@ class Step:
     @property
     def statements(self) -> tuple[Statement, ...]:
         return tuple(item for stage in self.stages for item in stage.body)
+
+    @property
+    def stage_names(self) -> set[str]:
+        """The stages that are written, those in blocks among them."""
+        parts = [part for stage in self.stages for part in stage.parts]
+        return {name for part in parts for name in ([part.name] if isinstance(part, Stage) else part.stages)}
 
 
 @dataclass(frozen=True)

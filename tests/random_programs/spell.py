@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from random_programs.program import Function, Loop, Program, Statement, Step, When
+from random_programs.program import Function, Loop, Program, Stage, Statement, Step, When, in_stages
 from random_programs.spell_expressions import Names, Speller
 from random_programs.tree import Dim, Tensor
 
@@ -68,21 +68,31 @@ class _Text(Speller):
     def _step(self, step: Step) -> list[str]:
         lines = []
         for stage in step.stages:
-            lines += [f"{stage.name}:", *_indented(self._statements(stage.body, {}))]
+            for part in stage.parts:
+                lines += self._stage(part, {}) if isinstance(part, Stage) else self._block(part, {})
         return [*lines, f"output {', '.join(step.outputs)}"] if step.outputs else lines
+
+    def _stage(self, stage: Stage, names: Names) -> list[str]:
+        return [f"{stage.name}:", *_indented(self._statements(stage.body, names))]
+
+    def _block(self, block: When | Loop, names: Names) -> list[str]:
+        """A block, whose statements stand in stages where it stands in none."""
+        if isinstance(block, When):
+            inside = self.with_indices(names, block.indices)
+            head = f"when {self.text(block.condition, inside)}:"
+        else:
+            inside = self.with_indices(names, [block.index] if block.index else [])
+            repeat = f"repeat {block.count}:"
+            head = f"for {inside[block.index]} in {block.count}:" if block.index else repeat
+        stages = in_stages([(statement,) for statement in block.body], block.stages) if block.stages else ()
+        lines = [line for stage in stages for line in self._stage(stage, inside)]
+        return [head, *_indented(lines if stages else self._statements(block.body, inside))]
 
     def _statements(self, statements: Iterable[Statement], names: Names) -> list[str]:
         lines: list[str] = []
         for statement in statements:
-            if isinstance(statement, When):
-                inside = self.with_indices(names, statement.indices)
-                lines.append(f"when {self.text(statement.condition, inside)}:")
-                lines += _indented(self._statements(statement.body, inside))
-            elif isinstance(statement, Loop):
-                inside = self.with_indices(names, [statement.index] if statement.index else [])
-                head = f"for {inside[statement.index]} in {statement.count}:" if statement.index else ""
-                lines.append(head or f"repeat {statement.count}:")
-                lines += _indented(self._statements(statement.body, inside))
+            if isinstance(statement, When | Loop):
+                lines += self._block(statement, names)
             else:
                 lines.append(self.simple(statement, names))
         return lines

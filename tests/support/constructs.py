@@ -10,7 +10,6 @@ HEAD = """pipeline construct{grows}:
     dim E = 4
     dim K = 5
 {declarations}
-    apply:
 {statements}
     output {output}
 """
@@ -120,6 +119,11 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
         "h[b, d] = x[b, d]\nfor l in E:\n    r[b, d] = h[b, d] * 2\n    append(keys[l], r)\n    h[b, d] = tanh(sum[t](keys[l, b, t, d]))\no[b, d] = h[b, d]",
         "o", " grows T by 1",
     ),
+    "stages in `for`, `repeat` and `when`": (
+        f"{X}\nmemory state: f32[E, D]",
+        "apply: v[b, d] = x[b, d]\nfor l in E:\n    apply: state[l, d] += v[0, d]\n    repeat 2:\n        apply: v[b, d] = state[l, d] * x[b, d]\nwhen x[0, 0] > 0:\n    apply: state[l < 1, d] = x[0, d]\napply: o[b, d] = v[b, d]",
+        "o", "",
+    ),
     "update that is written in place": (
         f"{X}\ninput n: i32[K]\nmemory big: f32[5000, D]",
         "big[n[k] * 900, d] = x[0, d] * k\no[d] = sum[i < 5000](big[i, d])", "o", "",
@@ -152,10 +156,12 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
 def program(name: str) -> str:
     """The construct's `.mp` text."""
     declarations, statements, output, grows = CONSTRUCTS[name]
+    if "apply:" not in statements:
+        statements = f"apply:\n{_indented(statements, 4)}"
     text = HEAD.format(
         grows=grows,
         declarations=_indented(declarations, 4),
-        statements=_indented(statements, 8),
+        statements=_indented(statements, 4),
         output=output,
     )
     if "double(" in text:

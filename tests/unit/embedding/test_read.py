@@ -102,8 +102,14 @@ pipeline p:
                         m[l, n] = m[l, n] + x[n]
         output m
     step reset():
-        prepare:
-            m[l, n] = 0 * m[l, n]
+        for l in L:
+            prepare @gpu: m[l, n] = 0 * m[l, n]
+            repeat 2:
+                apply:
+                    m[l, n] += 1
+            when l > 0:
+                relevancy:
+                    m[l, n] += 1
     step peek:
         prepare:
             y[n] = sum[l](m[l, n])
@@ -127,8 +133,14 @@ def p(x: f32["N"], m: memory(f32["L", "N"]), log: memory(f32["T", "N"]), *, N=le
                         m[l, n] = m[l, n] + x[n]
         return m
     with step.reset():
-        with prepare:
-            m[l, n] = 0 * m[l, n]
+        for l in L:
+            with prepare("gpu"):
+                m[l, n] = 0 * m[l, n]
+            with repeat(2), apply:
+                m[l, n] += 1
+            with when(l > 0):
+                with relevancy:
+                    m[l, n] += 1
     with step.peek:
         with prepare:
             y[n] = sum[l](m[l, n])
@@ -180,7 +192,7 @@ def test_other_ways_to_write_it(old: str, new: str) -> None:
 
 def test_several_items_of_a_with_nest() -> None:
     text = PYTHON.replace("with retrieve:", "with retrieve, repeat(2), repeat(3):")
-    (statement,) = read(text).steps[0].stages[2].statements
+    (statement,) = read(text).steps[0].statements[2].statements
     assert isinstance(statement, ast.Repeat) and bare(statement.count) == ("Number", {"value": 2})
     (inner,) = statement.statements
     assert isinstance(inner, ast.Repeat) and bare(inner.count) == ("Number", {"value": 3})
@@ -245,8 +257,8 @@ def test_conditions_and_layers_are_read_as_in_a_file() -> None:
     python += "".join(f"        {line}\n" for line, _ in statements) + "    return m\n"
     text = "pipeline p:\n    dim L = 4\n    input x: f32[4]\n    memory m: f32[4]\n    apply:\n"
     text += "".join(f"        {line}\n" for _, line in statements) + "    output m\n"
-    (found,) = read(python).steps[0].stages[0].statements
-    (expected,) = read(text, "p.mp").steps[0].stages[0].statements
+    (found,) = read(python).steps[0].statements[0].statements
+    (expected,) = read(text, "p.mp").steps[0].statements[0].statements
     assert bare(found) == bare(expected)
 
 

@@ -20,7 +20,7 @@ def parsed(body: str) -> ast.Pipeline:
 
 def value_of(expression: str) -> ast.Expr:
     pipeline = parsed(f"    apply:\n        a[i] = {expression}\n")
-    (statement,) = pipeline.steps[0].stages[0].statements
+    (statement,) = pipeline.steps[0].statements[0].statements
     assert isinstance(statement, ast.Define)
     return statement.value
 
@@ -110,10 +110,10 @@ pipeline dsa grows T by 1, S by C:
     tf, m, scalar = pipeline.declarations
     assert tf.sparse and tf.stored_bound is not None and not m.sparse and m.initial is not None
     assert scalar.extents == ()
-    assert [(stage.name, len(stage.statements)) for stage in pipeline.steps[0].stages] == [
+    assert [(stage.name, len(stage.statements)) for stage in pipeline.steps[0].statements] == [
         ("relevancy", 3), ("apply", 1), ("relevancy", 1)
     ]  # fmt: skip
-    assert pipeline.steps[0].stages[0].pin is not None and pipeline.steps[0].stages[0].pin.name == "fpga"
+    assert pipeline.steps[0].statements[0].pin is not None and pipeline.steps[0].statements[0].pin.name == "fpga"
     assert [(output.name, output.dtype and output.dtype.name) for output in pipeline.steps[0].outputs] == [
         ("o", "bf16"), ("picked", None)
     ]  # fmt: skip
