@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from random_programs.expression_parts import Parts, index_of, is_exact
 from random_programs.extents import Scope
@@ -15,6 +16,11 @@ def _varies(count: Expr) -> bool:
     return any(
         isinstance(part, Var | Reduce | Age) or (isinstance(part, Read) and part.indices) for part in parts_of(count)
     )
+
+
+def _is_condition(value: Expr) -> bool:
+    """Whether a value is written as a condition, of which there are no bits."""
+    return isinstance(value, Unary) and value.function == "as i32"
 
 
 class MoreExpressions(Parts):
@@ -109,6 +115,7 @@ class MoreExpressions(Parts):
 
     def bits(self, kind: str, left: Expr, right: Expr) -> Expr:
         """An operator on the bits of integers; what is shifted left by any count is masked, as it may be any number."""
+        left, right = (replace(x, function="i32") if _is_condition(x) else x for x in (left, right))
         if self.random.random() < 0.2:
             return Unary(kind, True, left.bound + 1, 0, "~", left)
         operator = self.random.choice(("&", "&", "|", "^", "<<", "<<", ">>"))

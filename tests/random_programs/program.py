@@ -218,6 +218,11 @@ class Stage:
         return tuple(found)
 
 
+def stages_in(block: Block) -> tuple[Stage, ...]:
+    """The stages of a block that stands in none."""
+    return in_stages([(statement,) for statement in block.body], block.stages) if block.stages else ()
+
+
 def in_stages(body: Sequence[tuple[Statement, ...]], names: Sequence[str]) -> tuple[Stage, ...]:
     """Statements in stages, the same number in each; stages that stay empty are left out."""
     found: list[Stage] = []
@@ -249,7 +254,7 @@ class Step:
     def stage_names(self) -> set[str]:
         """The stages that are written, those in blocks among them."""
         parts = [part for stage in self.stages for part in stage.parts]
-        return {name for part in parts for name in ([part.name] if isinstance(part, Stage) else part.stages)}
+        return {item.name for part in parts for item in ([part] if isinstance(part, Stage) else stages_in(part))}
 
 
 @dataclass(frozen=True)

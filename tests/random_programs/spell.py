@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from random_programs.program import Function, Loop, Program, Stage, Statement, Step, When, in_stages
+from random_programs.program import Function, Loop, Program, Stage, Statement, Step, When, stages_in
 from random_programs.spell_expressions import Names, Speller
 from random_programs.tree import Dim, Tensor
 
@@ -84,7 +84,7 @@ class _Text(Speller):
             inside = self.with_indices(names, [block.index] if block.index else [])
             repeat = f"repeat {block.count}:"
             head = f"for {inside[block.index]} in {block.count}:" if block.index else repeat
-        stages = in_stages([(statement,) for statement in block.body], block.stages) if block.stages else ()
+        stages = stages_in(block)
         lines = [line for stage in stages for line in self._stage(stage, inside)]
         return [head, *_indented(lines if stages else self._statements(block.body, inside))]
 
