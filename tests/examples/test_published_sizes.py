@@ -50,15 +50,18 @@ def test_a_program_is_short(program: Path) -> None:
     assert len(program.read_text().splitlines()) <= 80
 
 
-@pytest.mark.parametrize(("name", "layers", "weight"), [("memagent", 28, "wq"), ("rag_two_stage", 12, "Wi")])
-def test_loops_stay_loops(name: str, layers: int, weight: str, tmp_path: Path) -> None:
-    """The host goes through the layers, in two steps; there is one set of kernels for all of them."""
+@pytest.mark.parametrize(
+    ("name", "steps", "layers", "weight"),
+    [("memagent", 2, 28, "wq"), ("rag_two_stage", 2, 12, "Wi"), ("decoder", 1, 3, "wqa")],
+)
+def test_loops_stay_loops(name: str, steps: int, layers: int, weight: str, tmp_path: Path) -> None:
+    """The host goes through the layers in each step; there is one set of kernels for all of them."""
     program = ROOT / "examples" / name / f"{name}.mp"
     dims, _ = read_dims_file(str(program.with_name("paper.toml")))
     compilation = compile_source_file(read_source(program), Options(dims=dims))
     write_directory(compilation, tmp_path / "out")
     text = (tmp_path / "out" / "host" / f"{name}_host.py").read_text()
-    assert text.count(f"for l in range({layers}):") == 2
-    assert text.count(f"{weight}_l = run.layer({weight}, l)") == 2
+    assert text.count(f"for l in range({layers}):") == steps
+    assert text.count(f"{weight}_l = run.layer({weight}, l)") == steps
     assert {kernel["times"] for kernel in compilation.report["kernels"]} == {1, layers}
     assert len(compilation.report["kernels"]) <= 10
