@@ -21,7 +21,8 @@ from hetc.compiler.driver import Options, compile_source_file, front_end, write_
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import pipeline_of
 from hetc.dialects.mp import DimAttr, PipelineOp, dtype_name
-from hetc.numerics import dtype_of, encode, round_to
+from hetc.numerics import dtype_of
+from hetc.numerics.rounding import encode, round_to
 from hetc.platforms import DEFAULT_PLATFORM
 from hetc.source import read_source
 

@@ -7,7 +7,7 @@ import numpy as np
 from hetc.backends.hls.expressions import float_literal
 from hetc.dialects import fpga
 from hetc.dialects.mp import dtype_name
-from hetc.numerics import to_bits
+from hetc.numerics.rounding import to_bits
 
 ITEMS_A_LINE = 12
 

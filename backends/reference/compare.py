@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hetc.numerics import dtype_of, tolerance, ulp
+from hetc.numerics import dtype_of
+from hetc.numerics.rounding import ulp
+from hetc.numerics.tolerance import tolerance
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]

@@ -25,7 +25,7 @@ from hetc.backends.reference.tensors import (
     stored_magnitude,
 )
 from hetc.dialects.mp import ComputeOp, ConstantOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TensorType, TopkOp
-from hetc.numerics import quantize
+from hetc.numerics.quantization import quantize
 
 Tensors = Mapping[SSAValue, Tensor | SparseTensor]
 

@@ -14,7 +14,8 @@ from hetc.backends.reference.environment import Environment, OracleError
 from hetc.backends.reference.selection import Selection
 from hetc.backends.reference.sparse import SparseMatrix
 from hetc.dialects.mp import TensorType, dtype_name, is_index
-from hetc.numerics import FP8, FP8E5M2, DType, dtype_of, round_to, ulp
+from hetc.numerics import FP8, FP8E5M2, DType, dtype_of
+from hetc.numerics.rounding import round_to, ulp
 from hetc.numerics.tolerance import tolerance
 
 BoolArray = NDArray[np.bool_]

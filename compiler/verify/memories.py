@@ -28,7 +28,8 @@ from hetc.dialects.mp import (
     loops_around,
 )
 from hetc.dialects.task import KernelOp, TransferOp
-from hetc.numerics import decode, dtype_of, encode
+from hetc.numerics import dtype_of
+from hetc.numerics.rounding import decode, encode
 from hetc.runtime.state import State
 from hetc.runtime.trace import KernelTrace
 

@@ -1,17 +1,18 @@
 """The language's element types, as one table.
 
 Everything that depends on a type's width or range reads it here: the front end's casts, the oracle's
-rounding, storage in numpy and torch, and the tolerances of the tests. Nothing but numpy is imported;
-`ml_dtypes`, which gives numpy its bf16 and fp8, is looked up when `DType.storage` is first asked for.
+rounding, storage in numpy and torch, and the tolerances of the tests. Nothing is imported for it: numpy, and
+`ml_dtypes`, which gives numpy its bf16 and fp8, are looked up when storage is asked for.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 Kind = Literal["float", "int", "uint", "bool"]
 
@@ -80,6 +81,8 @@ class DType:
     @cached_property
     def storage(self) -> np.dtype:
         """The numpy dtype of one stored value. Raises MissingStorageError for bf16/fp8 without ml_dtypes."""
+        import numpy as np
+
         module, _, attribute = self.storage_name.rpartition(".")
         if not module:
             return np.dtype(attribute)
@@ -95,6 +98,8 @@ class DType:
     @property
     def bits_storage(self) -> np.dtype:
         """The unsigned numpy integer as wide as one stored value; needs no ml_dtypes."""
+        import numpy as np
+
         return np.dtype(f"uint{self.storage_bits}")
 
     def __str__(self) -> str:

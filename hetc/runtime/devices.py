@@ -137,7 +137,7 @@ def room_for(elements: int, element: str, place: str) -> Iterator[None]:
 
 def fill_bits(element: str, fill: float) -> Any:
     """One host element holding the value `fill`."""
-    from hetc.numerics import to_bits
+    from hetc.numerics.rounding import to_bits
     from hetc.runtime.elements import element_type
 
     return to_bits(np.array([fill]), element_type(element)).view(host_dtype(element))[0]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hetc.numerics import DTYPES, DType, from_bits
+from hetc.numerics import DTYPES, DType
+from hetc.numerics.rounding import from_bits
 
 INDEX = "index"
 ABSENT_INDEX = -1

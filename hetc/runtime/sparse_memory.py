@@ -207,6 +207,6 @@ def _stored_values(value: NDArray, element: str) -> NDArray:
     dtype = element_type(element)
     if not dtype.is_float:
         return value.astype(host_dtype(element))
-    from hetc.numerics import to_bits
+    from hetc.numerics.rounding import to_bits
 
     return to_bits(value.astype(np.float64), dtype).view(host_dtype(element))

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hetc.numerics import DTYPES, DType, to_bits
+from hetc.numerics import DTYPES, DType
+from hetc.numerics.rounding import to_bits
 from hetc.runtime.elements import element_type, host_dtype
 from hetc.runtime.errors import InputError
 

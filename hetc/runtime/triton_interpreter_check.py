@@ -7,7 +7,7 @@ import torch
 import triton
 import triton.language as tl
 
-from hetc.numerics import from_bits, round_to, to_bits
+from hetc.numerics.rounding import from_bits, round_to, to_bits
 
 
 @triton.jit

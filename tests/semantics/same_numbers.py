@@ -13,7 +13,8 @@ from hetc.backends.reference.compare import compare_values
 from hetc.compiler.pipeline import PIPELINE, run_pass
 from hetc.dialects.mp import AppendOp, DeclareOp, OutputOp, PipelineOp, RopeOp, dtype_name
 from hetc.dialects.registry import new_context
-from hetc.numerics import dtype_of, round_to
+from hetc.numerics import dtype_of
+from hetc.numerics.rounding import round_to
 from hetc.passes.registry import load
 from tests.executors import with_derived
 

@@ -14,7 +14,7 @@ from hetc.compiler.report import pipeline_of
 from hetc.compiler.verify.draw import STYLES, Draw, draw, stored_entries
 from hetc.dialects.mp import CommitOp, PipelineOp, ScatterOp, dtype_name
 from hetc.dialects.registry import new_context
-from hetc.numerics import round_to
+from hetc.numerics.rounding import round_to
 from hetc.source import SourceFile, read_source
 from tests.upstream.executing import UpstreamProgram, expanded
 

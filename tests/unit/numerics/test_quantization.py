@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from hetc.numerics import DTYPES, f32_scale, pow2_scale, quantize, round_to, tolerance, within
+from hetc.numerics import DTYPES
+from hetc.numerics.quantization import f32_scale, pow2_scale, quantize
+from hetc.numerics.rounding import round_to
+from hetc.numerics.tolerance import tolerance, within
 
 
 @pytest.mark.parametrize("max_value", [448.0, 57344.0, 127.0, 7.0, 6.0])

@@ -13,7 +13,7 @@ from hetc.backends.reference.compare import compare_values
 from hetc.backends.reference.compare_selection import compare_selected_scores, compare_selection, compare_tensor
 from hetc.backends.reference.selection import Selection, best
 from hetc.compiler.frontend import compile_source
-from hetc.numerics import round_to, ulp
+from hetc.numerics.rounding import round_to, ulp
 from hetc.source import SourceFile
 
 

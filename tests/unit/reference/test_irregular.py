@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reference_modules import module
 
 from hetc.backends.reference import StepResult, run_step
-from hetc.numerics import quantize
+from hetc.numerics.quantization import quantize
 
 SCORES = st.sampled_from([0.0, 1.0, 1.0, 2.0, -3.0, math.inf, -math.inf, math.nan])
 

@@ -8,7 +8,7 @@ import pytest
 from reference_modules import module
 
 from hetc.backends.reference import OracleError, SparseMatrix, StepResult, run_step
-from hetc.numerics import round_to
+from hetc.numerics.rounding import round_to
 
 
 def append(memory: str, rows: str, dims: str, inputs: dict, memories: dict, live: dict) -> StepResult:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from hetc.numerics import DTYPES, encode
+from hetc.numerics import DTYPES
+from hetc.numerics.rounding import encode
 from hetc.runtime.elements import decoded, element_type, host_dtype, stored, to_torch, torch_dtype
 from hetc.runtime.errors import InputError
 from hetc.runtime.tensors import to_host

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hetc.numerics import round_to
+from hetc.numerics.rounding import round_to
 from hetc.runtime import triton_interpreter
 from hetc.runtime.triton_interpreter import EmulationUnavailable, install
 
