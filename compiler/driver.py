@@ -38,7 +38,8 @@ from hetc.passes.schedule.model import Refused
 from hetc.platforms import DEFAULT_PLATFORM, Platform, load_platform
 from hetc.source import SourceFile
 
-BACKENDS = ("hls", "triton", "host")
+BACKENDS = {"fpga": "hls", "tile": "triton", "host": "host"}
+"""What prints the ops of each dialect; imported where there are some."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,8 @@ def _emit(compilation: Compilation) -> dict[str, str]:
     from importlib import import_module
 
     files: dict[str, str] = {}
-    for name in BACKENDS:
+    present = {op.name.split(".")[0] for op in compilation.module.body.block.ops}
+    for name in [name for dialect, name in BACKENDS.items() if dialect in present]:
         backend = import_module(f"hetc.backends.{name}")
         problems = backend.check(compilation.module)
         if problems:
