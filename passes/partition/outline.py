@@ -88,8 +88,8 @@ def statement_around(op: Operation) -> Operation:
 
 
 def captured_values(ops: Sequence[Operation]) -> list[SSAValue]:
-    """Tensors that `ops` use from outside, each once, in order of use; constants are not among them."""
-    inside = {nested for op in ops for nested in op.walk()}
+    """Tensors that `ops` (statements) use from outside, each once, in order of use; constants are not among them."""
+    inside = set(ops)  # what is nested in a statement makes no tensor
     found: dict[SSAValue, None] = {}
     for op in ops:
         for nested in op.walk():
@@ -111,33 +111,44 @@ def _constants(ops: Sequence[Operation]) -> list[ConstantOp]:
 
 
 def outline(ops: Sequence[Operation], name: str, device: str) -> KernelOp:
-    """Replace `ops` (statements of one step) by one `task.kernel` at the place of the first."""
-    arguments = captured_values(ops)
+    """Move `ops` (statements of one step) into one `task.kernel` at the place of the first."""
+    arguments, constants = captured_values(ops), _constants(ops)
     inside = set(ops)
-    results = [
-        result for op in ops for result in op.results if any(not _within(use.operation, inside) for use in result.uses)
-    ]
+    used_outside = {
+        result: [use for use in result.uses if not _within(use.operation, inside)]
+        for op in ops
+        for result in op.results
+    }
+    results = [value for value, uses in used_outside.items() if uses]
     block = Block(arg_types=[value.type for value in arguments])
+    stages = list(dict.fromkeys(attribute(op, "stage") for op in ops))
+    kernel = KernelOp(name, device, stages, arguments, Region(block), [value.type for value in results])
+    parent = ops[0].parent
+    assert parent is not None
+    parent.insert_op_before(copy_location(ops[0], kernel), ops[0])
     mapping: dict[SSAValue, SSAValue] = dict(zip(arguments, block.args, strict=True))
     for value, argument in mapping.items():
         argument.name_hint = value.name_hint
-    for source in (*_constants(ops), *ops):
-        block.add_op(source.clone(mapping))
-    end = ReturnOp([mapping[value] for value in results])
-    block.add_op(end)
-    stages = list(dict.fromkeys(attribute(op, "stage") for op in ops))
-    kernel = KernelOp(name, device, stages, arguments, Region(block), [value.type for value in results])
-    copy_location(ops[0], kernel)
-    parent = ops[0].parent
-    assert parent is not None
-    parent.insert_op_before(kernel, ops[0])
+    for constant in constants:
+        block.add_op(constant.clone(mapping))
+    for op in ops:
+        op.detach()
+        block.add_op(op)
+        _replace_operands(op, mapping)
     for value, output in zip(results, kernel.outputs, strict=True):
         output.name_hint = value.name_hint
-        value.replace_all_uses_with(output)
-    for op in reversed(ops):
-        op.detach()
-        op.erase()
+        for use in used_outside[value]:
+            use.operation.operands[use.index] = output
+    block.add_op(copy_location(ops[0], ReturnOp(results)))
     return kernel
+
+
+def _replace_operands(op: Operation, mapping: Mapping[SSAValue, SSAValue]) -> None:
+    """Let `op`, and what is nested in it, use what values are mapped to."""
+    for nested in op.walk():
+        for index, operand in enumerate(nested.operands):
+            if operand in mapping:
+                nested.operands[index] = mapping[operand]
 
 
 def _within(op: Operation, ops: set[Operation]) -> bool:
