@@ -14,7 +14,7 @@ from xdsl.utils.exceptions import PassFailedException
 from hetc.dialects.locations import source_line
 from hetc.dialects.mp import PipelineOp
 from hetc.passes.analysis.stages import stage_facts
-from hetc.passes.partition.homes import home_memories
+from hetc.passes.partition.homes import home_memories, memory_reads
 from hetc.passes.partition.outline import attribute, statements_of
 from hetc.passes.partition.placement import Decision, Estimate, decide
 from hetc.passes.partition.plans import Devices, Plan, Plans, Unit, place
@@ -68,7 +68,7 @@ class AssignDevicesPass(ModulePass):
             _check_stages(pipeline)
             dims = estimate_dims(pipeline, given)
             _Placement(op, pipeline, schedules_of(platform, dims), self).run()
-            home_memories(pipeline, platform, dims)
+            home_memories(pipeline, platform, memory_reads(pipeline, dims))
 
 
 class _Placement:

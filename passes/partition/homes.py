@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Operation, SSAValue
@@ -15,21 +16,44 @@ from hetc.passes.partition.placement import arithmetic_kind
 from hetc.platforms import Platform
 
 
-def home_memories(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, int]) -> None:
-    """A memory lives where it is scanned; among several, or none, where most of its bytes are read; unread, where
-    its new contents come from."""
-    votes: dict[str, dict[str, tuple[bool, float]]] = {}
+@dataclass(frozen=True)
+class MemoryRead:
+    """What a statement reads of a memory: its bytes, and whether it scans them."""
+
+    name: str
+    scanned: bool
+    bytes_moved: float
+
+
+Reads = Sequence[Sequence[MemoryRead]]
+"""Of every statement of a pipeline, step by step, in program order."""
+
+
+def memory_reads(pipeline: PipelineOp, dims: Mapping[str, int]) -> Reads:
+    """What each statement reads of the memories at these extents of the run-time dims, wherever it is placed."""
+    found: list[list[MemoryRead]] = []
     for step in pipeline.steps.values():
         live, slots = live_dims(step), slots_of(step)
         for op in statements_of(step):
+            found.append([])
             for traffic in op_facts(op, live, slots).reads:
                 name = memory_of(traffic.value)
                 if name is not None:
                     scanned = bool(traffic.elements.dims & live) or traffic.over_slots
-                    row = votes.setdefault(name, {})
-                    before = row.get(attribute(op, "device"), (False, 0.0))
-                    moved = traffic.bytes_moved().evaluate(dims)
-                    row[attribute(op, "device")] = (before[0] or scanned, before[1] + moved)
+                    found[-1].append(MemoryRead(name, scanned, traffic.bytes_moved().evaluate(dims)))
+    return found
+
+
+def home_memories(pipeline: PipelineOp, platform: Platform, reads: Reads) -> None:
+    """A memory lives where it is scanned; among several, or none, where most of its bytes are read; unread, where
+    its new contents come from."""
+    votes: dict[str, dict[str, tuple[bool, float]]] = {}
+    statements = [op for step in pipeline.steps.values() for op in statements_of(step)]
+    for op, own in zip(statements, reads, strict=True):
+        for read in own:
+            row = votes.setdefault(read.name, {})
+            scanned, moved = row.get(attribute(op, "device"), (False, 0.0))
+            row[attribute(op, "device")] = (scanned or read.scanned, moved + read.bytes_moved)
     _vote_together(pipeline, votes)
     for name, declaration in pipeline.declarations.items():
         if declaration.role.data == "memory":

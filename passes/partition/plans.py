@@ -18,7 +18,7 @@ from hetc.dialects.task import KernelOp
 from hetc.passes.partition.cut_kernels import CutKernelsPass
 from hetc.passes.partition.evaluate import Evaluation, beyond_room, evaluate, kernels_of
 from hetc.passes.partition.fuse_producers import FuseProducersPass
-from hetc.passes.partition.homes import home_memories
+from hetc.passes.partition.homes import Reads, home_memories, memory_reads
 from hetc.passes.partition.insert_transfers import InsertTransfersPass
 from hetc.passes.partition.outline import attribute
 from hetc.passes.schedule.model import Refused
@@ -55,6 +55,7 @@ class Plans:
     schedules: Schedules
     tried: dict[tuple[tuple[Unit, str], ...], Plan] = field(default_factory=dict)
     _placed: dict[Plan, _Placed] = field(default_factory=dict)
+    _starts: dict[str | None, _Start] = field(default_factory=dict)
 
     def of(self, devices: Devices) -> Plan:
         key = tuple(devices.items())
@@ -78,7 +79,10 @@ class Plans:
         return plan
 
     def kernels_of_step(self, step: str, devices: Devices) -> Plan:
-        """What the kernels of one step take in a call, its stages so placed, without any copies."""
+        """What the kernels of one step take in a call, its stages so placed, without any copies; of the only step, the
+        plan itself, which takes no less."""
+        if len(_pipelines(self.module)[self.pipeline].steps) == 1:
+            return self.of(devices)
         key = tuple(devices.items())
         try:
             kernels = self._planned(self._cut(devices, only=step)).planned
@@ -91,32 +95,46 @@ class Plans:
 
     def _cut(self, devices: Devices, only: str | None = None) -> PipelineOp:
         """A copy of the pipeline so placed, cut into kernels. only: the one step that it keeps."""
+        if only not in self._starts:
+            self._starts[only] = self._start(only)
+        start = self._starts[only]
+        module = start.module.clone()
+        pipeline = _pipelines(module)[self.pipeline]
+        place(pipeline, devices)
+        home_memories(pipeline, self.schedules.platform, start.reads)
+        for pass_ in (FuseProducersPass(), CutKernelsPass(), InsertTransfersPass()):
+            pass_.apply(Context(), module)
+        return pipeline
+
+    def _start(self, only: str | None) -> _Start:
+        """The pipeline in a module of its own. only: the one step that it keeps."""
         module = self.module.clone()
-        pipeline = next(
-            op for op in module.body.block.ops if isinstance(op, PipelineOp) and op.sym_name.data == self.pipeline
-        )
+        pipeline = _pipelines(module)[self.pipeline]
         others = [op for op in module.body.block.ops if op is not pipeline]
         others += [step for name, step in pipeline.steps.items() if only not in (None, name)]
         for other in others:
             other.detach()
-        place(pipeline, devices)
-        home_memories(pipeline, self.schedules.platform, self.schedules.dims)
-        for pass_ in (FuseProducersPass(), CutKernelsPass(), InsertTransfersPass()):
-            pass_.apply(Context(), module)
-        return pipeline
+        return _Start(module, memory_reads(pipeline, self.schedules.dims))
 
     def _planned(self, pipeline: PipelineOp) -> _Placed:
         return _Placed(pipeline, {kernel: self.schedules.planned(kernel) for kernel in kernels_of(pipeline)})
 
     def own_dims(self) -> list[str]:
         """The run-time dims that are derived from no others."""
-        pipelines = [op for op in self.module.body.block.ops if isinstance(op, PipelineOp)]
-        dims = next(op for op in pipelines if op.sym_name.data == self.pipeline).dims
+        dims = _pipelines(self.module)[self.pipeline].dims
         return [name for name, dim in dims.items() if not dim.is_static and dim.derived is None]
 
     def at(self, plan: Plan, dims: Mapping[str, int]) -> Plan:
         """A plan that can be compiled, with what it costs at other extents: as it is compiled now."""
         return Plan(plan.devices, self._placed[plan].cost(self.schedules.platform, dims))
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What is placed and cut: a pipeline, alone in a module. reads: what its statements read of memories."""
+
+    module: ModuleOp
+    reads: Reads
 
 
 @dataclass(frozen=True)
@@ -130,6 +148,10 @@ class _Placed:
         return evaluate(
             self.pipeline, platform, dims, {kernel: planned.at(dims) for kernel, planned in self.planned.items()}
         )
+
+
+def _pipelines(module: ModuleOp) -> dict[str, PipelineOp]:
+    return {op.sym_name.data: op for op in module.body.block.ops if isinstance(op, PipelineOp)}
 
 
 def place(pipeline: PipelineOp, devices: Devices) -> None:
