@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil, log, log2, prod
 
 from xdsl.ir import BlockArgument, Operation
@@ -63,7 +64,7 @@ def schedule(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> Schedul
 
 
 def plan(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> FpgaKernel:
-    """The kernel as it is emitted for the card, by the plan that is the fastest at these extents. Raises Refused where
+    """The kernel by the plan that is the fastest on the card at these extents. Raises Refused where
     none fits, with what is short."""
     base = replace(
         FpgaPlan(), part=device.part, platform=device.platform, clock_ns=f"{1e9 / device.clock.asked_hz:.3f}"
@@ -97,18 +98,22 @@ def plan(kernel: KernelOp, device: Fpga, dims: Mapping[str, int]) -> FpgaKernel:
     if not fitting:
         raise Refused(f"the kernel does not fit {device.title}: {min(short)[2]}", kernel)
     best = min(fitting, key=lambda item: (item.time_us, item.plan.stripes * item.plan.lanes))
-    return FpgaKernel(kernel, device, best, lower_kernel(kernel, best.plan, Latencies.of(device)))
+    return FpgaKernel(kernel, device, best)
 
 
 @dataclass(frozen=True)
 class FpgaKernel:
-    """A kernel whose plan is decided, as it is emitted. best: what the plan was chosen by."""
+    """A kernel whose plan is decided. best: what the plan was chosen by."""
 
     kernel: KernelOp
     device: Fpga
     best: Estimate
-    emitted: fpga.KernelOp
     known: Known = field(default_factory=lambda: Known({}, {}, {}))
+
+    @cached_property
+    def emitted(self) -> fpga.KernelOp:
+        """The kernel that is printed; not needed where another kernel of its placement is refused."""
+        return lower_kernel(self.kernel, self.best.plan, Latencies.of(self.device))
 
     def at(self, dims: Mapping[str, int]) -> Schedule:
         """Its time and its bytes at run-time dims of these extents."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import StringIO
 
-from xdsl.dialects.builtin import DictionaryAttr
-from xdsl.ir import SSAValue
-from xdsl.printer import Printer
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.dialects.mp import GetOp, PipelineOp, enclosing_pipeline
 from hetc.dialects.task import KernelOp
@@ -20,8 +16,6 @@ from hetc.platforms import Platform
 from hetc.platforms.device import Device
 
 _Key = tuple[object, ...]
-_VALUE = re.compile(r"%[\w$.-]+")
-_STAGE = re.compile(r'stage = "\w+"')
 _MOST_KEPT = 4096
 _MOST_RECENT = 64
 
@@ -61,10 +55,9 @@ class Schedules:
             raise Refused(f"platform {self.platform.name} has no {kind}", kernel)
         if kind not in scheduled_kinds():
             raise Refused(f"no backend compiles for device kind {kind}", kernel)
-        text = _printed(kernel)
-        key = _key(kernel, _numbered(text))
+        key = _key(kernel)
         if key not in self._planned:
-            self._planned[key] = self._plan(kernel, device, _key(kernel, text))
+            self._planned[key] = self._plan(kernel, device, (key, _names(kernel)))
         return self._planned[key]
 
     def _plan(self, kernel: KernelOp, device: Device, key: _Key) -> Remembered:
@@ -81,39 +74,48 @@ class Schedules:
             raise
 
 
-def _printed(kernel: KernelOp) -> str:
-    stream = StringIO()
-    Printer(stream).print_region(kernel.body)
-    return stream.getvalue()
-
-
-def _numbered(text: str) -> str:
-    """The text of an IR with its values numbered in place of their names, and without stages: the same for the same
-    computation."""
-    numbers: dict[str, str] = {}
-    return _VALUE.sub(lambda found: numbers.setdefault(found[0], f"%{len(numbers)}"), _STAGE.sub("", text))
-
-
-def _key(kernel: KernelOp, text: str) -> _Key:
+def _key(kernel: KernelOp) -> _Key:
     """All that a schedule depends on: what the kernel computes, what its operands are and how many layers of them lie
     on the device, and the bounds of the dims."""
     pipeline = enclosing_pipeline(kernel)
-    dims = tuple(str(dim) for dim in pipeline.dims.values())
+    dims = tuple(_described(dim) for dim in pipeline.dims.values())
     sources = [source_of(value) for value in kernel.arguments]
     values = [source for source, _ in sources]
-    operands = tuple(
-        (layers, values.index(source), _described(pipeline, source) if isinstance(source.owner, GetOp) else "")
-        for source, layers in sources
-    )
-    return kernel.device.data, text, operands, dims
+    operands = tuple((layers, values.index(source), _declared(pipeline, source)) for source, layers in sources)
+    return kernel.device.data, _computed(kernel.block, {}), operands, dims
 
 
-def _described(pipeline: PipelineOp, source: SSAValue) -> str:
-    """All but the name of what the pipeline declares."""
-    assert isinstance(source.owner, GetOp)
-    declaration = pipeline.declarations[source.owner.declared.data]
-    about = {**declaration.properties, **declaration.attributes}
-    return str(DictionaryAttr({name: attribute for name, attribute in about.items() if name != "sym_name"}))
+def _computed(block: Block, numbers: dict[SSAValue, int]) -> _Key:
+    """What a block computes, its values numbered and its stages left out: the same for the same computation."""
+    for argument in block.args:
+        numbers[argument] = len(numbers)
+    found: list[object] = [tuple(argument.type for argument in block.args)]
+    for op in block.ops:
+        operands = tuple(numbers[operand] for operand in op.operands)
+        inner = [_computed(inside, numbers) for region in op.regions for inside in region.blocks]
+        for result in op.results:
+            numbers[result] = len(numbers)
+        found.append((op.name, operands, _described(op), tuple(result.type for result in op.results), *inner))
+    return tuple(found)
+
+
+def _described(op: Operation) -> tuple[tuple[str, Attribute], ...]:
+    """What an op says besides its operands and results, the stage apart."""
+    return (*op.properties.items(), *(item for item in op.attributes.items() if item[0] != "stage"))
+
+
+def _declared(pipeline: PipelineOp, source: SSAValue) -> _Key:
+    """Of what the pipeline declares all but the name, and where it lies: every kernel reads it on its own device."""
+    if not isinstance(source.owner, GetOp):
+        return ()
+    about = _described(pipeline.declarations[source.owner.declared.data])
+    return tuple((name, attribute) for name, attribute in about if name not in ("sym_name", "home"))
+
+
+def _names(kernel: KernelOp) -> tuple[str | None, ...]:
+    """The names of its values, in order."""
+    arguments = [argument for op in kernel.walk() for region in op.regions for argument in region.block.args]
+    return tuple(value.name_hint for value in (*arguments, *(result for op in kernel.walk() for result in op.results)))
 
 
 _recent: dict[tuple[str, tuple[tuple[str, int], ...]], Schedules] = {}
