@@ -274,7 +274,7 @@ def _enclosing(op: Operation, kind: type[Frame]) -> Frame:
 
 def dim_of(op: Operation, dim: DimAttr) -> DimOp:
     """The declaration of a run-time dim. Raises VerifyException where there is none."""
-    found = enclosing_pipeline(op).dims.get(dim.symbol.data)
-    if found is None:
-        raise VerifyException(f"unknown dim {dim.symbol.data}")
-    return found
+    for found in enclosing_pipeline(op).body.ops:
+        if isinstance(found, DimOp) and found.sym_name.data == dim.symbol.data:
+            return found
+    raise VerifyException(f"unknown dim {dim.symbol.data}")

@@ -74,10 +74,10 @@ def extent(value: int | str | Extent) -> Extent:
 
 def extent_key(value: Attribute) -> int | str:
     """The inverse of `extent`: an int for a constant, the dim's name for a run-time dim."""
-    if isinstance(value, DimAttr):
-        return value.symbol.data
-    assert isinstance(value, IntegerAttr)
-    return value.value.data
+    if isinstance(value, IntegerAttr):
+        return value.value.data
+    assert isinstance(value, DimAttr)
+    return value.symbol.data
 
 
 def _print_extent(printer: Printer, value: Attribute) -> None:

@@ -7,10 +7,10 @@ take, and what the devices that the plan uses draw while they wait. All figures 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from hetc.dialects.mp import (
     AppendOp,
@@ -95,7 +95,13 @@ def evaluate(
 
 def kernels_of(pipeline: PipelineOp) -> list[KernelOp]:
     """The kernels of all steps, in program order."""
-    return [op for step in pipeline.steps.values() for op in in_order(step.body.block) if isinstance(op, KernelOp)]
+    return [op for op in _ops(pipeline) if isinstance(op, KernelOp)]
+
+
+def _ops(pipeline: PipelineOp) -> Iterator[Operation]:
+    """What stands in the steps and their loops, in program order; not what is in kernels."""
+    for step in pipeline.steps.values():
+        yield from in_order(step.body.block)
 
 
 def copies_of(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, int]) -> list[Copy]:
@@ -105,7 +111,7 @@ def copies_of(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, int])
     names = {device.kind: name for name, device in reversed(platform.devices.items())} | {HOST: HOST}
     found: list[Copy] = []
     kept: set[tuple[str, str, str]] = set()
-    for op in pipeline.walk():
+    for op in _ops(pipeline):
         if not isinstance(op, TransferOp):
             continue
         declared = getattr(origin(op.value).owner, "declared", None)
@@ -137,7 +143,7 @@ def beyond_room(pipeline: PipelineOp, platform: Platform) -> str:
     for name, declaration in pipeline.declarations.items():
         if declaration.role.data == "memory":
             held[attribute(declaration, "home"), name] = bytes_of(declaration.type, bounds)
-    for op in pipeline.walk():
+    for op in _ops(pipeline):
         owner = origin(op.value).owner if isinstance(op, TransferOp) else None
         if isinstance(op, TransferOp) and isinstance(owner, GetOp):
             declaration = pipeline.declarations[owner.declared.data]
@@ -155,7 +161,7 @@ def beyond_room(pipeline: PipelineOp, platform: Platform) -> str:
 def _written_bytes(pipeline: PipelineOp, name: str, dims: Mapping[str, int]) -> float:
     """What one call of each step writes of a memory."""
     total = 0.0
-    for op in pipeline.walk():
+    for op in _ops(pipeline):
         if isinstance(op, AppendOp | ScatterOp) and _is_memory(op.memory, name):
             assert isinstance(op.rows.type, TensorType) and isinstance(op.memory.type, TensorType)
             held = storage_bits(op.memory.type.element) + (32 if op.memory.type.is_sparse else 0)

@@ -43,8 +43,7 @@ class GpuPlan:
 
     def at(self, dims: Mapping[str, int]) -> Schedule:
         """These launches at run-time dims of these extents."""
-        extents, device, units = {**self.bounds, **dims}, self.device, self.units
-        estimator = self.estimator if extents == self.estimator.extents else Estimator(device, extents)
+        device, units, estimator = self.device, self.units, self.estimator.at({**self.bounds, **dims})
         chosen: dict[str, PlanValue] = {}
         for unit in units:
             chosen |= _plan_of(unit)

@@ -25,7 +25,7 @@ from hetc.dialects.mp import (
     extent_key,
     storage_bits,
 )
-from hetc.passes.analysis.facts import pass_facts
+from hetc.passes.analysis.facts import OpFacts, pass_facts
 from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices
 from hetc.passes.schedule.gpu_launches import Unit
 from hetc.passes.schedule.gpu_products import operand_type
@@ -59,25 +59,36 @@ class Estimator:
 
     device: Gpu
     extents: Mapping[str, int]
+    _closed: dict[RangedOp, tuple[OpFacts, Dependencies]] = field(default_factory=dict)
     _facts: dict[RangedOp, tuple[dict[SSAValue, float], float]] = field(default_factory=dict)
-    _dependencies: dict[RangedOp, Dependencies] = field(default_factory=dict)
     _loads: dict[RangedOp, list[tuple[float, Indices]]] = field(default_factory=dict)
+    _searched: dict[RangedOp, float] = field(default_factory=dict)
     _known: dict[tuple[RangedOp, int], tuple[StatementPlan, list[LaunchCost], float]] = field(default_factory=dict)
+
+    def at(self, extents: Mapping[str, int]) -> Estimator:
+        """The same at other extents."""
+        return self if extents == self.extents else Estimator(self.device, extents, self._closed)
+
+    def _closed_of(self, op: RangedOp) -> tuple[OpFacts, Dependencies]:
+        """What is known of a statement whatever the extents."""
+        if op not in self._closed:
+            self._closed[op] = pass_facts(op, frozenset()), Dependencies(op)  # a launch is of one pass
+        return self._closed[op]
 
     def _facts_of(self, op: RangedOp) -> tuple[dict[SSAValue, float], float]:
         """Bytes moved by tensor that is read, and floating-point operations."""
         if op not in self._facts:
-            facts = pass_facts(op, frozenset())  # a launch is of one pass
+            facts, _ = self._closed_of(op)
             reads = {traffic.value: traffic.bytes_moved().evaluate(self.extents) for traffic in facts.reads}
             self._facts[op] = reads, facts.flop.evaluate(self.extents)
-            self._dependencies[op] = Dependencies(op)
         return self._facts[op]
 
     def _memo(self, op: RangedOp, plan: StatementPlan) -> tuple[list[LaunchCost], float]:
         """A statement's launches with this plan, and the bytes that its tiles load again."""
         key = (op, id(plan))
         if key not in self._known:
-            self._known[key] = plan, self._launches(op, plan), self._loaded_again(op, plan)
+            again = self._loaded_again(op, plan)
+            self._known[key] = plan, self._launches(op, plan, again), again
         return self._known[key][1:]
 
     def costs(self, unit: Unit) -> list[LaunchCost]:
@@ -138,13 +149,19 @@ class Estimator:
     def _loads_of(self, op: RangedOp) -> list[tuple[float, Indices]]:
         """Of each tensor that a statement reads: its bytes, and what its first read varies with."""
         if op not in self._loads:
-            moved, dependencies = dict(self._facts_of(op)[0]), self._dependencies[op]
+            moved, (_, dependencies) = dict(self._facts_of(op)[0]), self._closed_of(op)
             self._loads[op] = [
                 (moved.pop(read.tensor), dependencies.union(read.indices))
                 for read in op.walk()
                 if isinstance(read, ReadOp) and read.tensor in moved
             ]
         return self._loads[op]
+
+    def _searched_by(self, op: RangedOp) -> float:
+        """Bytes that the searches of a statement load."""
+        if op not in self._searched:
+            self._searched[op] = searched_bytes(op, self._closed_of(op)[1], self.extents)
+        return self._searched[op]
 
     def times(self, costs: list[LaunchCost]) -> tuple[list[float], list[float]]:
         """Microseconds of memory traffic and of arithmetic, by launch."""
@@ -159,7 +176,8 @@ class Estimator:
             compute.append(cost.flop / (peak * share) * 1e6)
         return memory, compute
 
-    def _launches(self, op: RangedOp, tiles: StatementPlan) -> list[LaunchCost]:
+    def _launches(self, op: RangedOp, tiles: StatementPlan, again: float) -> list[LaunchCost]:
+        """again: bytes that its tiles load again."""
         reads, flop = self._facts_of(op)
         moved = sum(reads.values())
         written = sum(_bytes(result.type, self.extents) for result in op.results if isinstance(result.type, TensorType))
@@ -167,7 +185,7 @@ class Estimator:
         blocks = [-(-size // tiles.tiles[index]) for size, index in zip(sizes, op.body.block.args, strict=True)]
         matrix = bool(tiles.products)
         dtype = _dtype(tiles)
-        again = self._loaded_again(op, tiles) + searched_bytes(op, self._dependencies[op], self.extents)
+        again += self._searched_by(op)
         if isinstance(op, ComputeOp):
             return [LaunchCost(moved + written, flop, dtype, prod(blocks), matrix, again=again)]
         rows, length = prod(sizes[:-1]), sizes[-1]
