@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -44,14 +45,22 @@ def load_platform(name_or_path: str | Path = DEFAULT_PLATFORM) -> Platform:
     """
     name = str(name_or_path)
     if isinstance(name_or_path, Path) or name.endswith(".toml") or "/" in name:
-        path = Path(name_or_path)
-    elif name in list_platforms():
-        path = _FOLDER / f"{name}.toml"
-    else:
-        guess = suggest(name, list_platforms())
-        valid = "valid platforms: " + ", ".join(list_platforms())
-        help = f"did you mean `{guess}`?" if guess else "or give the path of a platform file"
-        _fail(Diagnostic("error", "HET420", f"no platform is called `{name}`", notes=(valid,), help=help))
+        return _read(Path(name_or_path))
+    if name in list_platforms():
+        return _included(name)
+    guess = suggest(name, list_platforms())
+    valid = "valid platforms: " + ", ".join(list_platforms())
+    help = f"did you mean `{guess}`?" if guess else "or give the path of a platform file"
+    _fail(Diagnostic("error", "HET420", f"no platform is called `{name}`", notes=(valid,), help=help))
+
+
+@cache
+def _included(name: str) -> Platform:
+    """One that comes with the package; each pass that needs it asks for it by its name."""
+    return _read(_FOLDER / f"{name}.toml")
+
+
+def _read(path: Path) -> Platform:
     source = read_source(path)
     data = _parse_toml(source)
     data.setdefault("name", path.stem)
