@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import Enum, auto
-from functools import lru_cache
-from importlib import resources
 from typing import Any
 
-from lark import Lark, TextSlice, UnexpectedInput
+from lark import TextSlice, UnexpectedInput
 from lark.exceptions import VisitError
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.build import TreeBuilder
+from hetc.compiler.frontend.grammar import BLOCK_RULES, line_parser
 from hetc.compiler.frontend.lines import Line
 from hetc.compiler.frontend.syntax_errors import report_syntax_error
 from hetc.diagnostics import DiagnosticError, Diagnostics, suggest
@@ -21,8 +20,6 @@ from hetc.source import SourceFile, Span
 STAGES = ("prepare", "relevancy", "retrieve", "apply")
 DECLARATION_WORDS = ("dim", "input", "weight", "memory", "output")
 PIPELINE_WORDS = ("step", "def")
-# Statements that open a block, and the grammar's rule for their line.
-BLOCK_RULES = {"repeat": "repeat", "when": "when", "for": "loop"}
 _STATEMENTS_STAND = "expected a stage: the statements of this block stand in stages"
 _WHERE = "statements stand in a stage: `relevancy:` and indented lines"
 _LESS = "indent it less"
@@ -46,17 +43,6 @@ def opens_block(line: Line) -> bool:
 
 def _is_indexed(line: Line) -> bool:
     return line.text[len(line.first_word) :].lstrip().startswith("[")
-
-
-@lru_cache(maxsize=1)
-def _grammar() -> Lark:
-    """Building the tables takes about 40 ms, too little to keep them in a file."""
-    text = resources.files("hetc.compiler.frontend").joinpath("grammar.lark").read_text(encoding="utf-8")
-    starts = [
-        "header", "declarations", "step", "function", "returned", "stage", "statements", "layout_name",
-        *BLOCK_RULES.values(),
-    ]  # fmt: skip
-    return Lark(text, parser="lalr", lexer="contextual", keep_all_tokens=True, maybe_placeholders=True, start=starts)
 
 
 class BlockParser:
@@ -168,7 +154,7 @@ class BlockParser:
     def _parse(self, span: Span, start: str) -> Any:
         """What the grammar makes of a line, or None after a diagnostic."""
         try:
-            tree = _grammar().parse(TextSlice(self.source.text, span.start, span.end), start=start)
+            tree = line_parser().parse(TextSlice(self.source.text, span.start, span.end), start=start)
             return self.builder.build(tree)
         except UnexpectedInput as error:
             report_syntax_error(error, self.source, span, self.diagnostics)
