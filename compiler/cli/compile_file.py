@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from hetc.compiler.cli.collection import without_collection
 from hetc.compiler.cli.common import (
     Selection,
     file_argument,
@@ -71,7 +70,7 @@ def command(
         load_bindings()  # what is missing is said before the work, not after
     out = Path(output) if output is not None else Path("out") / _stem(file)
     refuse_to_replace(out, force)  # before the work as well as after it
-    with _without_collection():
+    with without_collection():
         compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
         write_directory(compilation, out, force)
     say(f"{shown_name(file)} -> {out}: {_summary(compilation)}")
@@ -104,19 +103,6 @@ def _check_builds(out: Path) -> int:
     builds = builds_of(work, kernels_of(work), None)
     print_builds(builds)
     return 1 if any(violations(build) for build in builds) else 0
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """No garbage collection. Nearly all that a compile makes is in use until its end, so that looking for what is not
-    takes a seventh of the time and frees little."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _stem(file: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from hetc.compiler.cli.collection import without_collection
 from hetc.compiler.cli.common import Selection, json_option, selection_options, state_of, verbosity_options
 from hetc.compiler.embedding.source import read_program
 from hetc.compiler.work_directory import WorkDirectory, reading
@@ -56,4 +57,5 @@ def _report(file: str, selection: Selection) -> tuple[dict[str, Any], Diagnostic
     options = selection.options(source)
     from hetc.compiler.driver import explain_source_file
 
-    return explain_source_file(source, options)
+    with without_collection():
+        return explain_source_file(source, options)
