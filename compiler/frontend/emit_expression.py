@@ -19,6 +19,7 @@ from hetc.compiler.frontend.constants import NotFoldable, fold_binary, fold_func
 from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.extents import IndexInfo
 from hetc.compiler.frontend.functions import DTYPES
+from hetc.compiler.frontend.index_names import hidden, written_name
 from hetc.dialects.locations import file_location
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
@@ -141,7 +142,8 @@ class ExpressionEmitter:
         return self._read(expr.name, [], expr.span)
 
     def _row(self, dim: str, per: str, span: Span) -> SSAValue:
-        rows = [value for info, value in self.indices.values() if info.key == per]
+        out_of_reach = hidden(self.indices)
+        rows = [value for name, (info, value) in self.indices.items() if info.key == per and name not in out_of_reach]
         if len(rows) == 1:
             return rows[0]
         found = "several are" if rows else "none is"
@@ -249,7 +251,7 @@ class ExpressionEmitter:
     def _nest(self, expr: ast.Call, indices: list[ast.Index]) -> SSAValue:
         """`sum[i, j](x)` as a sum over i of a sum over j."""
         info = self.infos[id(indices[0])]
-        range_ = RangeAttr(info.name, info.key)
+        range_ = RangeAttr(written_name(info.name), info.key)
         per = self.indices[info.per][1] if info.per is not None else None
         outer_block, outer_indices = self.block, dict(self.indices)
         self.bind([info], index_block([range_]))

@@ -18,6 +18,7 @@ from hetc.compiler.frontend.guards import take_guard
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.loops import LoopEmitter
+from hetc.compiler.frontend.shadowing import with_own_names
 from hetc.compiler.frontend.sort import SortEmitter
 from hetc.compiler.frontend.stages import pin, stage_around
 from hetc.diagnostics import Related
@@ -74,6 +75,7 @@ class StatementEmitter:
     def _define(self, statement: ast.Define) -> None:
         environment = self.environment
         statement = replace(statement, targets=tuple(self._with_places(target) for target in statement.targets))
+        statement = with_own_names(statement)
         for target in statement.targets:
             self._check_target(target)
         if statement.operator == "is":

@@ -14,6 +14,7 @@ from hetc.compiler.frontend.emit_expression import ExpressionEmitter, location_o
 from hetc.compiler.frontend.environment import Environment, Tensor
 from hetc.compiler.frontend.extents import IndexInfo
 from hetc.compiler.frontend.functions import DTYPES
+from hetc.compiler.frontend.index_names import written_name
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
     ComputeOp,
@@ -219,7 +220,9 @@ def make_ranges(infos: Sequence[IndexInfo], environment: Environment) -> list[Ra
         if info.per is not None and info.per not in names[:position]:
             message = f"`{info.name}` has one length for each `{info.per}`, which must stand before it"
             raise environment.refuse("HET107", message, info.span)
-        ranges.append(RangeAttr(info.name, info.key, names.index(info.per) if info.per is not None else None))
+        ranges.append(
+            RangeAttr(written_name(info.name), info.key, names.index(info.per) if info.per is not None else None)
+        )
     return ranges
 
 

@@ -10,6 +10,7 @@ from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.extents import IndexInfo, StatementExtents, constraints_of
 from hetc.compiler.frontend.guards import held
 from hetc.compiler.frontend.hoist import Hoister
+from hetc.compiler.frontend.shadowing import free_names
 from hetc.diagnostics import Related
 from hetc.dialects.mp import PutOp, UpdateOp, compute_type
 
@@ -106,9 +107,7 @@ class UpdateEmitter:
                     raise environment.refuse("HET101", message, item.span, help=help)
                 found[item.name] = item
                 continue
-            inner = {index.name for node, _ in ast.walk(item) if isinstance(node, ast.Call) for index in node.indices}
-            for node, _ in ast.walk(item):
-                known = plain | inner | found.keys() | environment.dims.keys() | environment.tensors.keys()
-                if isinstance(node, ast.Name) and node.name not in known:
-                    found[node.name] = ast.Index(node.name, None, node.span)
+            known = plain | found.keys() | environment.dims.keys() | environment.tensors.keys()
+            free = free_names(item).items()
+            found |= {name: ast.Index(name, None, node.span) for name, node in free if name not in known}
         return list(found.values())

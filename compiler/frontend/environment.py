@@ -12,6 +12,7 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.constants import Constant
+from hetc.compiler.frontend.index_names import as_written
 from hetc.diagnostics import Diagnostics, Related, suggest
 from hetc.dialects.mp import Intervals, TensorType, below
 from hetc.source import Span
@@ -190,7 +191,9 @@ class Environment:
                 related = (Related(span, f"in `{function.name}`, here"), *related)
                 message = _LOCAL_NAME.sub("", message)
                 span, label = call.call_span, label or f"in this call of `{function.name}`"
-        self.diagnostics.error(code, message, span, label=label, related=related, help=help)
+        related = [Related(item.span, as_written(item.message)) for item in related]
+        help = None if help is None else as_written(help)
+        self.diagnostics.error(code, as_written(message), span, label=as_written(label), related=related, help=help)
         return Refused()
 
     def poison(self, statement: ast.Define | ast.Effect) -> None:

@@ -14,6 +14,7 @@ from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.functions import KEEPING, check_call, check_reduction
+from hetc.compiler.frontend.index_names import hidden, written_name
 from hetc.diagnostics import Related
 from hetc.source import Span
 
@@ -43,11 +44,13 @@ class Constraint:
 
 @dataclass
 class _Open:
-    """An index in scope whose extent is being collected. `key` is set once it is known."""
+    """An index in scope whose extent is being collected. `known` is set once it is; `hidden_by` is where an inner index
+    has its name."""
 
     index: ast.Index
     constraints: list[Constraint] = field(default_factory=list)
     known: IndexInfo | None = None
+    hidden_by: Span | None = None
 
 
 class StatementExtents:
@@ -61,11 +64,13 @@ class StatementExtents:
     def open(self, index: ast.Index, constraints: Iterable[Constraint] = ()) -> None:
         """Brings an index into scope."""
         for other in self.scope:
+            if written_name(other.index.name) == written_name(index.name):
+                other.hidden_by = other.hidden_by or index.span
             if other.index.name == index.name:
                 related = (Related(other.index.span, "it is introduced here"),)
                 message = f"the index `{index.name}` is already in use here"
                 raise self.environment.refuse(
-                    "HET101", message, index.span, related=related, help="give the inner index another name"
+                    "HET101", message, index.span, related=related, help="give one of them another name"
                 )
         self.scope.append(_Open(index, list(constraints)))
         if index.bound is not None:
@@ -189,9 +194,11 @@ class StatementExtents:
             self._check_agreement(index, item.constraints)
         else:
             message = f"the index `{index.name}` has no extent: it never indexes a dim alone"
-            letter = index.name.rstrip("0123456789").upper()
+            letter = written_name(index.name).rstrip("0123456789").upper()
             help = f"give it a bound: `{index.name} < {letter if letter in environment.dims else 64}`"
-            raise environment.refuse("HET103", message, index.span, help=help)
+            note = f"this `{index.name}` is another, which hides it"
+            related = () if item.hidden_by is None else (Related(item.hidden_by, note),)
+            raise environment.refuse("HET103", message, index.span, related=related, help=help)
         dim = environment.dim_of_extent(key)
         if dim is not None and dim.per is not None and row is None:
             row = self.row_in_scope(dim.name, dim.per, index.span, besides=index.name)
@@ -242,11 +249,12 @@ class StatementExtents:
     def row_in_scope(self, dim: str, per: str, span: Span, besides: str = "") -> str:
         """The one index in scope over `per`. Raises Refused where there is none or more than one."""
         over: list[str] = []
+        out_of_reach = hidden(item.index.name for item in self.scope)
         for item in self.scope:
             keys = {item.known.key} if item.known else {found.key for found in item.constraints}
             if isinstance(item.index.bound, ast.Name):
                 keys.add(item.index.bound.name)
-            if per in keys and item.index.name != besides:
+            if per in keys and item.index.name not in (besides, *out_of_reach):
                 over.append(item.index.name)
         if len(over) == 1:
             return over[0]

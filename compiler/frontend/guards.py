@@ -14,6 +14,7 @@ from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
 from hetc.compiler.frontend.hoist import Hoister
+from hetc.compiler.frontend.shadowing import condition_with_own_names, free_names
 from hetc.diagnostics import Related
 from hetc.dialects.mp import TensorType
 from hetc.source import Span
@@ -31,12 +32,10 @@ class Guard:
 def take_guard(step: StepEmitter, condition: ast.Expr) -> Guard:
     """Emits a condition as a tensor. Names in it that stand for nothing else are indices. Raises Refused."""
     environment = step.environment
-    inner = {index.name for node, _ in ast.walk(condition) if isinstance(node, ast.Call) for index in node.indices}
-    found: dict[str, ast.Index] = {}
-    for node, _ in ast.walk(condition):
-        known = inner | environment.dims.keys() | environment.tensors.keys() | environment.broken
-        if isinstance(node, ast.Name) and node.name not in known:
-            found.setdefault(node.name, ast.Index(node.name, None, node.span))
+    condition = condition_with_own_names(condition)
+    known = environment.dims.keys() | environment.tensors.keys() | environment.broken
+    free = free_names(condition)
+    found = {name: ast.Index(name, None, node.span) for name, node in free.items() if name not in known}
     extents = StatementExtents(environment)
     for index in found.values():
         extents.open(index)

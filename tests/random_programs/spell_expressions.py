@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from random_programs.presence import mentioned
 from random_programs.program import (
     Append,
     Clear,
@@ -46,19 +47,25 @@ class Speller:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        # Of some programs an index of a reduction hides one around that the reduction does not mention.
+        self.hides = program.seed % 2 == 0
         self.taken = {*program.dims, *program.tensors, *(item.name for item in program.functions)}
         self.taken |= {step.name for step in program.steps}
         self.taken |= {name for item in program.functions for name in item.parameters if isinstance(name, str)}
 
-    def with_indices(self, names: Names, indices: Iterable[str]) -> dict[str, str]:
-        """The scope with these indices in it; those that are in it keep their name."""
+    def with_indices(
+        self, names: Names, indices: Iterable[str], hidden: frozenset[str] = frozenset()
+    ) -> dict[str, str]:
+        """The scope with these indices in it; those that are in it keep their name. A new one may have the name of one
+        in `hidden`."""
         scope = dict(names)
         for index in indices:
             if index not in scope:
                 match = re.match("[a-z]+", index)
                 letter = match.group() if match else "i"
                 number, spelled = 1, letter
-                while spelled in scope.values() or spelled in self.taken:
+                used = {name for known, name in scope.items() if known not in hidden}
+                while spelled in used or spelled in self.taken:
                     number += 1
                     spelled = f"{letter}{number}"
                 scope[index] = spelled
@@ -112,9 +119,10 @@ class Speller:
         return f"({expr.function}{inner})" if expr.function in ("-", "~", "not ") else f"{expr.function}({inner})"
 
     def _reduce(self, expr: Reduce, names: Names) -> str:
-        indices = []
+        indices, around = [], names
         while True:
-            names = self.with_indices(names, [expr.index])
+            seen = mentioned(expr.body) | {expr.row} if self.hides else around.keys()
+            names = self.with_indices(names, [expr.index], frozenset(around.keys() - seen))
             spelled = names[expr.index]
             indices.append(f"{spelled} < {expr.dim}" if expr.spell_bound else spelled)
             if not (expr.joined and isinstance(expr.body, Reduce)):

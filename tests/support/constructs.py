@@ -56,6 +56,9 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "reduction over several indices": (Y, "o[k < K] = sum[d, e](y[d, e]) * k", "o", ""),
     "bounded reduction `sum[i < 3]`": (X, "o[b] = sum[i < 3](x[b, i + 1])", "o", ""),
     "nested reductions": (f"{X}\n{Y}", "o[b] = max[e](sum[d](x[b, d] * y[d, e]))", "o", ""),
+    "a reduction's index of the name of one around it": (
+        f"{X}\n{Y}", "o[b, d] = x[b, d] * sum[d](x[b, d] * max[e](y[d, e] * sum[e](y[d, e])))", "o", "",
+    ),
     "affine indices (blocks)": (X, "o[b, j < 4] = sum[i < 2](x[b, 2 * j + i])", "o", ""),
     "indirect indices": ("input n: i32[K]\n" + X, "o[b, k] = x[b, n[k]]", "o", ""),
     "index past an end (absent)": (X, "o[b, d < D] = x[b, d + 1] + x[b, d - 1]", "o", ""),
