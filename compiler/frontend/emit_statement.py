@@ -9,11 +9,12 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.concat import expand_concat
+from hetc.compiler.frontend.constraints import constraints_of
 from hetc.compiler.frontend.emit_irregular import IrregularEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.emit_update import UpdateEmitter
 from hetc.compiler.frontend.environment import Ended, Refused, Tensor
-from hetc.compiler.frontend.extents import StatementExtents, constraints_of
+from hetc.compiler.frontend.extents import StatementExtents
 from hetc.compiler.frontend.guards import take_guard
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.compiler.frontend.inline import Inliner

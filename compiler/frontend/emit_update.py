@@ -6,8 +6,9 @@ from xdsl.dialects.builtin import i1
 from xdsl.ir import Region
 
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.constraints import constraints_of
 from hetc.compiler.frontend.emit_step import StepEmitter
-from hetc.compiler.frontend.extents import IndexInfo, StatementExtents, constraints_of
+from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
 from hetc.compiler.frontend.guards import held
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.compiler.frontend.shadowing import free_names

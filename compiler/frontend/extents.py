@@ -8,13 +8,23 @@ the row's place in the same brackets.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.constraints import (
+    Constraint,
+    binding,
+    check_agreement,
+    check_bound,
+    limited,
+    warn_of_certain_conditions,
+)
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.functions import KEEPING, check_call, check_reduction
+from hetc.compiler.frontend.guarded_reads import Limit, limits
 from hetc.compiler.frontend.index_names import hidden, written_name
+from hetc.compiler.frontend.shadowing import free_names
 from hetc.diagnostics import Related
 from hetc.source import Span
 
@@ -30,16 +40,6 @@ class IndexInfo:
     key: int | str
     per: str | None
     span: Span
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """The extent of one place where an index stands alone. `row` is the plain index at the row's place, if any."""
-
-    key: int | str
-    row: str | None
-    span: Span
-    what: str
 
 
 @dataclass
@@ -60,6 +60,8 @@ class StatementExtents:
         self.environment = environment
         self.scope: list[_Open] = []
         self.infos: dict[int, IndexInfo] = {}
+        # What conditions around the expression at hand say of indices.
+        self.limits: tuple[Limit, ...] = ()
 
     def open(self, index: ast.Index, constraints: Iterable[Constraint] = ()) -> None:
         """Brings an index into scope."""
@@ -94,11 +96,29 @@ class StatementExtents:
                 self._visit_access(expr)
             case ast.Call(indices=indices) if indices:
                 self._visit_indexed_call(expr)
+            case ast.Binary(operator="and" | "or" as word, left=left, right=right):
+                # Where one side decides, the other is not asked.
+                self._visit_where(left, limits(right, word == "and", self.environment))
+                self._visit_where(right, limits(left, word == "and", self.environment))
+            case ast.Call(function="where", arguments=(condition, *branches)) if len(branches) in (1, 2):
+                check_call(expr, self.environment)
+                self.visit(condition)
+                others = free_names(branches[1]) if len(branches) == 2 else {}
+                for branch, holds in zip(branches, (True, False), strict=False):
+                    known = limits(condition, holds, self.environment)
+                    self._visit_where(branch, (replace(item, decides=item.index in others) for item in known))
             case _:
                 if isinstance(expr, ast.Call):
                     check_call(expr, self.environment)
                 for child in ast.children(expr):
                     self.visit(child, is_bound)
+
+    def _visit_where(self, expr: ast.Expr, known: Iterable[Limit]) -> None:
+        """Collects constraints where more is known of indices."""
+        around = self.limits
+        self.limits = (*around, *known)
+        self.visit(expr)
+        self.limits = around
 
     def _find(self, name: str) -> _Open | None:
         return next((item for item in reversed(self.scope) if item.index.name == name), None)
@@ -134,7 +154,7 @@ class StatementExtents:
             dim = environment.dim_of_extent(key)
             row = self._row_index(dim.name, dim.per, shape, expr, found) if dim and dim.per else None
             what = f"dim {position + 1} of `{expr.name}`"
-            found.constraints.append(Constraint(key, row, item.span, what))
+            found.constraints.append(limited(Constraint(key, row, item.span, what), self.limits, found.index.name))
 
     def _row_index(
         self, dim: str, per: str, shape: tuple[int | str, ...], expr: ast.Access, found: _Open
@@ -188,10 +208,12 @@ class StatementExtents:
         if index.bound is not None:
             key = self._bound(index)
             row = next((found.row for found in item.constraints if found.key == key and found.row), None)
-            self._check_bound(index, key, item.constraints)
+            check_bound(index, key, item.constraints, environment)
         elif item.constraints:
-            key, row = item.constraints[0].key, next((found.row for found in item.constraints if found.row), None)
-            self._check_agreement(index, item.constraints)
+            places = binding(item.constraints)
+            key, row = places[0].key, next((found.row for found in places if found.row), None)
+            check_agreement(index, places, environment)
+            warn_of_certain_conditions(index, key, places, environment)
         else:
             message = f"the index `{index.name}` has no extent: it never indexes a dim alone"
             letter = written_name(index.name).rstrip("0123456789").upper()
@@ -216,35 +238,6 @@ class StatementExtents:
                 environment.used.add(dim.name)
                 return dim.name
         return evaluate_integer(index.bound, environment, f"the bound of `{index.name}`", low=1)
-
-    def _check_bound(self, index: ast.Index, key: int | str, constraints: list[Constraint]) -> None:
-        for found in constraints:
-            too_large = isinstance(found.key, int) and isinstance(key, int) and key > found.key
-            if too_large or (isinstance(found.key, str) and isinstance(key, str) and key != found.key):
-                message = f"the index `{index.name}` goes up to {key}, past {found.what}, whose extent is {found.key}"
-                related = (Related(found.span, f"here it indexes {found.what}"),)
-                raise self.environment.refuse("HET104", message, index.span, related=related)
-
-    def _check_agreement(self, index: ast.Index, constraints: list[Constraint]) -> None:
-        first = constraints[0]
-        for other in constraints[1:]:
-            if other.key != first.key:
-                message = f"the index `{index.name}` has the extent {first.key} and the extent {other.key}"
-                related = (Related(first.span, f"here it indexes {first.what}, of extent {first.key}"),)
-                keys = [key for key in (first.key, other.key) if isinstance(key, int)]
-                help = f"give it a bound where it is introduced: `{index.name} < {min(keys, default=first.key)}`"
-                raise self.environment.refuse(
-                    "HET104",
-                    message,
-                    other.span,
-                    label=f"{other.what}, of extent {other.key}",
-                    related=related,
-                    help=help,
-                )
-            if other.row != first.row and other.row is not None and first.row is not None:
-                message = f"the index `{index.name}` runs over the rows of both `{first.row}` and `{other.row}`"
-                related = (Related(first.span, f"here over those of `{first.row}`"),)
-                raise self.environment.refuse("HET104", message, other.span, related=related)
 
     def row_in_scope(self, dim: str, per: str, span: Span, besides: str = "") -> str:
         """The one index in scope over `per`. Raises Refused where there is none or more than one."""
@@ -271,7 +264,3 @@ class StatementExtents:
 def _count(number: int, noun: str) -> str:
     plural = "indices" if noun == "index" else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
-
-
-def constraints_of(shape: Iterable[int | str], span: Span, what: str) -> list[Constraint]:
-    return [Constraint(key, None, span, f"dim {place + 1} of {what}") for place, key in enumerate(shape)]

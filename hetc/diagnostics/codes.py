@@ -30,6 +30,7 @@ CODES: dict[str, str] = {
     "HET109": "something is declared but never used (a warning)",
     "HET110": "an unknown dtype",
     "HET111": "an output holds 0 where nothing was picked (a warning)",
+    "HET112": "a condition always holds (a warning)",
     # HET2xx: memory and steps
     "HET200": "a memory that grows is not appended to exactly once",
     "HET201": "a memory is written in a way that it does not allow",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from random_programs.extents import Scope, indices_alone
 from random_programs.positions import WIDE, Positions, index_of
-from random_programs.tree import Age, Binary, Const, Expr, Read, Reduce, Tensor, Unary, Var, Where
+from random_programs.tree import Age, Binary, Const, DimValue, Expr, Read, Reduce, Tensor, Unary, Var, Where
 
 _LARGEST_EXACT = 2.0**23
 
@@ -80,14 +80,28 @@ class Parts(Positions):
     def _choose(self, kind: str, scope: Scope, depth: int, exact: bool) -> Expr:
         condition = self._draw("b", scope, depth, True)
         value = self._draw(kind, scope, depth, exact)
+        kept = self._before_its_end(kind, scope, exact) if self.random.random() < 0.15 else None
+        condition, value = kept or (condition, value)
         if self.random.random() < 0.4:
             return Where(kind, value.exact, value.bound, value.step_bits, condition, value, None)
         other = self._draw(kind, scope, depth - 1, exact)
         bound, bits = max(value.bound, other.bound), max(value.step_bits, other.step_bits)
         both = value.exact and other.exact and (kind == "i" or is_exact(bound, bits))
-        if self.random.random() < 0.2:
+        if kept is None and self.random.random() < 0.2:
             return Binary(kind, both, bound, bits, "coalesce", value, other)
         return Where(kind, both, bound, bits, condition, value, other)
+
+    def _before_its_end(self, kind: str, scope: Scope, exact: bool) -> tuple[Expr, Expr] | None:
+        """A read by an index that may go past the end of what is read, and the condition that it does not."""
+        plain = [name for name, (dim, row) in scope.items() if dim != "B" and row is None]
+        ends = [dim for dim in self.dims.values() if dim.per is None and not dim.name.isdigit() and dim.name != "B"]
+        if not plain or not ends:
+            return None
+        name, end = self.random.choice(plain), self.random.choice(ends)
+        read = self._read(kind, {**scope, name: (end.name, None)}, exact)
+        extent = DimValue("x", True, end.size or end.bound, 0, end.name, None)
+        condition = Binary("b", True, 1, 0, "<", index_of(name), extent)
+        return None if read is None else (condition, read)
 
     # Reductions
 

@@ -60,6 +60,8 @@ def indices_alone(expr: Expr) -> frozenset[str]:
     inner = frozenset().union(*map(indices_alone, children(expr)))
     if isinstance(expr, Read):
         return inner | {index.name for index in expr.indices if isinstance(index, Var)}
+    if isinstance(expr, Where) and isinstance(expr.condition, Binary) and isinstance(expr.condition.left, Var):
+        return inner - {expr.condition.left.name}  # the condition may keep it within what is read
     # Each part of a concat has the index for itself.
     return inner - {expr.index} if isinstance(expr, Concat) else inner
 

@@ -62,6 +62,9 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "affine indices (blocks)": (X, "o[b, j < 4] = sum[i < 2](x[b, 2 * j + i])", "o", ""),
     "indirect indices": ("input n: i32[K]\n" + X, "o[b, k] = x[b, n[k]]", "o", ""),
     "index past an end (absent)": (X, "o[b, d < D] = x[b, d + 1] + x[b, d - 1]", "o", ""),
+    "index past an end where a condition chooses something else": (
+        f"{X}\ninput y: f32[B, E]", "o[b, d < 12] = where(d < E, y[b, d], where(d < D, x[b, d], -1))", "o", "",
+    ),
     "arithmetic on picks, `present`, `coalesce`": (
         X, "p[b, k] = topk[d](where(x[b, d] > 1, x[b, d]), K)\n"
         "o[b, k] = coalesce(x[b, p[b, k] + 1], where(present(p[b, k]), -1.0, -2.0))", "o", "",

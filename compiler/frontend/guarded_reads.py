@@ -1,0 +1,97 @@
+"""What a condition says of how far an index goes where it holds: `c < C`, `not c >= C`, `0 <= c and c < min(C, 9)`.
+
+In `where(c < C, a[c], b[c - C])` the index may go further than `a`: what is read past its end is never chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.constants import FOLDED, Constant, NotFoldable, fold_binary
+from hetc.compiler.frontend.environment import Environment
+from hetc.source import Span
+
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`index` lies below `key`, a number or a run-time dim; `row` is the index of its row where that is said."""
+
+    index: str
+    key: int | str
+    row: str | None
+    span: Span
+    decides: bool = False
+    """Whether the condition chooses between this and something else that is said of the index."""
+
+    def keeps_within(self, key: int | str, row: str | None) -> bool:
+        """Whether what lies below the limit lies in an extent."""
+        if isinstance(self.key, int) and isinstance(key, int):
+            return self.key <= key
+        return self.key == key and self.row in (None, row)
+
+
+def limits(condition: ast.Expr, holds: bool, environment: Environment) -> Iterator[Limit]:
+    """What is known of indices where the condition holds, or where it does not."""
+    match condition:
+        case ast.Unary(operator="not", operand=operand):
+            yield from limits(operand, not holds, environment)
+        case ast.Binary(operator="and" | "or" as word, left=left, right=right):
+            if (word == "and") == holds:
+                yield from limits(left, holds, environment)
+                yield from limits(right, holds, environment)
+        case ast.Binary(operator=operator, left=left, right=right) if operator in _FLIPPED:
+            operator = operator if holds else _NEGATED[operator]
+            for index, sign, end in ((left, operator, right), (right, _FLIPPED[operator], left)):
+                if isinstance(index, ast.Name) and sign in ("<", "<=", "=="):
+                    for key, row in _below(end, 0 if sign == "<" else 1, environment):
+                        yield Limit(index.name, key, row, condition.span)
+
+
+def _below(end: ast.Expr, more: int, environment: Environment) -> Iterator[tuple[int | str, str | None]]:
+    """Extents that `end + more` is not above, with the index of their row."""
+    constant = _constant(end, environment)
+    if isinstance(constant, int):
+        yield constant + more, None
+        return
+    match end:
+        case ast.Call(function="min", indices=(), arguments=arguments):
+            for argument in arguments:
+                yield from _below(argument, more, environment)
+        case ast.Binary(operator="-", left=left, right=right):
+            less = _constant(right, environment)
+            if isinstance(less, int):
+                yield from _below(left, more - less, environment)
+        case ast.Name(name=name) if _is_run_time(name, environment) and more <= 0:
+            yield name, None
+        case ast.Access(name=name, indices=(ast.Name(name=row),)) if _is_run_time(name, environment) and more <= 0:
+            yield name, row
+
+
+def _is_run_time(name: str, environment: Environment) -> bool:
+    dim = environment.dims.get(name)
+    return dim is not None and dim.size is None and name not in environment.tensors
+
+
+def _constant(expr: ast.Expr, environment: Environment) -> Constant | None:
+    """The value of an expression of literals and constants, or None where it is none."""
+    match expr:
+        case ast.Number(value=value):
+            return value
+        case ast.Name(name=name):
+            tensor, dim = environment.tensors.get(name), environment.dims.get(name)
+            return tensor.constant if tensor is not None else dim.size if dim is not None else None
+        case ast.Unary(operator="-", operand=operand):
+            operand_value = _constant(operand, environment)
+            return None if operand_value is None else -operand_value
+        case ast.Binary(operator=operator, left=left, right=right) if operator in FOLDED:
+            sides = _constant(left, environment), _constant(right, environment)
+            try:
+                return None if sides[0] is None or sides[1] is None else fold_binary(operator, sides[0], sides[1])
+            except NotFoldable:
+                return None  # told where it is emitted
+    return None
