@@ -117,7 +117,9 @@ def _as_tensors(op: Operation, operands: Sequence[Text]) -> list[Text]:
     if isinstance(op, tile.BroadcastOp):
         return list(operands)
     helper = type(op) in _CALLS and not _CALLS[type(op)].startswith("tl.m")
-    typed = not all(item.literal for item in operands) and not helper
+    # A condition gives no type: `tl.where(c, 3, 1)` is of 32 bits.
+    values = operands[1:] if isinstance(op, tile.WhereOp) and element_of(op.result.type) == i64 else operands
+    typed = not all(item.literal for item in values) and not helper
     wide = any(element_of(operand.type) == i64 for operand in op.operands)
     return [
         filled((), item, element_of(operand.type))

@@ -28,7 +28,7 @@ COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _CMPF = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
 _CMPI = {"==": "eq", "!=": "ne", "<": "slt", "<=": "sle", ">": "sgt", ">=": "sge"}
 _FLOAT_OPS: dict[str, Callable[[SSAValue, SSAValue], Operation]] = {
-    "+": arith.AddfOp, "-": arith.SubfOp, "*": arith.MulfOp, "/": arith.DivfOp, "**": math.PowFOp,
+    "+": arith.AddfOp, "-": arith.SubfOp, "*": arith.MulfOp, "/": arith.DivfOp,
     "min": arith.MinimumfOp, "max": arith.MaximumfOp,
 }  # fmt: skip
 _INTEGER_OPS: dict[str, Callable[[SSAValue, SSAValue], Operation]] = {
@@ -155,11 +155,9 @@ class Arithmetic:
         return self.convert(value, i32) if isinstance(value, SSAValue) and value.type == i1 else value
 
     def binary(self, operator: str, left: Value, right: Value) -> SSAValue:
-        """`+ - * / // % ** min max`, never on two constants (those are folded)."""
+        """`+ - * / // % min max`, never on two constants (those are folded)."""
         if operator == "/":
             return self.add(arith.DivfOp(self.as_float(left), self.as_float(right)))
-        if operator == "**":
-            return self.power(left, right)
         a, b = self.join([self.numeric(left), self.numeric(right)])
         if operator not in ("+", "-", "*"):
             self.check_held(operator, a, b)
@@ -169,43 +167,6 @@ class Arithmetic:
             quotient = self.add(math.FloorOp(self.add(arith.DivfOp(a, b))))
             return quotient if operator == "//" else self.binary("-", a, self.binary("*", b, quotient))
         return self.add(_FLOAT_OPS[operator](a, b))
-
-    def power(self, base: Value, exponent: Value) -> SSAValue:
-        base = self.numeric(base)
-        if isinstance(base, SSAValue) and not isinstance(exponent, SSAValue):
-            exact = self._constant_power(base, exponent)
-            if exact is not None:
-                return exact
-        if isinstance(base, int) and base == 2 and type_of(exponent) != f32:
-            return self._shift(self.numeric(exponent))
-        negative = not isinstance(exponent, SSAValue) and exponent < 0
-        if type_of(base) != f32 and type_of(exponent) != f32 and not negative:
-            raise TypeMismatch("an integer power needs the base 2 or a small constant exponent")
-        return self.add(math.PowFOp(self.as_float(base), self.as_float(exponent)))
-
-    def _constant_power(self, base: SSAValue, exponent: Constant) -> SSAValue | None:
-        """A power by multiplication or a root, where that is exact or the nearest."""
-        if exponent == 0.5:
-            return self.add(math.SqrtOp(self.as_float(base)))
-        if exponent == -0.5:
-            return self.add(math.RsqrtOp(self.as_float(base)))
-        integral = isinstance(exponent, int) or (exponent.is_integer() and base.type == f32)
-        if integral and 1 <= exponent <= 4:
-            result = base
-            for _ in range(int(exponent) - 1):
-                result = self.binary("*", result, base)
-            return result
-        return None
-
-    def shift_one(self, exponent: Value) -> SSAValue:
-        """2**exponent as an i32, for an exponent that is known to lie in 0 .. 30."""
-        return self.add(arith.ShLIOp(self.constant(1, i32), self.convert(exponent, i32)))
-
-    def _shift(self, exponent: Value) -> SSAValue:
-        """2**exponent as an i32: 0 outside 0 .. 30, where the power is no i32."""
-        shifted = self.shift_one(self.clamp(self.materialize(exponent), 0, 30))
-        inside = self.both(self.compare(">=", exponent, 0), self.compare("<", exponent, 31))
-        return self.add(arith.SelectOp(inside, shifted, self.constant(0, i32)))
 
     def clamp(self, value: SSAValue, low: int, high: int) -> SSAValue:
         return self.binary("min", self.binary("max", value, low), high)

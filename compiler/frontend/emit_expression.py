@@ -20,6 +20,7 @@ from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.extents import IndexInfo
 from hetc.compiler.frontend.functions import DTYPES
 from hetc.compiler.frontend.index_names import hidden, written_name
+from hetc.compiler.frontend.powers import power
 from hetc.dialects.locations import file_location
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
@@ -37,7 +38,6 @@ from hetc.dialects.mp import (
 from hetc.source import Span, plain_file_name
 
 _CONDITION_REDUCTIONS = ("any", "all", "count")
-_LARGEST_SHIFT = 30
 
 
 def location_of(span: Span) -> FileLineColLoc:
@@ -180,8 +180,6 @@ class ExpressionEmitter:
 
     def _binary(self, expr: ast.Binary) -> Value:
         left = self.emit(expr.left)
-        if expr.operator == "**" and left == 2 and isinstance(left, int) and self._is_small_index(expr.right):
-            return self.arithmetic.shift_one(self.emit(expr.right))
         right = self.emit(expr.right)
         if expr.operator in ("and", "or"):
             return self.arithmetic.decided(expr.operator, left, right)
@@ -195,14 +193,9 @@ class ExpressionEmitter:
             return bits.bitwise(self.arithmetic, expr.operator, left, right)
         if expr.operator in ("+", "-") and type_of(left) == IndexType() and isinstance(right, int) and right == 0:
             return left
+        if expr.operator == "**":
+            return power(self.arithmetic, left, right)
         return self.arithmetic.binary(expr.operator, left, right)
-
-    def _is_small_index(self, expr: ast.Expr) -> bool:
-        """An index whose values are all in 0 .. 30, so that 2 ** index is one shift."""
-        if not isinstance(expr, ast.Name) or expr.name not in self.indices:
-            return False
-        key = self.indices[expr.name][0].key
-        return isinstance(key, int) and key <= _LARGEST_SHIFT + 1
 
     def _call(self, expr: ast.Call) -> Value:
         name = expr.function
@@ -224,10 +217,12 @@ class ExpressionEmitter:
             return self.arithmetic.atan2(*values)
         if name == "ceildiv":
             return self.arithmetic.ceildiv(*values)
-        if name in ("min", "max", "pow"):
+        if name == "pow":
+            return power(self.arithmetic, *values)
+        if name in ("min", "max"):
             result = values[0]
             for value in values[1:]:
-                result = self.arithmetic.binary("**" if name == "pow" else name, result, value)
+                result = self.arithmetic.binary(name, result, value)
             return result
         return self.arithmetic.function(name, values[0])
 

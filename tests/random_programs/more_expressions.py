@@ -76,16 +76,18 @@ class MoreExpressions(Parts):
         return Binary("f", False, (left.bound + 1) ** 2, 24, "pow", base, exponent)
 
     def _shifted(self, scope: Scope, depth: int) -> Expr | None:
-        """2 ** e, e mostly small, and bits of a number."""
+        """2 ** e, or of another base, e mostly small, and bits of a number."""
         small = [name for name, (dim, _) in scope.items() if (self.dims[dim].size or 99) <= 8]
         two = Const("i", True, 2, 0, 2)
+        base = self.random.choice((2, 2, 2, 3, 4, 7, -3))
         exponent: Expr
         if small and self.random.random() < 0.7:
             exponent = index_of(self.random.choice(small))
         else:
             five = Const("i", True, 5, 0, 5)
             exponent = Binary("i", True, 5, 0, "%", self._draw("i", scope, depth - 1, True), five)
-        power = Binary("i", True, 2**8, 0, "**", two, exponent)
+        largest = float(abs(base) ** 8)
+        power = Binary("i", True, largest, 0, "**", Const("i", True, abs(base), 0, base), exponent)
         if self.random.random() < 0.5:
             return power
         number = self._draw("i", scope, depth - 1, True)

@@ -145,7 +145,7 @@ class TwinExpressions:
         elif expr.operator == "ceildiv":
             plain = f"(-(-{a} // {b}) if {b} else 0)"
         elif expr.operator == "**" and isinstance(expr.left, Const):
-            plain = f"(2 ** {b} if 0 <= {b} < 31 else 0)"
+            plain = f"(pow({a}, {b}, 2**64) if {b} >= 0 else 0)"
         elif expr.operator in ("<<", ">>"):
             width = 32 if expr.kind == "i" and not is_position(expr) else 64
             plain = f"{'moved_up' if expr.operator == '<<' else 'moved_down'}({a}, {b}, {width})"

@@ -27,6 +27,9 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "integer `//` `%` `**` and division by zero": (
         "input n: i32[D]", "o[i < D] = (n[i] // (i - 2)) % 3 + n[i] ** 2", "o", "",
     ),
+    "integer powers by run-time exponents": (
+        "input n: i32[D]", "o[i < D] = 4 ** (i % 4) + 3 ** (n[i] & 3)\nw[i] = (-5) ** n[i]\nv[i] = n[i] ** (i // 2)", "o, w, v", "",
+    ),
     "and, or, exclusive or and not of bits": (
         "input n: i32[D]", "o[i < D] = ~n[i] & 5 | n[i] ^ i\nw[i] = n[i] ^ -1", "o, w", "",
     ),

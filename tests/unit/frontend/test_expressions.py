@@ -144,8 +144,11 @@ def test_powers() -> None:
     assert math.RsqrtOp in kinds("z[d] = lr ** -0.5 * n[d]")
     assert math.PowFOp not in kinds("z[d] = lr ** 3 * n[d]")
     assert math.PowFOp in kinds("z[d] = lr ** n[d]")
-    assert arith.SelectOp not in kinds("z[d] = 2 ** d * n[d]")
-    assert arith.SelectOp in kinds("z[d] = 2 ** n[d]")
+    assert arith.MaxSIOp not in kinds("z[d] = 2 ** d * n[d]")
+    assert arith.MaxSIOp in kinds("z[d] = 2 ** n[d]")
+    assert arith.MuliOp not in kinds("z[d] = 3 ** (n[d] & 1)")
+    assert arith.MuliOp in kinds("z[d] = 3 ** (n[d] & 3)")
+    assert math.PowFOp in kinds("z[d] = n[d] ** -1")
 
 
 def test_a_cast_inside_rounds_and_outside_stores() -> None:
@@ -179,7 +182,7 @@ def test_reads_of_narrow_integers_index() -> None:
         ("z[d] = not n[d]", "HET106"),
         ("z[d] = y[d, lr] + n[d]", "HET106"),
         ("z[d] = y[flag[d], 0]", "HET106"),
-        ("z[d] = 3 ** n[d]", "HET106"),
+        ("z[d] = n[d] ** -(d + 1)", "HET106"),
         ("z[d] = n[d] * 3000000000", "HET106"),
         ("z[d] = n[d] / (1 // 0)", "HET102"),
         ("z[d] = n[d] * sqrt(-1)", "HET102"),
