@@ -66,6 +66,26 @@ def _folded(
         raise environment.refuse("HET102", f"{purpose} cannot be computed: {error}", expr.span) from None
 
 
+def constant_of(expr: ast.Expr, environment: Environment) -> Constant | None:
+    """The value of an expression of literals and constants, or None where it is none."""
+    match expr:
+        case ast.Number(value=value):
+            return value
+        case ast.Name(name=name):
+            tensor, dim = environment.tensors.get(name), environment.dims.get(name)
+            return tensor.constant if tensor is not None else dim.size if dim is not None else None
+        case ast.Unary(operator="-", operand=operand):
+            operand_value = constant_of(operand, environment)
+            return None if operand_value is None else -operand_value
+        case ast.Binary(operator=operator, left=left, right=right) if operator in FOLDED:
+            sides = constant_of(left, environment), constant_of(right, environment)
+            try:
+                return None if sides[0] is None or sides[1] is None else fold_binary(operator, sides[0], sides[1])
+            except NotFoldable:
+                return None  # told where it is emitted
+    return None
+
+
 def evaluate_integer(
     expr: ast.Expr, environment: Environment, purpose: str, low: int = 0, high: int = LARGEST_EXTENT
 ) -> int:

@@ -27,9 +27,9 @@ def emit_pipeline(
     layouts: Mapping[str, ast.Expr] | None = None,
 ) -> ModuleOp | None:
     """The module of a pipeline, or None where `diagnostics` now holds errors."""
-    pipeline = desugar(pipeline, diagnostics)
     environment = Environment(diagnostics)
     declare_dims(pipeline, overrides, environment)
+    pipeline = desugar(pipeline, environment)
     declare_tensors(pipeline, environment)
     environment.growing = frozenset(growth.dim.name for step in pipeline.steps for growth in step.grows)
     place_memories(pipeline, layouts or {}, environment)

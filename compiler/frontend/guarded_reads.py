@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.constants import FOLDED, Constant, NotFoldable, fold_binary
+from hetc.compiler.frontend.dims import constant_of
 from hetc.compiler.frontend.environment import Environment
 from hetc.source import Span
 
@@ -54,7 +54,7 @@ def limits(condition: ast.Expr, holds: bool, environment: Environment) -> Iterat
 
 def _below(end: ast.Expr, more: int, environment: Environment) -> Iterator[tuple[int | str, str | None]]:
     """Extents that `end + more` is not above, with the index of their row."""
-    constant = _constant(end, environment)
+    constant = constant_of(end, environment)
     if isinstance(constant, int):
         yield constant + more, None
         return
@@ -63,7 +63,7 @@ def _below(end: ast.Expr, more: int, environment: Environment) -> Iterator[tuple
             for argument in arguments:
                 yield from _below(argument, more, environment)
         case ast.Binary(operator="-", left=left, right=right):
-            less = _constant(right, environment)
+            less = constant_of(right, environment)
             if isinstance(less, int):
                 yield from _below(left, more - less, environment)
         case ast.Name(name=name) if _is_run_time(name, environment) and more <= 0:
@@ -75,23 +75,3 @@ def _below(end: ast.Expr, more: int, environment: Environment) -> Iterator[tuple
 def _is_run_time(name: str, environment: Environment) -> bool:
     dim = environment.dims.get(name)
     return dim is not None and dim.size is None and name not in environment.tensors
-
-
-def _constant(expr: ast.Expr, environment: Environment) -> Constant | None:
-    """The value of an expression of literals and constants, or None where it is none."""
-    match expr:
-        case ast.Number(value=value):
-            return value
-        case ast.Name(name=name):
-            tensor, dim = environment.tensors.get(name), environment.dims.get(name)
-            return tensor.constant if tensor is not None else dim.size if dim is not None else None
-        case ast.Unary(operator="-", operand=operand):
-            operand_value = _constant(operand, environment)
-            return None if operand_value is None else -operand_value
-        case ast.Binary(operator=operator, left=left, right=right) if operator in FOLDED:
-            sides = _constant(left, environment), _constant(right, environment)
-            try:
-                return None if sides[0] is None or sides[1] is None else fold_binary(operator, sides[0], sides[1])
-            except NotFoldable:
-                return None  # told where it is emitted
-    return None

@@ -82,3 +82,61 @@ def test_rings_initial_values_and_calls(way: str, tmp_path: Path) -> None:
             asked += 1
             np.testing.assert_allclose(outputs["held"], state, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(session.memory("state"), state, rtol=1e-4, atol=1e-5)
+
+
+ALIKE = """
+pipeline alike:
+    dim B <= 4
+    dim D = 4
+    dim E = 4
+    dim G = 3
+    input x: f32[B, D]
+    input row: f32[B]
+    weight w: f32[D]
+    weight table: f32[D, E]
+    weight level: f32
+    memory rows: bf16[B, D] = w
+    memory columns: f32[B, D] = row
+    memory deep: f32[G, D, G, E] = table
+    memory named: f32[E, D] = w
+    memory first: f32[D, E] = w
+    memory last: f32[4, 4] = w
+    memory same: f32[B, G] = level
+
+    step add(x, row):
+        apply:
+            rows[b, d] += x[b, d]
+            columns[b, d] = columns[b, d] + x[b, d]
+        output rows, columns
+    step all:
+        apply:
+            deep[g, d, h, e] = deep[g, d, h, e] * 2
+        output deep, named, first, last, same, rows
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_memory_begins_with_may_have_fewer_dims(way: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng()
+    session = session_of(ALIKE, way, {"B": 3}, {}, tmp_path)
+    w, table = rng.integers(-8, 8, 4).astype(np.float32), rng.normal(size=(4, 4)).astype(np.float32)
+    x, row = rng.integers(-8, 8, (3, 4)).astype(np.float32), rng.normal(size=3).astype(np.float32)
+    weights = {"w": w, "table": table, "level": np.float32(2.5)}
+    rows, columns = np.tile(w, (3, 1)), np.tile(row[:, None], 4)
+    for scale, live in ((1, 2), (2, 3), (3, 3)):  # a row that comes later begins then
+        session.step = "add"
+        columns[2:] = row[2] * 2 if scale == 2 else columns[2:]
+        found = session.call(x=x[:live], row=row[:live] * scale, **weights)
+        rows[:live] += x[:live]
+        columns[:live] += x[:live]
+        np.testing.assert_array_equal(found["rows"], rows[:live])
+        np.testing.assert_allclose(found["columns"], columns[:live], 1e-5)
+    session.step = "all"
+    session.extents["B"] = np.array(3)
+    found = session.call(**weights)
+    np.testing.assert_allclose(found["deep"], 2 * np.broadcast_to(table[None, :, None, :], (3, 4, 3, 4)), 1e-6)
+    np.testing.assert_array_equal(found["named"], np.broadcast_to(w, (4, 4)))
+    np.testing.assert_array_equal(found["first"], np.broadcast_to(w[:, None], (4, 4)))
+    np.testing.assert_array_equal(found["last"], np.broadcast_to(w, (4, 4)))
+    np.testing.assert_array_equal(found["same"], np.full((3, 3), 2.5))
+    np.testing.assert_array_equal(found["rows"], rows)

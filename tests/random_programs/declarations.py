@@ -198,7 +198,12 @@ class Declarations(Drawing):
         plain = [item for item in self.tensors.values() if item.role in ("input", "weight") and item.kind in "fib"]
         source = self.random.choice([item for item in plain if set(item.dims) <= {"B", "D", "E", "L"}])
         dtypes = {"f": ("f32", "bf16", "fp8"), "i": ("i32", "i16", "i8"), "b": ("bool",)}[source.kind]
-        self.tensor("copied", source.dims, "memory", self.random.choice(dtypes), initial=source.name)
+        dims = list(source.dims)
+        more = [dim for dim in ("B", "D", "E") if dim not in dims]
+        if more and self.chance(0.4):
+            dim = self.random.choice(more)
+            dims.insert(0 if dim == "B" else self.random.randint(dims.count("B"), len(dims)), dim)
+        self.tensor("copied", tuple(dims), "memory", self.random.choice(dtypes), initial=source.name)
 
     def _declare_layers(self) -> None:
         """Tensors with a layer for each pass of a loop."""

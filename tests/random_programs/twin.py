@@ -84,10 +84,15 @@ class _Twin(TwinMemory):
             self.current[tensor.name] = name
             lines.append(f"{name} = tensors.get({name!r})")
             if isinstance(tensor.initial, str) and name in named:
-                lines.append(f"if not tensors.get('{name}_set'):")
-                lines.append(f"    {name} = stored_as({tensor.dtype!r}, tensors[{tensor.initial!r}])")
-                lines.append(f"    tensors['{name}_set'] = True")
-                lines.append(f"    tensors[{name!r}] = {name}")
+                source = self.program.tensors[tensor.initial]
+                places = tuple(map(tensor.dims.index, source.dims))
+                rows = tuple(at for at, dim in enumerate(tensor.dims) if not self.program.dims[dim].size)
+                live = f"extents.places({tuple((dim, None) for dim in tensor.dims)})"
+                begun = f"tensors.setdefault('{name}_set', set())"
+                lines.append(
+                    f"tensors[{name!r}] = {name} = "
+                    f"begun({tensor.dtype!r}, {name}, tensors[{source.name!r}], {places}, {live}, {rows}, {begun})"
+                )
         calls = Tensor("calls", (), "i32", "calls", "i", True, 64, 0)
         self.know(calls, "calls")
         self.current["calls"] = self.variable("calls")

@@ -187,9 +187,24 @@ def filled(values: Values, places: Iterable[tuple[int, ...]], zero: Lane) -> Val
     return stored
 
 
-def stored_as(dtype: str, values: Values) -> Values:
-    """A tensor's values as a memory of a dtype keeps them."""
-    return Values({place: store(dtype, lane) for place, lane in values.items()})
+def begun(
+    dtype: str,
+    memory: Values,
+    values: Values,
+    dims: tuple[int, ...],
+    live: Iterable[tuple[int, ...]],
+    rows: tuple[int, ...],
+    known: set[tuple[int, ...]],
+) -> Values:
+    """A memory of which rows that are not `known` begin, now live, with a tensor's values; `dims` are those of its dims
+    that the tensor has, and `rows` those that are known at run time."""
+    changed = Values(memory)
+    places = list(live)
+    for place in places:
+        if tuple(place[dim] for dim in rows) not in known:
+            changed[place] = store(dtype, values[tuple(place[dim] for dim in dims)])
+    known.update(tuple(place[dim] for dim in rows) for place in places)
+    return changed
 
 
 def other_layers(values: Values, layer: int) -> Values:

@@ -114,6 +114,7 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "`+=` at computed places": (f"{X}\ninput n: i32[K]\nmemory state: f32[D]", "state[n[k]] += x[0, k + 1]\no[d] = state[d]", "o", ""),
     "update of a growing memory": (f"{X}\n{KEYS}", ROW + "\nkeys[b, T[b] - 2, d] *= 0.5\no[b] = sum[t](keys[b, t, 0])", "o", " grows T by 1"),
     "initial value from a tensor": (f"{X}\nweight w: f32[D]\nmemory state: f32[D] = w", "state[d] = state[d] * 0.5 + x[0, d]\no[d] = state[d]", "o", ""),
+    "initial value from a tensor of fewer dims": (f"{X}\nweight w: f32[D]\nmemory state: f32[B, D] = w", "state[b, d] = state[b, d] * 0.5 + x[b, d]\no[b, d] = state[b, d]", "o", ""),
     "ring memory, `age`": (f"{X}\nmemory bank: ring f32[B, E, D]", "append(bank, x)\no[b] = sum[e](bank[b, e, 0] * age(e))", "o", ""),
     "`calls`": (X, "o[b] = x[b, 0] * calls", "o", ""),
     "`when`": (f"{X}\nmemory state: f32[B, D]", "when x[b, 0] > 0:\n    state[b, d] = x[b, d]\no[b, d] = state[b, d]", "o", ""),
