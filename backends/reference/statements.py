@@ -114,16 +114,16 @@ def select(op: SelectOp, environment: Environment, tensors: Tensors) -> tuple[Te
 
 def softmax(op: SoftmaxOp, environment: Environment, tensors: Tensors) -> tuple[Tensor, ...]:
     grid = evaluate(op, environment, tensors)
-    axis = op.axis.value.data
+    axes = op.axis_positions
     present = grid.candidates
     scores = np.where(present, grid.value, -np.inf)
-    largest = np.max(scores, axis=axis, keepdims=True, initial=-np.inf)
+    largest = np.max(scores, axis=axes, keepdims=True, initial=-np.inf)
     weights = np.where(present, np.exp(scores - largest), 0.0)
-    value = weights / np.sum(weights, axis=axis, keepdims=True)
+    value = weights / np.sum(weights, axis=axes, keepdims=True)
     size = None
     if grid.magnitude is not None:
         # An error e in a score changes its weight by the factor 1 + e, and the others through the total.
-        of_total = np.sum(np.where(present, value * grid.magnitude, 0.0), axis=axis, keepdims=True)
+        of_total = np.sum(np.where(present, value * grid.magnitude, 0.0), axis=axes, keepdims=True)
         size = value * (1.0 + grid.magnitude + of_total)
     type_ = op.result.type
     assert isinstance(type_, TensorType)

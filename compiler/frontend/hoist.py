@@ -11,6 +11,7 @@ from xdsl.ir import SSAValue
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.emit_step import Infos, StepEmitter, free_indices, with_rows
+from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.extents import IndexInfo
 from hetc.compiler.frontend.functions import REDUCTIONS
 from hetc.compiler.frontend.rope_scaling import plain, scaled
@@ -18,6 +19,16 @@ from hetc.dialects.mp import RopeOp, SoftmaxOp, TensorType
 
 ROPE_BASE = 10000.0
 LAYOUTS = ("half", "interleaved")
+
+
+def check_rows(free: Sequence[IndexInfo], axes: set[str], call: ast.Call, environment: Environment) -> None:
+    """Refuses a call over the rows of a dim of which one length a row is kept: an index that runs up to a row's length
+    has no place where all rows are taken together. Raises Refused."""
+    for info in free:
+        if info.per in axes and info.name not in axes:
+            message = f"`{info.name}` has one length for each `{info.per}`, over which `{call.function}` goes"
+            help = f"take `{info.name}` into its indices too" if call.function == "softmax" else None
+            raise environment.refuse("HET107", message, call.span, help=help)
 
 
 class Hoister:
@@ -57,9 +68,11 @@ class Hoister:
     ) -> tuple[SSAValue, list[IndexInfo]]:
         """A softmax or rope as a statement: its result and the indices of that. With a `name` it runs over all of
         `scope`, in that order."""
-        if len(expr.indices) != 1 or expr.indices[0].bound is not None:
-            message = f"`{expr.function}` takes one index, without a bound"
-            raise self.environment.refuse("HET108", message, expr.span)
+        names = [index.name for index in expr.indices]
+        several = expr.function == "softmax" and len(set(names)) == len(names)
+        if (len(names) > 1 and not several) or any(index.bound is not None for index in expr.indices):
+            taken = "its indices each once" if expr.function == "softmax" else "one index"
+            raise self.environment.refuse("HET108", f"`{expr.function}` takes {taken}, without a bound", expr.span)
         make = self._softmax if expr.function == "softmax" else self._rope
         return make(expr, scope, name)
 
@@ -69,18 +82,19 @@ class Hoister:
         if len(expr.arguments) != 1 or expr.keywords:
             raise self.environment.refuse("HET108", "`softmax` takes one argument", expr.span)
         argument = self.rewrite(expr.arguments[0], scope)
-        axis = expr.indices[0].name
-        free = list(scope) if name else self._free(axis, (argument,), scope)
+        axes = {index.name for index in expr.indices}
+        free = list(scope) if name else self._free(axes, (argument,), scope)
+        check_rows(free, axes, expr, self.environment)
         ranges, emitter = self.step.region(free, self.infos, expr.span)
         value = emitter.arithmetic.as_float(emitter.emit(argument))
-        position = [info.name for info in free].index(axis)
+        positions = [position for position, info in enumerate(free) if info.name in axes]
         type_ = TensorType([info.key for info in free], f32)
-        op = SoftmaxOp(ranges, emitter.finish(value), position, type_)
+        op = SoftmaxOp(ranges, emitter.finish(value), positions, type_)
         return self.step.add(op, expr.span, name).results[0], free
 
-    def _free(self, axis: str, arguments: Sequence[ast.Expr], scope: Sequence[IndexInfo]) -> list[IndexInfo]:
+    def _free(self, axes: set[str], arguments: Sequence[ast.Expr], scope: Sequence[IndexInfo]) -> list[IndexInfo]:
         names = {info.name for argument in arguments for info in free_indices(argument, scope, self.environment)}
-        return with_rows(names | {axis}, scope)
+        return with_rows(names | axes, scope)
 
     def _rope(self, expr: ast.Call, scope: Sequence[IndexInfo], name: str | None) -> tuple[SSAValue, list[IndexInfo]]:
         options = self._rope_options(expr)
@@ -91,7 +105,7 @@ class Hoister:
             message = f"the position of `rope` cannot depend on its own index `{axis}`"
             raise self.environment.refuse("HET108", message, at.span)
         x = self.rewrite(expr.arguments[0], scope)
-        free = list(scope) if name else self._free(axis, (x, at), scope)
+        free = list(scope) if name else self._free({axis}, (x, at), scope)
         x_value = self.materialized(x, free)
         position = [info.name for info in free].index(axis)
         dims, layout = self._rope_shape(expr, options, free[position])

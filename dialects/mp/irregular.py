@@ -2,7 +2,7 @@
 
 mp.topk      the K best of an index, as a set with a deterministic tie rule
 mp.select    the indices where a condition holds, up to a capacity
-mp.softmax   normalisation over one index
+mp.softmax   normalisation over one index or several
 mp.rope      rotary position embedding along one axis
 mp.quantize  a tensor as narrow values and their scales
 """
@@ -114,25 +114,34 @@ class SelectOp(RangedOp):
 
 @irdl_op_definition
 class SoftmaxOp(RangedOp):
-    """exp(x - max) / sum(exp(x - max)) over the range at position `axis`; the other ranges are free. Elements
-    where the region's value is absent are absent, and count for nothing."""
+    """exp(x - max) / sum(exp(x - max)) over the ranges at the positions `axes` together, which ascend; the other
+    ranges are free. Elements where the region's value is absent are absent, and count for nothing."""
 
     name = "mp.softmax"
-    axis = prop_def(IntegerAttr)
+    axes = prop_def(ArrayAttr[IntegerAttr])
     result = result_def(TensorType)
-    assembly_format = "$axis $ranges $body attr-dict `:` type($result)"
+    assembly_format = "$axes $ranges $body attr-dict `:` type($result)"
 
-    def __init__(self, ranges: Sequence[RangeAttr], body: Region, axis: int, type: TensorType):
+    def __init__(self, ranges: Sequence[RangeAttr], body: Region, axes: Sequence[int], type: TensorType):
         super().__init__(
-            properties={"axis": IntegerAttr(axis, i64), "ranges": ArrayAttr(ranges)},
+            properties={"axes": ArrayAttr([IntegerAttr(axis, i64) for axis in axes]), "ranges": ArrayAttr(ranges)},
             regions=[body],
             result_types=[type],
         )
 
+    @property
+    def axis_positions(self) -> tuple[int, ...]:
+        """The positions of the ranges that are normalised over."""
+        return tuple(axis.value.data for axis in self.axes)
+
     def verify_(self) -> None:
         self.verify_ranges()
-        if not 0 <= self.axis.value.data < len(self.ranges):
-            raise VerifyException(f"mp.softmax: axis {self.axis.value.data} is not one of {len(self.ranges)} ranges")
+        axes = self.axis_positions
+        if not axes or list(axes) != sorted(set(axes)):
+            raise VerifyException(f"mp.softmax: expected one axis or several that ascend, got {list(axes)}")
+        for axis in axes:
+            if not 0 <= axis < len(self.ranges):
+                raise VerifyException(f"mp.softmax: axis {axis} is not one of {len(self.ranges)} ranges")
 
 
 @irdl_op_definition

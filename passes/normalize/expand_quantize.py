@@ -15,7 +15,7 @@ from xdsl.rewriter import Rewriter
 
 from hetc.dialects.mp import ComputeOp, QuantizeOp, RangeAttr, TensorType, dtype_name, in_order, storage_bits
 from hetc.numerics.dtypes import dtype_of
-from hetc.passes.normalize.expansion import Body, insert, ranges_over, steps, without_range
+from hetc.passes.normalize.expansion import Body, insert, ranges_over, steps, without_ranges
 from hetc.passes.normalize.rejection import rejected
 
 MANTISSA_BITS = 23
@@ -72,7 +72,7 @@ class Expansion:
 
     def _scale_ranges(self, scale: TensorType) -> tuple[RangeAttr, ...]:
         if self.block is None:
-            return without_range(self.ranges, self.axis)
+            return without_ranges(self.ranges, (self.axis,))
         ranges = list(self.ranges)
         blocks = ranges_over(self.op, self.op.scale)[self.axis]
         ranges[self.axis] = RangeAttr(f"{ranges[self.axis].index.data}_block", blocks.extent, blocks.per)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from hetc.dialects.mp import ComputeOp, RangeAttr, SoftmaxOp, in_order
-from hetc.passes.normalize.expansion import Body, insert, steps, without_range
+from hetc.passes.normalize.expansion import Body, insert, steps, without_ranges
 from hetc.passes.normalize.rejection import rejected
 
 
@@ -24,7 +24,7 @@ class ExpandSoftmaxPass(ModulePass):
     Before: presence is explicit. After: no mp.softmax is left. Absent elements count for nothing and are stored as 0,
     also where a whole row is absent; a NaN or an infinity among the scores acts as in exp(x - max(x)) / sum(...).
 
-    Example: `%p = mp.softmax 1 [b in B, j in 64] { ... mp.yield %s if %here }` becomes
+    Example: `%p = mp.softmax [1] [b in B, j in 64] { ... mp.yield %s if %here }` becomes
 
         %score   = mp.compute [b in B, j in 64] { ... arith.select %here, %s, 0 } : f32
         %largest = mp.compute [b in B] { mp.reduce "max" <j in 64> { ... mp.yield %score[b, j] if %here } }
@@ -47,38 +47,54 @@ class ExpandSoftmaxPass(ModulePass):
 def _expanded(op: SoftmaxOp) -> list[ComputeOp]:
     if op.yielded.value.type != f32:
         raise rejected(op, "expand-softmax", f"expected scores of type f32, got {op.yielded.value.type}")
-    axis = op.axis.value.data
+    axes = op.axis_positions
     ranges = op.index_ranges
-    if any(item.per_position == axis for item in ranges):
-        raise rejected(op, "expand-softmax", f"another range is per {op.index_names[axis]}, which is normalised over")
+    for position, item in enumerate(ranges):
+        if item.per_position in axes and position not in axes:
+            over = op.index_names[item.per_position]
+            raise rejected(op, "expand-softmax", f"another range is per {over}, which is normalised over")
     body = Body(ranges, op)
     score = body.compute(body.inline(op), f32)
-    rows = without_range(ranges, axis)
+    rows = without_ranges(ranges, axes)
     body = Body(rows, op)
-    largest = body.compute(_over_axis(body, "max", op, lambda inner, at: inner.read(score.result, at)), f32)
+    largest = body.compute(_over_axes(body, "max", op, lambda inner, at: inner.read(score.result, at)), f32)
 
     def exponential(inner: Body, at: list[SSAValue], largest_here: SSAValue) -> SSAValue:
         return inner.add(math.ExpOp(inner.add(arith.SubfOp(inner.read(score.result, at), largest_here))))
 
     body = Body(rows, op)
     maximum = body.read(largest.result, body.indices)
-    total = body.compute(_over_axis(body, "sum", op, lambda inner, at: exponential(inner, at, maximum)), f32)
+    total = body.compute(_over_axes(body, "sum", op, lambda inner, at: exponential(inner, at, maximum)), f32)
     body = Body(ranges, op)
     at = list(body.indices)
-    row = [*at[:axis], *at[axis + 1 :]]
+    row = [index for position, index in enumerate(at) if position not in axes]
     numerator = exponential(body, at, body.read(largest.result, row))
     share = body.add(arith.DivfOp(numerator, body.read(total.result, row)))
     return [score, largest, total, body.compute(share, op.result.type.element)]
 
 
-def _over_axis(body: Body, kind: str, op: SoftmaxOp, term: Callable[[Body, list[SSAValue]], SSAValue]) -> SSAValue:
-    """A reduction over the axis; `term` writes the value at indices into the softmax's ranges."""
-    axis = op.axis.value.data
-    over = op.index_ranges[axis]
-    row = over.per_position
-    per = None if row is None else body.indices[row - (row > axis)]
+def _over_axes(body: Body, kind: str, op: SoftmaxOp, term: Callable[[Body, list[SSAValue]], SSAValue]) -> SSAValue:
+    """Nested reductions over the axes; `term` writes the value at indices into the softmax's ranges."""
+    axes, free = op.axis_positions, iter(body.indices)
+    known = {position: next(free) for position in range(len(op.ranges)) if position not in axes}
+    return _over(body, kind, op, axes, known, term)
+
+
+def _over(
+    body: Body,
+    kind: str,
+    op: SoftmaxOp,
+    axes: Sequence[int],
+    known: Mapping[int, SSAValue],
+    term: Callable[[Body, list[SSAValue]], SSAValue],
+) -> SSAValue:
+    """Reductions over the rest of the axes; `known` are the indices so far, by the positions of their ranges."""
+    if not axes:
+        return term(body, [known[position] for position in range(len(op.ranges))])
+    over = op.index_ranges[axes[0]]
+    per = None if over.per_position is None else known[over.per_position]
 
     def lane(inner: Body, index: SSAValue) -> SSAValue:
-        return term(inner, [*body.indices[:axis], index, *body.indices[axis:]])
+        return _over(inner, kind, op, axes[1:], {**known, axes[0]: index}, term)
 
     return body.reduce(kind, RangeAttr(over.index, over.extent), per, lane)

@@ -98,13 +98,13 @@ class Body:
         return copy_location(self.like, made)
 
 
-def without_range(ranges: Sequence[RangeAttr], position: int) -> tuple[RangeAttr, ...]:
-    """The ranges without one of them, on which no other may depend."""
+def without_ranges(ranges: Sequence[RangeAttr], positions: Sequence[int]) -> tuple[RangeAttr, ...]:
+    """The ranges without some of them, on which no other may depend."""
     return tuple(
-        RangeAttr(item.index, item.extent, None if per is None else per - (per > position))
+        RangeAttr(item.index, item.extent, None if per is None else per - sum(per > other for other in positions))
         for place, item in enumerate(ranges)
         for per in [item.per_position]
-        if place != position
+        if place not in positions
     )
 
 

@@ -6,7 +6,7 @@ builtin.module {
     mp.declare @s "input" : <[4, 8], i32>
     mp.step @p grows {} pins {} {
       %s = mp.get "s" : !mp.tensor<[4, 8], i32>
-      %p = mp.softmax 1 : i64 [#mp.range<b in 4>, #mp.range<t in 8>] {
+      %p = mp.softmax [1 : i64] [#mp.range<b in 4>, #mp.range<t in 8>] {
       ^bb0(%b: index, %t: index):
         %v = mp.read %s[%b, %t] : !mp.tensor<[4, 8], i32> -> i32
         mp.yield %v : i32

@@ -29,7 +29,7 @@ builtin.module {
       // CHECK:        arith.select %{{.*}}, [[Q]], %{{.*}} : f32
       // CHECK:      } {stage = "apply"} : !mp.tensor<[B, T], bf16>
       // CHECK-NOT:  mp.softmax
-      %p = mp.softmax 1 : i64 [#mp.range<b in B>, #mp.range<t in T per 0>] {
+      %p = mp.softmax [1 : i64] [#mp.range<b in B>, #mp.range<t in T per 0>] {
       ^bb0(%b: index, %t: index):
         %v = mp.read %s[%b, %t] : !mp.tensor<[B, T], f32> -> f32
         %zero = arith.constant 0.0 : f32

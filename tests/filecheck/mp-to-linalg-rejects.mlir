@@ -47,7 +47,7 @@ builtin.module {
     mp.declare @s "input" : <[8], f32>
     mp.step @p grows {} pins {} {
       %s = mp.get "s" : !mp.tensor<[8], f32>
-      %p = mp.softmax 0 : i64 [#mp.range<t in 8>] {
+      %p = mp.softmax [0 : i64] [#mp.range<t in 8>] {
       ^bb0(%t: index):
         %v = mp.read %s[%t] : !mp.tensor<[8], f32> -> f32
         mp.yield %v : f32

@@ -66,7 +66,7 @@ def shape(op: Operation, result: int = 0) -> tuple[tuple[int | str, ...], str]:
 
 def test_softmax_alone_is_the_statement() -> None:
     (op,) = statements_of("z[b, d] = softmax[d](x[b, d])", "z")
-    assert isinstance(op, SoftmaxOp) and op.axis.value.data == 1
+    assert isinstance(op, SoftmaxOp) and op.axis_positions == (1,)
     assert op.result.name_hint == "z"
 
 

@@ -71,7 +71,7 @@ def test_select(data: st.DataObject, rows: int, extent: int, chunk: int) -> None
 
 
 SOFTMAX = """
-    %p = mp.softmax AXIS : i64 [#mp.range<b in B>, #mp.range<t in T>] {
+    %p = mp.softmax [AXIS : i64] [#mp.range<b in B>, #mp.range<t in T>] {
     ^bb0(%b: index, %t: index):
       %v = mp.read %x[%b, %t] : !mp.tensor<[B, T], f32> -> f32
       %c = mp.read %mask[%b, %t] : !mp.tensor<[B, T], i1> -> i1
