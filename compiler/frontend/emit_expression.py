@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from xdsl.dialects.builtin import FileLineColLoc, IndexType, i1, i32
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -18,6 +18,7 @@ from hetc.compiler.frontend.arithmetic import (
 from hetc.compiler.frontend.constants import NotFoldable, fold_binary, fold_function
 from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.extents import IndexInfo
+from hetc.compiler.frontend.flat import flatten
 from hetc.compiler.frontend.functions import DTYPES
 from hetc.compiler.frontend.index_names import hidden, written_name
 from hetc.compiler.frontend.powers import power
@@ -241,27 +242,32 @@ class ExpressionEmitter:
         return converted if element == type_ else self.add(RoundOp(converted, element)).results[0]
 
     def _reduction(self, expr: ast.Call) -> Value:
+        if expr.function == "mean" and len(expr.indices) > 1:
+            axes, free = [self.infos[id(index)] for index in expr.indices], [info for info, _ in self.indices.values()]
+            return flatten(axes, free, self.environment, expr.span).reduced("mean", expr.arguments[0], self)
         return self._nest(expr, list(expr.indices))
 
     def _nest(self, expr: ast.Call, indices: list[ast.Index]) -> SSAValue:
         """`sum[i, j](x)` as a sum over i of a sum over j."""
-        info = self.infos[id(indices[0])]
+        info, kind = self.infos[id(indices[0])], expr.function
+        if len(indices) == 1:
+            return self.reduced(kind, info, lambda: self.element(kind, expr.arguments[0]))
+        return self.reduced("sum" if kind == "count" else kind, info, lambda: self._nest(expr, indices[1:]))
+
+    def reduced(self, kind: str, info: IndexInfo, element: Callable[[], SSAValue]) -> SSAValue:
+        """A reduction over one index of what `element` emits."""
         range_ = RangeAttr(written_name(info.name), info.key)
         per = self.indices[info.per][1] if info.per is not None else None
         outer_block, outer_indices = self.block, dict(self.indices)
         self.bind([info], index_block([range_]))
-        kind = expr.function
-        if len(indices) > 1:
-            value = self._nest(expr, indices[1:])
-            kind = "sum" if kind == "count" else kind
-        else:
-            value = self._element(kind, expr.arguments[0])
+        value = element()
         region = self.finish(value)
         self.block, self.indices = outer_block, outer_indices
         op = ReduceOp(kind, range_, region, _reduced_type(kind, value.type), per)
         return self.add(op).results[0]
 
-    def _element(self, kind: str, argument: ast.Expr) -> SSAValue:
+    def element(self, kind: str, argument: ast.Expr) -> SSAValue:
+        """What a reduction of this kind takes of each element."""
         if kind in _CONDITION_REDUCTIONS:
             return self.emit_as(argument, "condition")
         value = self.arithmetic.numeric(self.emit(argument))

@@ -16,6 +16,7 @@ from hetc.compiler.frontend.emit_expression import location_of
 from hetc.compiler.frontend.environment import Declared, Dim, Environment
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.layouts import place_memories
+from hetc.compiler.frontend.rewriting import mentioned, words
 from hetc.diagnostics import Diagnostics, Related
 from hetc.dialects.mp import DeclareOp, DimOp, PipelineOp, StepOp, compute_type
 
@@ -32,6 +33,7 @@ def emit_pipeline(
     pipeline = desugar(pipeline, environment)
     declare_tensors(pipeline, environment)
     environment.growing = frozenset(growth.dim.name for step in pipeline.steps for growth in step.grows)
+    environment.words = _words(pipeline)
     place_memories(pipeline, layouts or {}, environment)
     _check_step_names(pipeline, environment)
     inliner = Inliner(pipeline, environment)
@@ -40,6 +42,15 @@ def emit_pipeline(
         return None
     _warn_unused(pipeline, environment, inliner.used)
     return _module(pipeline, environment, steps)
+
+
+def _words(pipeline: ast.Pipeline) -> frozenset[str]:
+    """Every name that the pipeline uses or declares."""
+    found = {pipeline.name} | {dim.name for dim in pipeline.dims} | {item.name for item in pipeline.declarations}
+    found |= {step.name for step in pipeline.steps}.union(*map(mentioned, pipeline.steps))
+    for function in pipeline.functions:
+        found |= {function.name} | words(function.statements)
+    return frozenset(found)
 
 
 def _check_step_names(pipeline: ast.Pipeline, environment: Environment) -> None:

@@ -34,7 +34,7 @@ class StatementEmitter:
         self.step = step
         self.inliner = inliner
         self.environment = step.environment
-        self.irregular = IrregularEmitter(step)
+        self.irregular = IrregularEmitter(step, self._define)
         self.update = UpdateEmitter(step)
         self.loop = LoopEmitter(step, inliner, self.emit)
         self.sort = SortEmitter(step, self._define)
@@ -96,9 +96,12 @@ class StatementEmitter:
             assert isinstance(value, ast.Call)
             self.irregular.define(function, statement.targets, value, statement.span)
             return
+        if function in ("argmax", "argmin") and isinstance(value, ast.Call) and len(value.indices) > 1:
+            self.irregular.selection.extreme(statement.targets, value, statement.span)
+            return
         if len(statement.targets) > 1:
             message = f"{len(statement.targets)} names on the left, but one value on the right"
-            help = "topk, sort and quantize give two results"
+            help = "topk, sort and quantize give several results, as do argmax and argmin over several indices"
             raise environment.refuse("HET108", message, statement.span, help=help)
         self._plain(statement.targets[0], value, statement)
 

@@ -15,6 +15,7 @@ from hetc.compiler.frontend.environment import Environment, Tensor
 from hetc.compiler.frontend.extents import IndexInfo
 from hetc.compiler.frontend.functions import DTYPES
 from hetc.compiler.frontend.index_names import written_name
+from hetc.compiler.frontend.rewriting import plain_name
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
     ComputeOp,
@@ -187,11 +188,6 @@ class StepEmitter:
         declared = self.environment.declared.get(name)
         self.environment.tensors[name] = Tensor(name, span, value, declared=declared)
         self.environment.later.pop(name, None)
-
-
-def plain_name(name: str) -> str:
-    """The word of the program that a name is about: of a layer `keys[l]` and of what a function defines."""
-    return name.split("[")[0].rsplit(".", 1)[-1]
 
 
 def _absent_element(tensor: SSAValue) -> Value | None:

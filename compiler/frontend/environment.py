@@ -121,6 +121,8 @@ class Environment:
     broken: set[str] = field(default_factory=set)
     # Inputs that the step at hand does not take, and where the step is.
     outside: dict[str, Span] = field(default_factory=dict)
+    # Every name that stands in the program's statements.
+    words: frozenset[str] = frozenset()
     # The program's own functions.
     functions: set[str] = field(default_factory=set)
     # The conditions (`when`) around the statement at hand, outer ones first.
@@ -154,7 +156,7 @@ class Environment:
     def for_step(self) -> Environment:
         """An environment for one more step: what is declared is shared, what statements define is not."""
         made = Environment(self.diagnostics, self.dims, self.declared, used=self.used, broken=set(self.broken))
-        made.functions, made.growing = self.functions, self.growing
+        made.functions, made.growing, made.words = self.functions, self.growing, self.words
         return made
 
     def declared_names(self) -> dict[str, Span]:

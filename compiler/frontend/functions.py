@@ -27,8 +27,8 @@ _ARITY = {
     "ceildiv": (2, 2),
     "coalesce": (2, 2),
 }
-# Nested reductions over single indices would give another result.
-_SINGLE_INDEX_REDUCTIONS = ("mean", "argmax", "argmin")
+# Over several indices these give a place by each.
+_PLACES = ("argmax", "argmin")
 
 
 def check_call(call: ast.Call, environment: Environment) -> None:
@@ -78,7 +78,14 @@ def check_reduction(call: ast.Call, environment: Environment) -> None:
     count = len(call.arguments) + len(call.keywords)
     if count != 1 or call.keywords:
         raise environment.refuse("HET108", f"`{name}` takes one argument, got {count}", call.span)
-    if name in _SINGLE_INDEX_REDUCTIONS and len(call.indices) > 1:
-        message = f"`{name}` takes one index, got {len(call.indices)}"
-        help = "divide a sum by the number of elements" if name == "mean" else None
+    if name in _PLACES and len(call.indices) > 1:
+        message = f"`{name}` over {len(call.indices)} indices gives as many results, so it stands in no expression"
+        help = f"{several_results(call)} first, and use these names"
         raise environment.refuse("HET108", message, call.span, help=help)
+
+
+def several_results(call: ast.Call, *before: str) -> str:
+    """How a call over several indices is written; `before` are results that stand before the places."""
+    names = [index.name for index in call.indices]
+    results = ", ".join(f"{name}[...]" for name in (*before, *(f"at_{name}" for name in names)))
+    return f"write `{results} = {call.function}[{', '.join(names)}](...)`"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.index_names import written_name
 from hetc.source import Span
 
 
@@ -18,6 +19,11 @@ class FreshNames:
             wanted += "_"
         self.taken.add(wanted)
         return wanted
+
+
+def plain_name(name: str) -> str:
+    """The word of the program that a name is about: of a layer `keys[l]` and of what a function defines."""
+    return written_name(name.split("[")[0].rsplit(".", 1)[-1])
 
 
 def scalar(name: str, span: Span) -> ast.Declaration:

@@ -1,7 +1,8 @@
 """`values[b, i], order[b, i] = sort[t](x[b, t])`, as the statements that it stands for.
 
 The place of an element is the number of those that come before it; that which is at place i is then searched. Each
-pair is compared, so the cost is the extent squared.
+pair is compared, so the cost is the extent squared. Several indices are sorted as the one that goes through their
+combinations, and the places are taken apart.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment
+from hetc.compiler.frontend.extents import StatementExtents
+from hetc.compiler.frontend.flat import Flat, flatten
+from hetc.compiler.frontend.functions import several_results
 from hetc.source import Span
 
 DIRECTIONS = ("ascending", "descending")
@@ -34,42 +38,70 @@ class SortEmitter:
 
     def define(self, statement: ast.Define, call: ast.Call) -> None:
         """The statements of one sort. Raises Refused after a diagnostic."""
-        targets, (axis,) = statement.targets, self._checked(statement, call)
+        self._check(statement, call)
+        targets, axes = statement.targets, call.indices
         last = targets[0].indices[-1]
         assert isinstance(last, ast.Index)
         free = tuple(index for index in targets[0].indices[:-1] if isinstance(index, ast.Index))
-        if last.name == axis.name:  # `y[b, d] = sort[d](x[b, d])`: a place has the name of the index that is sorted
+        if last.name in {axis.name for axis in axes}:  # `y[b, d] = sort[d](x[b, d])`: a place has the name of an axis
             last = replace(last, name=_fresh("place", {index.name for index in free}))
         self._count += 1
         key, rank = f"%sort.{self._count}", f"%rank.{self._count}"
         words = _Words(statement.span, tuple(ast.Name(index.name, index.span) for index in free))
+        flat = self._flat(free, call) if len(axes) > 1 else None
+        self._emit(key, (*free, *axes), call.arguments[0], statement.span)
+        axis = axes[0]
+        if flat is not None:
+            several, key = key, f"%flat.{self._count}"
+            axis, one = ast.Index(flat.index.name, _bound(flat.index.key, call.span), call.span), flat.index.name
+            read = ast.Access(several, (*words.free, *flat.places(ast.Name(one, call.span))), call.span, call.span)
+            self._emit(key, (*_plain(free), axis), read, statement.span)
         t = ast.Name(axis.name, axis.span)
-        self._emit(key, (*free, axis), call.arguments[0], statement.span)
         bound = self._extent(key, last)
         other = ast.Index(_fresh("u", {index.name for index in free} | {axis.name}), None, axis.span)
         u = ast.Name(other.name, axis.span)
         before = words.before(words.read(key, u), words.read(key, t), u, t, self._descending(call))
         count = ast.Call("count", (other,), (before,), (), statement.span, statement.span)
         counted = words.call("where", words.call("present", words.read(key, t)), count)
-        plain = tuple(ast.Index(index.name, None, index.span) for index in free)
+        plain = _plain(free)
         inner = ast.Index(axis.name, None, axis.span)
         self._emit(rank, (*plain, inner), counted, statement.span)
         place = ast.Index(last.name, bound, last.span)
         i = ast.Name(last.name, last.span)
         here = words.call("where", words.binary("==", words.read(rank, t), i), ast.Number(1, statement.span))
-        order = f"%order.{self._count}" if len(targets) == 1 else targets[1].name
+        order = targets[1].name if len(targets) == 2 else f"%order.{self._count}"
         found = ast.Call("argmax", (inner,), (here,), (), statement.span, statement.span)
         self._emit(order, (*plain, place), found, statement.span)
         self._emit(targets[0].name, (*plain, place), words.read(key, words.read(order, i)), statement.span)
+        if flat is not None:
+            for target, part in zip(targets[1:], flat.places(words.read(order, i)), strict=False):
+                self._emit(target.name, (*plain, place), part, statement.span)
+
+    def _flat(self, free: tuple[ast.Index, ...], call: ast.Call) -> Flat:
+        """The one index that is sorted. Raises Refused where it would go through places that do not exist."""
+        extents = StatementExtents(self.environment)
+        for index in (*free, *call.indices):
+            extents.open(index)
+        extents.visit(call.arguments[0])
+        infos = extents.close(len(free) + len(call.indices))
+        flat = flatten(infos[len(free) :], infos[: len(free)], self.environment, call.span)
+        if flat.inside is not None:
+            names = ", ".join(index.name for index in call.indices)
+            message = f"how many values [{names}] have together is no dim: more than one extent is known at run time"
+            help = "store what is sorted along one index first, `flat[n < N]` with a dim N, and sort over n"
+            raise self.environment.refuse("HET301", message, call.span, help=help)
+        return flat
 
     def _emit(self, name: str, indices: tuple[ast.Index, ...], value: ast.Expr, span: Span) -> None:
         self.emit_plain(ast.Define((ast.Target(name, indices, span, span),), "=", value, span))
 
-    def _checked(self, statement: ast.Define, call: ast.Call) -> tuple[ast.Index, ...]:
+    def _check(self, statement: ast.Define, call: ast.Call) -> None:
         environment, targets = self.environment, statement.targets
-        if len(call.indices) != 1 or len(call.arguments) != 1 or len(targets) > 2:
-            message = "`sort` takes one index and one value, and gives the values in order, and where they were"
+        if len(call.arguments) != 1 or len(targets) not in (1, 1 + len(call.indices)):
+            message = "`sort` takes one value, and gives the values in order, and where they were by each index"
             help = "write `values[b, i], order[b, i] = sort[t](x[b, t])`"
+            if len(call.indices) > 1:
+                help = several_results(call, "values")
             raise environment.refuse("HET108", message, statement.span, help=help)
         for target in targets:
             if target.name in environment.declared:
@@ -79,9 +111,10 @@ class SortEmitter:
                 message = f"the result of `sort` needs an index for the place: `{target.name}[i]`"
                 raise environment.refuse("HET105", message, target.span)
         names = [[index.name for index in target.indices if isinstance(index, ast.Index)] for target in targets]
-        if names[-1] != names[0]:
-            raise environment.refuse("HET105", "both results have the same indices", targets[1].span)
-        return call.indices
+        for target, given in zip(targets, names, strict=True):
+            if given != names[0]:
+                word = "both" if len(targets) == 2 else "all"
+                raise environment.refuse("HET105", f"{word} results have the same indices", target.span)
 
     def _descending(self, call: ast.Call) -> bool:
         for keyword in call.keywords:
@@ -98,7 +131,7 @@ class SortEmitter:
         """The bound of the place: the extent of what is sorted."""
         environment = self.environment
         extent = environment.tensor(key, last.span).type.shape[-1]
-        bound: ast.Expr = ast.Number(extent, last.span) if isinstance(extent, int) else ast.Name(extent, last.span)
+        bound = _bound(extent, last.span)
         if last.bound is not None:
             named = isinstance(last.bound, ast.Name) and last.bound.name == extent
             if not named and (
@@ -132,6 +165,15 @@ class _Words:
         earlier = self.binary("and", same, self.binary("<", u, t))
         by_value = self.binary(">" if descending else "<", mine, other)
         return self.binary("or", self.binary("or", by_value, numbers), earlier)
+
+
+def _plain(indices: tuple[ast.Index, ...]) -> tuple[ast.Index, ...]:
+    """The indices as they stand once their extents are known."""
+    return tuple(ast.Index(index.name, None, index.span) for index in indices)
+
+
+def _bound(extent: int | str, span: Span) -> ast.Expr:
+    return ast.Number(extent, span) if isinstance(extent, int) else ast.Name(extent, span)
 
 
 def _fresh(wanted: str, taken: set[str]) -> str:
