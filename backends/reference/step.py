@@ -222,7 +222,8 @@ class _Execution:
                 self.own[value] = tensor
                 values[value] = replace(tensor, array=self.selected[value][part].astype(np.int64))
                 if isinstance(op, TopkOp):  # in the order of the entries, which `any` leaves to the device
-                    self.own[op.scores] = results[1]
+                    if value in self.returned:
+                        self.own[op.scores] = results[1]
                     values[op.scores] = statements.scores_at(op, environment, tensor.selection, values[value].array)
 
     def _loop(self, op: ForOp) -> None:

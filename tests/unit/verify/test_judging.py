@@ -68,6 +68,25 @@ def test_a_selection_inside_of_a_kernel_in_any_order(given: list[int], ok: bool)
     assert row.ok is ok
 
 
+SCORED = (
+    FUSED.replace("at[j] = topk", "best[j], at[j] = topk")
+    .replace(", order=score", "")
+    .replace("output o", "output best")
+)
+
+
+@pytest.mark.parametrize(("given", "ok"), [([3, 2], True), ([2, 3], True), ([3, 1], False)])
+def test_scores_of_a_selection_inside_of_a_kernel_in_any_order(given: list[float], ok: bool) -> None:
+    """Only the scores leave the kernel: they follow what it may have selected."""
+    module = compile_source_file(SourceFile("p.mp", SCORED), Options("mi210"), until="placed").placed
+    judge = KernelJudge(module)
+    (name,) = judge.kernels
+    x = np.array([1.0, 2.0, 3.0, 0.0], np.float32)
+    judge(KernelTrace("p", name, "gpu", "none", (x,), (np.array(given, np.float32),), {}))
+    (row,) = judge.rows(["retrieve"])
+    assert row.ok is ok
+
+
 def test_what_may_be_selected_otherwise() -> None:
     def found(scores: list[float], order: str, doubtful: list[bool] | None = None) -> set[tuple[int, ...]]:
         array, rng = np.array([scores]), np.random.default_rng(1)
