@@ -57,6 +57,8 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "`any all count`": (X, "o[b] = where(any[d](x[b, d] > 1) or all[d](x[b, d] < 1), count[d](x[b, d] > 0), -1)", "o", ""),
     "`argmax argmin`": (X, "o[b] = argmax[d](x[b, d]) + argmin[d](x[b, d])", "o", ""),
     "reduction over several indices": (Y, "o[k < K] = sum[d, e](y[d, e]) * k", "o", ""),
+    "`argmax argmin` over several indices": (X, "p[b], q[b] = argmax[d, i < 3](x[b, d] * i)\nr, s = argmin[b, d](x[b, d])\no[b] = x[b, p[b]] * q[b] + x[r, s]", "o, p, q, r, s", ""),
+    "`mean` over several indices": (f"{X}\n{KEYS}", ROW + "\no[b] = mean[t, d](keys[b, t, d])", "o", " grows T by 1"),
     "bounded reduction `sum[i < 3]`": (X, "o[b] = sum[i < 3](x[b, i + 1])", "o", ""),
     "nested reductions": (f"{X}\n{Y}", "o[b] = max[e](sum[d](x[b, d] * y[d, e]))", "o", ""),
     "a reduction's index of the name of one around it": (
@@ -86,8 +88,11 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "`topk` with scores, `order=score`": (X, "best[b, k], o[b, k] = topk[d](x[b, d], K, order=score)", "best, o", ""),
     "`topk` of integers": ("input n: i32[D]", "best[k], o[k] = topk[d](n[d] * 65536, K, order=score)", "best, o", ""),
     "`topk` `order=index`": (X, "o[b, k] = topk[d](x[b, d], K, order=index)", "o", ""),
+    "`topk` over several indices": (f"{X}\n{KEYS}", ROW + "\nbest[b, k], p[b, k], o[b, k] = topk[t, d](keys[b, t, d], K)\nq[k], r[k] = topk[b, t](keys[b, t, 0], K, order=score)", "best, p, o, q, r", " grows T by 1"),
     "gather through picks": (f"{X}\n{KEYS}", ROW + "\np[b, k] = topk[t](keys[b, t, 0], K)\no[b, d] = sum[k](keys[b, p[b, k], d])", "o", " grows T by 1"),
     "`select` with a capacity": (X, "o[b, k] = select[d](x[b, d] > 0, capacity=K)", "o", ""),
+    "`select` over several indices": (X, "p[b, k], o[b, k] = select[d, i < 3](x[b, d] > i, capacity=K)", "p, o", ""),
+    "`softmax` over several indices": (f"{X}\n{KEYS}", ROW + "\no[b, t, d] = softmax[t, d](keys[b, t, d])\np[b, d] = softmax[b, d](x[b, d])", "o, p", " grows T by 1"),
     "`softmax`": (X, "o[b, d] = softmax[d](x[b, d])", "o", ""),
     "`rope` half and interleaved": (X, "h[b, d] = rope[d](x[b, d], at=7, dims=4, layout=half)\no[b, d] = rope[d](h[b, d], at=3, dims=8, layout=interleaved)", "o", ""),
     "`quantize` fp8 pow2": (X, "q[b, d], s[b] = quantize[d](x[b, d], fp8, scale=pow2)\no[b, d] = q[b, d] * s[b]", "o", ""),
@@ -149,6 +154,7 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "`clear`": (f"{X}\n{KEYS}", ROW + "\no[b] = sum[t](keys[b, t, 0])\nwhen x[b, 0] > 0:\n    clear(T)", "o", " grows T by 1"),
     "`clear` of a ring": (f"{X}\nmemory bank: ring f32[B, E, D]", "append(bank, x)\no[b] = sum[e](bank[b, e, 0])\nwhen calls % 3 == 2:\n    clear(bank)", "o", ""),
     "`sort`": (X, "o[b, d] = sort[d](x[b, d])", "o", ""),
+    "`sort` over several indices": (f"{X}\n{KEYS}", ROW + "\ny[b, i], o[b, i], p[b, i] = sort[t, d](keys[b, t, d] * x[b, d])", "y, o, p", " grows T by 1"),
     "`sort` with the order, descending, over rows": (f"{X}\n{KEYS}", ROW + "\ny[b, i], o[b, i] = sort[t](keys[b, t, 0], order=descending)", "y, o", " grows T by 1"),
     "`rope` with `scaling`": (X, "h[b, d] = rope[d](x[b, d], at=70, layout=half, scaling=yarn(factor=4, original=16))\no[b, d] = rope[d](h[b, d], at=3, layout=half, scaling=linear(factor=2))", "o", ""),
     "`quantize` i4 in blocks, stored": (
