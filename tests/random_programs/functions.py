@@ -131,7 +131,16 @@ class Functions(Loops):
         for parameter in parameters:
             self.known(parameter)
         before = set(self.names)
-        makes = (*[self.define] * 3, self.topk, self.sort, self.softmax, self.loop, self.update, self.invoke)
+        makes = (
+            *[self.define] * 3,
+            self.topk,
+            self.extreme,
+            self.sort,
+            self.softmax,
+            self.loop,
+            self.update,
+            self.invoke,
+        )
         for _ in range(self.random.randint(1, 3)):
             self.random.choice(makes)()
         function = self._returned(parameters, before)

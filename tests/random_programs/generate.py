@@ -121,6 +121,7 @@ class _Generator(Pieces, Declarations):
             (14, self.define),
             (4, self.topk),
             (2, self.select),
+            (1, self.extreme),
             (2, self.softmax),
             (2, self.sort),
             (1, self.rope),

@@ -24,23 +24,33 @@ class Define:
 
 @dataclass(frozen=True)
 class Softmax:
+    """tensor[indices] = softmax[...](value), over the indices at the positions `axes`, in that order."""
+
     tensor: Tensor
     indices: tuple[str, ...]
-    axis: int
+    axes: tuple[int, ...]
     value: Expr
 
 
 @dataclass(frozen=True)
-class Topk:
-    """best, picked = topk[index](value, k): both tensors have the free indices and one over `slot_dim`."""
+class Over:
+    """An index that a statement goes over: its dim, and the index of its row for a dim per another."""
 
-    scores: Tensor
-    picked: Tensor
-    free: tuple[str, ...]
-    slot: str
     index: str
     dim: str
     row: str | None
+
+
+@dataclass(frozen=True)
+class Topk:
+    """best, picked = topk[over](value, k), one tensor of picks for each index: all have the free indices and one over
+    `k`."""
+
+    scores: Tensor
+    picked: tuple[Tensor, ...]
+    free: tuple[str, ...]
+    slot: str
+    over: tuple[Over, ...]
     value: Expr
     k: str
     order: str
@@ -48,14 +58,12 @@ class Topk:
 
 @dataclass(frozen=True)
 class Select:
-    """tensor = select[index](value > threshold, capacity=k); `strict` says > instead of >=."""
+    """kept = select[over](value > threshold, capacity=k), one tensor an index; `strict` says > instead of >=."""
 
-    tensor: Tensor
+    kept: tuple[Tensor, ...]
     free: tuple[str, ...]
     slot: str
-    index: str
-    dim: str
-    row: str | None
+    over: tuple[Over, ...]
     value: Expr
     threshold: Expr
     strict: bool
@@ -63,16 +71,26 @@ class Select:
 
 
 @dataclass(frozen=True)
+class Extreme:
+    """places = argmax[over](value), or argmin: one tensor an index, over the free ones."""
+
+    function: str
+    places: tuple[Tensor, ...]
+    free: tuple[str, ...]
+    over: tuple[Over, ...]
+    value: Expr
+
+
+@dataclass(frozen=True)
 class Sort:
-    """tensor, places = sort[index](value): in order, ties by lower index, and where each was if asked for."""
+    """tensor, places = sort[over](value): in order, ties by lower index, and where each was, one tensor an index, if
+    asked for."""
 
     tensor: Tensor
-    places: Tensor | None
+    places: tuple[Tensor, ...]
     free: tuple[str, ...]
     slot: str
-    index: str
-    dim: str
-    row: str | None
+    over: tuple[Over, ...]
     value: Expr
     descending: bool
     spell_bound: bool
@@ -182,7 +200,7 @@ class Alias:
     of: str
 
 
-Simple = Define | Softmax | Topk | Select | Sort | Rope | Quantize | Append | Put | Clear | Invoke | Alias
+Simple = Define | Softmax | Topk | Select | Extreme | Sort | Rope | Quantize | Append | Put | Clear | Invoke | Alias
 Block = When | Loop
 Statement = Simple | Block
 
@@ -299,11 +317,15 @@ def written(statement: Statement) -> tuple[str, ...]:
         case Clear() | Alias():
             return (statement.name,)
         case Topk():
-            return (statement.scores.name, statement.picked.name)
+            return (statement.scores.name, *(tensor.name for tensor in statement.picked))
+        case Select():
+            return tuple(tensor.name for tensor in statement.kept)
+        case Extreme():
+            return tuple(tensor.name for tensor in statement.places)
         case Quantize():
             return (statement.tensor.name, statement.scale.name)
         case Sort():
-            return (statement.tensor.name, *([statement.places.name] if statement.places else []))
+            return (statement.tensor.name, *(tensor.name for tensor in statement.places))
         case Invoke():
             return tuple(target.name for target in statement.targets)
     return (statement.tensor.name,)

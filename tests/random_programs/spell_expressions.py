@@ -10,6 +10,7 @@ from random_programs.program import (
     Append,
     Clear,
     Define,
+    Extreme,
     Invoke,
     Program,
     Put,
@@ -136,10 +137,10 @@ class Speller:
                 return self._define(statement, around)
             case Softmax():
                 names = self.with_indices(around, statement.indices)
-                axis = names[statement.indices[statement.axis]]
-                value = f"softmax[{axis}]({self.text(statement.value, names)})"
+                axes = ", ".join(names[statement.indices[axis]] for axis in statement.axes)
+                value = f"softmax[{axes}]({self.text(statement.value, names)})"
                 return f"{self._target(statement.tensor.name, statement.indices, names)} = {value}"
-            case Topk() | Select() | Sort():
+            case Topk() | Select() | Extreme() | Sort():
                 return self._selection(statement, around)
             case Rope():
                 return self._rope(statement, around)
@@ -172,26 +173,30 @@ class Speller:
         brackets = f"[{', '.join(left)}]" if left else ""
         return f"{statement.tensor.name}{brackets} = {self.text(statement.value, names)}"
 
-    def _selection(self, statement: Topk | Select | Sort, around: Names) -> str:
-        names = self.with_indices(around, [*statement.free, statement.slot])
-        inner = self.with_indices(self.with_indices(around, statement.free), [statement.index])
-        value, index = self.text(statement.value, inner), inner[statement.index]
-        left = [names[name] for name in (*statement.free, statement.slot)]
+    def _selection(self, statement: Topk | Select | Extreme | Sort, around: Names) -> str:
+        slots = (*statement.free, *(() if isinstance(statement, Extreme) else (statement.slot,)))
+        names, over = self.with_indices(around, slots), [item.index for item in statement.over]
+        inner = self.with_indices(self.with_indices(around, statement.free), over)
+        value, index = self.text(statement.value, inner), ", ".join(inner[name] for name in over)
+        left = [names[name] for name in slots]
         if isinstance(statement, Topk):
             order = "" if statement.order == "any" else f", order={statement.order}"
-            targets = [statement.scores.name, statement.picked.name]
+            targets = [statement.scores, *statement.picked]
             call = f"topk[{index}]({value}, {statement.k}{order})"
         elif isinstance(statement, Select):
-            targets = [statement.tensor.name]
+            targets = [*statement.kept]
             test = f"{value} {'>' if statement.strict else '>='} {self.text(statement.threshold, inner)}"
             call = f"select[{index}]({test}, capacity={statement.k})"
+        elif isinstance(statement, Extreme):
+            targets = [*statement.places]
+            call = f"{statement.function}[{index}]({value})"
         else:
-            targets = [statement.tensor.name] + ([statement.places.name] if statement.places else [])
+            targets = [statement.tensor, *statement.places]
             call = f"sort[{index}]({value}{', order=descending' if statement.descending else ''})"
-        brackets = [f"[{', '.join(left)}]"] * len(targets)
+        brackets = [f"[{', '.join(left)}]" if left else ""] * len(targets)
         if isinstance(statement, Sort) and statement.spell_bound:
-            brackets[0] = f"[{', '.join([*left[:-1], f'{left[-1]} < {statement.dim}'])}]"
-        return f"{', '.join(map(str.__add__, targets, brackets))} = {call}"
+            brackets[0] = f"[{', '.join([*left[:-1], f'{left[-1]} < {statement.tensor.dims[-1]}'])}]"
+        return f"{', '.join(map(str.__add__, (tensor.name for tensor in targets), brackets))} = {call}"
 
     def _rope(self, statement: Rope, around: Names) -> str:
         names = self.with_indices(around, statement.indices)

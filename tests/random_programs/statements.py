@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from random_programs.declarations import Drawing
 from random_programs.extents import Scope, as_i32, indices_alone, is_total, uses_tensor
-from random_programs.program import Define, Select, Softmax, Sort, Topk
+from random_programs.program import Define, Extreme, Over, Select, Softmax, Sort, Topk
 from random_programs.tree import KINDS, Expr, Tensor, Where
 
+Dims = tuple[str, ...]
+Scored = tuple[tuple[Over, ...], Dims, Dims, Expr]
 _SPECIAL_DIMS = (("N",), ("N", "D"), ("B", "P"), ("B", "P"), ("Q",), ("B", "N"), ("B", "T", "N"), ("R",), ("B", "U"))
+_CHOSEN_FROM: list[tuple[Dims, Dims]] = [
+    (("T",), ("B",)), (("T",), ("B",)), (("D",), ("B",)), (("E",), ()), (("N",), ()),
+]  # fmt: skip
+_CHOSEN_FROM_SEVERAL: list[tuple[Dims, Dims]] = [
+    (("D", "E"), ("B",)), (("E", "D"), ()), (("T", "D"), ("B",)), (("D", "T"), ("B",)), (("B", "T"), ()),
+    (("B", "D"), ("E",)), (("N", "D"), ()), (("B", "N"), ()), (("B", "E", "D"), ()), (("D", "B", "T"), ()),
+]  # fmt: skip
+_NORMALISED: list[tuple[Dims, tuple[int, ...]]] = [
+    *[(("B", "T"), (1,)), (("B", "D"), (1,)), (("B", "E"), (1,)), (("B", "K"), (1,))] * 2,
+    (("B", "T", "D"), (2, 1)), (("B", "D", "E"), (1, 2)), (("B", "T"), (0, 1)), (("E", "B", "D"), (0, 2)),
+    (("B", "T", "D"), (0, 1)), (("B", "E", "D"), (2, 0, 1)),
+]  # fmt: skip
 
 
 class Statements(Drawing):
@@ -61,77 +77,101 @@ class Statements(Drawing):
             drawn = self._scored("ffi")
             if drawn is None:
                 continue
-            dim, free, names, value = drawn
+            over, free, names, value = drawn
             kind = value.kind
             if self.chance(0.3):
-                scope = self.scope_of((*free, dim), names)
-                tested = self.expressions().of_kind("b", scope, 1)
-                value = Where(kind, value.exact, value.bound, value.step_bits, tested, value, None)
+                value = self._sometimes(value, over, free, names)
             slots = (*free, "K")
             order = self.random.choice(("score", "index", "any"))
             unordered = "any" * (order == "any")
             facts = (kind, value.exact, value.bound, value.step_bits)
             scores = Tensor(self.fresh(unordered + "best"), slots, KINDS[kind], "value", *facts, scores=True)
-            picked = Tensor(self.fresh(unordered + "picked"), slots, "index", "value", "x", True, 64, 0)
-            row = names[0] if self.dims[dim].per else None
-            ends = (self.fresh("k"), names[-1], dim, row, value, "K", order)
-            self.body.append(Topk(self.known(scores), self.known(picked), names[:-1], *ends))
+            picked = self._tensors_of_indices(unordered + "picked", slots, over)
+            ends = (self.fresh("k"), over, value, "K", order)
+            self.body.append(Topk(self.known(scores), picked, names, *ends))
             return
 
-    def _scored(self, kinds: str = "f") -> tuple[str, tuple[str, ...], tuple[str, ...], Expr] | None:
-        """A dim to choose from, the free dims, their indices and an exact score."""
-        choices = [("T", ("B",)), ("T", ("B",)), ("D", ("B",)), ("E", ())] + [("N", ())] * ("N" in self.dims)
-        dim, free = self.random.choice(choices)
-        scope, names = self.scope((*free, dim))
+    def _scored(self, kinds: str = "f", several: float = 0.3) -> Scored | None:
+        """The indices to choose from, the free dims, their indices and an exact score. With the chance `several` there
+        is more than one to choose from."""
+        choices = _CHOSEN_FROM_SEVERAL if self.chance(several) else _CHOSEN_FROM
+        dims, free = self.random.choice([item for item in choices if {*item[0], *item[1]} <= set(self.dims)])
+        scope, names = self.scope((*free, *dims))
         kind = self.random.choice(kinds)
         wide = self.expressions().wide_integer(scope) if kind == "i" and self.chance(0.3) else None
         value = wide or as_i32(self.expressions().of_kind(kind, scope, self.random.randint(1, 3), exact=True))
         alone = indices_alone(value)
         fits = value.exact and value.kind == kind and value.bound <= (2**31 if kind == "i" else 1e6)
-        return (dim, free, names, value) if fits and all(name in alone for name in names) else None
+        if not fits or not all(name in alone for name in names):
+            return None
+        over = tuple(Over(name, *scope[name]) for name in names[len(free) :])
+        return over, free, names[: len(free)], value
+
+    def _sometimes(self, value: Expr, over: tuple[Over, ...], free: tuple[str, ...], names: tuple[str, ...]) -> Expr:
+        """The value, absent where some condition does not hold."""
+        dims = (*free, *(item.dim for item in over))
+        scope = self.scope_of(dims, (*names, *(item.index for item in over)))
+        tested = self.expressions().of_kind("b", scope, 1)
+        return Where(value.kind, value.exact, value.bound, value.step_bits, tested, value, None)
+
+    def _tensors_of_indices(self, name: str, dims: tuple[str, ...], over: tuple[Over, ...]) -> tuple[Tensor, ...]:
+        """A tensor of indices for each of those that a statement goes over."""
+        return tuple(
+            self.known(Tensor(self.fresh(name), dims, "index", "value", "x", True, 64, 0)) for _ in range(len(over))
+        )
 
     def select(self) -> None:
         for _ in range(60):
             drawn = self._scored("ffi")
             if drawn is None:
                 continue
-            dim, free, names, value = drawn
-            scope = self.scope_of(free, names[:-1])
+            over, free, names, value = drawn
+            scope = self.scope_of(free, names)
             limit = self.expressions().of_kind(value.kind, scope, self.random.randint(0, 1), exact=True)
-            tensor = self.known(Tensor(self.fresh("kept"), (*free, "K"), "index", "value", "x", True, 64, 0))
-            row = names[0] if self.dims[dim].per else None
-            ends = (names[-1], dim, row, value, limit, self.chance(0.5), "K")
-            self.body.append(Select(tensor, names[:-1], self.fresh("k"), *ends))
+            kept = self._tensors_of_indices("kept", (*free, "K"), over)
+            self.body.append(Select(kept, names, self.fresh("k"), over, value, limit, self.chance(0.5), "K"))
+            return
+
+    def extreme(self) -> None:
+        """Where the largest or the smallest is, by each of several indices."""
+        for _ in range(60):
+            drawn = self._scored("ffi", several=1)
+            if drawn is None:
+                continue
+            over, free, names, value = drawn
+            if self.chance(0.4):
+                value = self._sometimes(value, over, free, names)
+            function = self.random.choice(("argmax", "argmin"))
+            self.body.append(Extreme(function, self._tensors_of_indices("place", free, over), names, over, value))
             return
 
     def sort(self) -> None:
         """Values in order, and often where each was; some are absent."""
         for _ in range(60):
-            drawn = self._scored("ffi")
+            drawn = self._scored("ffi", several=0.2)
             if drawn is None:
                 continue
-            dim, free, names, value = drawn
+            over, free, names, value = drawn
+            sizes = [self.dims[item.dim].size for item in over]
+            if len(over) > 1 and None in sizes:
+                continue
             if self.chance(0.4):
-                tested = self.expressions().of_kind("b", self.scope_of((*free, dim), names), 1)
-                value = Where(value.kind, value.exact, value.bound, value.step_bits, tested, value, None)
-            dims = (*free, dim)
+                value = self._sometimes(value, over, free, names)
+            dim = over[0].dim if len(over) == 1 else self.number(prod(size or 0 for size in sizes))
             facts = (value.kind, value.exact, value.bound, value.step_bits)
-            tensor = self.known(Tensor(self.fresh("s"), dims, KINDS[value.kind], "value", *facts))
-            places = None
-            if self.chance(0.6):
-                places = self.known(Tensor(self.fresh("order"), dims, "index", "value", "x", True, 64, 0))
-            row = names[0] if self.dims[dim].per else None
-            ends = (dim, row, value, self.chance(0.5), self.chance(0.3))
-            self.body.append(Sort(tensor, places, names[:-1], self.fresh("i"), names[-1], *ends))
+            tensor = self.known(Tensor(self.fresh("s"), (*free, dim), KINDS[value.kind], "value", *facts))
+            places = self._tensors_of_indices("order", (*free, dim), over) if self.chance(0.6) else ()
+            ends = (over, value, self.chance(0.5), self.chance(0.3))
+            self.body.append(Sort(tensor, places, names, self.fresh("i"), *ends))
             return
 
     def softmax(self) -> None:
         for _ in range(60):
-            dims = self.random.choice([("B", "T"), ("B", "D"), ("B", "E"), ("B", "K")])
+            dims, axes = self.random.choice(_NORMALISED)
             scope, names = self.scope(dims)
             answered = self.expressions().answered("f", scope, False) if self.chance(0.3) else None
             value = answered or self.expressions().of_kind("f", scope, 2)
             if value.bound <= 60 and all(name in indices_alone(value) for name in names):
                 tensor = self.known(Tensor(self.fresh("p"), dims, "f32", "value", "f", False, 1, 24))
-                self.body.append(Softmax(tensor, names, 1, value))
+                self.body.append(Softmax(tensor, names, axes, value))
                 return

@@ -13,6 +13,9 @@ import numpy as np
 
 from random_programs.twin_numbers import Lane, multiply, negate, quotient, store, wrap, wrap_long
 
+Place = Any
+"""An index, or a tuple of several."""
+
 
 class Extents:
     """Live extents of one call: a number, or one a row."""
@@ -121,7 +124,7 @@ def smallest_long(lanes: Iterable[Lane]) -> int:
     return min(present(lanes), default=2**63 - 1)
 
 
-def argument_of(best: Any, lanes: Iterable[tuple[int, Lane]]) -> int | None:
+def argument_of(best: Any, lanes: Iterable[tuple[Place, Lane]]) -> Place | None:
     """argmax / argmin: the first index whose value is the best; absent over nothing."""
     kept = [(index, _plain(lane)) for index, lane in lanes if lane is not None]
     if not kept:
@@ -130,7 +133,7 @@ def argument_of(best: Any, lanes: Iterable[tuple[int, Lane]]) -> int | None:
     return next(index for index, value in kept if value == extreme)
 
 
-def softmax(lanes: Mapping[int, Lane]) -> Iterator[tuple[int, Lane]]:
+def softmax(lanes: Mapping[Place, Lane]) -> Iterator[tuple[Place, Lane]]:
     kept = {index: lane for index, lane in lanes.items() if lane is not None}
     if not kept:
         return
@@ -142,7 +145,7 @@ def softmax(lanes: Mapping[int, Lane]) -> Iterator[tuple[int, Lane]]:
         yield index, (part / whole, part / whole * (8 + 4 * worst + len(kept)) + 1e-3)
 
 
-def topk(lanes: Iterable[tuple[int, Lane]], k: int, order: str) -> list[tuple[int, Lane]]:
+def topk(lanes: Iterable[tuple[Place, Lane]], k: int, order: str) -> list[tuple[Place, Lane]]:
     """(index, score) of at most k, highest first and ties by lower index (or ascending by index); exact scores."""
     kept = [(index, lane) for index, lane in lanes if lane is not None]
     candidates = [(index, lane) for index, lane in kept if _plain(lane) == _plain(lane) and _plain(lane) != -math.inf]
@@ -150,7 +153,7 @@ def topk(lanes: Iterable[tuple[int, Lane]], k: int, order: str) -> list[tuple[in
     return sorted(best) if order == "index" else best
 
 
-def select(triples: Iterable[tuple[int, Lane, Lane]], capacity: int, strict: bool) -> list[int]:
+def select(triples: Iterable[tuple[Place, Lane, Lane]], capacity: int, strict: bool) -> list[Place]:
     """Ascending indices whose score passes; where more do than fit, the best stay, ties by lower index. Exact."""
     kept = [
         (index, _plain(score), _plain(limit))
@@ -167,7 +170,7 @@ def _plain(lane: Lane) -> Any:
     return lane[0] if isinstance(lane, tuple) else lane
 
 
-def in_order(lanes: Iterable[tuple[int, Lane]], descending: bool) -> list[tuple[int, Lane]]:
+def in_order(lanes: Iterable[tuple[Place, Lane]], descending: bool) -> list[tuple[Place, Lane]]:
     """(index, lane) of what is present, by value, equal ones by index. Exact."""
     kept = [(index, lane, _plain(lane)) for index, lane in lanes if lane is not None]
     ordered = sorted(kept, key=lambda item: (-item[2] if descending else item[2], item[0]))

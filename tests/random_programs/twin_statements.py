@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from random_programs.expand import Expansion
-from random_programs.presence import Condition, Facts, Given, InRange, substitute_condition
-from random_programs.program import Define, Program, Quantize, Rope, Select, Softmax, Sort, Statement, Topk
+from random_programs.presence import Condition, Facts, Given, InRange, mentioned, substitute_condition
+from random_programs.program import (
+    Define,
+    Extreme,
+    Over,
+    Program,
+    Quantize,
+    Rope,
+    Select,
+    Softmax,
+    Sort,
+    Statement,
+    Topk,
+)
 from random_programs.rewrite import children, mapped, with_children
 from random_programs.tree import Age, Expr, Read, Tensor, Var
 from random_programs.twin_expressions import TwinExpressions, facts_of
@@ -74,6 +86,8 @@ class TwinStatements(TwinExpressions):
                 return self._topk(statement)
             case Select():
                 return self._select(statement)
+            case Extreme():
+                return self._extreme(statement)
             case Sort():
                 return self._sort(statement)
             case Rope():
@@ -98,64 +112,88 @@ class TwinStatements(TwinExpressions):
         value = self.text(statement.value)
         tensor = self.define(statement.tensor, names, conditions)
         facts = self.known[tensor]
-        axis = names[statement.axis]
-        dim, rows = facts.dims[statement.axis]
-        lanes = f"{{{axis}: {value} for {axis} in {self._span(dim, None if rows is None else names[rows])}}}"
-        body = [f"for {axis}, lane in softmax({lanes}):", f"    {tensor}[{places(names)}] = lane"]
-        return [f"{tensor} = Values()", *self.loops(names, facts, body, skip={statement.axis})]
+        axes = sorted(statement.axes)
+        dims = [(names[axis], *facts.dims[axis]) for axis in axes]
+        over = tuple(Over(name, dim, None if rows is None else names[rows]) for name, dim, rows in dims)
+        at = self._at(over)
+        lanes = f"{{{at}: {value} {self._each(over)}}}"
+        body = [f"for {at}, lane in softmax({lanes}):", f"    {tensor}[{places(names)}] = lane"]
+        return [f"{tensor} = Values()", *self.loops(names, facts, body, skip=axes)]
+
+    def _each(self, over: tuple[Over, ...]) -> str:
+        """The clauses of a comprehension that goes through all that the indices stand for, the last fastest."""
+        return " ".join(f"for {item.index} in {self._span(item.dim, item.row)}" for item in over)
+
+    def _at(self, over: tuple[Over, ...]) -> str:
+        return places(tuple(item.index for item in over))
 
     def _topk(self, statement: Topk) -> list[str]:
-        pairs = f"(({statement.index}, {self.text(statement.value)}) for {statement.index} in "
-        pairs += f"{self._span(statement.dim, statement.row)})"
-        at = places((*statement.free, statement.slot))
+        pairs = f"(({self._at(statement.over)}, {self.text(statement.value)}) {self._each(statement.over)})"
         names = (*statement.free, statement.slot)
-        scores, picked = self._shown(statement.scores, names), self._shown(statement.picked, names)
+        scores, picked = self._shown(statement.scores, names), [self._shown(item, names) for item in statement.picked]
         body = [
             f"best = topk({pairs}, extents.of({statement.k!r}), {statement.order!r})",
             f"for {statement.slot}, (index, score) in enumerate(best):",
-            f"    {picked}[{at}], {scores}[{at}] = index, score",
+            f"    {elements([*picked, scores], names)} = *index, score",
         ]
-        return [f"{picked} = Values()", f"{scores} = Values()", *self.loops(statement.free, self.known[picked], body)]
+        return [*map(_empty, [*picked, scores]), *self.loops(statement.free, self.known[scores], body)]
 
     def _select(self, statement: Select) -> list[str]:
-        triples = f"(({statement.index}, {self.text(statement.value)}, {self.text(statement.threshold)}) "
-        triples += f"for {statement.index} in {self._span(statement.dim, statement.row)})"
-        at = places((*statement.free, statement.slot))
-        kept = self._shown(statement.tensor, (*statement.free, statement.slot))
+        triples = f"(({self._at(statement.over)}, {self.text(statement.value)}, {self.text(statement.threshold)}) "
+        triples += f"{self._each(statement.over)})"
+        names = (*statement.free, statement.slot)
+        kept = [self._shown(item, names) for item in statement.kept]
         body = [
             f"kept = select({triples}, extents.of({statement.k!r}), {statement.strict})",
             f"for {statement.slot}, index in enumerate(kept):",
-            f"    {kept}[{at}] = index",
+            f"    {elements(kept, names)} = index",
         ]
-        return [f"{kept} = Values()", *self.loops(statement.free, self.known[kept], body)]
+        return [*map(_empty, kept), *self.loops(statement.free, self.known[kept[0]], body)]
 
-    def _shown(self, tensor: Tensor, names: tuple[str, ...]) -> str:
+    def _extreme(self, statement: Extreme) -> list[str]:
+        """What hangs on none of the indices that it goes over is passed on."""
+        over = {item.index for item in statement.over}
+        passed = tuple(item for item in self.conditions(statement.value) if not over & mentioned(item))
+        pairs = f"(({self._at(statement.over)}, {self.text(statement.value)}) {self._each(statement.over)})"
+        found = [self._shown(item, statement.free, passed) for item in statement.places]
+        body = [
+            f"best = argument_of({statement.function[3:]}, {pairs})",
+            f"if {' and '.join(['best is not None', *map(self.condition, passed)])}:",
+            f"    {elements(found, statement.free)} = best",
+        ]
+        return [*map(_empty, found), *self.loops(statement.free, self.known[found[0]], body)]
+
+    def _shown(self, tensor: Tensor, names: tuple[str, ...], more: tuple[Condition, ...] = ()) -> str:
         """A new variable for a tensor that itself shows which of its elements are there."""
         variable = self.define(tensor)
         facts = (tensor.kind, tensor.exact, tensor.bound, tensor.step_bits)
         own = Read(*facts, variable, tuple(Var("x", True, 64, 0, name) for name in names))
-        self.know(tensor, variable, indices=names, conditions=(Given(own),))
+        self.know(tensor, variable, indices=names, conditions=(Given(own), *more))
         return variable
 
     def _sort(self, statement: Sort) -> list[str]:
         """Present elements come first; past them there is nothing, which the places themselves show."""
-        free, slot, index = statement.free, statement.slot, statement.index
-        pairs = f"(({index}, {self.text(statement.value)}) for {index} in {self._span(statement.dim, statement.row)})"
+        free, slot, over = statement.free, statement.slot, statement.over
+        pairs = f"(({self._at(over)}, {self.text(statement.value)}) {self._each(over)})"
         names, of_value = (*free, slot), self.conditions(statement.value)
-        dims = statement.tensor.dims
-        order = statement.places or Tensor(f"{statement.tensor.name}_order", dims, "index", "value", "x", True, 64, 0)
-        found = self._shown(order, names)
-        at = Read("x", True, 64, 0, found, tuple(Var("x", True, 64, 0, name) for name in names))
-        row = None if statement.row is None else Var("x", True, 4, 0, statement.row)
-        of_place = tuple(substitute_condition(item, {index: at}) for item in of_value)
-        tensor = self.define(statement.tensor, names, (Given(at), InRange(statement.dim, at, row), *of_place))
-        body = [
-            f"kept = in_order({pairs}, {statement.descending})",
-            f"for {slot} in {self._span(statement.dim, statement.row)}:",
-            f"    if {slot} < len(kept):",
-            f"        {found}[{places(names)}], {tensor}[{places(names)}] = kept[{slot}]",
+        name, dims = statement.tensor.name, statement.tensor.dims
+        orders = statement.places or [
+            Tensor(f"{name}_order_{item.index}", dims, "index", "value", "x", True, 64, 0) for item in over
         ]
-        return [f"{found} = Values()", f"{tensor} = Values()", *self.loops(free, self.known[tensor], body)]
+        found = [self._shown(order, names) for order in orders]
+        own = tuple(Var("x", True, 64, 0, index) for index in names)
+        at = {item.index: Read("x", True, 64, 0, order, own) for item, order in zip(over, found, strict=True)}
+        conditions: list[Condition] = []
+        for item in over:
+            row = None if item.row is None else Var("x", True, 4, 0, item.row)
+            conditions += [Given(at[item.index]), InRange(item.dim, at[item.index], row)]
+        conditions += [substitute_condition(item, at) for item in of_value]
+        tensor = self.define(statement.tensor, names, tuple(conditions))
+        body = [
+            f"for {slot}, (index, lane) in enumerate(in_order({pairs}, {statement.descending})):",
+            f"    {elements([*found, tensor], names)} = *index, lane",
+        ]
+        return [*map(_empty, [*found, tensor]), *self.loops(free, self.known[tensor], body)]
 
     def _rope(self, statement: Rope) -> list[str]:
         names, value, at = statement.indices, self.text(statement.value), self.text(statement.at)
@@ -183,6 +221,15 @@ class TwinStatements(TwinExpressions):
             f"    {scale}[{places(scales)}] = lane",
         ]
         return [f"{tensor} = Values()", f"{scale} = Values()", *self.loops(names, facts, body, skip={axis})]
+
+
+def _empty(variable: str) -> str:
+    return f"{variable} = Values()"
+
+
+def elements(variables: Iterable[str], names: tuple[str, ...]) -> str:
+    """The elements of several tensors at the same place, as a tuple that is assigned to."""
+    return "".join(f"{variable}[{places(names)}], " for variable in variables).strip()
 
 
 def places(names: tuple[str, ...]) -> str:

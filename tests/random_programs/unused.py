@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from random_programs.program import (
     Clear,
+    Extreme,
     Function,
     Invoke,
     Loop,
@@ -137,9 +138,9 @@ def _dims_in(value: Expr) -> set[str]:
 def _dims_of(statement: Statement) -> set[str]:
     match statement:
         case Topk() | Select():
-            return {statement.k, statement.dim}
-        case Sort():
-            return {statement.dim}
+            return {statement.k, *(item.dim for item in statement.over)}
+        case Extreme() | Sort():
+            return {item.dim for item in statement.over}
         case Put() | When():
             return set(statement.dims)
         case Loop():
