@@ -169,12 +169,58 @@ pipeline steps:
 """
 
 
+@hetero_pipeline
+def search(x: f32[B, H, W], y: f32[N, B], *, B=le(4), N=le(8), H=6, W=5):
+    def corner(v):
+        i[b], j[b] = argmax[h, w](v[b, h, w])
+        return i, j
+
+    with retrieve:
+        best[b, k], ph[b, k], pw[b, k] = topk[h, w](x[b, h, w], 3, order=score)
+        n0[k], n1[k] = select[n, b](y[n, b] > 0, capacity=4)
+        ch, cw = corner(x)
+        at_n, at_b = argmin[n, b](y[n, b])
+        v[b, i], vh[b, i], vw[b, i] = sort[h, w](x[b, h, w])
+    with apply:
+        p[b, h, w] = softmax[w, h](x[b, h, w]) - mean[n, k < 3](y[n, k])
+    return best, ph, pw, n0, n1, ch, cw, at_n, at_b, v, vh, vw, p
+
+
+SEARCH = """
+pipeline search:
+    input x: f32[B, H, W]
+    input y: f32[N, B]
+    dim B <= 4
+    dim N <= 8
+    dim H = 6
+    dim W = 5
+
+    def corner(v):
+        i[b], j[b] = argmax[h, w](v[b, h, w])
+        return i, j
+
+    retrieve:
+        best[b, k], ph[b, k], pw[b, k] = topk[h, w](x[b, h, w], 3, order=score)
+        n0[k], n1[k] = select[n, b](y[n, b] > 0, capacity=4)
+        ch, cw = corner(x)
+        at_n, at_b = argmin[n, b](y[n, b])
+        v[b, i], vh[b, i], vw[b, i] = sort[h, w](x[b, h, w])
+    apply:
+        p[b, h, w] = softmax[w, h](x[b, h, w]) - mean[n, k < 3](y[n, k])
+    output best, ph, pw, n0, n1, ch, cw, at_n, at_b, v, vh, vw, p
+"""
+
+
 def printed(module: object) -> str:
     stream = StringIO()
     Printer(stream).print_op(module)  # type: ignore[arg-type]
     return stream.getvalue()
 
 
-@pytest.mark.parametrize(("pipeline", "text"), [(storage, STORAGE), (steps, STEPS)], ids=["storage", "steps"])
+@pytest.mark.parametrize(
+    ("pipeline", "text"),
+    [(storage, STORAGE), (steps, STEPS), (search, SEARCH)],
+    ids=["storage", "steps", "search"],
+)
 def test_both_forms_give_one_module(pipeline: HeteroPipeline, text: str) -> None:
     assert printed(pipeline.module()) == printed(compile_source(SourceFile("p.mp", text)))
