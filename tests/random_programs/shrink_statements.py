@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from random_programs.program import Append, Invoke, Loop, Program, Statement, Step, When, walk, written
+from random_programs.program import (
+    Append,
+    Extreme,
+    Invoke,
+    Loop,
+    Program,
+    Select,
+    Statement,
+    Step,
+    Topk,
+    When,
+    walk,
+    written,
+)
 from random_programs.rewrite import mapped, mapped_program, mapped_values
 from random_programs.shrink_expressions import constant, finished
 from random_programs.tree import Const, Expr, Read, Tensor, Var
-from random_programs.unused import without_unused
+from random_programs.unused import all_statements, without_unused
 
 
 def smaller_statements(program: Program) -> Iterator[Program]:
@@ -19,6 +32,7 @@ def smaller_statements(program: Program) -> Iterator[Program]:
     yield from _outputs_of_intermediates(program)
     yield from _fewer_statements(program)
     yield from _fewer_blocks(program)
+    yield from _fewer_chosen_from(program)
 
 
 def _with_outputs(program: Program, step: Step, outputs: Iterable[str]) -> Program:
@@ -74,6 +88,40 @@ def _fewer_statements(program: Program) -> Iterator[Program]:
                 yield finished(_replaced(program, statement, ()))
 
 
+def _fewer_chosen_from(program: Program) -> Iterator[Program]:
+    """A selection over one index less: it is 0, and what read its places has a constant."""
+    for statement in list(all_statements(program)):
+        if isinstance(statement, Topk | Select | Extreme) and len(statement.over) > 1:
+            for at, gone in enumerate(statement.over):
+                if not any(item.row == gone.index for item in statement.over):
+                    yield _without_chosen(program, statement, at)
+
+
+def _without_chosen(program: Program, statement: Topk | Select | Extreme, at: int) -> Program:
+    index, over = statement.over[at].index, (*statement.over[:at], *statement.over[at + 1 :])
+    field = {Topk: "picked", Select: "kept", Extreme: "places"}[type(statement)]
+    found: tuple[Tensor, ...] = getattr(statement, field)
+    zeroed = mapped_values(statement, lambda value: _at_zero(value, index))
+    smaller = replace(zeroed, over=over, **{field: (*found[:at], *found[at + 1 :])})  # type: ignore[arg-type]
+
+    def change(item: Statement) -> tuple[Statement, ...]:
+        if item == statement:
+            return (smaller,)
+        return (mapped_values(item, lambda value: mapped(value, lambda part: _without(part, found[at].name))),)
+
+    steps = tuple(
+        replace(step, outputs=tuple(name for name in step.outputs if name != found[at].name)) for step in program.steps
+    )
+    return finished(mapped_program(replace(program, steps=steps), change))
+
+
+def _at_zero(value: Expr, index: str) -> Expr:
+    def zero(part: Expr) -> Expr:
+        return Const("x", True, 4, 0, 0) if isinstance(part, Var) and part.name == index else part
+
+    return mapped(value, zero)
+
+
 def _replaced(program: Program, statement: Statement, others: tuple[Statement, ...]) -> Program:
     return mapped_program(program, lambda item: others if item is statement else (item,))
 
@@ -89,8 +137,5 @@ def _fewer_blocks(program: Program) -> Iterator[Program]:
 
 
 def _at_first(loop: Loop) -> Iterator[Statement]:
-    def zero(part: Expr) -> Expr:
-        return Const("x", True, 4, 0, 0) if isinstance(part, Var) and part.name == loop.index else part
-
     for statement in loop.body:
-        yield mapped_values(statement, lambda value: mapped(value, zero))
+        yield mapped_values(statement, lambda value: _at_zero(value, loop.index))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from random_programs.generate import generate
 from random_programs.oracle import judge_with_oracle
-from random_programs.program import Program
+from random_programs.program import Extreme, Program
 from random_programs.rewrite import expressions, parts_of
 from random_programs.shrink import shrink, size
 from random_programs.spell import spell
 from random_programs.tree import Unary
+from random_programs.unused import all_statements, without_unused
 
 
 def test_a_program_shrinks_to_what_fails() -> None:
@@ -19,12 +20,25 @@ def test_a_program_shrinks_to_what_fails() -> None:
         found = any(isinstance(part, Unary) and part.function == "tanh" for part in parts)
         return found and judge_with_oracle(program) is None
 
-    seed = next(seed for seed in range(100) if "tanh(" in spell(generate(seed)))
+    seed = next(seed for seed in range(100) if "tanh(" in spell(without_unused(generate(seed))))
     program = generate(seed)
     small = shrink(program, holds_tanh)
     assert holds_tanh(small)
     assert size(small) < size(program) / 3
     assert len(small.steps[0].statements) <= 2
+
+
+def test_a_selection_shrinks_to_one_index() -> None:
+    """The planted failure: a program that says where an extreme is."""
+
+    def holds_extreme(program: Program) -> bool:
+        found = any(isinstance(item, Extreme) for item in all_statements(program))
+        return found and judge_with_oracle(program) is None
+
+    program = next(item for item in map(generate, range(200)) if holds_extreme(without_unused(item)))
+    small = shrink(program, holds_extreme)
+    (left,) = [item for item in all_statements(small) if isinstance(item, Extreme)]
+    assert len(left.over) == 1
 
 
 def test_what_always_passes_does_not_shrink() -> None:
