@@ -100,7 +100,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    gc.freeze()  # or Python looks for cycles in all that is left before it ends, a tenth of the time of a compile
     sys.exit(code)
 
 

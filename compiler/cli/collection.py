@@ -16,5 +16,7 @@ def without_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        # A command ends soon, and Python would look for cycles in all that is left: a tenth of its time.
+        gc.freeze()
         if was_enabled:
             gc.enable()

@@ -117,17 +117,26 @@ class BodyReader(StatementReader):
         return ast.Step(name.name, inputs, grows, tuple(body.statements), body.outputs, name.span)
 
     def _function(self, node: python.FunctionDef) -> ast.Function:
-        """`def rmsnorm(x, g):` with statements and a `return` at its end."""
+        """`def rmsnorm(x, g):` with statements and a `return` at its end; `def total(x, *, i):` over an index."""
         span = self.places.span(node)
         start = span.file.text.index(node.name, span.start + len("def"))
         name = self.expressions.name(node.name, Span(span.file, start, start + len(node.name)))
         arguments = node.args
-        strange = [*arguments.posonlyargs, *arguments.kwonlyargs, *filter(None, (arguments.vararg, arguments.kwarg))]
-        strange += [argument for argument in arguments.args if argument.annotation is not None]
-        if strange or arguments.defaults or node.decorator_list or node.returns is not None:
+        strange = [*arguments.posonlyargs, *filter(None, (arguments.vararg, arguments.kwarg, *arguments.kw_defaults))]
+        plain = [*arguments.args, *arguments.kwonlyargs]
+        if (
+            strange
+            or any(item.annotation for item in plain)
+            or arguments.defaults
+            or node.decorator_list
+            or node.returns is not None
+        ):
             message = "a function of a pipeline has plain parameters only"
             raise refused("HET012", message, name.span, "write `def rmsnorm(x, g):`")
-        parameters = tuple(self.expressions.name(item.arg, self.places.span(item)) for item in arguments.args)
+        indices, parameters = (
+            tuple(self.expressions.name(item.arg, self.places.span(item)) for item in items)
+            for items in (arguments.kwonlyargs, arguments.args)
+        )
         *before, last = node.body
         if not isinstance(last, python.Return) or last.value is None:
             help = "write `return y` as its last line"
@@ -135,4 +144,4 @@ class BodyReader(StatementReader):
         values = last.value.elts if isinstance(last.value, python.Tuple) else [last.value]
         results = tuple(self.expressions.expression(value) for value in values)
         statements = self.statements(before, Holds.BOTH)
-        return ast.Function(name.name, parameters, statements, results, name.span, span)
+        return ast.Function(name.name, indices, parameters, statements, results, name.span, span)

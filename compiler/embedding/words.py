@@ -6,6 +6,8 @@ comes of it. The words of a body are never evaluated: they exist for editors and
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, NoReturn
 
 
@@ -60,6 +62,7 @@ FUNCTION_WORDS = (
     "exp", "log", "sqrt", "rsqrt", "abs", "relu", "sigmoid", "silu", "gelu", "tanh", "sin", "cos", "atan2", "erf",
     "floor", "ceil", "round", "sign", "pow", "ceildiv", "where", "present", "coalesce",
 )  # fmt: skip
+PRELUDE_WORDS = tuple(re.findall(r"(?m)^def (\w+)", (Path(__file__).parents[1] / "frontend/prelude.mp").read_text()))
 OPTION_WORDS = (
     "half", "interleaved", "pow2", "score", "index", "ascending", "descending", "linear", "yarn", "llama3",
 )  # fmt: skip
@@ -70,7 +73,7 @@ WORDS: dict[str, Word] = {
         name: BodyWord(name)
         for name in (
             *STAGE_WORDS, *BLOCK_WORDS, *STEP_WORDS, *DEVICE_WORDS, *REDUCTION_WORDS, *CALL_WORDS, *FUNCTION_WORDS,
-            *OPTION_WORDS,
+            *PRELUDE_WORDS, *OPTION_WORDS,
         )
     },
 }  # fmt: skip

@@ -22,6 +22,7 @@ from hetc.compiler.frontend.expression_nodes import (
     Name,
     Number,
     Unary,
+    bare,
     children,
     literal,
     replace_children,
@@ -32,8 +33,8 @@ from hetc.source import SourceFile, Span
 __all__ = [
     "LITERALS", "Access", "Binary", "Block", "Boolean", "Call", "Declaration", "Define", "Dim", "Effect", "Expr",
     "Function", "Growth", "Index", "Inlined", "Keyword", "Loop", "Name", "Number", "Output", "Pipeline", "Repeat",
-    "Stage", "Statement", "Step", "Target", "Unary", "When", "children", "head_of", "literal", "replace_children",
-    "simple_statements", "stages_of", "walk", "with_head",
+    "Stage", "Statement", "Step", "Target", "Unary", "When", "bare", "children", "head_of", "literal",
+    "replace_children", "simple_statements", "stages_of", "walk", "with_head",
 ]  # fmt: skip
 
 
@@ -123,9 +124,10 @@ _HEADS = {Repeat: "count", When: "condition", Loop: "extent"}
 
 @dataclass(frozen=True)
 class Function:
-    """`def rmsnorm(x, g):`, its statements, and what it returns."""
+    """`def rmsnorm[i](x, eps):`, its statements, and what it returns. `indices` are named anew in each call."""
 
     name: str
+    indices: tuple[Name, ...]
     parameters: tuple[Name, ...]
     statements: tuple[Statement, ...]
     results: tuple[Expr, ...]

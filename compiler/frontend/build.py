@@ -196,6 +196,9 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
         word, index, _, extent, colon, statements = parts
         return ast.Loop(self._name(index), extent, statements or (), self._span(word, colon))
 
+    def indices(self, parts: list[Part]) -> tuple[ast.Name, ...]:
+        return self.parameters(parts)
+
     def parameters(self, parts: list[Part]) -> tuple[ast.Name, ...]:
         return tuple(self._name(part) for part in parts if isinstance(part, Token) and part.type == "NAME")
 
@@ -208,9 +211,9 @@ class TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
     def function(self, parts: list[Part]) -> ast.Function:
         """The head of a function, and what it returns where that stands on the same line."""
-        word, name_token, parameters, colon, returned = parts
-        name = self._name(name_token)
-        return ast.Function(name.name, parameters, (), returned or (), name.span, self._span(word, colon))
+        word, name_token, indices, parameters, colon, returned = parts
+        name, span = self._name(name_token), self._span(word, colon)
+        return ast.Function(name.name, indices or (), parameters, (), returned or (), name.span, span)
 
     def pin(self, parts: list[Part]) -> ast.Name:
         return self._name(parts[1])

@@ -43,7 +43,7 @@ def _check_name(function: ast.Function, before: dict[str, ast.Function], environ
 
 def _check_parameters(function: ast.Function, environment: Environment) -> None:
     seen: dict[str, ast.Name] = {}
-    for parameter in function.parameters:
+    for parameter in (*function.indices, *function.parameters):
         if parameter.name in seen:
             related = (Related(seen[parameter.name].span, "the first time"),)
             message = f"`{parameter.name}` is a parameter twice"
@@ -57,7 +57,13 @@ class _Body:
     def __init__(self, function: ast.Function, environment: Environment):
         self.function, self.environment = function, environment
         self.parameters = {item.name for item in function.parameters}
-        self.known = {*self.parameters, *environment.dims, *environment.declared, *environment.broken}
+        self.known = {
+            *(item.name for item in function.indices),
+            *self.parameters,
+            *environment.dims,
+            *environment.declared,
+            *environment.broken,
+        }
 
     def check(self) -> None:
         self._statements(self.function.statements)

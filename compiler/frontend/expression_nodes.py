@@ -83,7 +83,8 @@ class Index:
 
 @dataclass(frozen=True)
 class Call:
-    """`exp(x)`, or with indices `sum[d](x)`, `topk[t](s, K)`. `indices` is empty without brackets."""
+    """`exp(x)`, or with indices `sum[d](x)`, `topk[t](s, K)`. `indices` is empty without brackets. hoisted: a reduction
+    that stands in a statement of its own where it has fewer indices than what is around it."""
 
     function: str
     indices: tuple[Index, ...]
@@ -91,9 +92,30 @@ class Call:
     keywords: tuple[Keyword, ...]
     name_span: Span
     span: Span
+    hoisted: bool = False
 
 
 Expr: TypeAlias = Number | Boolean | Name | Access | Unary | Binary | Call
+
+
+def bare(expr: Expr, bound: tuple[str, ...] = ()) -> object:
+    """What two expressions that say the same have in common: no places, and indices that they bind by number."""
+
+    def name(text: str) -> object:
+        return len(bound) - 1 - bound[::-1].index(text) if text in bound else text
+
+    match expr:
+        case Number() | Boolean():
+            return type(expr.value), repr(expr.value)
+        case Name():
+            return name(expr.name)
+        case Call():
+            inner = (*bound, *(index.name for index in expr.indices))
+            bounds = tuple(index.bound and bare(index.bound, bound) for index in expr.indices)
+            named = tuple((item.name, bare(item.value, inner)) for item in expr.keywords)
+            return expr.function, len(expr.indices), bounds, tuple(bare(item, inner) for item in expr.arguments), named
+    head = expr.operator if isinstance(expr, Unary | Binary) else (expr.name,)
+    return head, tuple(bare(item, bound) for item in children(expr))
 
 
 LITERALS = ("inf", "true", "false")

@@ -1,4 +1,5 @@
-"""softmax and rope inside an expression become statements of their own, over the indices that they depend on."""
+"""softmax, rope and what functions over an index reduce, inside an expression, become statements of their own, over the
+indices that they depend on."""
 
 from __future__ import annotations
 
@@ -31,16 +32,25 @@ def check_rows(free: Sequence[IndexInfo], axes: set[str], call: ast.Call, enviro
             raise environment.refuse("HET107", message, call.span, help=help)
 
 
+def _read(name: str, free: Sequence[IndexInfo], expr: ast.Call) -> ast.Expr:
+    """What stands in the place of an expression that became a statement."""
+    if not free:
+        return ast.Name(name, expr.span)
+    return ast.Access(name, tuple(ast.Name(info.name, expr.span) for info in free), expr.name_span, expr.span)
+
+
 class Hoister:
-    """Rewrites expressions of one statement; what it takes out is appended to the step before the statement."""
+    """Rewrites expressions of one statement; what it takes out is appended to the step before the statement. made: the
+    reductions that were taken out, each once."""
 
     def __init__(self, step: StepEmitter, infos: Infos):
         self.step = step
         self.environment = step.environment
         self.infos = infos
+        self.made: dict[object, str] = {}
 
     def rewrite(self, expr: ast.Expr, scope: Sequence[IndexInfo]) -> ast.Expr:
-        """`expr` with every softmax and rope replaced by a read of its result, inner ones first."""
+        """`expr` with everything that becomes a statement replaced by a read of its result, inner ones first."""
         match expr:
             case ast.Access(indices=indices):
                 return replace(expr, indices=tuple(self.rewrite(item, scope) for item in indices))
@@ -58,10 +68,16 @@ class Hoister:
             inner = [*scope, *(self.infos[id(index)] for index in expr.indices)]
         if expr.indices and expr.function in ("softmax", "rope"):
             hoisted, free = self.tensor(expr, scope)
-            name = self.step.temporary(expr.function, hoisted, expr.span)
-            return ast.Access(name, tuple(ast.Name(info.name, expr.span) for info in free), expr.name_span, expr.span)
-        arguments = tuple(self.rewrite(argument, inner) for argument in expr.arguments)
-        return replace(expr, arguments=arguments)
+            return _read(self.step.temporary(expr.function, hoisted, expr.span), free, expr)
+        expr = replace(expr, arguments=tuple(self.rewrite(argument, inner) for argument in expr.arguments))
+        free = free_indices(expr, scope, self.environment)
+        if not expr.hoisted or len(free) == len(scope):
+            return expr
+        key = ast.bare(expr), *(self.infos[id(index)].key for index in expr.indices)
+        if key not in self.made:
+            value = self.step.compute(free, self.infos, expr, expr.span, "%reduction")
+            self.made[key] = self.step.temporary(expr.function, value, expr.span)
+        return _read(self.made[key], free, expr)
 
     def tensor(
         self, expr: ast.Call, scope: Sequence[IndexInfo], name: str | None = None

@@ -15,6 +15,7 @@ from hetc.compiler.frontend.check_functions import check_functions
 from hetc.compiler.frontend.depth import MAX_EXPRESSION_DEPTH
 from hetc.compiler.frontend.environment import Environment, Refused
 from hetc.compiler.frontend.inline_body import BodyNames, FunctionBody, index_names
+from hetc.compiler.frontend.prelude import prelude
 from hetc.source import Span
 
 _Calling: TypeAlias = ast.Define | ast.Effect | ast.When
@@ -26,10 +27,11 @@ MAX_CALLS_OF_A_STATEMENT = 64
 
 
 class Inliner:
-    """Expands the calls of functions in statements. Mistakes in functions are told when it is made."""
+    """Expands the calls of functions in statements: the program's own, and those of the prelude that it does not
+    define. Mistakes in functions are told when it is made."""
 
     def __init__(self, pipeline: ast.Pipeline, environment: Environment):
-        self.functions = check_functions(pipeline, environment)
+        self.functions = prelude() | check_functions(pipeline, environment)
         environment.functions.update(self.functions)
         self.used: set[str] = set()
         self._calls = 0
@@ -42,7 +44,7 @@ class Inliner:
         values = _values(statement)
         if self._operations > MAX_OPERATIONS:
             raise Refused  # told once
-        if not self.functions or not any(self._is_call(node) for value in values for node, _ in ast.walk(value)):
+        if not any(self._is_call(node) for value in values for node, _ in ast.walk(value)):
             return None
         return _Expansion(self, environment, statement).whole()
 
@@ -191,6 +193,10 @@ class _Expansion:
         }
         number = self.inliner.next_call(call, self.environment)
         names = BodyNames(dict(zip((item.name for item in function.parameters), arguments, strict=True)), "")
+        names.over_index = bool(function.indices)
+        for item, index in zip(function.indices, call.indices, strict=True):
+            names.indices[item.name] = index.name
+            names.bounds |= {item.name: self.rewrite(index.bound, depth)} if index.bound is not None else {}
         names.prefix = f"%{function.name}.{number}."
         self.environment.calls.append(ast.Inlined(function, call.span, ()))
         try:
@@ -205,9 +211,11 @@ class _Expansion:
 
     def _arguments(self, function: ast.Function, call: ast.Call, depth: int) -> list[ast.Expr]:
         environment = self.environment
-        if call.indices:
-            message = f"`{call.function}` takes no index in brackets"
-            raise environment.refuse("HET108", message, call.span, help=f"write `{call.function}(...)`")
+        if len(call.indices) != len(function.indices):
+            expected = _count(len(function.indices), "index", "indices") if function.indices else "no index"
+            message = f"`{call.function}` takes {expected} in brackets"
+            brackets = f"[{', '.join(item.name for item in function.indices)}]" if function.indices else ""
+            raise environment.refuse("HET108", message, call.span, help=f"write `{call.function}{brackets}(...)`")
         if call.keywords:
             message = f"`{call.function}` takes its arguments by position"
             raise environment.refuse("HET108", message, call.keywords[0].span)
@@ -253,5 +261,5 @@ def _names_in(statement: _Calling) -> set[str]:
     return found
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, several: str = "") -> str:
+    return f"{number} {noun if number == 1 else several or noun + 's'}"

@@ -7,16 +7,20 @@ from dataclasses import dataclass, field, replace
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.environment import Environment
+from hetc.compiler.frontend.functions import REDUCTIONS
 
 
 @dataclass
 class BodyNames:
-    """What the names of a function's body stand for in one call."""
+    """What the names of a function's body stand for in one call. bounds: of indices that the call bounds. over_index:
+    whether the function has indices."""
 
     arguments: dict[str, ast.Expr]
     prefix: str
     locals: set[str] = field(default_factory=set)
     indices: dict[str, str] = field(default_factory=dict)
+    bounds: dict[str, ast.Expr] = field(default_factory=dict)
+    over_index: bool = False
 
 
 class FunctionBody:
@@ -64,7 +68,8 @@ class FunctionBody:
         return replace(target, name=name, indices=indices)
 
     def _index(self, index: ast.Index) -> ast.Index:
-        bound = self.expression(index.bound) if index.bound is not None else None
+        own = index.bound
+        bound = self.expression(own) if own is not None else self.names.bounds.get(index.name)
         return replace(index, name=self.names.indices.get(index.name, index.name), bound=bound)
 
     def expression(self, expr: ast.Expr) -> ast.Expr:
@@ -88,7 +93,9 @@ class FunctionBody:
                 indices = tuple(map(self._index, expr.indices))
                 keywords = tuple(replace(item, value=self.expression(item.value)) for item in expr.keywords)
                 arguments = tuple(map(self.expression, expr.arguments))
-                return replace(expr, indices=indices, arguments=arguments, keywords=keywords)
+                # A function over an index has values that are the same all along it.
+                hoisted = names.over_index and bool(indices) and expr.function in REDUCTIONS
+                return replace(expr, indices=indices, arguments=arguments, keywords=keywords, hoisted=hoisted)
         return ast.replace_children(expr, self.expression)
 
     def _tensor(self, expr: ast.Access) -> str:

@@ -22,6 +22,16 @@ def parse(source: SourceFile) -> ast.Pipeline:
     return pipeline
 
 
+def parse_functions(source: SourceFile) -> tuple[ast.Function, ...]:
+    """The functions of a text that holds nothing else. Raises DiagnosticError."""
+    diagnostics, items = Diagnostics(), _Items()
+    parser = _FileParser(source, diagnostics)
+    for line in read_lines(source, diagnostics):
+        parser._item(line, items)
+    diagnostics.raise_if_errors()
+    return tuple(items.functions)
+
+
 def parse_layout(text: str, name: str) -> ast.Expr:
     """A layout by itself, `paged(64)`, as a command line or a decorator gives it under `name`. Raises
     DiagnosticError."""

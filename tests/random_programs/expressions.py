@@ -16,7 +16,9 @@ from random_programs.tree import (
     Var,
 )
 
-_FUNCTIONS = ("tanh", "sigmoid", "sin", "cos", "relu", "abs", "silu", "erf", "gelu", "floor", "ceil", "round", "sign")
+_FUNCTIONS = (
+    "tanh", "sigmoid", "sin", "cos", "relu", "abs", "silu", "erf", "gelu", "softplus", "floor", "ceil", "round", "sign"
+)  # fmt: skip
 _STEPS = ("floor", "ceil", "round", "sign")
 
 
@@ -98,7 +100,7 @@ class Expressions(MoreExpressions):
             inner = Binary("f", False, inner.bound + 1, 24, "+", size, Const("f", True, 1, 0, 1.0))
             return Unary("f", False, inner.bound, 24, name, inner)
         kept = name in ("relu", "abs", *_STEPS)
-        bound = inner.bound + 1 if kept or name in ("silu", "gelu") else 1
+        bound = inner.bound + 1 if kept or name in ("silu", "gelu", "softplus") else 1
         return Unary("f", inner.exact and kept, bound, inner.step_bits if kept else 24, name, inner)
 
     def _called(self, scope: Scope, depth: int, exact: bool) -> Expr | None:

@@ -81,6 +81,7 @@ _SLOPES: dict[str, tuple[Any, Any]] = {
     "cos": (math.cos, lambda x: 1.0),
     "abs": (abs, lambda x: 1.0),
     "relu": (lambda x: max(x, 0.0), lambda x: 1.0),
+    "softplus": (lambda x: max(x, 0) + math.log1p(math.exp(-abs(x))), lambda x: 1.0),
     "silu": (lambda x: x / (1 + math.exp(-x)), lambda x: 1.1),
     "sqrt": (math.sqrt, lambda x: 0.5 / math.sqrt(x)),
     "rsqrt": (lambda x: 1 / math.sqrt(x), lambda x: 0.5 * x**-1.5),

@@ -112,6 +112,9 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     ),
     "`repeat`": (X, "v[b, d] = x[b, d]\nrepeat 3:\n    v[b, d] = v[b, d] * 0.5 + 1\no[b, d] = v[b, d]", "o", ""),
     "`def`": (X, "o[b, d] = x[b, d] / double(x[b, d] + 3)", "o", ""),
+    "`def` over an index, the prelude": (
+        X, "s[b] = logsumexp[d](x[b, d])\no[b, d] = layernorm[d](softplus(x[b, d]), 1e-5) + s[b]", "o", ""
+    ),
     "`concat`": (f"{X}\n{Y}", "o[b, d] = concat[d](x[b, d], y[d, 1], x[b, d])", "o", ""),
     "several steps": (f"{X}\n{KEYS}", ROW, "keys", " grows T by 1"),
     "update of a part": (f"{X}\nmemory state: f32[D]", "state[d < 3] = x[0, d]\no[d] = state[d]", "o", ""),

@@ -90,6 +90,7 @@ pipeline p:
     memory m: f32[L, N]
     memory log: f32[T, N]
     def twice(a, f): return f * a, a
+    def share[i, j](a, e): return a / (sum[i, j](a) + e)
     def norm(a):
         s = sum[n](a[n])
         return a / s
@@ -121,6 +122,8 @@ STEPS_PYTHON = """\
 def p(x: f32["N"], m: memory(f32["L", "N"]), log: memory(f32["T", "N"]), *, N=le(4), T=le(64), L=3):
     def twice(a, f):
         return f * a, a
+    def share(a, e, *, i, j):
+        return a / (sum[i, j](a) + e)
     def norm(a):
         s = sum[n](a[n])
         return a / s
