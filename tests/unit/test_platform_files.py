@@ -32,6 +32,7 @@ pipeline products:
         y[b, e] = exp(sum[d](x[b, d] * w[d, e])) + m[0, e]
     output y
 """
+FILE = Path(platforms.__file__).with_name("mi210+u55c.toml")
 DESCRIPTIONS = {"name", "kind", "title", "part", "platform", "flow", "widths_bits"}
 
 
@@ -47,9 +48,9 @@ def test_every_figure_is_read_by_a_compilation(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Model, "__getattribute__", spy, raising=False)
     known_targets()
     for pins in ({}, {"prepare": "gpu", "apply": "fpga"}):
-        options = Options("mi210+u55c", pins=pins)
+        options = Options(str(FILE), pins=pins)  # by its file, which is read each time
         explain_source_file(SourceFile("products.mp", PRODUCTS), options)
-    platform = load_platform("mi210+u55c")
+    platform = load_platform(FILE)
     platform.device_of_kind("fpga").clock_hz(1.0)  # of a card that is full
     platform.transfer_us(1e12, "host", "gpu")  # of a large copy
     monkeypatch.undo()
