@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from xdsl.dialects.builtin import f32
 
@@ -14,6 +15,7 @@ from hetc.compiler.frontend.emit_selection import ORDERS, SelectionEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Refused
 from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
+from hetc.compiler.frontend.flat import bound_of, flatten
 from hetc.compiler.frontend.hoist import Hoister, check_rows
 from hetc.compiler.frontend.rewriting import plain_name
 from hetc.diagnostics import Related
@@ -33,6 +35,8 @@ class IrregularEmitter:
         self.step = step
         self.environment = step.environment
         self.selection = SelectionEmitter(step, define)
+        self.define_plain = define
+        self._count = 0
         self.append = AppendEmitter(step)
         self.clear = ClearEmitter(step)
 
@@ -83,7 +87,7 @@ class IrregularEmitter:
         environment = self.environment
         options = self._options(call, ("block", "scale", "floor"))
         dtype = call.arguments[1] if len(call.arguments) == 2 else None
-        if len(targets) != 2 or not isinstance(dtype, ast.Name) or len(call.indices) != 1:
+        if len(targets) != 2 or not isinstance(dtype, ast.Name):
             message = "`quantize` takes a tensor and a dtype, and gives values and scales"
             help = "write `x8[b, d], xs[b] = quantize[d](x[b, d], fp8, scale=pow2)`"
             raise environment.refuse("HET108", message, span, help=help)
@@ -96,8 +100,12 @@ class IrregularEmitter:
             extents.open(index)
         extents.visit(call.arguments[0])
         infos = extents.close(len(indices))
-        axis = self._axis(call, infos)
-        check_rows(infos, {infos[axis].name}, call, environment)
+        axes = self._axes(call, infos)
+        check_rows(infos, {infos[axis].name for axis in axes}, call, environment)
+        if len(axes) > 1:
+            self._quantize_several(targets, call, infos, axes, span)
+            return
+        (axis,) = axes
         block = self._block(options, infos[axis])
         scale_shape = self._scale_shape(targets, infos, axis, block)
         hoister = Hoister(self.step, extents.infos)
@@ -113,14 +121,54 @@ class IrregularEmitter:
         self.step.define(targets[0].name, targets[0].name_span, op.values)
         self.step.define(targets[1].name, targets[1].name_span, op.scale)
 
-    def _axis(self, call: ast.Call, infos: Sequence[IndexInfo]) -> int:
-        """The position of the quantised index among those of the values."""
-        (index,) = call.indices
-        names = [info.name for info in infos]
-        if index.name not in names or index.bound is not None:
-            message = f"`quantize` keeps its index, but `{index.name}` is none of the values' indices"
-            raise self.environment.refuse("HET103", message, index.span)
-        return names.index(index.name)
+    def _quantize_several(
+        self,
+        targets: tuple[ast.Target, ...],
+        call: ast.Call,
+        infos: Sequence[IndexInfo],
+        axes: Sequence[int],
+        span: Span,
+    ) -> None:
+        """All that several indices go through has one scale: the tensor with one index in their place is quantised."""
+        for keyword in call.keywords:
+            if keyword.name == "block":
+                message = "`block` divides the extent of one index"
+                raise self.environment.refuse("HET108", message, keyword.span, help="quantize over one index")
+        free = [info for position, info in enumerate(infos) if position not in axes]
+        flat = flatten([infos[axis] for axis in axes], free, self.environment, call.span)
+        self._count += 1
+        whole, one, narrow = (f"%{name}.{self._count}" for name in ("whole", "one", "narrow"))
+        rows = tuple(ast.Index(info.name, None, span) for info in free)
+        at = tuple(ast.Name(info.name, span) for info in free)
+        index, place = ast.Index(flat.index.name, None, span), ast.Name(flat.index.name, span)
+        self._plain(ast.Target(whole, targets[0].indices, span, span), call.arguments[0])
+        taken = dict(zip((info.name for info in flat.axes), flat.places(place), strict=True))
+        read = ast.Access(whole, tuple(taken.get(info.name, ast.Name(info.name, span)) for info in infos), span, span)
+        bounded = replace(index, bound=bound_of(flat.index.key, span))
+        self._plain(ast.Target(one, (*rows, bounded), span, span), read)
+        arguments = (ast.Access(one, (*at, place), span, span), call.arguments[1])
+        quantized = (ast.Target(narrow, (*rows, index), span, targets[0].span), targets[1])
+        self.define_plain(ast.Define(quantized, "=", replace(call, indices=(index,), arguments=arguments), span))
+        dtype = call.arguments[1]
+        assert isinstance(dtype, ast.Name)
+        value = ast.Access(narrow, (*at, flat.position(span)), span, span)
+        known = tuple(ast.Index(info.name, bound_of(info.key, span), span) for info in infos)
+        self._plain(replace(targets[0], indices=known), ast.Call(dtype.name, (), (value,), (), span, span))
+
+    def _plain(self, target: ast.Target, value: ast.Expr) -> None:
+        self.define_plain(ast.Define((target,), "=", value, value.span))
+
+    def _axes(self, call: ast.Call, infos: Sequence[IndexInfo]) -> list[int]:
+        """The positions of the quantised indices among those of the values."""
+        names, found = [info.name for info in infos], []
+        for index in call.indices:
+            if index.name in names and names.index(index.name) in found:
+                raise self.environment.refuse("HET108", "`quantize` takes its indices each once", index.span)
+            if index.name not in names or index.bound is not None:
+                message = f"`quantize` keeps its index, but `{index.name}` is none of the values' indices"
+                raise self.environment.refuse("HET103", message, index.span)
+            found.append(names.index(index.name))
+        return found
 
     def _block(self, options: dict[str, ast.Expr], axis: IndexInfo) -> int | None:
         if "block" not in options:

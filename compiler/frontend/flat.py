@@ -47,6 +47,14 @@ class Flat:
             found.append(whole if position == 0 else binary("%", whole, length, value.span))
         return found
 
+    def position(self, span: Span) -> ast.Expr:
+        """The value of the one index, where those that it stands for are in scope."""
+        terms: list[ast.Expr] = []
+        for place, info in enumerate(self.axes):
+            stride, axis = _product(self.lengths[place + 1 :], span), ast.Name(info.name, info.span)
+            terms.append(axis if stride is None else binary("*", axis, stride, span))
+        return reduce(lambda left, right: binary("+", left, right, span), terms)
+
     def bind(self, emitter: ExpressionEmitter) -> None:
         """Make the indices known in a region that has the one index."""
         for info, place in zip(self.axes, self.places(ast.Name(self.index.name, self.index.span)), strict=True):
@@ -68,6 +76,11 @@ class Flat:
         if self.inside is None:
             return value
         return ast.Call("where", (), (self.inside, value), (), value.span, value.span)
+
+
+def bound_of(extent: int | str, span: Span) -> ast.Expr:
+    """An extent as the bound of an index."""
+    return ast.Number(extent, span) if isinstance(extent, int) else ast.Name(extent, span)
 
 
 def flatten(axes: Sequence[IndexInfo], free: Sequence[IndexInfo], environment: Environment, span: Span) -> Flat:

@@ -28,7 +28,7 @@ def check_rows(free: Sequence[IndexInfo], axes: set[str], call: ast.Call, enviro
     for info in free:
         if info.per in axes and info.name not in axes:
             message = f"`{info.name}` has one length for each `{info.per}`, over which `{call.function}` goes"
-            help = f"take `{info.name}` into its indices too" if call.function == "softmax" else None
+            help = f"take `{info.name}` into its indices too"
             raise environment.refuse("HET107", message, call.span, help=help)
 
 

@@ -15,7 +15,7 @@ from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.extents import StatementExtents
-from hetc.compiler.frontend.flat import Flat, flatten
+from hetc.compiler.frontend.flat import Flat, bound_of, flatten
 from hetc.compiler.frontend.functions import several_results
 from hetc.source import Span
 
@@ -53,7 +53,7 @@ class SortEmitter:
         axis = axes[0]
         if flat is not None:
             several, key = key, f"%flat.{self._count}"
-            axis, one = ast.Index(flat.index.name, _bound(flat.index.key, call.span), call.span), flat.index.name
+            axis, one = ast.Index(flat.index.name, bound_of(flat.index.key, call.span), call.span), flat.index.name
             read = ast.Access(several, (*words.free, *flat.places(ast.Name(one, call.span))), call.span, call.span)
             self._emit(key, (*_plain(free), axis), read, statement.span)
         t = ast.Name(axis.name, axis.span)
@@ -131,7 +131,7 @@ class SortEmitter:
         """The bound of the place: the extent of what is sorted."""
         environment = self.environment
         extent = environment.tensor(key, last.span).type.shape[-1]
-        bound = _bound(extent, last.span)
+        bound = bound_of(extent, last.span)
         if last.bound is not None:
             named = isinstance(last.bound, ast.Name) and last.bound.name == extent
             if not named and (
@@ -170,10 +170,6 @@ class _Words:
 def _plain(indices: tuple[ast.Index, ...]) -> tuple[ast.Index, ...]:
     """The indices as they stand once their extents are known."""
     return tuple(ast.Index(index.name, None, index.span) for index in indices)
-
-
-def _bound(extent: int | str, span: Span) -> ast.Expr:
-    return ast.Number(extent, span) if isinstance(extent, int) else ast.Name(extent, span)
 
 
 def _fresh(wanted: str, taken: set[str]) -> str:

@@ -181,9 +181,10 @@ def search(x: f32[B, H, W], y: f32[N, B], *, B=le(4), N=le(8), H=6, W=5):
         ch, cw = corner(x)
         at_n, at_b = argmin[n, b](y[n, b])
         v[b, i], vh[b, i], vw[b, i] = sort[h, w](x[b, h, w])
+        q[b, h, w], qs[b] = quantize[h, w](x[b, h, w], fp8)
     with apply:
         p[b, h, w] = softmax[w, h](x[b, h, w]) - mean[n, k < 3](y[n, k])
-    return best, ph, pw, n0, n1, ch, cw, at_n, at_b, v, vh, vw, p
+    return best, ph, pw, n0, n1, ch, cw, at_n, at_b, v, vh, vw, q, qs, p
 
 
 SEARCH = """
@@ -205,9 +206,10 @@ pipeline search:
         ch, cw = corner(x)
         at_n, at_b = argmin[n, b](y[n, b])
         v[b, i], vh[b, i], vw[b, i] = sort[h, w](x[b, h, w])
+        q[b, h, w], qs[b] = quantize[h, w](x[b, h, w], fp8)
     apply:
         p[b, h, w] = softmax[w, h](x[b, h, w]) - mean[n, k < 3](y[n, k])
-    output best, ph, pw, n0, n1, ch, cw, at_n, at_b, v, vh, vw, p
+    output best, ph, pw, n0, n1, ch, cw, at_n, at_b, v, vh, vw, q, qs, p
 """
 
 

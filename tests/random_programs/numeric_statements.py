@@ -63,22 +63,30 @@ class NumericStatements(Statements):
                 size = self.dims[dims[-1]].size or 1
                 block = self.random.choice([None, *(each for each in (2, 4) if size % each == 0)])
                 rule = self.random.choice(("pow2", "f32"))
-                self.quantized(*drawn, self.random.choice(("fp8", "i8", "i4")), rule, block)
+                axes = 2 if block is None and self.chance(0.4) else 1
+                self.quantized(*drawn, self.random.choice(("fp8", "i8", "i4")), rule, block, axes)
                 return
 
     def quantized(
-        self, dims: tuple[str, ...], names: tuple[str, ...], value: Expr, to: str, rule: str, block: int | None
+        self,
+        dims: tuple[str, ...],
+        names: tuple[str, ...],
+        value: Expr,
+        to: str,
+        rule: str,
+        block: int | None,
+        axes: int = 1,
     ) -> tuple[Tensor, Tensor]:
-        """The statement that quantises a value, and its results."""
+        """The statement that quantises a value over its last `axes` indices, and its results."""
         kind, bound, bits = ("f", 448, 9) if to == "fp8" else ("i", 128, 0)
         exact = rule == "pow2"
         if not exact:
             kind, bits = ("f", 24) if to == "fp8" else ("q", 24)
-        scale_dims = dims[:-1] if block is None else (*dims[:-1], self.blocks(dims[-1], block))
+        scale_dims = dims[:-axes] if block is None else (*dims[:-1], self.blocks(dims[-1], block))
         tensor = self.known(Tensor(self.fresh("s"), dims, to, "value", kind, exact, bound, bits))
         scale = self.known(Tensor(self.fresh("s"), scale_dims, "f32", "value", "f", False, 16, 24))
         floor = self.random.choice((None, None, 0.5))
-        ends = (rule, floor, block, self.fresh("g") if block else "")
+        ends = (rule, floor, block, self.fresh("g") if block else "", axes)
         self.body.append(Quantize(tensor, scale, names, value, to, *ends))
         self.present |= {tensor.name, scale.name}
         return tensor, scale

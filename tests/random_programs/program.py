@@ -114,7 +114,7 @@ class Rope:
 
 @dataclass(frozen=True)
 class Quantize:
-    """tensor[indices], scale[all but the last] = quantize[last index](value, to, ...); present everywhere.
+    """tensor[indices], scale[the others] = quantize[the last `axes` indices](value, to, ...); present everywhere.
 
     block: the elements that share a scale, which then has `block_index` in the last one's place."""
 
@@ -127,6 +127,7 @@ class Quantize:
     floor: float | None = None
     block: int | None = None
     block_index: str = ""
+    axes: int = 1
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,7 @@ class Speller:
 
     def _quantize(self, statement: Quantize, around: Names) -> str:
         names = self.with_indices(around, statement.indices)
-        rows = statement.indices[:-1]
+        rows, over = statement.indices[: -statement.axes], statement.indices[-statement.axes :]
         if statement.block:
             names = self.with_indices(names, [statement.block_index])
             rows = (*rows, statement.block_index)
@@ -218,7 +218,7 @@ class Speller:
         options += f", scale={statement.rule}"
         options += "" if statement.floor is None else f", floor={statement.floor!r}"
         value = self.text(statement.value, names)
-        call = f"quantize[{names[statement.indices[-1]]}]({value}, {statement.to}{options})"
+        call = f"quantize[{', '.join(names[index] for index in over)}]({value}, {statement.to}{options})"
         left = self._target(statement.tensor.name, statement.indices, names)
         return f"{left}, {self._target(statement.scale.name, rows, names)} = {call}"
 

@@ -20,7 +20,7 @@ _CHOSEN_FROM_SEVERAL: list[tuple[Dims, Dims]] = [
     (("B", "D"), ("E",)), (("N", "D"), ()), (("B", "N"), ()), (("B", "E", "D"), ()), (("D", "B", "T"), ()),
 ]  # fmt: skip
 _NORMALISED: list[tuple[Dims, tuple[int, ...]]] = [
-    *[(("B", "T"), (1,)), (("B", "D"), (1,)), (("B", "E"), (1,)), (("B", "K"), (1,))] * 2,
+    *[(("B", "T"), (1,)), (("B", "D"), (1,)), (("B", "E"), (1,)), (("B", "K"), (1,))],
     (("B", "T", "D"), (2, 1)), (("B", "D", "E"), (1, 2)), (("B", "T"), (0, 1)), (("E", "B", "D"), (0, 2)),
     (("B", "T", "D"), (0, 1)), (("B", "E", "D"), (2, 0, 1)),
 ]  # fmt: skip
@@ -91,7 +91,7 @@ class Statements(Drawing):
             self.body.append(Topk(self.known(scores), picked, names, *ends))
             return
 
-    def _scored(self, kinds: str = "f", several: float = 0.3) -> Scored | None:
+    def _scored(self, kinds: str = "f", several: float = 0.45) -> Scored | None:
         """The indices to choose from, the free dims, their indices and an exact score. With the chance `several` there
         is more than one to choose from."""
         choices = _CHOSEN_FROM_SEVERAL if self.chance(several) else _CHOSEN_FROM

@@ -224,13 +224,15 @@ def rope(lanes: list[Lane], at: int, radians: list[float], layout: str) -> list[
     return turned
 
 
-def quantize(lanes: list[Lane], to: str, rule: str, floor: float, block: int) -> tuple[list[Lane], list[Lane]]:
-    """(narrow values, scales): for each block the scale is max(largest magnitude, floor) / limit, or the least power of
-    two not below it. Values by a scale that is rounded may be off where they nearly lie between two."""
+def quantize(lanes: list[Lane], to: str, rule: str, floor: float, block: int | None) -> tuple[list[Lane], list[Lane]]:
+    """(narrow values, scales): for each block, or for all without one, the scale is max(largest magnitude, floor) /
+    limit, or the least power of two not below it. Values by a scale that is rounded may be off where they nearly lie
+    between two."""
     limit = {"fp8": 448, "i8": 127, "i4": 7}[to]
     values: list[Lane] = []
     scales: list[Lane] = []
-    for start in range(0, len(lanes), block):
+    block = block or max(len(lanes), 1)
+    for start in range(0, max(len(lanes), 1), block):
         part = [value for value, _ in lanes[start : start + block]]
         needed = max(*map(abs, part), 0.0, float(np.float32(floor))) / limit
         if rule == "pow2":

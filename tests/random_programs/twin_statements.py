@@ -113,12 +113,16 @@ class TwinStatements(TwinExpressions):
         tensor = self.define(statement.tensor, names, conditions)
         facts = self.known[tensor]
         axes = sorted(statement.axes)
-        dims = [(names[axis], *facts.dims[axis]) for axis in axes]
-        over = tuple(Over(name, dim, None if rows is None else names[rows]) for name, dim, rows in dims)
+        over = self._over(names, facts, axes)
         at = self._at(over)
         lanes = f"{{{at}: {value} {self._each(over)}}}"
         body = [f"for {at}, lane in softmax({lanes}):", f"    {tensor}[{places(names)}] = lane"]
         return [f"{tensor} = Values()", *self.loops(names, facts, body, skip=axes)]
+
+    def _over(self, names: tuple[str, ...], facts: Facts, axes: Iterable[int]) -> tuple[Over, ...]:
+        """The indices of a tensor at the positions `axes`."""
+        dims = [(names[axis], *facts.dims[axis]) for axis in axes]
+        return tuple(Over(name, dim, None if rows is None else names[rows]) for name, dim, rows in dims)
 
     def _each(self, over: tuple[Over, ...]) -> str:
         """The clauses of a comprehension that goes through all that the indices stand for, the last fastest."""
@@ -208,19 +212,18 @@ class TwinStatements(TwinExpressions):
     def _quantize(self, statement: Quantize) -> list[str]:
         names, value = statement.indices, self.text(statement.value)
         tensor, scale = self.define(statement.tensor), self.define(statement.scale)
-        facts, axis = self.known[tensor], len(names) - 1
-        block = statement.block or self.program.dims[facts.dims[axis][0]].size
-        lanes = f"[{value} for {names[axis]} in {self._span(facts.dims[axis][0], None)}]"
-        rule = f"{statement.to!r}, {statement.rule!r}, {statement.floor or 1e-4}, {block}"
-        scales = (*names[:-1], "part") if statement.block else names[:-1]
+        facts, axes = self.known[tensor], range(len(names) - statement.axes, len(names))
+        over = self._over(names, facts, axes)
+        rule = f"{statement.to!r}, {statement.rule!r}, {statement.floor or 1e-4}, {statement.block}"
+        scales = (*names[: -statement.axes], *(["part"] if statement.block else []))
         body = [
-            f"narrow, scales = quantize({lanes}, {rule})",
-            f"for {names[axis]}, lane in enumerate(narrow):",
+            f"narrow, scales = quantize([{value} {self._each(over)}], {rule})",
+            f"for {self._at(over)}, lane in zip([{self._at(over)} {self._each(over)}], narrow):",
             f"    {tensor}[{places(names)}] = lane",
             "for part, lane in enumerate(scales):",
             f"    {scale}[{places(scales)}] = lane",
         ]
-        return [f"{tensor} = Values()", f"{scale} = Values()", *self.loops(names, facts, body, skip={axis})]
+        return [f"{tensor} = Values()", f"{scale} = Values()", *self.loops(names, facts, body, skip=axes)]
 
 
 def _empty(variable: str) -> str:

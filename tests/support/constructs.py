@@ -96,6 +96,7 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "`softmax`": (X, "o[b, d] = softmax[d](x[b, d])", "o", ""),
     "`rope` half and interleaved": (X, "h[b, d] = rope[d](x[b, d], at=7, dims=4, layout=half)\no[b, d] = rope[d](h[b, d], at=3, dims=8, layout=interleaved)", "o", ""),
     "`quantize` fp8 pow2": (X, "q[b, d], s[b] = quantize[d](x[b, d], fp8, scale=pow2)\no[b, d] = q[b, d] * s[b]", "o", ""),
+    "`quantize` over several indices": (f"{X}\n{KEYS}", ROW + "\no[b, t, d], s[b] = quantize[t, d](keys[b, t, d], i8)\np[b, d], q = quantize[b, d](x[b, d], fp8)", "o, s, p, q", " grows T by 1"),
     "`quantize` i8 in blocks": (X, "q[b, d], s[b, j] = quantize[d](x[b, d], i8, block=4, scale=f32)\no[b, d] = q[b, d] * s[b, d // 4]", "o", ""),
     "sparse memory: append, rows, scan": (
         "input words: i32[6]\ninput query: i32[B, 3]\nmemory tf: sparse u8[16, N] stored <= 1000",
