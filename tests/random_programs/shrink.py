@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from random_programs.program import Define, Program, Put, When
+from random_programs.program import Define, Extreme, Program, Put, Select, Topk, When
 from random_programs.rewrite import expressions, parts_of
 from random_programs.shrink_expressions import smaller_expressions
 from random_programs.shrink_statements import smaller_statements
@@ -36,6 +36,7 @@ def size(program: Program) -> int:
     parts = sum(1 for value in expressions(program) for _ in parts_of(value))
     statements = list(all_statements(program))
     spelled = sum(len(item.indices) for item in statements if isinstance(item, Define | When))
+    spelled += sum(len(item.over) for item in statements if isinstance(item, Topk | Select | Extreme))
     extents = sum(dim.size or 0 for dim in program.dims.values())
     outputs = sum(len(step.outputs) for step in program.steps)
     own = 8 * len(statements) + 2 * len(program.tensors) + 16 * len(program.steps) + 16 * len(program.functions)
