@@ -63,6 +63,8 @@ class StatementEmitter:
 
     def _simple(self, statement: ast.Define | ast.Effect) -> None:
         try:
+            if isinstance(statement, ast.Define):
+                self._check_each_once(statement)
             expanded = self.inliner.expand(statement, self.environment)
             if expanded is not None:
                 self.emit(expanded)
@@ -181,6 +183,16 @@ class StatementEmitter:
                 message = f"`{item.name}` is a value, not a new index"
                 raise environment.refuse("HET101", message, item.span, related=related, help=help)
         return replace(target, indices=tuple(found))
+
+    def _check_each_once(self, statement: ast.Define) -> None:
+        """Refuses a statement that gives one name two results."""
+        first: dict[str, ast.Target] = {}
+        for target in statement.targets:
+            before = first.setdefault(target.name, target)
+            if before is not target:
+                related = (Related(before.span, "the first time"),)
+                message = f"`{target.name}` stands twice on the left"
+                raise self.environment.refuse("HET101", message, target.name_span, related=related)
 
     def _check_target(self, target: ast.Target) -> None:
         environment = self.environment
