@@ -21,6 +21,7 @@ from hetc.compiler.driver import Options, compile_source_file, front_end, write_
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import pipeline_of
 from hetc.dialects.mp import DimAttr, PipelineOp, dtype_name
+from hetc.dialects.mp.derived import most_of, value_of
 from hetc.numerics import dtype_of
 from hetc.numerics.rounding import encode, round_to
 from hetc.platforms import DEFAULT_PLATFORM
@@ -166,7 +167,7 @@ def with_derived(pipeline: PipelineOp, sizes: Dims) -> dict[str, int]:
     found = dict(sizes)
     for name, dim in pipeline.dims.items():
         if dim.derived is not None and dim.of is not None and all(source.data in found for source in dim.of):
-            found.setdefault(name, dim.derived.data.eval([found[source.data] for source in dim.of], [])[0])
+            found.setdefault(name, value_of(most_of(dim.functions), [found[source.data] for source in dim.of]))
     return found
 
 

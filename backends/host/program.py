@@ -12,6 +12,7 @@ from hetc.diagnostics import Diagnostic
 from hetc.dialects import host
 from hetc.dialects.host import HOST_KIND, BufferType
 from hetc.dialects.mp import DeclareOp, DimOp, RowsAttr, SparseAttr
+from hetc.dialects.mp.derived import most_of
 from hetc.writer import Writer
 
 _INTRODUCTION = '''"""Host program of the pipeline `{name}`, compiled from {source}.
@@ -89,7 +90,9 @@ def _introduction(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> 
     writer.line("from collections.abc import Mapping")
     writer.line("from typing import Any")
     writer.line()
-    names = "Dim, HostProgram, Occupant, Pipeline, Rows, State, Step, Stripes, Tensor, main"
+    combined = [item for item in program.dims.values() if item.groups is not None]
+    names = "Dim, HostProgram, Occupant, Pipeline, Rows, State, Step, Stripes, Tensor, "
+    names += "highest, lowest, main" if combined else "main"
     writer.line(f"from hetc.runtime.host import {names}")
     writer.line()
 
@@ -166,9 +169,10 @@ def _dim(program: host.ProgramOp, dim: DimOp) -> str:
         sources = [name.data for name in dim.of]
         run_time = [name for name in sources if not program.dims[name].is_static]
         texts = [name if name in run_time else str(program.dims[name].largest) for name in sources]
-        expression = values.affine(dim.derived.data.results[0], texts)
+        live, most = values.derived(dim.functions, texts), values.derived(most_of(dim.functions), texts)
         parts.append(f"of={values.tuple_of(values.repr_of(name) for name in run_time)}")
-        parts.append(f"derived=lambda {', '.join(run_time)}: {expression}")
+        parts.append(f"derived=lambda {', '.join(run_time)}: {live}")
+        parts += [f"most=lambda {', '.join(run_time)}: {most}"] if most != live else []
     return f"Dim({', '.join(parts)})"
 
 

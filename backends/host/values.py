@@ -20,6 +20,7 @@ from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstan
 
 from hetc.dialects.host import BufferType
 from hetc.dialects.mp import DimAttr, TensorType, dtype_name
+from hetc.dialects.mp.derived import Groups
 from hetc.dialects.tile import GridAttr
 
 _OPERATORS = {
@@ -43,6 +44,13 @@ def affine(expression: AffineExpr, names: Sequence[str]) -> str:
                 return f"-(-{left} // {right})"
             return f"({left} {_OPERATORS[expression.kind]} {right})"
     raise ValueError(f"not an affine expression of dims: {expression}")
+
+
+def derived(groups: Groups, names: Sequence[str]) -> str:
+    """The largest of the least of each group of affine functions."""
+    least = [[affine(item, names) for item in group] for group in groups]
+    texts = [f"lowest({', '.join(group)})" if len(group) > 1 else group[0] for group in least]
+    return f"highest({', '.join(texts)})" if len(texts) > 1 else texts[0]
 
 
 def extents(type: TensorType) -> str:

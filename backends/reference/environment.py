@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Operation
 
 from hetc.dialects.mp import DimOp, PipelineOp, enclosing_pipeline
+from hetc.dialects.mp.derived import value_of
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -116,5 +117,5 @@ def _derive(dim: DimOp, dims: Mapping[str, int | np.ndarray]) -> int | np.ndarra
     assert dim.derived is not None and dim.of is not None
     sources = np.broadcast_arrays(*(np.asarray(dims[name.data]) for name in dim.of))
     rows = zip(*(source.reshape(-1).tolist() for source in sources), strict=True)
-    values = np.array([dim.derived.data.eval(row, [])[0] for row in rows], dtype=np.int64)
+    values = np.array([value_of(dim.functions, row) for row in rows], dtype=np.int64)
     return int(values[0]) if sources[0].ndim == 0 else values

@@ -149,7 +149,7 @@ def _growth(growth: ast.Growth, environment: Environment) -> int | str:
     related = (Related(dim.span, "declared here"),)
     if name in environment.growth:
         raise environment.refuse("HET202", f"the growth of `{name}` is given twice", growth.span)
-    if dim.size is not None or dim.derived is not None:
+    if dim.size is not None or dim.derived:
         kind = "a constant" if dim.size is not None else "derived from others"
         message = f"`{name}` cannot grow: it is {kind}"
         raise environment.refuse("HET202", message, growth.dim.span, related=related)

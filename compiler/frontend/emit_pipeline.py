@@ -10,8 +10,8 @@ from xdsl.ir import Attribute, Block, Region
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.build_step import build_step
 from hetc.compiler.frontend.declare import declare_tensors
+from hetc.compiler.frontend.declare_dims import declare_dims
 from hetc.compiler.frontend.desugar import desugar
-from hetc.compiler.frontend.dims import declare_dims
 from hetc.compiler.frontend.emit_expression import location_of
 from hetc.compiler.frontend.environment import Declared, Dim, Environment
 from hetc.compiler.frontend.inline import Inliner

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xdsl.dialects.builtin import AffineMapAttr
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
@@ -15,6 +14,7 @@ from hetc.compiler.frontend.constants import Constant
 from hetc.compiler.frontend.index_names import as_written
 from hetc.diagnostics import Diagnostics, Related, suggest
 from hetc.dialects.mp import Intervals, TensorType, below
+from hetc.dialects.mp.derived import Groups
 from hetc.source import Span
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Dim:
     bound: int | None
     per: str | None
     span: Span
-    derived: AffineMapAttr | None = None
+    derived: Groups = ()
     of: tuple[str, ...] = ()
 
     @property

@@ -13,9 +13,8 @@ from functools import reduce
 from math import prod
 from typing import TYPE_CHECKING
 
-from xdsl.dialects.builtin import AffineMapAttr
 from xdsl.ir import SSAValue
-from xdsl.ir.affine import AffineExpr, AffineMap
+from xdsl.ir.affine import AffineExpr
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.environment import Dim, Environment
@@ -141,7 +140,7 @@ def _times(info: IndexInfo, factor: int, environment: Environment) -> str:
     dim = environment.dims[str(info.key)]
     if factor == 1:
         return dim.name
-    derived = AffineMapAttr(AffineMap(1, 0, (AffineExpr.dimension(0) * factor,)))
+    derived = ((AffineExpr.dimension(0) * factor,),)
     for other in environment.dims.values():
         if other.of == (dim.name,) and other.derived == derived:
             environment.used.add(other.name)

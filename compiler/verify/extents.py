@@ -9,6 +9,7 @@ import numpy as np
 
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
 from hetc.dialects.mp import ClearOp, PipelineOp, extent_key
+from hetc.dialects.mp.derived import most_of, value_of
 
 LARGEST_BATCH = 4
 """Rows that other dims have lengths for."""
@@ -128,11 +129,11 @@ def _sources(pipeline: PipelineOp, name: str) -> list[str]:
 
 
 def _with_derived(pipeline: PipelineOp, extents: Mapping[str, int]) -> dict[str, int]:
-    """The extents, with those of dims that are derived from them."""
+    """The largest extents, with those of dims that are derived from them."""
     found = dict(extents)
     for name, dim in pipeline.dims.items():
         if dim.derived is not None and dim.of is not None and all(source.data in found for source in dim.of):
-            found[name] = dim.derived.data.eval([found[source.data] for source in dim.of], [])[0]
+            found[name] = value_of(most_of(dim.functions), [found[source.data] for source in dim.of])
     return found
 
 

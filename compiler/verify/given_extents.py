@@ -58,7 +58,7 @@ class GivenExtents:
         for name in missing:
             message = f"no array says how long the dim {name} is"
             self.wrong.error(CODE, message, help=f"add it under its own name: `{name}=numpy.array(12)`")
-        complete = {name: int(value) for name, value in self.pipeline.with_derived(capacities).items()}
+        complete = {name: int(value) for name, value in self.pipeline.with_derived_capacities(capacities).items()}
         if self.wrong.has_errors:
             return Draw({}, {})
         memories, entries = self._memories()

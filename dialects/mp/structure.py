@@ -25,6 +25,7 @@ from xdsl.dialects.builtin import (
     SymbolNameConstraint,
 )
 from xdsl.ir import Attribute, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineMap
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
@@ -38,6 +39,7 @@ from xdsl.irdl import (
 from xdsl.traits import NoTerminator, SymbolOpInterface, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
+from hetc.dialects.mp.derived import Groups, grouped
 from hetc.dialects.mp.types import DimAttr, TensorType
 
 ROLES = ("input", "weight", "memory")
@@ -73,8 +75,9 @@ class PipelineOp(IRDLOperation):
 @irdl_op_definition
 class DimOp(IRDLOperation):
     """A dim. Exactly one of `size` (constant), `bound` (known at run time, at most this) or `derived`
-    (an affine function of the dims in `of`, e.g. `affine_map<(d0) -> (d0 floordiv 64)>`). `per` names the dim
-    that gives each row its own length; `bound` is kept for a derived run-time dim too.
+    (an affine function of the dims in `of`, e.g. `affine_map<(d0) -> (d0 floordiv 64)>`, or with `groups` the
+    largest of the least of several, see `derived.py`). `per` names the dim that gives each row its own length;
+    `bound` is kept for a derived run-time dim too.
 
     `mp.dim @T {bound = 1048576 : i64, per = "B"}`"""
 
@@ -85,9 +88,11 @@ class DimOp(IRDLOperation):
     per = opt_prop_def(StringAttr)
     derived = opt_prop_def(AffineMapAttr)
     of = opt_prop_def(ArrayAttr[StringAttr])
+    groups = opt_prop_def(ArrayAttr[IntegerAttr])
     traits = traits_def(SymbolOpInterface())
     assembly_format = (
-        "$sym_name (`size` $size^)? (`bound` $bound^)? (`per` $per^)? (`derived` $derived^ `of` $of)? attr-dict"
+        "$sym_name (`size` $size^)? (`bound` $bound^)? (`per` $per^)? (`derived` $derived^ `of` $of)? "
+        "(`groups` $groups^)? attr-dict"
     )
 
     def __init__(
@@ -97,23 +102,33 @@ class DimOp(IRDLOperation):
         size: int | None = None,
         bound: int | None = None,
         per: str | None = None,
-        derived: AffineMapAttr | None = None,
+        derived: Groups = (),
         of: tuple[str, ...] = (),
     ):
+        functions = tuple(item for group in derived for item in group)
+        sizes = [IntegerAttr(len(group), 64) for group in derived]
         super().__init__(
             properties={
                 "sym_name": StringAttr(sym_name),
                 "size": None if size is None else IntegerAttr(size, 64),
                 "bound": None if bound is None else IntegerAttr(bound, 64),
                 "per": None if per is None else StringAttr(per),
-                "derived": derived,
-                "of": ArrayAttr([StringAttr(name) for name in of]) if derived is not None else None,
+                "derived": AffineMapAttr(AffineMap(len(of), 0, functions)) if derived else None,
+                "of": ArrayAttr([StringAttr(name) for name in of]) if derived else None,
+                "groups": ArrayAttr(sizes) if len(functions) > 1 else None,
             }
         )
 
     @property
     def is_static(self) -> bool:
         return self.size is not None
+
+    @property
+    def functions(self) -> Groups:
+        """What a derived dim is of the dims in `of`: the largest of the least of each group."""
+        assert self.derived is not None
+        results = self.derived.data.results
+        return grouped(results, [len(results)] if self.groups is None else [item.value.data for item in self.groups])
 
     @property
     def largest(self) -> int:
@@ -125,6 +140,10 @@ class DimOp(IRDLOperation):
     def verify_(self) -> None:
         if (self.size is None) == (self.bound is None):
             raise VerifyException("mp.dim expects exactly one of size and bound")
+        if self.derived is not None:
+            sizes = [1] if self.groups is None else [item.value.data for item in self.groups]
+            if min(sizes, default=0) < 1 or sum(sizes) != len(self.derived.data.results):
+                raise VerifyException("mp.dim expects groups of all results of its map")
 
 
 @irdl_op_definition

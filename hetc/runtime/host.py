@@ -11,10 +11,13 @@ from hetc.runtime.buffers import Stripes
 from hetc.runtime.errors import PipelineError
 from hetc.runtime.pages import Rows
 from hetc.runtime.program import HostProgram
-from hetc.runtime.specification import Dim, Occupant, Pipeline, Step, Tensor
+from hetc.runtime.specification import Dim, Occupant, Pipeline, Step, Tensor, highest, lowest
 from hetc.runtime.state import State
 
-__all__ = ["Dim", "HostProgram", "Occupant", "Pipeline", "Rows", "State", "Step", "Stripes", "Tensor", "main"]
+__all__ = [
+    "Dim", "HostProgram", "Occupant", "Pipeline", "Rows", "State", "Step", "Stripes", "Tensor", "highest",
+    "lowest", "main",
+]  # fmt: skip
 
 _CHECK = "from hetc.compiler.cli import main; main()"
 

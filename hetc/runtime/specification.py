@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from math import prod
 from typing import Any, Literal
 
@@ -27,13 +28,15 @@ LARGEST_LENGTH = 2**31 - 1
 class Dim:
     """A run-time dim: its bound, the dim that it is per, or how it derives from others.
 
-    `derived` maps the lengths of the dims `of`, in order, to this one's; it is applied to whole arrays.
+    `derived` maps the lengths of the dims `of`, in order, to this one's; it is applied to whole arrays. `most` maps
+    their capacities to what the length never exceeds, where that is another function.
     """
 
     bound: int
     per: str | None = None
     of: tuple[str, ...] = ()
     derived: Any = None
+    most: Any = None
 
 
 @dataclass(frozen=True)
@@ -156,12 +159,30 @@ class Pipeline:
         return checked
 
     def with_derived(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Lengths (or capacities) with those of derived dims added."""
+        """Lengths with those of derived dims added."""
+        return self._complete(values, most=False)
+
+    def with_derived_capacities(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Capacities with those of derived dims added: the most that lengths within them give."""
+        return self._complete(values, most=True)
+
+    def _complete(self, values: Mapping[str, Any], most: bool) -> dict[str, Any]:
         complete = dict(values)
         for name, dim in self.dims.items():
             if dim.derived is not None and all(source in complete for source in dim.of):
-                complete[name] = dim.derived(*(complete[source] for source in dim.of))
+                function = dim.most if most and dim.most is not None else dim.derived
+                complete[name] = function(*(complete[source] for source in dim.of))
         return complete
+
+
+def highest(*values: Any) -> Any:
+    """The largest of numbers, or of arrays element by element."""
+    return reduce(np.maximum, values)
+
+
+def lowest(*values: Any) -> Any:
+    """The least of numbers, or of arrays element by element."""
+    return reduce(np.minimum, values)
 
 
 def whole_number(value: object, what: str) -> int:

@@ -41,7 +41,7 @@ class State(Guarded):
         kept = "a state keeps the capacities that it was made with"
         self.given = ReadOnly(pipeline.capacities(given, pipeline.state_dims), kept)
         self._capacities: dict[str, int] = {
-            name: int(value) for name, value in pipeline.with_derived(self.given).items()
+            name: int(value) for name, value in pipeline.with_derived_capacities(self.given).items()
         }
         self.capacities = ReadOnly(self._capacities, kept)
         self._calls: dict[str, int] = dict.fromkeys(pipeline.steps, 0)
@@ -209,7 +209,7 @@ class State(Guarded):
             if name not in self.given and dims[name].derived is None:
                 capacities[name] = max(capacities.get(name, 1), int(values.max(initial=0)))
         plain = {name: value for name, value in capacities.items() if dims[name].derived is None}
-        capacities.update({name: int(value) for name, value in self.pipeline.with_derived(plain).items()})
+        capacities.update({name: int(value) for name, value in self.pipeline.with_derived_capacities(plain).items()})
         return capacities
 
     def complete(self, step: str, lengths: Mapping[str, NDArray[np.int32]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, i32
@@ -72,9 +73,8 @@ class Extents:
 
     def _derived(self, dim: DimOp, sources: Sequence[str]) -> SSAValue:
         assert dim.derived is not None
-        expression = dim.derived.data.results[0]
         if dim.per is None:
-            return self.builder.index(self._affine(expression, [self.builder.index(self._plain(s)) for s in sources]))
+            return self.builder.index(self._value(dim, [self.builder.index(self._plain(s)) for s in sources]))
         rows = self.size(dim.per.data)
         ragged = [source for source in sources if self.is_per_row(source)]
         identity = leading(1, 1)
@@ -82,7 +82,7 @@ class Extents:
         def body(given: list[SSAValue], _: list[SSAValue]) -> list[SSAValue]:
             of_row = {name: self.builder.cast(value, IndexType()) for name, value in zip(ragged, given, strict=True)}
             values = [of_row[s] if s in of_row else self.builder.index(self._plain(s)) for s in sources]
-            return [self.builder.cast(self._affine(expression, values), i32)]
+            return [self.builder.cast(self._value(dim, values), i32)]
 
         inputs = [Operand(self._rows(source), identity) for source in ragged]
         return self.builder.generic(inputs, [Operand(self.builder.empty([rows], i32), identity)], 0, body)[0]
@@ -101,6 +101,16 @@ class Extents:
             [Operand(self._rows(dim.sym_name.data), leading(1, 1))], [Operand(first, leading(1, 0))], 1, body
         )[0]
         return self.builder.cast(self.builder.extract(found, []), IndexType())
+
+    def _value(self, dim: DimOp, values: Sequence[SSAValue]) -> SSAValue:
+        """What a derived dim is of these dims."""
+        build = self.builder.add
+
+        def joined(operation: type[arith.MinSIOp] | type[arith.MaxSIOp], items: Sequence[SSAValue]) -> SSAValue:
+            return reduce(lambda one, other: build(operation(one, other)), items)
+
+        least = [joined(arith.MinSIOp, [self._affine(item, values) for item in group]) for group in dim.functions]
+        return joined(arith.MaxSIOp, least)
 
     def _affine(self, expression: AffineExpr, values: Sequence[SSAValue]) -> SSAValue:
         """An affine expression of dims as arithmetic: affine.apply takes no index that a tensor held."""

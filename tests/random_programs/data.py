@@ -69,7 +69,8 @@ def derived(rule: tuple[str, str, int | str], whole: int) -> int:
     """The value of a derived dim."""
     function, _, by = rule
     assert isinstance(by, int)
-    return {"//": whole // by, "ceildiv": -(-whole // by), "+": whole + by}[function]
+    results = {"//": whole // by, "ceildiv": -(-whole // by), "+": whole + by, "-": whole - by, "min": min(whole, by)}
+    return max(results[function], 0)
 
 
 def draw_data(program: Program, seed: int, calls: int | None = None) -> Data:

@@ -137,7 +137,9 @@ class Declarations(Drawing):
             dims["L"] = Dim("L", size=self.random.choice((2, 3)))
         if self.chance(0.4):
             divisor = self.random.randint(2, 4)
-            dims["P"] = Dim("P", bound=24, per="B", derived=(self.random.choice(("//", "ceildiv")), "T", divisor))
+            function = self.random.choice(("//", "ceildiv", "//", "ceildiv", "-", "min"))
+            bound, operand = (24, divisor) if function in ("//", "ceildiv") else (48, divisor**2)
+            dims["P"] = Dim("P", bound=bound, per="B", derived=(function, "T", operand))
 
     def declare(self) -> None:
         choose = self.random.choice

@@ -19,7 +19,7 @@ def extent_of(dim: Dim) -> str:
     if dim.derived is None:
         return str(dim.size)
     function, base, by = dim.derived
-    return f"ceildiv({base}, {by})" if function == "ceildiv" else f"{base} {function} {by}"
+    return f"{function}({base}, {by})" if function in ("ceildiv", "min") else f"{base} {function} {by}"
 
 
 def result_text(speller: Speller, function: Function) -> str:

@@ -130,8 +130,8 @@ class Dim:
     """size: constant; otherwise known at run time, at most `bound`, one a row of `per` if given. written: a larger
     bound that the program declares.
 
-    derived: (function, a dim, an operand): `//`, `ceildiv` and `+` of a run-time dim and a number, or of two constant
-    dims (then `size` is given, too). A dim whose name is a number stands for a bound written in place.
+    derived: (function, a dim, an operand): `//`, `ceildiv`, `-`, `min` and `+` of a run-time dim and a number, or of
+    two constant dims (then `size` is given, too). A dim whose name is a number stands for a bound written in place.
     """
 
     name: str

@@ -76,6 +76,7 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     ),
     "`and or` of what is absent": (X, "o[b, d < D] = x[b, d + 1] > 0 or d > 2 and x[b, d - 1] > 0", "o", ""),
     "indices past 32 and 64 bits": (X, "f[d < D] = d * 65536 * 65536\no[b, d] = x[b, f[d] * 65536 * 65536] + x[b, f[d] // 65536 // 65536]", "o, f", ""),
+    "derived dims of differences, `min`, `max`": ("dim P = min((N - 1) // 4, N - E)\ndim Q = max(N // 2, E) * 2\n" + X + "\n" + BANK, BANK_ROW + "\no[p < P] = bank[4 * p, 0]\nw[q < Q] = q + P", "o, w", " grows N by 1"),
     "bound on the left `v < V`": (X, "o[b, v < E] = x[b, v]", "o", ""),
     "derived dims `T // 4`": ("dim P = N // 4\n" + X + "\n" + BANK, BANK_ROW + "\no[p < P] = max[i < 4](bank[4 * p + i, 0])", "o", " grows N by 1"),
     "`append`, live length": (f"{X}\n{KEYS}", ROW + "\no[b] = sum[t](keys[b, t, 0])", "o", " grows T by 1"),

@@ -58,7 +58,7 @@ def test_wrong_overrides_are_a_usage_error(overrides: dict[str, int]) -> None:
         ("dim A = T * 2", "the limit"),
         ("dim A = B % 4", "derived dim"),
         ("dim A = T + M", "mixes dims"),
-        ("dim A = B - 1", "would range"),
+        ("dim A = -B - 1", "would range"),
         ("dim A <= 4 per T", "plain run-time dim"),
         ("dim A = 1 / 3", "integer"),
     ],
