@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hetc.numerics import quantize
+from hetc.numerics.quantization import quantize
 from tests.language.running import WAYS, session_of
 
 TEXT = """
