@@ -43,7 +43,7 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "`exp log sqrt rsqrt abs`": (X, "o[b, d] = exp(x[b, d]) + log(abs(x[b, d]) + 1) * sqrt(abs(x[b, d])) * rsqrt(abs(x[b, d]) + 1)", "o", ""),
     "`relu sigmoid silu gelu tanh`": (X, "o[b, d] = relu(x[b, d]) + sigmoid(x[b, d]) + silu(x[b, d]) + gelu(x[b, d]) + tanh(x[b, d])", "o", ""),
     "`sin cos atan2 erf`": (X, "o[b, d] = sin(x[b, d]) + cos(x[b, d]) + atan2(x[b, d], 2.0) + erf(x[b, d])", "o", ""),
-    "`floor round sign pow`": (X, "o[b, d] = floor(x[b, d]) + round(x[b, d]) * sign(x[b, d]) + pow(abs(x[b, d]) + 1, 1.5)", "o", ""),
+    "`floor ceil round sign pow ceildiv`": (X, "o[b, d] = floor(x[b, d]) + ceil(x[b, d]) + round(x[b, d]) * sign(x[b, d]) + pow(abs(x[b, d]) + 1, 1.5) + ceildiv(d, 3)", "o", ""),
     "casts to every dtype": (X, "o[b, d] = f32(bf16(x[b, d])) + f32(f16(x[b, d])) + f32(fp8(x[b, d])) + f32(fp8e5m2(x[b, d])) + f32(i32(x[b, d] * 10)) + f32(i8(x[b, d] * 10))", "o", ""),
     "`inf`, `true`, `false`": (
         f"{X}\nmemory best: f32[D] = -inf\nmemory on: bool[D] = true",
