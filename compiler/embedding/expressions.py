@@ -8,6 +8,7 @@ from itertools import pairwise
 from hetc.compiler.embedding.places import Places, refused
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.build import MAX_DIGITS, MAX_INTEGER, MAX_NAME_CHARACTERS
+from hetc.compiler.frontend.elsewhere import instead_of
 from hetc.source import Span
 
 # Deeper than anything that the front end accepts, and far from Python's own limit on recursion.
@@ -94,8 +95,8 @@ class Expressions:
             indices = tuple(self.index(item) for item in elements(function.slice))
             function = function.value
         if isinstance(function, python.Attribute):
-            message, help = "names have no parts", "functions are called as `exp(x)`, not `x.exp()`"
-            raise refused("HET012", message, self.places.span(function), help)
+            help = instead_of(function.attr) or "functions are called as `exp(x)`, not `x.exp()`"
+            raise refused("HET012", "names have no parts", self.places.span(function), help)
         if not isinstance(function, python.Name):
             raise refused("HET012", "expected the name of a function before `(`", self.places.span(function))
         name = self.name(function.id, self.places.span(function))

@@ -19,8 +19,8 @@ WHERE = "statements stand in a stage: `with relevancy:` and indented lines"
 _STATEMENT = "a statement is `name[indices] = value` or `append(...)`"
 _AUGMENTED: dict[type, str] = {python.Add: "+=", python.Sub: "-=", python.Mult: "*=", python.Div: "/="}
 _FOREIGN: dict[type, tuple[str, str | None]] = {
-    python.If: ("if", "write `where(c, a, b)`"),
-    python.While: ("while", None),
+    python.If: ("if", "write `where(c, a, b)` or `with when(c):`"),
+    python.While: ("while", "write `with repeat(5):` or `for l in L:`"),
     python.Import: ("import", "import at the top of the file: the body is not executed"),
     python.ImportFrom: ("import", "import at the top of the file: the body is not executed"),
     python.ClassDef: ("class", None),

@@ -24,7 +24,11 @@ _STATEMENTS_STAND = "expected a stage: the statements of this block stand in sta
 _WHERE = "statements stand in a stage: `relevancy:` and indented lines"
 _LESS = "indent it less"
 _FOLLOWS_NAME = ("[", "=", ",", "+", "-", "*", "/")
-_FOREIGN = {"if": "where(c, a, b)", "while": None, "return": "output", "import": None, "class": None, "with": None}
+_FOREIGN = {
+    "if": "where(c, a, b)` or `when c:", "elif": "where(c, a, b)", "else": "where(c, a, b)",
+    "while": "repeat 5:` or `for l in L:", "return": "output", "break": None, "continue": None, "import": None,
+    "class": None, "with": None, "try": None, "assert": None, "del": None,
+}  # fmt: skip
 
 
 class Holds(Enum):

@@ -77,6 +77,17 @@ def check_agreement(index: ast.Index, constraints: Sequence[Constraint], environ
             raise environment.refuse("HET104", message, other.span, related=related)
 
 
+def warn_of_negative_places(expr: ast.Access, shape: Sequence[int | str], environment: Environment) -> None:
+    """`x[-1]` is no element, as it is in Python: what is read there is always absent."""
+    for key, item in zip(shape, expr.indices, strict=True):
+        if isinstance(item, ast.Unary) and item.operator == "-" and isinstance(item.operand, ast.Number):
+            dim = environment.dim_of_extent(key)
+            length = f"{key}[b]" if dim is not None and dim.per is not None else key
+            message = f"`{item.span.text}` is before the first element, so that nothing is ever read here"
+            help = f"counted from the end it is `{length} - {item.operand.value}`"
+            environment.diagnostics.warning("HET113", message, item.span, help=help)
+
+
 def warn_of_certain_conditions(
     index: ast.Index, key: int | str, constraints: Sequence[Constraint], environment: Environment
 ) -> None:

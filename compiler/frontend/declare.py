@@ -8,6 +8,7 @@ from xdsl.dialects.builtin import AnyFloat, IntegerType, i1
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate, evaluate_integer
+from hetc.compiler.frontend.elsewhere import DTYPES_ELSEWHERE
 from hetc.compiler.frontend.environment import Declared, Environment, Refused
 from hetc.compiler.frontend.functions import DTYPES
 from hetc.diagnostics import Related, suggest
@@ -20,7 +21,7 @@ MAX_STORED = 2**63 - 1
 def element_of(dtype: ast.Name, environment: Environment) -> str:
     """The dtype's name, checked."""
     if dtype.name not in DTYPES:
-        close = suggest(dtype.name, DTYPES)
+        close = DTYPES_ELSEWHERE.get(dtype.name.lower()) or suggest(dtype.name, DTYPES)
         help = f"did you mean `{close}`?" if close else f"dtypes are {', '.join(DTYPES)}"
         raise environment.refuse("HET110", f"unknown dtype `{dtype.name}`", dtype.span, help=help)
     return dtype.name

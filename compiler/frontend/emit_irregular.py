@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import f32
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate, evaluate_integer
+from hetc.compiler.frontend.elsewhere import instead_of
 from hetc.compiler.frontend.emit_append import AppendEmitter
 from hetc.compiler.frontend.emit_clear import ClearEmitter
 from hetc.compiler.frontend.emit_selection import ORDERS, SelectionEmitter
@@ -51,6 +52,8 @@ class IrregularEmitter:
             return
         message = f"the result of `{name}` is not used"
         help = "a statement is `name[indices] = value`, `append(memory, rows)` or `clear(dim)`"
+        if name not in self.environment.functions:
+            help = instead_of(name) or help
         raise self.environment.refuse("HET108", message, statement.span, help=help)
 
     def define(self, function: str, targets: tuple[ast.Target, ...], call: ast.Call, span: Span) -> None:

@@ -11,6 +11,7 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.constants import Constant
+from hetc.compiler.frontend.elsewhere import CONSTANTS_ELSEWHERE, instead_of
 from hetc.compiler.frontend.index_names import as_written
 from hetc.diagnostics import Diagnostics, Related, suggest
 from hetc.dialects.mp import Intervals, TensorType, below
@@ -235,7 +236,7 @@ class Environment:
             message = f"`{name}` is used before it is defined"
             return self.refuse("HET100", message, span, related=related, help="statements run in the order of the file")
         close = suggest(name, candidates)
-        help = f"did you mean `{close}`?" if close else None
-        if name.lower() in ("true", "false"):
+        help = instead_of(name) if name.lower() in CONSTANTS_ELSEWHERE or not close else f"did you mean `{close}`?"
+        if name.lower() in ("true", "false", "inf"):
             help = f"write `{name.lower()}`"
         return self.refuse("HET100", f"unknown {kind} `{name}`", span, help=help)

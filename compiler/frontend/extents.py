@@ -18,6 +18,7 @@ from hetc.compiler.frontend.constraints import (
     check_bound,
     limited,
     warn_of_certain_conditions,
+    warn_of_negative_places,
 )
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.environment import Environment
@@ -146,6 +147,7 @@ class StatementExtents:
             message = f"`{expr.name}` has {_count(len(shape), 'dim')}, but {_count(len(expr.indices), 'index')} here"
             related = (Related(tensor.span, f"its extents are [{', '.join(map(str, shape))}]"),)
             raise environment.refuse("HET105", message, expr.span, related=related)
+        warn_of_negative_places(expr, shape, environment)
         for position, (key, item) in enumerate(zip(shape, expr.indices, strict=True)):
             found = self._find(item.name) if isinstance(item, ast.Name) else None
             if found is None:

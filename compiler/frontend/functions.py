@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.arithmetic import UNARY_FUNCTIONS
+from hetc.compiler.frontend.elsewhere import instead_of
 from hetc.compiler.frontend.environment import Environment, Refused
 from hetc.diagnostics import suggest
 from hetc.dialects.mp import ELEMENT_TYPES
@@ -58,7 +59,7 @@ def _unknown(call: ast.Call, environment: Environment) -> Refused:
     if name in environment.tensors:
         return environment.refuse("HET108", f"`{name}` is a tensor, not a function", span, help=f"write `{name}[...]`")
     close = suggest(name, (*FUNCTIONS, *INDEXED_FUNCTIONS, *environment.functions))
-    help = f"did you mean `{close}`?" if close else None
+    help = instead_of(name) or (f"did you mean `{close}`?" if close else None)
     return environment.refuse("HET100", f"unknown function `{name}`", span, help=help)
 
 
@@ -73,7 +74,7 @@ def check_reduction(call: ast.Call, environment: Environment) -> None:
             what = "takes no index" if name in FUNCTIONS else "is a tensor, it is not called"
             raise environment.refuse("HET108", f"`{name}` {what}", call.name_span)
         close = suggest(name, INDEXED_FUNCTIONS)
-        help = f"did you mean `{close}`?" if close else None
+        help = instead_of(name) or (f"did you mean `{close}`?" if close else None)
         raise environment.refuse("HET100", f"unknown reduction `{name}`", call.name_span, help=help)
     count = len(call.arguments) + len(call.keywords)
     if count != 1 or call.keywords:

@@ -9,6 +9,7 @@ import re
 
 from lark import Token, UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
+from hetc.compiler.frontend.elsewhere import instead_of
 from hetc.diagnostics import Diagnostics
 from hetc.source import SourceFile, Span
 
@@ -24,15 +25,18 @@ _EXPRESSION = {"NAME", "NUMBER", "LPAR", "SIGN", "TILDE"}
 _OPERATORS = {
     "SIGN", "MULTIPLY", "POWER", "COMPARE", "AND", "OR", "AUGMENT", "AMPERSAND", "BAR", "CARET", "SHIFT",
 }  # fmt: skip
+_DECLARATION = re.compile(r"(?:dim|input|weight|memory|output|step|def)\b")
 _OPTIONAL = {"SEMICOLON", "STORAGE", "NOT"}
 
 # (text at the place, message, help)
 _SLIPS = (
     (r"!(?!=)", "`!` is not an operator", "write `not`"),
+    (r"\.\.\.", "there is no `...`", "write an index for each dim"),
     (r"\.\s*[A-Za-z_]", "names have no parts", "functions are called as `exp(x)`, not `x.exp()`"),
     (r"[\"'`]", "strings are not values", "options are plain words: `layout=half`"),
     (r"[{}]", "braces have no meaning here", None),
     (r"\\", "a line is not continued by a backslash", "lines are joined inside brackets"),
+    (r"\?", "there is no `c ? a : b`", "write `where(c, a, b)`"),
     (r"if\b", "there is no `a if c else b`", "write `where(c, a, b)`"),
     (r"for\b", "there are no comprehensions", "write a reduction: `sum[i](x[i])`"),
     (r"lambda\b", "there are no functions as values", None),
@@ -49,8 +53,14 @@ def report_syntax_error(error: UnexpectedInput, source: SourceFile, line: Span, 
             diagnostics.error("HET012", f"`{doubled}` is not an operator", whole, help=f"write `{word}`")
             return
     rest = source.text[place.start : min(line.end, place.start + 40)]
+    slip = _slip_of_operators(source.text[line.start : place.start], rest, _accepts(error))
+    if slip is not None:
+        diagnostics.error("HET012", slip[0], place, help=slip[1])
+        return
     for pattern, message, help in _SLIPS:
         if re.match(pattern, rest):
+            part = re.match(r"\.\s*(\w+)", rest)
+            help = (instead_of(part.group(1)) if part else None) or help
             diagnostics.error("HET012", message, place, help=help)
             return
     found = _found(error, place, line)
@@ -59,6 +69,21 @@ def report_syntax_error(error: UnexpectedInput, source: SourceFile, line: Span, 
     if rest.startswith("=") and not rest.startswith("=="):
         help = "`=` defines, `==` compares"
     diagnostics.error("HET012", f"expected {expected}, found {found}", place, help=help)
+
+
+def _slip_of_operators(before: str, rest: str, accepts: set[str]) -> tuple[str, str] | None:
+    """What is meant by signs that have another meaning elsewhere: message and help."""
+    begins, statement = accepts >= _EXPRESSION, "=" in before and not _DECLARATION.match(before)
+    if rest.startswith(":") and (begins or "RSQB" in accepts) and before.count("[") > before.count("]"):
+        return "there are no slices", "an index runs over its whole dim; a part is `y[i < 2] = x[i + 1]`"
+    if rest.startswith("@") and statement and not begins:
+        return "`@` is not an operator", "write `sum[k](a[i, k] * b[k, j])`"
+    if rest.startswith("[") and begins and statement:
+        return "lists are not values", "values come in an input or a weight"
+    for sign in ("++", "--"):
+        if not rest.strip() and before.rstrip().endswith(sign):
+            return f"`{sign}` is not an operator", f"write `m[d] {sign[0]}= 1`, where `m` is a memory"
+    return None
 
 
 def _place(error: UnexpectedInput, source: SourceFile, line: Span) -> Span:

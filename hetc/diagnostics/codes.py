@@ -31,6 +31,7 @@ CODES: dict[str, str] = {
     "HET110": "an unknown dtype",
     "HET111": "an output holds 0 where nothing was picked (a warning)",
     "HET112": "a condition always holds (a warning)",
+    "HET113": "a read at a place before the first element (a warning)",
     # HET2xx: memory and steps
     "HET200": "a memory that grows is not appended to exactly once",
     "HET201": "a memory is written in a way that it does not allow",

@@ -150,7 +150,8 @@ class Diagnostics:
 def suggest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that `name` is most likely a misspelling of, or None.
 
-    A name that differs only by case is preferred; very long names are not compared (quadratic time).
+    A name that differs only by case is preferred; very long names are not compared (quadratic time). A slip is one
+    letter in a short name and two in a longer one: what is further away is another word.
     """
     pool = sorted({candidate for candidate in candidates if candidate != name and len(candidate) <= 100})
     if len(name) > 100:
@@ -159,8 +160,26 @@ def suggest(name: str, candidates: Iterable[str]) -> str | None:
         if candidate.lower() == name.lower():
             return candidate
     # Two of three letters right is a likely slip in a short name (`kyes`), the usual 0.6 in a longer one.
-    matches = difflib.get_close_matches(name, pool, n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    if len(name) == 2 and name[0] == name[1] and name[0] in pool:
+        return name[0]
+    slips = 0 if len(name) < 3 else 1 if len(name) < 6 else 2
+    for match in difflib.get_close_matches(name, pool, n=3, cutoff=0.6):
+        if _slips(name, match) <= slips:
+            return match
+    return None
+
+
+def _slips(one: str, other: str) -> int:
+    """How many letters are left out, put in, changed, or swapped with the next."""
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(one, 1):
+        rows.append([i])
+        for j, known in enumerate(other, 1):
+            best = min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + (letter != known))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == known:
+                best = min(best, rows[i - 2][j - 2] + 1)
+            rows[i].append(best)
+    return rows[-1][-1]
 
 
 def _position(diagnostic: Diagnostic) -> tuple[bool, str, int, int]:
