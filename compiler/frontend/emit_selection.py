@@ -11,6 +11,7 @@ from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_expression import ExpressionEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter, free_indices
+from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
 from hetc.compiler.frontend.flat import Flat, flatten
 from hetc.compiler.frontend.functions import several_results
@@ -21,6 +22,40 @@ from hetc.source import Span
 
 ORDERS = ("any", "score", "index")
 LARGEST_FLOAT = 3.4028234663852886e38
+
+
+def check_number(targets: Sequence[ast.Target], call: ast.Call, environment: Environment) -> None:
+    """One result for each of the indices and, of topk, perhaps the scores before them. Raises Refused."""
+    function, count = call.function, len(call.indices)
+    allowed = (count, count + 1) if function == "topk" else (count,)
+    if len(targets) in allowed:
+        return
+    if count == 1:
+        expected = "one result, or score and index" if function == "topk" else "one result"
+        raise environment.refuse("HET108", f"`{function}` gives {expected}, got {len(targets)}", targets[0].span)
+    names = [index.name for index in call.indices]
+    scores = ", or the scores and these" if function == "topk" else ""
+    message = f"`{function}` over [{', '.join(names)}] gives {count} results, one an index{scores}"
+    raise environment.refuse("HET108", f"{message}, got {len(targets)}", targets[0].span, help=several_results(call))
+
+
+def same_indices(targets: Sequence[ast.Target], environment: Environment) -> list[ast.Index]:
+    """The plain indices of results, which all have the same. Raises Refused."""
+    lists = [[index for index in target.indices if isinstance(index, ast.Index)] for target in targets]
+    for target, names in zip(targets, lists, strict=True):
+        if [item.name for item in names] != [item.name for item in lists[0]]:
+            word = "both" if len(targets) == 2 else "all"
+            raise environment.refuse("HET105", f"{word} results have the same indices", target.span)
+    return lists[0]
+
+
+def result_indices(targets: Sequence[ast.Target], call: ast.Call, environment: Environment) -> list[ast.Index]:
+    """The indices of what a selection gives: the free ones and, last, the place among the selected. Raises Refused."""
+    check_number(targets, call, environment)
+    if not targets[0].indices:
+        message = f"the result of `{call.function}` needs an index for the place among the selected"
+        raise environment.refuse("HET105", message, targets[0].span, help=f"write `{targets[0].name}[b, j]`")
+    return same_indices(targets, environment)
 
 
 class SelectionEmitter:
@@ -66,7 +101,9 @@ class SelectionEmitter:
         else:
             self._take_apart(flat, op.indices, function, targets[scored:], indices, span)
         if scored and isinstance(op, TopkOp):
-            op.scores.name_hint = plain_name(targets[0].name)
+            # `%best.1` has no name in the program.
+            if not targets[0].name.startswith("%") or targets[0].name.count(".") == 2:
+                op.scores.name_hint = plain_name(targets[0].name)
             self.step.define(targets[0].name, targets[0].name_span, op.scores)
 
     def extreme(self, targets: tuple[ast.Target, ...], call: ast.Call, span: Span) -> None:
@@ -78,8 +115,8 @@ class SelectionEmitter:
             if target.name in environment.declared:
                 message = f"`{function}` over several indices defines new names; `{target.name}` is a memory"
                 raise environment.refuse("HET201", message, target.span)
-        self._check_number(targets, call)
-        indices = self._same_indices(targets)
+        check_number(targets, call, environment)
+        indices = same_indices(targets, environment)
         extents = StatementExtents(environment)
         for index in (*indices, *call.indices):
             extents.open(index)
@@ -119,39 +156,10 @@ class SelectionEmitter:
             raise environment.refuse("HET108", f"`{function}` is called as {usage}", call.span)
         return evaluate_integer(size, environment, f"the number that `{function}` selects", low=1)
 
-    def _check_number(self, targets: tuple[ast.Target, ...], call: ast.Call) -> None:
-        """One result for each of the indices and, of topk, perhaps the scores before them."""
-        function, count = call.function, len(call.indices)
-        allowed = (count, count + 1) if function == "topk" else (count,)
-        if len(targets) in allowed:
-            return
-        if count == 1:
-            expected = "one result, or score and index" if function == "topk" else "one result"
-            raise self.environment.refuse(
-                "HET108", f"`{function}` gives {expected}, got {len(targets)}", targets[0].span
-            )
-        names = [index.name for index in call.indices]
-        scores = ", or the scores and these" if function == "topk" else ""
-        message = f"`{function}` over [{', '.join(names)}] gives {count} results, one an index{scores}"
-        message += f", got {len(targets)}"
-        raise self.environment.refuse("HET108", message, targets[0].span, help=several_results(call))
-
-    def _same_indices(self, targets: tuple[ast.Target, ...]) -> list[ast.Index]:
-        lists = [[index for index in target.indices if isinstance(index, ast.Index)] for target in targets]
-        for target, names in zip(targets, lists, strict=True):
-            if [item.name for item in names] != [item.name for item in lists[0]]:
-                word = "both" if len(targets) == 2 else "all"
-                raise self.environment.refuse("HET105", f"{word} results have the same indices", target.span)
-        return lists[0]
-
     def _result_indices(self, targets: tuple[ast.Target, ...], call: ast.Call, count: int) -> list[ast.Index]:
         """The indices of the results: the free ones and, last, the place among the selected."""
-        environment, function = self.environment, call.function
-        self._check_number(targets, call)
-        if not targets[0].indices:
-            message = f"the result of `{function}` needs an index for the place among the selected"
-            raise environment.refuse("HET105", message, targets[0].span, help=f"write `{targets[0].name}[b, j]`")
-        indices = self._same_indices(targets)
+        environment = self.environment
+        indices = result_indices(targets, call, environment)
         last = indices[-1]
         if last.bound is not None and evaluate_integer(last.bound, environment, "the bound") != count:
             raise environment.refuse("HET104", f"the index `{last.name}` has the extent {count}", last.span)

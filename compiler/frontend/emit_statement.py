@@ -19,6 +19,7 @@ from hetc.compiler.frontend.guards import take_guard
 from hetc.compiler.frontend.hoist import Hoister
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.loops import LoopEmitter
+from hetc.compiler.frontend.run_time_topk import RunTimeTopk
 from hetc.compiler.frontend.shadowing import with_own_names
 from hetc.compiler.frontend.sort import SortEmitter
 from hetc.compiler.frontend.stages import pin, stage_around
@@ -38,6 +39,7 @@ class StatementEmitter:
         self.update = UpdateEmitter(step)
         self.loop = LoopEmitter(step, inliner, self.emit)
         self.sort = SortEmitter(step, self._define)
+        self.topk = RunTimeTopk(step.environment, self._define)
 
     def emit(self, statement: ast.Statement) -> None:
         """After an error the statement's names are poisoned: later uses of them say nothing more."""
@@ -93,6 +95,11 @@ class StatementEmitter:
         if function == "sort":
             assert isinstance(value, ast.Call)
             self.sort.define(statement, value)
+            return
+        count = self.topk.count_of(value) if isinstance(value, ast.Call) and function == "topk" else None
+        if count is not None:
+            assert isinstance(value, ast.Call)
+            self.topk.define(statement, value, count)
             return
         if function in ("topk", "select", "quantize"):
             assert isinstance(value, ast.Call)

@@ -213,6 +213,50 @@ pipeline search:
 """
 
 
+@hetero_pipeline
+def spellings(
+    x: f32[B, T],
+    w: weight(f32["D"]),
+    y: f32[D + 4],
+    state: memory(f32["B", "D"], initial=w),
+    *,
+    B=le(4),
+    T=le(64, per="B"),
+    K=le(8),
+    D=8,
+    C="max((T - 1) // 4, 1)",
+):
+    with apply:
+        hidden[b, d] = state[b, d] * sum[d](w[d] * 4 ** (d % 4))
+        longer[d < D + 4] = where(d < D, w[d], y[d])
+        part[b, c < C] = x[b, 4 * c]
+        best[b, j] = topk[t](x[b, t], K)
+        state[b, d] += hidden[b, d]
+    return hidden, longer, part, best
+
+
+SPELLINGS = """
+pipeline spellings:
+    input x: f32[B, T]
+    weight w: f32[D]
+    input y: f32[D + 4]
+    memory state: f32[B, D] = w
+    dim B <= 4
+    dim T <= 64 per B
+    dim K <= 8
+    dim D = 8
+    dim C = max((T - 1) // 4, 1)
+
+    apply:
+        hidden[b, d] = state[b, d] * sum[d](w[d] * 4 ** (d % 4))
+        longer[d < D + 4] = where(d < D, w[d], y[d])
+        part[b, c < C] = x[b, 4 * c]
+        best[b, j] = topk[t](x[b, t], K)
+        state[b, d] += hidden[b, d]
+    output hidden, longer, part, best
+"""
+
+
 def printed(module: object) -> str:
     stream = StringIO()
     Printer(stream).print_op(module)  # type: ignore[arg-type]
@@ -221,8 +265,8 @@ def printed(module: object) -> str:
 
 @pytest.mark.parametrize(
     ("pipeline", "text"),
-    [(storage, STORAGE), (steps, STEPS), (search, SEARCH)],
-    ids=["storage", "steps", "search"],
+    [(storage, STORAGE), (steps, STEPS), (search, SEARCH), (spellings, SPELLINGS)],
+    ids=["storage", "steps", "search", "spellings"],
 )
 def test_both_forms_give_one_module(pipeline: HeteroPipeline, text: str) -> None:
     assert printed(pipeline.module()) == printed(compile_source(SourceFile("p.mp", text)))

@@ -87,6 +87,7 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "initial value of a memory": (f"{X}\nmemory state: f32[D] = 2", "state[d] = state[d] + x[0, d]\no[d] = state[d]", "o", ""),
     "`topk`": (f"{X}\n{KEYS}", ROW + "\no[b, k] = topk[t](sum[d](x[b, d] * keys[b, t, d]), K)", "o", " grows T by 1"),
     "`topk` with scores, `order=score`": (X, "best[b, k], o[b, k] = topk[d](x[b, d], K, order=score)", "best, o", ""),
+    "`topk` of a run-time number": (X, "best[b, k], p[b, k] = topk[d](x[b, d], N, order=score)\no[b, k] = topk[d](x[b, d], N, order=index)", "best, p, o", ""),
     "`topk` of integers": ("input n: i32[D]", "best[k], o[k] = topk[d](n[d] * 65536, K, order=score)", "best, o", ""),
     "`topk` `order=index`": (X, "o[b, k] = topk[d](x[b, d], K, order=index)", "o", ""),
     "`topk` over several indices": (f"{X}\n{KEYS}", ROW + "\nbest[b, k], p[b, k], o[b, k] = topk[t, d](keys[b, t, d], K)\nq[k], r[k] = topk[b, t](keys[b, t, 0], K, order=score)", "best, p, o, q, r", " grows T by 1"),
