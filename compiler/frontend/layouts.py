@@ -139,7 +139,11 @@ class _Group:
         dim = environment.dim_of_extent(shape[last]) if last >= 0 else None
         if dim is None or dim.name not in environment.growing:
             message = f"rows of `{name}` are those of a dim that grows, and it has none"
-            raise environment.refuse("HET203", message, span, related=(Related(declared.span, "declared here"),))
+            related, help = (Related(declared.span, "declared here"),), None
+            if dim is not None and not dim.derived:
+                grown = f"`step add(x) grows {dim.name} by 1:`"
+                help = f"write a step that appends to it, {grown}; a state may be filled by its caller, and call others"
+            raise environment.refuse("HET203", message, span, related=related, help=help)
         before = [key for key in shape[:last] if isinstance(key, str)]
         if before != ([dim.per] if dim.per is not None else []) or (before and shape[last - 1] != dim.per):
             message = f"`{name}` has other extents between its rows; expected [..., {dim.per or ''}, {dim.name}, ...]"

@@ -280,3 +280,36 @@ def test_a_striped_memory_runs(kind: str, tmp_path: Path) -> None:
     q = np.ones((2, 128), np.float32)
     s = session.call(q=q, k=q)["s"]
     np.testing.assert_allclose([s[0, 9], s[1, 0]], 128, rtol=1e-2)
+
+
+def test_pages_that_are_only_read(tmp_path: Path) -> None:
+    """The step that would append is never called: the caller fills the pool and says how long the sequences are."""
+    text = """
+pipeline reader:
+    dim B <= 4
+    dim T <= 64 per B
+    dim D = 8
+    input k: f32[B, D]
+    input q: f32[B, D]
+    memory keys: f32[B, T, D] @paged(4)
+    step add(k) grows T by 1:
+        prepare:
+            append(keys, k)
+    step ask(q):
+        relevancy:
+            s[b, t] = sum[d](q[b, d] * keys[b, t, d])
+        output s
+"""
+    program = compiled(text, tmp_path)
+    state = program.new_state(B=2, T=16)
+    random = np.random.default_rng()
+    pool = torch.from_numpy(random.normal(size=(10, 4, 8)).astype(np.float32))
+    table = np.full((2, 4), -1, np.int32)
+    table[0, :3], table[1, :2] = random.permutation(10)[:5][:3], random.permutation(10)[:2]
+    state.bind(keys=pool, block_table=table, lengths=[10, 7])
+    q = random.normal(size=(2, 8)).astype(np.float32)
+    for _ in range(2):
+        s = np.asarray(program.step("ask")(state, q=q)["s"])
+        for row, length in enumerate([10, 7]):
+            keys = np.concatenate([pool[page].numpy() for page in table[row] if page >= 0])[:length]
+            np.testing.assert_allclose(s[row, :length], keys @ q[row], 1e-4, 1e-5)
