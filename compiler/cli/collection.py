@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +17,9 @@ def without_collection() -> Iterator[None]:
     try:
         yield
     finally:
-        # A command ends soon, and Python would look for cycles in all that is left: a tenth of its time.
-        gc.freeze()
+        # A command ends soon, and Python would look for cycles in all that is left: a tenth of its time. Triton's
+        # binding complains of what is not freed at the end.
+        if "triton" not in sys.modules:
+            gc.freeze()
         if was_enabled:
             gc.enable()
