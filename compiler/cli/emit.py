@@ -54,7 +54,7 @@ def print_form(source: SourceFile, options: Options, form: str) -> int:
 
 
 def tree_lines(node: Any, label: str = "", depth: int = 0) -> Iterator[str]:
-    """A syntax tree as indented lines: a node's class and plain fields, its children below it."""
+    """A syntax tree as indented lines: a node's class and plain fields that say something, its children below it."""
     pad = "  " * depth
     name = f"{label}: " if label else ""
     if isinstance(node, tuple):
@@ -65,6 +65,7 @@ def tree_lines(node: Any, label: str = "", depth: int = 0) -> Iterator[str]:
             (field.name, getattr(node, field.name))
             for field in dataclasses.fields(node)
             if not isinstance(getattr(node, field.name), Span | SourceFile)
+            and getattr(node, field.name) != field.default
         ]
         plain = [f"{key}={value!r}" for key, value in values if not _is_tree(value)]
         line = getattr(node, "span", None)

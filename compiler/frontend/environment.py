@@ -236,7 +236,8 @@ class Environment:
             message = f"`{name}` is used before it is defined"
             return self.refuse("HET100", message, span, related=related, help="statements run in the order of the file")
         close = suggest(name, candidates)
-        help = instead_of(name) if name.lower() in CONSTANTS_ELSEWHERE or not close else f"did you mean `{close}`?"
+        is_known = name.lower() in CONSTANTS_ELSEWHERE or len(name) < 3  # `mm` is no slip of `m`
+        help = (instead_of(name) if is_known or not close else None) or (close and f"did you mean `{close}`?")
         if name.lower() in ("true", "false", "inf"):
             help = f"write `{name.lower()}`"
         return self.refuse("HET100", f"unknown {kind} `{name}`", span, help=help)
