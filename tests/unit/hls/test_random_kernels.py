@@ -19,8 +19,10 @@ from xdsl.ir import Block, Operation, Region
 
 from hetc.backends.reference import SparseMatrix, StepResult, run_step
 from hetc.backends.reference.compare_selection import compare_tensor
+from hetc.backends.reference.environment import Environment, complete
 from hetc.compiler.frontend import compile_source
 from hetc.compiler.pipeline import flags_before
+from hetc.compiler.report import pipeline_of
 from hetc.dialects import mp, task
 from hetc.dialects.locations import copy_location
 from hetc.passes.lower_hls.lower_to_hls import LowerToHlsPass
@@ -104,12 +106,13 @@ def library(bench_of_modules):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_kernels_agree_with_the_oracle(library, seed):
     module = library.modules[seed - SEEDS.start]
-    program = generate(seed)
+    program, pipeline = generate(seed), pipeline_of(module)
     data, _ = expectations(program)
     capacity = {**data.capacity, "B": data.batch}
 
     def execute(step: str, given: Given, memories: Given, dims: Given) -> StepResult:
         result = run_step(module, step, given, memories, dims, strict=True, magnitudes=True)
+        dims = complete(Environment(dims), next(iter(pipeline.steps.values()))).dims
         sizes = {**{name: int(np.max(size, initial=0)) for name, size in dims.items()}, **capacity}
         for op in module.walk():
             if isinstance(op, task.KernelOp) and op.outputs[0] in result.values:

@@ -11,6 +11,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from hetc.backends.reference import StepResult, run_kernel, run_step
+from hetc.backends.reference.environment import Environment, complete
 from hetc.compiler.frontend import compile_source
 from hetc.compiler.pipeline import flags_before
 from hetc.dialects.mp import PipelineOp, TensorType, dtype_name
@@ -74,6 +75,7 @@ def test_kernels_of_a_random_program(machines, seed, fuse):
 
     def execute(name: str, given: Given, memories: Given, dims: Given) -> StepResult:
         step = run_step(module, name, given, memories, dims, strict=True, magnitudes=True)
+        dims = complete(Environment(dims), pipeline.steps[name]).dims
         for kernel in kernels:
             if kernel.outputs and kernel.outputs[0] in step.values:
                 ran.add(kernel)
