@@ -16,6 +16,7 @@ EXPECTED = {
     "lserve": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "nsa": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "moba": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "csa": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     # The entries of their matrices of terms lie in one memory channel, which has no room for them.
     "bm25": {"prepare": "gpu", "relevancy": "gpu", "retrieve": "fpga"},
     "hmt": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},

@@ -114,7 +114,7 @@ def test_no_pass_is_left_out_of_the_registry():
             assert name in registered, f"{path.name}: {name} has no flag"
 
 
-METHODS = "bm25|deepseek|dragin|dsa|flare|hmt|lact|lserve|memagent|moba|nsa|okapi|rag|reranker|seerattention|titans"
+METHODS = "bm25|csa|deepseek|dragin|dsa|flare|hmt|lact|lserve|memagent|moba|nsa|okapi|rag|reranker|seerattention|titans"
 
 
 def test_no_method_has_a_name_in_the_compiler():

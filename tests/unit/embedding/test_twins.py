@@ -26,7 +26,7 @@ def ir_text(path: Path) -> str:
 
 def test_there_are_twins() -> None:
     names = {"dsa", "bm25", "seerattention_topk", "seerattention_threshold", "lserve", "hmt", "titans", "lact"}
-    names |= {"rag_dragin", "rag_flare", "rag_fs", "rag_two_stage", "memagent", "decoder", "nsa", "moba"}
+    names |= {"rag_dragin", "rag_flare", "rag_fs", "rag_two_stage", "memagent", "decoder", "nsa", "moba", "csa"}
     assert {path.stem for path in TWINS} >= names
 
 
@@ -46,6 +46,8 @@ def test_locations_point_into_the_python_file(path: Path) -> None:
     assert ops
     for op in ops:
         assert isinstance(op.location, FileLineColLoc)
+        if op.location.filename.data == "prelude.mp":  # of a function that every program has
+            continue
         assert op.location.filename.data == twin.name
         place = lines[op.location.line.data - 1][op.location.column.data - 1 :]
         assert place[:1].isalpha(), f"{op.name} at {op.location}: {place!r}"
