@@ -13,7 +13,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import WRITES_IN_PLACE, ConstantOp, GetOp, PipelineOp, in_order, times
+from hetc.dialects.mp import WRITES_IN_PLACE, ConstantOp, ForOp, GetOp, PipelineOp, in_order, times
 from hetc.dialects.task import KernelOp
 from hetc.passes.partition.cut_kernels import CutKernelsPass
 from hetc.passes.partition.evaluate import Evaluation, beyond_room, evaluate, kernels_of
@@ -155,10 +155,16 @@ def _pipelines(module: ModuleOp) -> dict[str, PipelineOp]:
 
 
 def place(pipeline: PipelineOp, devices: Devices) -> None:
-    """Note the device of each stage at its statements, and at the loops around them."""
+    """Note the device of each stage at its statements, and at the loops around them. A loop whose own stage has no
+    statements left is where the first of those in it is."""
     for step in pipeline.steps.values():
+        name = step.sym_name.data
+        own = {stage: kind for (owner, stage), kind in devices.items() if owner == name}
         for op in in_order(step.body.block):
-            kind = devices.get((step.sym_name.data, attribute(op, "stage")))
+            kind = own.get(attribute(op, "stage"))
+            if kind is None and isinstance(op, ForOp):
+                inside = [own.get(attribute(inner, "stage")) for inner in in_order(op.body.block)]
+                kind = next(filter(None, [*inside, *own.values()]), None)
             if kind is not None and not isinstance(op, (ConstantOp, GetOp, *WRITES_IN_PLACE)):
                 op.attributes["device"] = StringAttr(kind)
 
