@@ -76,7 +76,7 @@ def _placements():
         yield pytest.param(dict(zip(STAGES, kinds, strict=True)), id=word, marks=marks)
 
 
-@pytest.mark.parametrize("pins", _placements())
+@pytest.mark.parametrize("pins", list(_placements()))
 def test_each_stage_of_a_layer_on_each_device(pins: dict[str, str], tmp_path: Path) -> None:
     artifacts = compile_source_file(SourceFile("layers.mp", LAYERS), Options(pins=pins))
     (loop,) = [op for op in artifacts.placed.walk() if isinstance(op, ForOp)]
