@@ -17,6 +17,7 @@ EXPECTED = {
     "nsa": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "moba": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "csa": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "indexer_shared": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     # The entries of their matrices of terms lie in one memory channel, which has no room for them.
     "bm25": {"prepare": "gpu", "relevancy": "gpu", "retrieve": "fpga"},
     "hmt": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
