@@ -11,6 +11,7 @@ from hetc.compiler.frontend.emit_expression import location_of
 from hetc.compiler.frontend.emit_statement import StatementEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment, Refused, Tensor
+from hetc.compiler.frontend.functions import EFFECTS
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.missing_picks import warn_of_missing_picks
 from hetc.diagnostics import Related
@@ -77,15 +78,28 @@ def _note_later(step: ast.Step, environment: Environment) -> None:
 
 def _check_appends(step: ast.Step, environment: Environment) -> None:
     """Every memory along a dim that grows is written, or its new rows would hold nothing."""
+    unclear = _handed_on(step, environment) if environment.diagnostics.has_errors else set()
     for declared in environment.declared.values():
+        written = declared.name in environment.appended or declared.name in unclear
         growing = [key for key in declared.type.shape if isinstance(key, str) and key in environment.growth]
-        if not growing or declared.name in environment.appended or declared.role != "memory":
+        if not growing or written or declared.role != "memory":
             continue
         spans = {growth.dim.name: growth.span for growth in step.grows}
         message = f"`{declared.name}` grows along `{growing[0]}`, but nothing is appended to it"
         related = (Related(spans[growing[0]], "the step grows it"),)
         help = f"write `append({declared.name}, ...)` in a stage"
         environment.diagnostics.error("HET200", message, declared.span, related=related, help=help)
+
+
+def _handed_on(step: ast.Step, environment: Environment) -> set[str]:
+    """What the step hands to `append` or to functions, which may append to it: unknown where there is a mistake."""
+    found = ast.simple_statements(step.statements)
+    values = [item.call if isinstance(item, ast.Effect) else item.value for item in found]
+    calls = [node for value in values for node, _ in ast.walk(value) if isinstance(node, ast.Call)]
+    taking = {*EFFECTS, *environment.functions, *environment.broken}
+    kept = [call for call in calls if call.function in taking]
+    names = [node for call in kept for node, _ in ast.walk(call) if isinstance(node, ast.Name | ast.Access)]
+    return {node.name for node in names}
 
 
 def _finish(tree: ast.Step, step: StepEmitter) -> None:

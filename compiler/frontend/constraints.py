@@ -95,7 +95,7 @@ def warn_of_certain_conditions(
     the other branch says of the index is never meant."""
     for found in constraints:
         limit = found.limit
-        if limit is not None and limit.decides and limit.key == key:
+        if limit is not None and limit.decides and limit.is_all and limit.key == key:
             message = f"this always holds: the extent of `{index.name}` is {key}, taken from {found.what}"
             related = (Related(found.span, f"here it indexes {found.what}"),)
             help = f"where `{index.name}` is to go further, give it a bound where it is introduced"

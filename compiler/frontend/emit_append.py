@@ -37,6 +37,8 @@ class AppendEmitter:
             loop = environment.loops[-1]
             message = f"`{declared.name}` is appended to in every pass of a loop"
             help = f"give it a layer for each pass (`[{loop.passes}, ...]`) and append to that: `{declared.name}[l]`"
+            if declared.name.endswith("]"):
+                help = "give it a layer for each pass of this loop, too, and append to that"
             related = (Related(loop.span, "the loop"),)
             raise environment.refuse("HET200", message, call.span, related=related, help=help)
         before = environment.appended.get(declared.name)

@@ -25,6 +25,8 @@ class Limit:
     key: int | str
     row: str | None
     span: Span
+    is_all: bool
+    """Whether the condition holds all the way to `key`, and not only below something less."""
     decides: bool = False
     """Whether the condition chooses between this and something else that is said of the index."""
 
@@ -48,28 +50,29 @@ def limits(condition: ast.Expr, holds: bool, environment: Environment) -> Iterat
             operator = operator if holds else _NEGATED[operator]
             for index, sign, end in ((left, operator, right), (right, _FLIPPED[operator], left)):
                 if isinstance(index, ast.Name) and sign in ("<", "<=", "=="):
-                    for key, row in _below(end, 0 if sign == "<" else 1, environment):
-                        yield Limit(index.name, key, row, condition.span)
+                    for key, row, is_all in _below(end, 0 if sign == "<" else 1, environment):
+                        yield Limit(index.name, key, row, condition.span, is_all)
 
 
-def _below(end: ast.Expr, more: int, environment: Environment) -> Iterator[tuple[int | str, str | None]]:
-    """Extents that `end + more` is not above, with the index of their row."""
+def _below(end: ast.Expr, more: int, environment: Environment) -> Iterator[tuple[int | str, str | None, bool]]:
+    """Extents that `end + more` is not above, with the index of their row, and whether it is the same."""
     constant = constant_of(end, environment)
     if isinstance(constant, int):
-        yield constant + more, None
+        yield constant + more, None, True
         return
     match end:
         case ast.Call(function="min", indices=(), arguments=arguments):
             for argument in arguments:
-                yield from _below(argument, more, environment)
+                for key, row, _ in _below(argument, more, environment):
+                    yield key, row, False
         case ast.Binary(operator="-", left=left, right=right):
             less = constant_of(right, environment)
             if isinstance(less, int):
                 yield from _below(left, more - less, environment)
         case ast.Name(name=name) if _is_run_time(name, environment) and more <= 0:
-            yield name, None
+            yield name, None, more == 0
         case ast.Access(name=name, indices=(ast.Name(name=row),)) if _is_run_time(name, environment) and more <= 0:
-            yield name, row
+            yield name, row, more == 0
 
 
 def _is_run_time(name: str, environment: Environment) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from hetc.compiler.frontend import ast
@@ -24,10 +25,11 @@ class BodyNames:
 
 
 class FunctionBody:
-    """A function's body as one call has it."""
+    """A function's body as one call has it. `scope`: the indices around, which hide what else has their names."""
 
     def __init__(self, environment: Environment, names: BodyNames, taken: set[str]):
         self.environment, self.names, self.taken = environment, names, taken
+        self.scope: set[str] = set()
 
     def statement(self, statement: ast.Statement) -> ast.Statement:
         match statement:
@@ -37,8 +39,12 @@ class FunctionBody:
                 return replace(statement, call=call)
             case ast.Define():
                 self._introduce(name for target in statement.targets for name in index_names(target))
-                value = self.expression(statement.value)
-                targets = tuple(self._target(target) for target in statement.targets)
+                free = {
+                    item.name for target in statement.targets for item in target.indices if isinstance(item, ast.Index)
+                }
+                with self._under(free):
+                    value = self.expression(statement.value)
+                    targets = tuple(self._target(target) for target in statement.targets)
                 return replace(statement, targets=targets, value=value)
             case ast.Loop(index=index):
                 self._introduce([index.name])
@@ -47,6 +53,15 @@ class FunctionBody:
         head = ast.head_of(statement)
         inside = tuple(self.statement(item) for item in statement.statements)
         return ast.with_head(statement, None if head is None else self.expression(head), inside)
+
+    @contextmanager
+    def _under(self, indices: set[str]) -> Iterator[None]:
+        """Names of indices mean these."""
+        outer, self.scope = self.scope, self.scope | indices
+        try:
+            yield
+        finally:
+            self.scope = outer
 
     def _introduce(self, names: Iterable[str]) -> None:
         for name in names:
@@ -81,7 +96,7 @@ class FunctionBody:
                     return replace(expr, name=names.indices[name])
                 if name in names.arguments:
                     return names.arguments[name]
-                return replace(expr, name=names.prefix + name) if name in names.locals else expr
+                return replace(expr, name=names.prefix + name) if name in names.locals - self.scope else expr
             case ast.Access(name=name):
                 if name in names.arguments:
                     name = self._tensor(expr)
@@ -92,7 +107,8 @@ class FunctionBody:
                 self._introduce(item.name for item in expr.indices)
                 indices = tuple(map(self._index, expr.indices))
                 keywords = tuple(replace(item, value=self.expression(item.value)) for item in expr.keywords)
-                arguments = tuple(map(self.expression, expr.arguments))
+                with self._under({item.name for item in expr.indices}):
+                    arguments = tuple(map(self.expression, expr.arguments))
                 # A function over an index has values that are the same all along it.
                 hoisted = names.over_index and bool(indices) and expr.function in REDUCTIONS
                 return replace(expr, indices=indices, arguments=arguments, keywords=keywords, hoisted=hoisted)

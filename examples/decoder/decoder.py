@@ -82,7 +82,8 @@ def decoder(
             picked[b, j] = topk[t](s[b, t], K)
 
         with apply:
-            qc[b, g, c] = sum[n](sum[r](qn[b, r] * wqb[l, g, n, r]) * wuk[l, g, n, c])
+            qp[b, g, n] = sum[r](qn[b, r] * wqb[l, g, n, r])
+            qc[b, g, c] = sum[n](qp[b, g, n] * wuk[l, g, n, c])
             qr[b, g, p] = rope[p](sum[r](qn[b, r] * wqr[l, g, p, r]), at=T[b] - 1, layout=interleaved)
             near[b, g, j] = sum[c](qc[b, g, c] * latents[l, b, picked[b, j], c])
             far[b, g, j] = sum[p](qr[b, g, p] * rotary[l, b, picked[b, j], p])

@@ -114,3 +114,10 @@ def test_what_no_condition_keeps_within_is_told(statement: str, code: str) -> No
     module, diagnostics = check_source(SourceFile("p.mp", f"{HEAD}        {statement}\n    output y\n"))
     assert code in [item.code for item in diagnostics]
     assert (module is None) == (code == "HET104")
+
+
+@pytest.mark.parametrize("condition", ["i < N - 2", "i < min(N, C)", "i < N"])
+def test_a_condition_that_holds_in_part_is_not_called_certain(condition: str) -> None:
+    statement = f"y = sum[i](where({condition}, n[i], i))"
+    _, diagnostics = check_source(SourceFile("p.mp", f"{HEAD}        {statement}\n    output y\n"))
+    assert ("HET112" in [item.code for item in diagnostics]) == (condition == "i < N")

@@ -61,6 +61,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "coalesce_of_nothing": ({"w": [1.0, 2.0], "v": [0.0]}, {"B": 1}, {"p": [[0.5, 0.5]]}),
     # Of four picks one is none; all answers are the same.
     "coalesce_of_picks": ({"x": [[1.0, 1.0, 1.0]]}, {"B": 1}, {"p": [[0.25] * 4], "q": [[0.25] * 4]}),
+    # 1 * 1 + 3 * 2 and 1 * 0 + 3 * -1, and the mean of 1 and 3.
+    "index_with_the_name_of_a_local": (
+        {"x": [[1.0, 3.0]], "w": [[1.0, 2.0], [0.0, -1.0]]},
+        {"B": 1},
+        {"o": [6.0]},
+    ),
     "out_of_range_for_all": (
         {"x": [1.0, 2.0], "log": [[1.0], [2.0]]},
         {"N": 1},
