@@ -7,6 +7,7 @@ from math import prod
 
 from hetc.dialects.host import BufferType
 from hetc.dialects.mp import DimOp, SparseAttr, TensorType, storage_bits
+from hetc.dialects.mp.derived import value_of
 from hetc.footprint import pages_needed, placed_elements, pool_entries, stripe_elements
 
 NUMBER_BYTES = 4
@@ -22,7 +23,7 @@ class Sizes:
         for name, dim in dims.items():
             if given and dim.derived is not None and dim.of is not None and not dim.is_static:
                 sources = [self.extents[source.data] for source in dim.of]
-                self.extents[name] = min(dim.derived.data.eval(sources, [])[0], dim.largest)
+                self.extents[name] = min(value_of(dim.functions, sources), dim.largest)
 
     def extent(self, size: int | str) -> int:
         return self.extents[size] if isinstance(size, str) else size

@@ -117,7 +117,8 @@ def _row(per: SSAValue | None, given: frozenset[SSAValue]) -> SSAValue | None:
 
 
 def extent_of(dim: int | str, per: SSAValue | None, pipeline: PipelineOp) -> Linear:
-    """The live extent of a dim. A derived dim is expressed by those that it is derived from."""
+    """The live extent of a dim. A derived dim is expressed by those that it is derived from, where it is one affine
+    function of them and not the largest or the least of several."""
     if isinstance(dim, int):
         return number(dim)
     declared = pipeline.dims.get(dim)
@@ -125,7 +126,8 @@ def extent_of(dim: int | str, per: SSAValue | None, pipeline: PipelineOp) -> Lin
         return number(declared.largest)
     if declared is not None and declared.derived is not None and declared.of is not None:
         sources = [_source(name.data, per, pipeline) for name in declared.of]
-        derived = _affine(declared.derived.data.results[0], sources)
+        functions = [item for group in declared.functions for item in group]
+        derived = _affine(functions[0], sources) if len(functions) == 1 else None
         if derived is not None:
             return derived
     return Linear.of({Extent(dim, per): 1})

@@ -13,6 +13,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from hetc.dialects.locations import source_line
 from hetc.dialects.mp import PipelineOp
+from hetc.dialects.mp.derived import value_of
 from hetc.passes.analysis.stages import stage_facts
 from hetc.passes.partition.homes import home_memories, memory_reads
 from hetc.passes.partition.outline import attribute, statements_of
@@ -34,7 +35,7 @@ def estimate_dims(pipeline: PipelineOp, given: Mapping[str, int]) -> dict[str, i
         found[name] = min(given.get(name, dim.largest), dim.largest)
         if dim.derived is not None and dim.of is not None and name not in given:
             sources = [found[source.data] for source in dim.of]
-            found[name] = min(dim.derived.data.eval(sources, [])[0], dim.largest)
+            found[name] = min(value_of(dim.functions, sources), dim.largest)
     return found
 
 

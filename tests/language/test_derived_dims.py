@@ -55,7 +55,7 @@ def test_they_are_those_of_integers(way: str, tmp_path: Path) -> None:
     random = np.random.default_rng()
     session = session_of(TEXT, way, {"B": 3, "T": 24, "N": 9}, {}, tmp_path)
     left = np.zeros((3, 20))
-    for size in (int(random.integers(0, 10)), 9):
+    for size in (0, 3, int(random.integers(0, 10)), 9):
         lengths = random.integers(0, 25, 3)
         lengths[1] = 24
         session.extents["T"] = lengths
