@@ -126,9 +126,9 @@ def explain_source_file(source: SourceFile, options: Options) -> tuple[dict[str,
     """The report on a pipeline, and why it cannot be compiled although it was placed, if so. Raises DiagnosticError
     where it was not."""
     try:
-        compilation = lower_source_file(source, options, ranges=True)
+        compilation = lower_source_file(source, options, explaining=True)
     except DiagnosticError as error:
-        return lower_source_file(source, options, until="placed", ranges=True).report, error
+        return lower_source_file(source, options, until="placed", explaining=True).report, error
     wrong = misfits(compilation.module, load_platform(options.platform), source)
     return compilation.report, DiagnosticError(wrong) if wrong else None
 
@@ -138,10 +138,10 @@ def lower_source_file(
     options: Options,
     until: str = "host",
     observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
-    ranges: bool = False,
+    explaining: bool = False,
 ) -> Compilation:
-    """The module up to stage `until`, and the report; no text. ranges: also find over which extents the placement is
-    the best one. Raises DiagnosticError."""
+    """The module up to stage `until`, and the report; no text. explaining: the report also says over which extents the
+    placement is the best one, and the module is not kept as it was in between. Raises DiagnosticError."""
     platform = load_platform(options.platform)
     module = front_end(source, options)
     check_policy(options.policy, options.objective)
@@ -151,7 +151,7 @@ def lower_source_file(
     def watch(name: str, current: ModuleOp) -> None:
         if name == "assigned":
             compilation.report.update(_report_head(compilation, current, platform))
-        if name in ("mp", "placed"):
+        if name in ("mp", "placed") and not explaining:
             compilation.snapshots[name] = current.clone()
         if name == "placed":
             compilation.report["kernels"] = kernel_rows(current)
@@ -163,7 +163,7 @@ def lower_source_file(
         observe(name, current)
 
     try:
-        run_stages(module, until, _pass_options(options, ranges), watch)
+        run_stages(module, until, _pass_options(options, explaining), watch)
     except (Refused, LoweringRefused, HostLoweringRefused) as refused:
         raise DiagnosticError(refusal(refused, source)) from refused
     return compilation
