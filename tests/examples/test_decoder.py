@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-from hetc.compiler.driver import Options, compile_source_file, front_end, write_directory
-from hetc.compiler.pipeline import run_stages
-from hetc.dialects.mp import ForOp
-from hetc.dialects.task import KernelOp
-from hetc.runtime.program import load_program
-from hetc.source import SourceFile
 from tests.examples import decoder_reference as reference
-from tests.executors import ROOT, OracleSession, ProgramSession, Session
+from tests.examples.in_f32 import KINDS, SEEDS, Example
+from tests.executors import Session
 
 DIMS = {"L": 2, "E": 16, "F": 24, "R": 12, "G": 2, "N": 8, "P": 4, "V": 8, "C": 16, "H": 8, "D": 8, "K": 4}
 """Many index heads: where all of a token's are 0 it ties with others, and the library picks any of those."""
-
-
-def source() -> SourceFile:
-    text = (ROOT / "examples" / "decoder" / "decoder.mp").read_text()
-    assert text.count("bf16") == 18
-    return SourceFile("decoder.mp", text.replace("bf16", "f32"))
-
-
-def weights_module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("decoder_weights", ROOT / "examples" / "decoder" / "weights.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+EXAMPLE = Example("decoder", 18, DIMS, {"B": 2, "T": 16})
 
 
 def drive(session: Session, seed: int, tolerance: float) -> None:
     """Sequences token by token, against the library's model over all of each at once."""
     rng = np.random.default_rng(seed)
     model = reference.model_of(DIMS, seed)
-    weights = weights_module().from_checkpoint(model.state_dict(), DIMS["L"], DIMS)
+    weights = EXAMPLE.weights().from_checkpoint(model.state_dict(), DIMS["L"], DIMS)
     embeddings = rng.normal(size=(2, 8, DIMS["E"])).astype(np.float32)
     expected = np.stack([reference.outputs(model, row) for row in embeddings])
     for at in range(embeddings.shape[1]):
@@ -49,29 +29,16 @@ def drive(session: Session, seed: int, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("stage", ["mp", "expanded"])
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 8))])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_meaning(seed: int, stage: str) -> None:
-    module = front_end(source(), Options(dims=DIMS))
-    run_stages(module, stage, {})
-    drive(OracleSession(module, {"B": 2, "T": 16}, {"T": [0, 0]}, strict=stage != "mp"), seed, 1e-4)
-
-
-def session_of(options: Options, directory: Path) -> ProgramSession:
-    compilation = compile_source_file(source(), options)
-    write_directory(compilation, directory / "out")
-    (loop,) = [op for op in compilation.placed.walk() if isinstance(op, ForOp)]
-    kinds = {op.device.data for op in loop.walk() if isinstance(op, KernelOp)}
-    assert kinds == (set(options.pins.values()) or {"gpu", "fpga"})
-    program = load_program(directory / "out", "emulation")
-    return ProgramSession(program, {"B": 2, "T": 16}, {"T": [0, 0]})
+    drive(EXAMPLE.oracle(stage), seed, 1e-4)
 
 
 def test_mixed(tmp_path: Path) -> None:
     """The rule splits a layer: the scan of the indexer's keys and the selection are on the FPGA."""
-    drive(session_of(Options(dims={**DIMS, "B": 2, "T": 16}, policy="intensity"), tmp_path), 2, 1e-3)
+    drive(EXAMPLE.emulated(tmp_path), 2, 1e-3)
 
 
-@pytest.mark.parametrize("kind", ["gpu", pytest.param("fpga", marks=pytest.mark.full)])
+@pytest.mark.parametrize("kind", KINDS)
 def test_on_one_kind_of_device(kind: str, tmp_path: Path) -> None:
-    pins = dict.fromkeys(("prepare", "relevancy", "retrieve", "apply"), kind)
-    drive(session_of(Options(dims={**DIMS, "B": 2, "T": 16}, pins=pins), tmp_path), 3, 1e-3)
+    drive(EXAMPLE.emulated(tmp_path, kind), 3, 1e-3)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hetc.compiler.driver import Options, compile_source_file, front_end, write_directory
-from hetc.compiler.pipeline import run_stages
-from hetc.dialects.task import KernelOp
-from hetc.runtime.program import load_program
-from hetc.source import SourceFile
 from tests.examples import nsa_reference as reference
-from tests.executors import ROOT, OracleSession, ProgramSession, Session
+from tests.examples.in_f32 import KINDS, SEEDS, Example
+from tests.executors import Session
 
 SMALL = {"E": 8, "H": 2, "G": 2, "D": 4, "V": 3, "L": 2, "U": 1, "F": 5, "S": 2, "K": 4, "W": 3}
 """After 12 tokens there are 6 blocks, of which one is chosen beside the first and the last two."""
 LARGER = {"E": 8, "H": 2, "G": 3, "D": 6, "V": 4, "L": 8, "U": 4, "F": 6, "S": 16, "K": 5, "W": 10}
-LENGTHS = {"small": 12, "larger": 120}
-
-
-def source() -> SourceFile:
-    text = (ROOT / "examples" / "nsa" / "nsa.mp").read_text()
-    assert text.count("bf16") == 19
-    return SourceFile("nsa.mp", text.replace("bf16", "f32"))
+EXAMPLE = Example("nsa", 19, SMALL, {"B": 2, "T": 12})
 
 
 def drive(session: Session, dims: dict[str, int], tokens: int, seed: int, tolerance: float) -> None:
@@ -46,38 +37,22 @@ def drive(session: Session, dims: dict[str, int], tokens: int, seed: int, tolera
 
 
 @pytest.mark.parametrize("stage", ["mp", "expanded"])
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 8))])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_meaning(seed: int, stage: str) -> None:
-    module = front_end(source(), Options(dims=SMALL))
-    run_stages(module, stage, {})
-    drive(OracleSession(module, {"B": 2, "T": 12}, {"T": [0, 0]}, strict=stage != "mp"), SMALL, 12, seed, 1e-4)
+    drive(EXAMPLE.oracle(stage), SMALL, 12, seed, 1e-4)
 
 
 @pytest.mark.parametrize("stage", ["mp", pytest.param("expanded", marks=pytest.mark.full)])
 def test_meaning_of_overlapping_blocks(stage: str) -> None:
     """Four compressed blocks begin in a block that is selected, and reach into the next."""
-    module = front_end(source(), Options(dims=LARGER))
-    run_stages(module, stage, {})
-    session = OracleSession(module, {"B": 2, "T": 120}, {"T": [0, 0]}, strict=stage != "mp")
-    drive(session, LARGER, 120, 8, 1e-4)
-
-
-def session_of(options: Options, directory: Path) -> ProgramSession:
-    compilation = compile_source_file(source(), options)
-    write_directory(compilation, directory / "out")
-    kinds = {op.device.data for op in compilation.placed.walk() if isinstance(op, KernelOp)}
-    assert kinds == (set(options.pins.values()) or {"gpu", "fpga"})
-    program = load_program(directory / "out", "emulation")
-    return ProgramSession(program, {"B": 2, "T": 12}, {"T": [0, 0]})
+    drive(replace(EXAMPLE, dims=LARGER, capacities={"B": 2, "T": 120}).oracle(stage), LARGER, 120, 8, 1e-4)
 
 
 def test_mixed(tmp_path: Path) -> None:
     """The rule has the scan of the compressed keys and the selection on the FPGA."""
-    session = session_of(Options(dims={**SMALL, "B": 2, "T": 12}, policy="intensity"), tmp_path)
-    drive(session, SMALL, 12, 2, 1e-3)
+    drive(EXAMPLE.emulated(tmp_path), SMALL, 12, 2, 1e-3)
 
 
-@pytest.mark.parametrize("kind", ["gpu", pytest.param("fpga", marks=pytest.mark.full)])
+@pytest.mark.parametrize("kind", KINDS)
 def test_on_one_kind_of_device(kind: str, tmp_path: Path) -> None:
-    pins = dict.fromkeys(("prepare", "relevancy", "retrieve", "apply"), kind)
-    drive(session_of(Options(dims={**SMALL, "B": 2, "T": 12}, pins=pins), tmp_path), SMALL, 12, 3, 1e-3)
+    drive(EXAMPLE.emulated(tmp_path, kind), SMALL, 12, 3, 1e-3)
