@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from random_programs.program import Function, Loop, Program, Stage, Statement, Step, When, stages_in
-from random_programs.spell_expressions import Names, Speller
+from random_programs.program import Function, Program, Step
+from random_programs.spell_blocks import BlockSpeller, indented
 from random_programs.tree import Dim, Tensor
 
 
@@ -22,12 +22,12 @@ def extent_of(dim: Dim) -> str:
     return f"{function}({base}, {by})" if function in ("ceildiv", "min") else f"{base} {function} {by}"
 
 
-def result_text(speller: Speller, function: Function) -> str:
+def result_text(speller: BlockSpeller, function: Function) -> str:
     """What a function returns."""
     return ", ".join(item if isinstance(item, str) else speller.text(item, {}) for item in function.results)
 
 
-class _Text(Speller):
+class _Text(BlockSpeller):
     def whole(self) -> str:
         program = self.program
         name = f"random_{program.seed}"
@@ -38,9 +38,9 @@ class _Text(Speller):
         for function in program.functions:
             lines += self._function(function)
         for step in program.steps:
-            body = self._step(step)
-            lines += body if single else [self._step_head(step), *_indented(body)]
-        return "\n".join([head, *_indented(lines)]) + "\n"
+            body = self.step_lines(step)
+            lines += body if single else [self._step_head(step), *indented(body)]
+        return "\n".join([head, *indented(lines)]) + "\n"
 
     def _dim(self, dim: Dim) -> str:
         if dim.derived is not None or dim.size is not None:
@@ -59,49 +59,13 @@ class _Text(Speller):
         head = f"def {function.name}({', '.join(names)}):"
         if not function.body:
             return [f"{head} return {result_text(self, function)}"]
-        return [head, *_indented([*self._statements(function.body, {}), f"return {result_text(self, function)}"])]
+        return [head, *indented([*self.statements(function.body, {}), f"return {result_text(self, function)}"])]
 
     def _step_head(self, step: Step) -> str:
         inputs = "" if step.inputs is None else f"({', '.join(step.inputs)})"
         return f"step {step.name}{inputs}{_grows(step.grows)}:"
 
-    def _step(self, step: Step) -> list[str]:
-        lines = []
-        for stage in step.stages:
-            for part in stage.parts:
-                lines += self._stage(part, {}) if isinstance(part, Stage) else self._block(part, {})
-        return [*lines, f"output {', '.join(step.outputs)}"] if step.outputs else lines
-
-    def _stage(self, stage: Stage, names: Names) -> list[str]:
-        return [f"{stage.name}:", *_indented(self._statements(stage.body, names))]
-
-    def _block(self, block: When | Loop, names: Names) -> list[str]:
-        """A block, whose statements stand in stages where it stands in none."""
-        if isinstance(block, When):
-            inside = self.with_indices(names, block.indices)
-            head = f"when {self.text(block.condition, inside)}:"
-        else:
-            inside = self.with_indices(names, [block.index] if block.index else [])
-            repeat = f"repeat {block.count}:"
-            head = f"for {inside[block.index]} in {block.count}:" if block.index else repeat
-        stages = stages_in(block)
-        lines = [line for stage in stages for line in self._stage(stage, inside)]
-        return [head, *_indented(lines if stages else self._statements(block.body, inside))]
-
-    def _statements(self, statements: Iterable[Statement], names: Names) -> list[str]:
-        lines: list[str] = []
-        for statement in statements:
-            if isinstance(statement, When | Loop):
-                lines += self._block(statement, names)
-            else:
-                lines.append(self.simple(statement, names))
-        return lines
-
 
 def _grows(grows: Mapping[str, int | str]) -> str:
     listed = ", ".join(f"{dim} by {rows}" for dim, rows in grows.items())
     return f" grows {listed}" if listed else ""
-
-
-def _indented(lines: Iterable[str]) -> list[str]:
-    return [f"    {line}" for line in lines]

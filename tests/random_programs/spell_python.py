@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from random_programs.program import Function, Loop, Program, Stage, Statement, Step, When, stages_in
+from random_programs.program import Function, Program, Step
 from random_programs.spell import extent_of, result_text
-from random_programs.spell_expressions import Names, Speller
+from random_programs.spell_blocks import BlockSpeller, indented
 from random_programs.tree import Dim, Tensor
 
 
@@ -15,7 +15,12 @@ def spell_python(program: Program) -> str:
     return _Text(program).whole()
 
 
-class _Text(Speller):
+class _Text(BlockSpeller):
+    stage = "with {}:"
+    when = "with when({}):"
+    repeat = "with repeat({}):"
+    outputs = "return {}"
+
     def whole(self) -> str:
         program = self.program
         name = f"random_{program.seed}"
@@ -23,12 +28,12 @@ class _Text(Speller):
         grows = _grows(program.steps[0].grows) if single else ""
         parameters = [f"{self._declaration(tensor)}," for tensor in program.declared]
         dims = [f"{self._dim(dim)}," for dim in program.dims.values() if not dim.name.isdigit()]
-        lines = [f"@hetero_pipeline({grows})", f"def {name}(", *_indented([*parameters, "*,", *dims]), "):"]
+        lines = [f"@hetero_pipeline({grows})", f"def {name}(", *indented([*parameters, "*,", *dims]), "):"]
         for function in program.functions:
-            lines += _indented(self._function(function))
+            lines += indented(self._function(function))
         for step in program.steps:
-            body = self._step(step)
-            lines += _indented(body if single else [self._step_head(step), *_indented(body)])
+            body = self.step_lines(step)
+            lines += indented(body if single else [self._step_head(step), *indented(body)])
         return "\n".join(lines) + "\n"
 
     def _dim(self, dim: Dim) -> str:
@@ -53,8 +58,8 @@ class _Text(Speller):
 
     def _function(self, function: Function) -> list[str]:
         names = [item if isinstance(item, str) else item.name for item in function.parameters]
-        body = [*self._statements(function.body, {}), f"return {result_text(self, function)}"]
-        return [f"def {function.name}({', '.join(names)}):", *_indented(body)]
+        body = [*self.statements(function.body, {}), f"return {result_text(self, function)}"]
+        return [f"def {function.name}({', '.join(names)}):", *indented(body)]
 
     def _step_head(self, step: Step) -> str:
         grows = _grows(step.grows)
@@ -65,43 +70,7 @@ class _Text(Speller):
         taken = inputs if step.inputs is None else step.inputs
         return f"with step.{step.name}({', '.join([*taken, *([grows] if grows else [])])}):"
 
-    def _step(self, step: Step) -> list[str]:
-        lines = []
-        for stage in step.stages:
-            for part in stage.parts:
-                lines += self._stage(part, {}) if isinstance(part, Stage) else self._block(part, {})
-        return [*lines, f"return {', '.join(step.outputs)}"] if step.outputs else lines
-
-    def _stage(self, stage: Stage, names: Names) -> list[str]:
-        return [f"with {stage.name}:", *_indented(self._statements(stage.body, names))]
-
-    def _block(self, block: When | Loop, names: Names) -> list[str]:
-        """A block, whose statements stand in stages where it stands in none."""
-        if isinstance(block, When):
-            inside = self.with_indices(names, block.indices)
-            head = f"with when({self.text(block.condition, inside)}):"
-        else:
-            inside = self.with_indices(names, [block.index] if block.index else [])
-            repeat = f"with repeat({block.count}):"
-            head = f"for {inside[block.index]} in {block.count}:" if block.index else repeat
-        stages = stages_in(block)
-        lines = [line for stage in stages for line in self._stage(stage, inside)]
-        return [head, *_indented(lines if stages else self._statements(block.body, inside))]
-
-    def _statements(self, statements: Iterable[Statement], names: Names) -> list[str]:
-        lines: list[str] = []
-        for statement in statements:
-            if isinstance(statement, When | Loop):
-                lines += self._block(statement, names)
-            else:
-                lines.append(self.simple(statement, names))
-        return lines
-
 
 def _grows(grows: Mapping[str, int | str]) -> str:
     listed = ", ".join(f'"{dim}": {rows if isinstance(rows, int) else repr(rows)}' for dim, rows in grows.items())
     return f"grows={{{listed}}}" if listed else ""
-
-
-def _indented(lines: Iterable[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
