@@ -37,7 +37,6 @@ class IrregularEmitter:
         self.environment = step.environment
         self.selection = SelectionEmitter(step, define)
         self.define_plain = define
-        self._count = 0
         self.append = AppendEmitter(step)
         self.clear = ClearEmitter(step)
 
@@ -139,8 +138,7 @@ class IrregularEmitter:
                 raise self.environment.refuse("HET108", message, keyword.span, help="quantize over one index")
         free = [info for position, info in enumerate(infos) if position not in axes]
         flat = flatten([infos[axis] for axis in axes], free, self.environment, call.span)
-        self._count += 1
-        whole, one, narrow = (f"%{name}.{self._count}" for name in ("whole", "one", "narrow"))
+        whole, one, narrow = map(self.step.fresh, ("whole", "one", "narrow"))
         rows = tuple(ast.Index(info.name, None, span) for info in free)
         at = tuple(ast.Name(info.name, span) for info in free)
         index, place = ast.Index(flat.index.name, None, span), ast.Name(flat.index.name, span)

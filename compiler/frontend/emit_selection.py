@@ -16,7 +16,7 @@ from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
 from hetc.compiler.frontend.flat import Flat, flatten
 from hetc.compiler.frontend.functions import several_results
 from hetc.compiler.frontend.hoist import Hoister
-from hetc.compiler.frontend.rewriting import plain_name
+from hetc.compiler.frontend.rewriting import is_named, plain_name
 from hetc.dialects.mp import ComputeOp, SelectOp, TensorType, TopkOp
 from hetc.source import Span
 
@@ -101,8 +101,7 @@ class SelectionEmitter:
         else:
             self._take_apart(flat, op.indices, function, targets[scored:], indices, span)
         if scored and isinstance(op, TopkOp):
-            # `%best.1` has no name in the program.
-            if not targets[0].name.startswith("%") or targets[0].name.count(".") == 2:
+            if is_named(targets[0].name):
                 op.scores.name_hint = plain_name(targets[0].name)
             self.step.define(targets[0].name, targets[0].name_span, op.scores)
 

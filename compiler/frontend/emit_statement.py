@@ -39,7 +39,7 @@ class StatementEmitter:
         self.update = UpdateEmitter(step)
         self.loop = LoopEmitter(step, inliner, self.emit)
         self.sort = SortEmitter(step, self._define)
-        self.topk = RunTimeTopk(step.environment, self._define)
+        self.topk = RunTimeTopk(step, self._define)
 
     def emit(self, statement: ast.Statement) -> None:
         """After an error the statement's names are poisoned: later uses of them say nothing more."""

@@ -15,7 +15,7 @@ from hetc.compiler.frontend.environment import Environment, Tensor
 from hetc.compiler.frontend.extents import IndexInfo
 from hetc.compiler.frontend.functions import DTYPES
 from hetc.compiler.frontend.index_names import written_name
-from hetc.compiler.frontend.rewriting import plain_name
+from hetc.compiler.frontend.rewriting import is_named, plain_name
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
     ComputeOp,
@@ -60,8 +60,7 @@ class StepEmitter:
         op.location = location_of(span)
         if self.stage:
             op.attributes["stage"] = StringAttr(self.stage)
-        # `%function.call.name` is what a function defined, `%kind.number` has no name in the program.
-        if name is not None and (not name.startswith("%") or name.count(".") == 2):
+        if name is not None and is_named(name):
             op.results[0].name_hint = plain_name(name)
         self.block.add_op(op)
         self.environment.intervals.note(op)
@@ -132,10 +131,14 @@ class StepEmitter:
         message = f"`{name}` holds {held}, but the value is {type_name(plain.type)}"
         raise self.environment.refuse("HET106", message, expr.span, help=f"cast it: `{held}(...)`")
 
-    def temporary(self, kind: str, value: SSAValue, span: Span) -> str:
-        """A name for a tensor that the program does not name."""
+    def fresh(self, kind: str) -> str:
+        """A name that the program does not have."""
         self._fresh += 1
-        name = f"%{kind}.{self._fresh}"
+        return f"%{kind}.{self._fresh}"
+
+    def temporary(self, kind: str, value: SSAValue, span: Span) -> str:
+        """A fresh name for a tensor."""
+        name = self.fresh(kind)
         self.environment.tensors[name] = Tensor(name, span, value)
         return name
 

@@ -21,6 +21,12 @@ class FreshNames:
         return wanted
 
 
+def is_named(name: str) -> bool:
+    """Whether the program has a name for what is called so: `%function.call.name` is what a function defined, and
+    `%kind.number` what the front end makes for itself."""
+    return not name.startswith("%") or name.count(".") == 2
+
+
 def plain_name(name: str) -> str:
     """The word of the program that a name is about: of a layer `keys[l]` and of what a function defines."""
     return written_name(name.split("[")[0].rsplit(".", 1)[-1])

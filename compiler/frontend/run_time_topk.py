@@ -8,19 +8,21 @@ from dataclasses import dataclass, replace
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.emit_selection import result_indices
+from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment
 from hetc.source import Span
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunTimeTopk:
     """Emits such a selection; `emit` emits one definition."""
 
-    environment: Environment
+    step: StepEmitter
     emit: Callable[[ast.Define], None]
 
-    def __post_init__(self) -> None:
-        self._count = 0
+    @property
+    def environment(self) -> Environment:
+        return self.step.environment
 
     def count_of(self, call: ast.Call) -> ast.Name | None:
         """The run-time dim that says how many are taken, if one does."""
@@ -32,7 +34,6 @@ class RunTimeTopk:
 
     def define(self, statement: ast.Define, call: ast.Call, count: ast.Name) -> None:
         """The statements of one selection. Raises Refused after a diagnostic."""
-        self._count += 1
         targets, span = self._checked(statement, call, count), statement.span
         free = targets[0].indices[:-1]
         place = targets[0].indices[-1]
@@ -47,8 +48,7 @@ class RunTimeTopk:
             message = "`order=index` over several indices takes a constant number"
             help = "take `order=score`, or as many as the dim may be"
             raise self.environment.refuse("HET301", message, span, help=help)
-        scores, picks = f"%best.{self._count}", f"%picks.{self._count}"
-        names = (scores, *(f"{picks}{number or ''}" for number in range(len(call.indices))))
+        names = (self.step.fresh("best"), *(self.step.fresh("picks") for _ in call.indices))
         self._topk(
             names,
             (*free, replace(place, bound=None)),
@@ -60,7 +60,7 @@ class RunTimeTopk:
         kept = replace(place, bound=count)
         at: ast.Expr = ast.Name(place.name, place.span)
         if by_index:
-            at = self._by_index(picks, plain, place, kept, most, call)
+            at = self._by_index(names[1], plain, place, kept, most, call)
         for target, source in zip(targets, names[-len(targets) :], strict=True):
             value = ast.Access(source, (*_names(plain), at), span, span)
             self._define(target, (*plain, kept), value, span)
@@ -75,7 +75,7 @@ class RunTimeTopk:
         call: ast.Call,
     ) -> ast.Expr:
         """Where the picks stand that are kept, in the order of what they pick."""
-        span, name = call.span, f"%order.{self._count}"
+        span, name = call.span, self.step.fresh("order")
         inner = ast.Index(f"{place.name}_kept", None, place.span)
         i = ast.Name(inner.name, place.span)
         assert kept.bound is not None
@@ -83,7 +83,7 @@ class RunTimeTopk:
         score = ast.Unary("-", ast.Access(picks, (*_names(free), i), span, span), span)
         value = ast.Call("where", (), (before, score), (), span, span)
         again = replace(call, indices=(inner,), keywords=())
-        self._topk((f"%last.{self._count}", name), (*free, replace(place, bound=None)), again, (value, most), True)
+        self._topk((self.step.fresh("last"), name), (*free, replace(place, bound=None)), again, (value, most), True)
         return ast.Access(name, (*_names(free), ast.Name(place.name, place.span)), span, span)
 
     def _topk(

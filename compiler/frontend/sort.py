@@ -29,9 +29,6 @@ class SortEmitter:
     step: StepEmitter
     emit_plain: Callable[[ast.Define], None]
 
-    def __post_init__(self) -> None:
-        self._count = 0
-
     @property
     def environment(self) -> Environment:
         return self.step.environment
@@ -45,14 +42,13 @@ class SortEmitter:
         free = tuple(index for index in targets[0].indices[:-1] if isinstance(index, ast.Index))
         if last.name in {axis.name for axis in axes}:  # `y[b, d] = sort[d](x[b, d])`: a place has the name of an axis
             last = replace(last, name=_fresh("place", {index.name for index in free}))
-        self._count += 1
-        key, rank = f"%sort.{self._count}", f"%rank.{self._count}"
+        key, rank = self.step.fresh("sort"), self.step.fresh("rank")
         words = _Words(statement.span, tuple(ast.Name(index.name, index.span) for index in free))
         flat = self._flat(free, call) if len(axes) > 1 else None
         self._emit(key, (*free, *axes), call.arguments[0], statement.span)
         axis = axes[0]
         if flat is not None:
-            several, key = key, f"%flat.{self._count}"
+            several, key = key, self.step.fresh("flat")
             axis, one = ast.Index(flat.index.name, bound_of(flat.index.key, call.span), call.span), flat.index.name
             read = ast.Access(several, (*words.free, *flat.places(ast.Name(one, call.span))), call.span, call.span)
             self._emit(key, (*_plain(free), axis), read, statement.span)
@@ -69,7 +65,7 @@ class SortEmitter:
         place = ast.Index(last.name, bound, last.span)
         i = ast.Name(last.name, last.span)
         here = words.call("where", words.binary("==", words.read(rank, t), i), ast.Number(1, statement.span))
-        order = targets[1].name if len(targets) == 2 else f"%order.{self._count}"
+        order = targets[1].name if len(targets) == 2 else self.step.fresh("order")
         found = ast.Call("argmax", (inner,), (here,), (), statement.span, statement.span)
         self._emit(order, (*plain, place), found, statement.span)
         self._emit(targets[0].name, (*plain, place), words.read(key, words.read(order, i)), statement.span)
