@@ -31,7 +31,7 @@ from hetc.diagnostics import Diagnostic, DiagnosticError
 from hetc.dialects.locations import span_of
 from hetc.dialects.task import KernelOp
 from hetc.manifest import replacing, seal
-from hetc.passes.lower_hls.refusal import LoweringRefused
+from hetc.passes.refusal import LoweringRefused
 from hetc.passes.lower_host.refusal import HostLoweringRefused
 from hetc.passes.partition.policies import OBJECTIVES, POLICIES
 from hetc.passes.schedule.model import Refused

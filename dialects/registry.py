@@ -12,7 +12,7 @@ from xdsl.dialects.math import Math
 from xdsl.dialects.scf import Scf
 from xdsl.ir import Dialect
 
-_DIALECTS = {"mp": "MP", "task": "TASK", "fpga": "FPGA", "tile": "TILE", "host": "HOST"}
+_DIALECTS = {"mp": "MP", "task": "TASK", "fpga": "FPGA", "tile": "TILE", "host": "HOST", "nest": "NEST"}
 
 
 def load(name: str) -> Dialect:

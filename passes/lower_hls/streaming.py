@@ -27,7 +27,7 @@ from hetc.passes.lower_hls.lanes import assign_lanes, rounds_of
 from hetc.passes.lower_hls.products import exact_sums
 from hetc.passes.lower_hls.readers import Channel, Readers
 from hetc.passes.lower_hls.reductions import identity
-from hetc.passes.lower_hls.refusal import refuse
+from hetc.passes.refusal import refuse
 from hetc.passes.lower_hls.regions import RegionLowering
 from hetc.passes.lower_hls.rounds import RoundLoop
 from hetc.passes.lower_hls.scan import Scan

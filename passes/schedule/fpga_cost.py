@@ -26,7 +26,7 @@ from hetc.dialects.mp import (
     YieldOp,
     extent_key,
 )
-from hetc.passes.lower_hls.entries import stored_only
+from hetc.passes.analysis.stored_entries import stored_only
 from hetc.passes.lower_hls.initiation import FLOAT_OPERATORS, INTEGER_OPERATORS, Latencies
 from hetc.passes.lower_hls.lanes import Rounds, assign_lanes, rounds_of
 from hetc.passes.lower_hls.products import ExactProduct, exact_sums

@@ -1,0 +1,54 @@
+"""The nest dialect: a kernel as loops over buffers, the form in which kernels are scheduled, priced and printed.
+
+`kernel` holds the frame, `structure` the loops, `memory` what they read and write, `accumulate` the states of combiners
+(`combiners`), `types` the types, `legality` the rules between ops, `linear` indices as sums.
+"""
+
+from xdsl.ir import Dialect
+
+from hetc.dialects.nest.accumulate import (
+    AccOp,
+    ArrangeOp,
+    EntryOp,
+    FinishOp,
+    FoldOp,
+    MergeOp,
+    OfferedOp,
+    is_queue,
+)
+from hetc.dialects.nest.combiners import Build, Combiner, CombinerAttr, Field, combiner_of
+from hetc.dialects.nest.kernel import KernelOp
+from hetc.dialects.nest.legality import Access, accesses, accesses_inside, dependence
+from hetc.dialects.nest.linear import Form, form_of, is_inside
+from hetc.dialects.nest.memory import BufferOp, FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
+from hetc.dialects.nest.structure import EntriesOp, ForOp, PhaseOp, YieldOp
+from hetc.dialects.nest.types import (
+    GLOBAL,
+    LOCAL,
+    PARALLEL,
+    PIPELINE,
+    REGISTER,
+    STREAM,
+    UNROLL,
+    VECTOR,
+    AccType,
+    BindAttr,
+    BufferType,
+)
+
+NEST = Dialect(
+    "nest",
+    [
+        KernelOp, PhaseOp, ForOp, EntriesOp, YieldOp, ReadOp, FindOp, BufferOp, LoadOp, StoreOp, PushOp, PopOp, AccOp,
+        FoldOp, MergeOp, FinishOp, ArrangeOp, EntryOp, OfferedOp,
+    ],
+    [BufferType, AccType, BindAttr, CombinerAttr],
+)  # fmt: skip
+
+__all__ = [
+    "GLOBAL", "LOCAL", "NEST", "PARALLEL", "PIPELINE", "REGISTER", "STREAM", "UNROLL", "VECTOR", "AccOp", "AccType",
+    "Access", "ArrangeOp", "BindAttr", "BufferOp", "BufferType", "Build", "Combiner", "CombinerAttr", "EntriesOp",
+    "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "KernelOp", "LoadOp", "MergeOp", "OfferedOp",
+    "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside", "combiner_of",
+    "dependence", "form_of", "is_inside", "is_queue",
+]  # fmt: skip

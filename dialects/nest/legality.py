@@ -1,0 +1,218 @@
+"""The rules that hold between ops of a kernel.
+
+Independent passes   A loop that is bound `parallel` or `vector`: what different passes write, over all loops inside, is
+                     disjoint, and no pass reads what another one writes. So some index of every access must be
+                     `c * i + base + r` with the same c and base in all of them and 0 <= r - r0 < c * step.
+                     A `vector` loop may also fold into a state from around it.
+Folds                at indices computed from data need a combiner whose folds may come in any order, or columns of
+                     stored entries, each of which occurs once in a row.
+Places               What outlives a phase lies in global memory. A stream has one op that pushes and one that pops, and
+                     streams go round in no circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects import arith
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from hetc.dialects.nest.accumulate import (
+    ArrangeOp,
+    EntryOp,
+    FinishOp,
+    FoldOp,
+    MergeOp,
+    OfferedOp,
+)
+from hetc.dialects.nest.combiners import combiner_of
+from hetc.dialects.nest.linear import Form, form_of, is_inside
+from hetc.dialects.nest.memory import FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
+from hetc.dialects.nest.structure import EntriesOp, ForOp, PhaseOp
+from hetc.dialects.nest.types import GLOBAL, PARALLEL, STREAM, VECTOR, AccType, BufferType
+
+
+@dataclass(frozen=True)
+class Access:
+    """One access to a buffer or to states. `fold`: a write that only adds an element to a state."""
+
+    op: Operation
+    target: SSAValue
+    indices: tuple[SSAValue, ...]
+    writes: bool
+    fold: bool = False
+
+
+def accesses(op: Operation) -> Iterator[Access]:
+    """What one op (not those in its regions) does to buffers and states."""
+    match op:
+        case LoadOp():
+            yield Access(op, op.buffer, tuple(op.indices), False)
+        case StoreOp():
+            yield Access(op, op.buffer, tuple(op.indices), True)
+        case FoldOp():
+            yield Access(op, op.states, tuple(op.indices), True, fold=True)
+        case MergeOp():
+            yield Access(op, op.part, tuple(op.part_indices), False)
+            yield Access(op, op.states, tuple(op.indices), True, fold=True)
+        case FinishOp() | EntryOp() | OfferedOp():
+            yield Access(op, op.states, tuple(op.indices), False)
+        case ArrangeOp():
+            yield Access(op, op.states, tuple(op.indices), True)
+        case PushOp():
+            yield Access(op, op.stream, (), True)
+        case PopOp():
+            yield Access(op, op.stream, (), True)
+            yield Access(op, op.buffer, (), True)
+
+
+def accesses_inside(root: Operation) -> Iterator[Access]:
+    for op in root.walk():
+        yield from accesses(op)
+
+
+def verify_independent(loop: ForOp) -> None:
+    """Raises VerifyException where passes of a parallel or vector loop meet."""
+    problem = dependence(loop)
+    if problem is not None:
+        kind = "vector" if loop.is_bound(VECTOR) else "parallel"
+        raise VerifyException(f"nest.for: a {kind} loop whose passes meet: {problem}")
+
+
+def dependence(loop: ForOp) -> str | None:
+    """Why the passes of a loop cannot be carried out at the same time; None where they can."""
+    outside: dict[SSAValue, list[Access]] = {}
+    for access in accesses_inside(loop):
+        if _from_outside(access.target, loop):
+            outside.setdefault(access.target, []).append(access)
+    for target, found in outside.items():
+        if not any(access.writes for access in found):
+            continue
+        if loop.is_bound(VECTOR) and all(access.fold for access in found):
+            continue
+        if not _disjoint(found, loop):
+            return f"{target.name_hint or 'a buffer'} is written by one and used by another"
+    return None
+
+
+def _from_outside(target: SSAValue, loop: ForOp) -> bool:
+    owner = target.owner
+    return isinstance(owner, Block) or not is_inside(owner, loop)
+
+
+def _disjoint(found: Sequence[Access], loop: ForOp) -> bool:
+    """Whether some index of all of these accesses tells the loop's passes apart."""
+    ranks = {len(access.indices) for access in found}
+    if len(ranks) != 1:
+        return False
+    return any(_apart([access.indices[place] for access in found], loop) for place in range(ranks.pop()))
+
+
+def _apart(indices: Iterable[SSAValue], loop: ForOp) -> bool:
+    forms: list[Form] = []
+    for index in indices:
+        form = form_of(index, loop)
+        if form is None:
+            return False
+        forms.append(form)
+    terms = forms[0].terms
+    if any(form.terms != terms for form in forms) or loop.index not in terms:
+        return False
+    width = max(form.high for form in forms) - min(form.low for form in forms)
+    return width < abs(terms[loop.index]) * loop.step_size
+
+
+def verify_kernel(kernel: Operation) -> None:
+    """Raises VerifyException where a rule of the module's docstring is broken in a kernel."""
+    for op in kernel.regions[0].block.ops:
+        for result in op.results:
+            _verify_global(result)
+    for op in kernel.walk():
+        if isinstance(op, FoldOp):
+            _verify_fold(op)
+        elif isinstance(op, ForOp) and (op.is_bound(PARALLEL) or op.is_bound(VECTOR)):
+            verify_independent(op)
+    for block in {op.parent for op in kernel.walk() if _makes_stream(op)}:
+        assert block is not None
+        _verify_streams(block)
+
+
+def _verify_global(value: SSAValue) -> None:
+    type_ = value.type
+    if isinstance(type_, BufferType | AccType) and type_.where != GLOBAL:
+        raise VerifyException(f"nest.kernel: what lies outside of the phases is global, got {type_}")
+
+
+def _verify_fold(op: FoldOp) -> None:
+    type_ = op.states.type
+    assert isinstance(type_, AccType)
+    if combiner_of(type_.combiner).is_exact:
+        return
+    for index in op.indices:
+        if _is_data(index):
+            raise VerifyException(
+                f"nest.fold: {type_.combiner.kind.data} of floats depends on the order of its folds, and an index is "
+                "computed from data: different folds may meet"
+            )
+
+
+def _is_data(index: SSAValue) -> bool:
+    """Whether an index depends on what tensors hold; the column of a stored entry does not, for each is met once."""
+    owner = index.owner
+    if isinstance(owner, Block):
+        parent = owner.parent_op()
+        return not isinstance(parent, ForOp | EntriesOp | PhaseOp)
+    if isinstance(owner, ReadOp | FindOp | LoadOp | FinishOp | EntryOp):
+        return True
+    if isinstance(owner, arith.AddiOp | arith.SubiOp | arith.MuliOp | arith.ConstantOp):
+        return any(_is_data(operand) for operand in owner.operands)
+    return any(_is_data(operand) for operand in owner.operands) or _may_repeat(owner)
+
+
+def _may_repeat(op: Operation) -> bool:
+    """Whether an op gives one value for several: then two columns may become one index."""
+    return any(_has_column(operand) for operand in op.operands)
+
+
+def _has_column(value: SSAValue) -> bool:
+    owner = value.owner
+    if isinstance(owner, Block):
+        return isinstance(owner.parent_op(), EntriesOp)
+    return any(_has_column(operand) for operand in owner.operands)
+
+
+def _makes_stream(op: Operation) -> bool:
+    return any(isinstance(result.type, BufferType) and result.type.where == STREAM for result in op.results)
+
+
+def _verify_streams(block: Block) -> None:
+    streams = [op.results[0] for op in block.ops if _makes_stream(op)]
+    pushing: dict[SSAValue, list[Operation]] = {stream: [] for stream in streams}
+    popping: dict[SSAValue, list[Operation]] = {stream: [] for stream in streams}
+    for op in block.ops:
+        inner = list(op.walk())
+        for stream in streams:
+            if any(isinstance(item, PushOp) and item.stream is stream for item in inner):
+                pushing[stream].append(op)
+            if any(isinstance(item, PopOp) and item.stream is stream for item in inner):
+                popping[stream].append(op)
+    after: dict[Operation, set[Operation]] = {}
+    for stream in streams:
+        if len(pushing[stream]) != 1 or len(popping[stream]) != 1:
+            name = stream.name_hint or "a stream"
+            raise VerifyException(f"nest.phase: {name} is pushed by one op of its block and popped by one")
+        after.setdefault(pushing[stream][0], set()).add(popping[stream][0])
+    if _has_circle(after):
+        raise VerifyException("nest.phase: streams go round in a circle")
+
+
+def _has_circle(after: dict[Operation, set[Operation]]) -> bool:
+    waiting = dict(after)
+    while True:
+        ends = [op for op, following in waiting.items() if not following & waiting.keys()]
+        if not ends:
+            return bool(waiting)
+        for op in ends:
+            del waiting[op]

@@ -1,0 +1,79 @@
+"""Building loops: ops at the end of a block, each with the location of the statement that it is made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import IndexType, IntegerAttr, i1
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+
+from hetc.dialects import nest
+from hetc.dialects.locations import copy_location
+from hetc.dialects.mp import DimOp, DimSizeOp, extent_key
+
+
+@dataclass
+class Builder:
+    """The end of the block at which ops are put, and where their location comes from."""
+
+    dims: Mapping[str, DimOp]
+    block: Block
+    source: Operation
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict)
+
+    def add(self, op: Operation) -> Operation:
+        self.block.add_op(copy_location(self.source, op))
+        return op
+
+    def value(self, op: Operation) -> SSAValue:
+        """The result of an op that is added."""
+        return self.add(op).results[0]
+
+    def index(self, number: int) -> SSAValue:
+        return self.value(arith.ConstantOp(IntegerAttr(number, IndexType())))
+
+    def true(self) -> SSAValue:
+        return self.value(arith.ConstantOp(IntegerAttr(1, i1)))
+
+    def most(self, extent: Attribute) -> int:
+        """The largest that an extent can be."""
+        key = extent_key(extent)
+        return key if isinstance(key, int) else self.dims[key].largest
+
+    def size(self, extent: Attribute, row: SSAValue | None = None) -> SSAValue:
+        """The live extent of a dim: of a row where the dim is per a dim."""
+        key = extent_key(extent)
+        return self.index(key) if isinstance(key, int) else self.value(DimSizeOp(key, row))
+
+    @contextmanager
+    def loop(self, name: str, extent: Attribute, row: SSAValue | None = None) -> Iterator[SSAValue]:
+        """A loop over an extent; gives its index. Inside, ops go into the loop."""
+        with self.counted(name, self.size(extent, row), self.most(extent)) as index:
+            yield index
+
+    @contextmanager
+    def counted(self, name: str, upper: SSAValue, most: int) -> Iterator[SSAValue]:
+        """A loop from 0 to `upper`, at most `most` passes."""
+        body = Block(arg_types=[IndexType()])
+        body.args[0].name_hint = name
+        self.add(nest.ForOp(self.index(0), upper, most, Region(body)))
+        with self.inside(body):
+            yield body.args[0]
+
+    @contextmanager
+    def inside(self, block: Block) -> Iterator[None]:
+        """Ops go into another block."""
+        outer, self.block = self.block, block
+        yield
+        self.block = outer
+
+    @contextmanager
+    def phase(self) -> Iterator[None]:
+        """Ops go into a new phase."""
+        body = Block()
+        self.add(nest.PhaseOp(Region(body)))
+        with self.inside(body):
+            yield
