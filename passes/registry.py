@@ -20,7 +20,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "index-width",
     ),
     "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers", "schedule-kernels"),
-    "nest": ("lower-to-nest",),
+    "nest": ("lower-to-nest", "expand-combiners", "bind-parallel", "bind-arguments"),
     "lower_hls": ("lower-to-hls",),
     "lower_triton": ("lower-to-triton",),
     "lower_host": ("lower-to-host", "assign-banks", "plan-workspace"),

@@ -1,103 +1,29 @@
-"""Scalar operations as C++ expressions: one table, no decisions."""
+"""Scalar operations of FPGA kernels as C++ expressions: those of all devices, and codes of stored elements."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
-from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float32Type, FloatAttr, IndexType, IntegerAttr, i1, i32, i64
-from xdsl.ir import Attribute, Operation
+from xdsl.dialects.builtin import i32
+from xdsl.ir import Operation
 
+from hetc.backends.cxx import expressions as shared
+from hetc.backends.cxx.expressions import Expression, Style
 from hetc.backends.hls import c_types
 from hetc.dialects import fpga
-from hetc.dialects.mp import RoundOp
 
-
-@dataclass(frozen=True)
-class Expression:
-    """Text, and whether it can stand beside any operator without parentheses."""
-
-    text: str
-    atomic: bool = True
-
-    @property
-    def operand(self) -> str:
-        return self.text if self.atomic else f"({self.text})"
-
-
-_INFIX = {"arith.addf": "+", "arith.subf": "-", "arith.mulf": "*", "arith.divf": "/"}
-_INDEX_INFIX = {"arith.addi": "+", "arith.subi": "-", "arith.muli": "*"}
-_WRAPPING = {"arith.addi": "wrap_add", "arith.subi": "wrap_sub", "arith.muli": "wrap_mul"}
-_CONDITION_INFIX = {"arith.andi": "&&", "arith.ori": "||", "arith.xori": "!=", "arith.muli": "&&", "arith.addi": "!="}
-_BITWISE = {"arith.andi": "&", "arith.ori": "|", "arith.xori": "^"}
-_CALLS = {
-    "arith.maximumf": "hetc::maximum", "arith.minimumf": "hetc::minimum", "arith.maxsi": "hetc::larger",
-    "arith.minsi": "hetc::smaller", "arith.floordivsi": "hetc::floor_div", "arith.divsi": "hetc::truncating_div",
-    "mp.mod": "hetc::floor_mod", "arith.shli": "hetc::shift_left", "arith.shrui": "hetc::shift_right_unsigned",
-    "arith.shrsi": "hetc::shift_right_signed", "math.absi": "hetc::wrap_abs", "math.absf": "hls::fabs",
-    "math.exp": "hls::exp", "math.exp2": "hls::exp2", "math.expm1": "hls::expm1", "math.log": "hls::log",
-    "math.log2": "hls::log2", "math.log10": "hls::log10", "math.log1p": "hls::log1p", "math.sqrt": "hls::sqrt",
-    "math.cbrt": "hls::cbrt", "math.rsqrt": "hls::rsqrt", "math.tanh": "hls::tanh", "math.sin": "hls::sin",
-    "math.cos": "hls::cos", "math.tan": "hls::tan", "math.sinh": "hls::sinh", "math.cosh": "hls::cosh",
-    "math.asin": "hls::asin", "math.acos": "hls::acos", "math.atan": "hls::atan", "math.atan2": "hls::atan2",
-    "math.erf": "hls::erf", "math.floor": "hls::floor", "math.ceil": "hls::ceil", "math.trunc": "hls::trunc",
-    "math.round": "hls::round", "math.roundeven": "hls::rint", "math.powf": "hls::pow",
-    "math.copysign": "hls::copysign", "math.fma": "hls::fma",
-}  # fmt: skip
-_CASTS = (
-    "arith.sitofp", "arith.uitofp", "arith.fptosi", "arith.index_cast", "arith.extsi", "arith.extui", "arith.trunci",
-    "arith.bitcast",
-)  # fmt: skip
+STYLE = Style(c_types.value, "hls")
 _EXACT = (fpga.JoinOp, fpga.EncodeOp, fpga.DecodeOp, fpga.ProductOp, fpga.IsNanOp, fpga.FromFixedOp)
-_ORDERED = {"oeq": "==", "ogt": ">", "oge": ">=", "olt": "<", "ole": "<=", "une": "!="}
-_NEGATED = {"ult": ">=", "ule": ">", "ugt": "<=", "uge": "<"}  # true for NaN too
-# In the order of the attributes' numbers.
-_FLOAT_NAMES = "false oeq ogt oge olt ole one ord ueq ugt uge ult ule une uno true"
-_INTEGER_NAMES = "eq ne slt sle sgt sge ult ule ugt uge"
-_FLOAT_PREDICATES = _FLOAT_NAMES.split()
-_INTEGER_PREDICATES = _INTEGER_NAMES.split()
-_SIGNED = {"eq": "==", "ne": "!=", "slt": "<", "sle": "<=", "sgt": ">", "sge": ">="}
-_UNSIGNED = {"ult": "<", "ule": "<=", "ugt": ">", "uge": ">="}
 
 
 def is_known(op: Operation) -> bool:
     """Whether `expression` can write the operation."""
-    own: tuple[type[Operation], ...] = (
-        arith.ConstantOp,
-        arith.CmpfOp,
-        arith.CmpiOp,
-        arith.SelectOp,
-        arith.NegfOp,
-        RoundOp,
-    )
-    own += _EXACT
-    known = {*_INFIX, *_CALLS, *_CASTS, *_BITWISE, *_WRAPPING}
-    return isinstance(op, own) or op.name in known
+    return isinstance(op, _EXACT) or shared.is_known(op)
 
 
 def expression(op: Operation, operands: Sequence[Expression]) -> Expression:
     """The single result of `op` over its operands' expressions. KeyError for an operation not in the tables."""
-    if isinstance(op, arith.ConstantOp):
-        return constant(op.value, op.result.type)
-    if isinstance(op, arith.CmpfOp):
-        return _compare_floats(_FLOAT_PREDICATES[op.predicate.value.data], *operands)
-    if isinstance(op, arith.CmpiOp):
-        return _compare_integers(_INTEGER_PREDICATES[op.predicate.value.data], op.lhs.type, *operands)
-    if isinstance(op, arith.SelectOp):
-        condition, then, otherwise = operands
-        return Expression(f"{condition.operand} ? {then.operand} : {otherwise.operand}", False)
-    if isinstance(op, arith.NegfOp):
-        return Expression(f"-{operands[0].operand}", False)
-    if isinstance(op, RoundOp):
-        return Expression(c_types.rounded(op.element, op.value.type, operands[0].operand), False)
-    if isinstance(op, _EXACT):
-        return _exact(op, operands)
-    if op.name in _CASTS:
-        return _cast(op, operands[0])
-    return _binary(op, operands)
+    return _exact(op, operands) if isinstance(op, _EXACT) else shared.expression(op, operands, STYLE)
 
 
 def _exact(op: Operation, operands: Sequence[Expression]) -> Expression:
@@ -117,103 +43,3 @@ def _exact(op: Operation, operands: Sequence[Expression]) -> Expression:
         case fpga.ProductOp() if op.result.type == i32:
             return Expression(f"int32_t({texts[0]}) * int32_t({texts[1]})", False)
     return Expression(f"hetc::fp8_product({', '.join(texts)})")
-
-
-def _infix(operator: str, operands: Sequence[Expression]) -> Expression:
-    return Expression(f" {operator} ".join(item.operand for item in operands), False)
-
-
-def _binary(op: Operation, operands: Sequence[Expression]) -> Expression:
-    type_ = op.results[0].type
-    if op.name in _INFIX:
-        return _infix(_INFIX[op.name], operands)
-    if type_ == i1 and op.name in _CONDITION_INFIX:
-        return _infix(_CONDITION_INFIX[op.name], operands)
-    if op.name in _BITWISE:
-        return _infix(_BITWISE[op.name], operands)
-    if isinstance(type_, IndexType) and op.name in _INDEX_INFIX:
-        return _infix(_INDEX_INFIX[op.name], operands)
-    name = f"hetc::{_WRAPPING[op.name]}" if op.name in _WRAPPING else _CALLS[op.name]
-    arguments = ", ".join(_typed(item, operand.type) for item, operand in zip(operands, op.operands, strict=True))
-    return Expression(f"{name}({arguments})")
-
-
-def _typed(item: Expression, type: Attribute) -> str:
-    """An argument of a template, whose type C++ must not guess from a bare number."""
-    is_number = item.text.lstrip("-").isdigit()
-    return f"{c_types.value(type)}({item.text})" if is_number and type == i64 else item.text
-
-
-def _cast(op: Operation, operand: Expression) -> Expression:
-    source, target = op.operands[0].type, op.results[0].type
-    text, wanted = operand.text, c_types.value(target)
-    match op.name:
-        case "arith.sitofp" if source == i1:
-            return Expression(f"-float({text})", False)
-        case "arith.fptosi":
-            return Expression(f"hetc::to_{'i64' if target == i64 else 'i32'}({text})")
-        case "arith.bitcast" if source == target:
-            return operand
-        case "arith.bitcast":
-            if isinstance(target, Float32Type):
-                return Expression(f"hetc::float_of(uint32_t({text}))")
-            return Expression(f"int32_t(hetc::bits_of({text}))")
-        case "arith.trunci" if target == i1:
-            return Expression(f"({operand.operand} & 1) != 0", False)
-        case "arith.extsi" if source == i1:
-            return Expression(f"-{wanted}({text})", False)
-        case "arith.extui" if source != i1 and target == i64:
-            return Expression(f"int64_t(uint32_t({text}))")
-    if c_types.value(source) in ("int", "int32_t") and wanted in ("int", "int32_t"):
-        return operand
-    return Expression(f"{wanted}({text})")
-
-
-def _compare_floats(predicate: str, lhs: Expression, rhs: Expression) -> Expression:
-    a, b = lhs.operand, rhs.operand
-    if predicate in _ORDERED:
-        return Expression(f"{a} {_ORDERED[predicate]} {b}", False)
-    if predicate in _NEGATED:
-        return Expression(f"!({a} {_NEGATED[predicate]} {b})")
-    others: dict[str, str] = {
-        "one": f"{a} < {b} || {a} > {b}",
-        "ueq": f"!({a} < {b} || {a} > {b})",
-        "ord": f"{a} == {a} && {b} == {b}",
-        "uno": f"{a} != {a} || {b} != {b}",
-        "true": "true",
-        "false": "false",
-    }
-    return Expression(others[predicate], False)
-
-
-def _compare_integers(predicate: str, type: Attribute, lhs: Expression, rhs: Expression) -> Expression:
-    if predicate in _SIGNED:
-        return Expression(f"{lhs.operand} {_SIGNED[predicate]} {rhs.operand}", False)
-    word = "uint64_t" if type == i64 else "uint32_t"
-    return Expression(f"{word}({lhs.text}) {_UNSIGNED[predicate]} {word}({rhs.text})", False)
-
-
-def constant(attribute: Attribute, type: Attribute) -> Expression:
-    """A literal."""
-    if isinstance(attribute, FloatAttr):
-        return float_literal(attribute.value.data)
-    assert isinstance(attribute, IntegerAttr)
-    number = attribute.value.data
-    if type == i1:
-        return Expression("true" if number else "false")
-    if type == i64:
-        return Expression(f"int64_t({number}LL)" if abs(number) < 1 << 62 else f"int64_t({number & (1 << 64) - 1}ULL)")
-    if number == -(1 << 31):
-        return Expression("(-2147483647 - 1)")
-    return Expression(str(number), number >= 0)
-
-
-def float_literal(number: float) -> Expression:
-    """The shortest decimal that gives this f32."""
-    single = np.float32(number)
-    if math.isnan(single):
-        return Expression("hetc::not_a_number()")
-    if math.isinf(single):
-        return Expression("hetc::infinity()" if single > 0 else "-hetc::infinity()", bool(single > 0))
-    text = repr(float(str(single)))
-    return Expression(f"{text}f", not text.startswith("-"))

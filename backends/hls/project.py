@@ -9,14 +9,14 @@ from xdsl.ir import Operation
 
 from hetc.backends.hls.function_printer import FunctionPrinter
 from hetc.backends.hls.kernel_printer import KernelPrinter
-from hetc.backends.hls.names import Names, argument_name
+from hetc.backends.cxx.names import Names, argument_name
 from hetc.backends.hls.testbench import testbench
 from hetc.diagnostics import Diagnostic
 from hetc.dialects import fpga
 from hetc.dialects.locations import source_line
 from hetc.writer import Writer
 
-HEADERS = ("hetc_hls.h", "hetc_float.h")  # of the runtime; projects carry them for synthesis
+HEADERS = ("hetc_hls.h", "hetc_float.h", "hetc_scalar.h")  # of the runtime; projects carry them for synthesis
 
 
 def kernels(module: ModuleOp) -> list[fpga.KernelOp]:

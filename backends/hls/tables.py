@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hetc.backends.hls.expressions import float_literal
+from hetc.backends.cxx.expressions import float_literal
 from hetc.dialects import fpga
 from hetc.dialects.mp import dtype_name
 from hetc.numerics.rounding import to_bits

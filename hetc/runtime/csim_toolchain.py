@@ -23,7 +23,7 @@ from hetc.runtime.csim_errors import (
 )
 
 # Headers that a generated project carries itself, since synthesis reads them too.
-PROJECT_HEADERS = ("hetc_hls.h", "hetc_float.h")
+PROJECT_HEADERS = ("hetc_hls.h", "hetc_float.h", "hetc_scalar.h")
 
 COMPILE_FLAGS = (
     "-std=c++17",

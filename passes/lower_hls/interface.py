@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import IndexType, IntegerAttr, StringAttr, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from hetc.dialects import fpga
-from hetc.dialects.fpga.words import usable
+from hetc.dialects.cpp_words import usable
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import DimOp, TensorType, enclosing_pipeline
 from hetc.dialects.task import ArgumentAttr

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from xdsl.dialects import arith
-from xdsl.dialects.builtin import IndexType, IntegerAttr, i1
+from xdsl.dialects import arith, scf
+from xdsl.dialects.builtin import IndexType, IntegerAttr, ModuleOp, i1
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from hetc.dialects import nest
 from hetc.dialects.locations import copy_location
-from hetc.dialects.mp import DimOp, DimSizeOp, extent_key
+from hetc.dialects.mp import DimOp, DimSizeOp, PipelineOp, extent_key
 
 
 @dataclass
@@ -48,6 +48,18 @@ class Builder:
         key = extent_key(extent)
         return self.index(key) if isinstance(key, int) else self.value(DimSizeOp(key, row))
 
+    def row_of(
+        self, extent: Attribute, extents: Sequence[Attribute], indices: Sequence[SSAValue]
+    ) -> SSAValue | None:
+        """The index of the row that an extent is of, among the indices of the extents before it; None where it is the
+        same in every row."""
+        key = extent_key(extent)
+        per = None if isinstance(key, int) else self.dims[key].per
+        if per is None:
+            return None
+        keys = [extent_key(item) for item in extents[: len(indices)]]
+        return indices[keys.index(per.data)]
+
     @contextmanager
     def loop(self, name: str, extent: Attribute, row: SSAValue | None = None) -> Iterator[SSAValue]:
         """A loop over an extent; gives its index. Inside, ops go into the loop."""
@@ -64,6 +76,18 @@ class Builder:
             yield body.args[0]
 
     @contextmanager
+    def only_if(self, condition: SSAValue | None) -> Iterator[None]:
+        """Ops go into a branch that is taken where the condition holds; without one they stay here."""
+        if condition is None:
+            yield
+            return
+        body = Block()
+        self.add(scf.IfOp(condition, [], Region(body)))
+        with self.inside(body):
+            yield
+            self.add(scf.YieldOp())
+
+    @contextmanager
     def inside(self, block: Block) -> Iterator[None]:
         """Ops go into another block."""
         outer, self.block = self.block, block
@@ -77,3 +101,9 @@ class Builder:
         self.add(nest.PhaseOp(Region(body)))
         with self.inside(body):
             yield
+
+
+def dims_of(module: ModuleOp) -> dict[str, DimOp]:
+    """The dims of a module's pipeline."""
+    pipelines = [item for item in module.body.block.ops if isinstance(item, PipelineOp)]
+    return {name: dim for pipeline in pipelines for name, dim in pipeline.dims.items()}

@@ -11,7 +11,7 @@ from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
 from hetc.dialects.locations import copy_location
-from hetc.dialects.mp import ConstantOp, DimAttr, TensorType, enclosing_pipeline
+from hetc.dialects.mp import ConstantOp, TensorType, enclosing_pipeline
 from hetc.dialects.task import KernelOp as TaskOp
 from hetc.passes.nest.building import Builder
 from hetc.passes.nest.regions import RegionLowering
@@ -107,9 +107,7 @@ def _copy_from(
         for target in targets:
             builder.add(nest.StoreOp(element, target, indices))
         return
-    extent, row = type.extents.data[len(indices)], None
-    per = builder.dims[extent.symbol.data].per if isinstance(extent, DimAttr) else None
-    if per is not None:
-        row = indices[type.shape.index(per.data)]
-    with builder.loop(f"i{len(indices)}", extent, row) as index:
+    extents = type.extents.data
+    extent = extents[len(indices)]
+    with builder.loop(f"i{len(indices)}", extent, builder.row_of(extent, extents, indices)) as index:
         _copy_from(builder, type, source, targets, [*indices, index])

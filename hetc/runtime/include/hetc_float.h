@@ -1,129 +1,14 @@
-// Narrow number formats to and from float, exact one way and rounded to nearest, ties to even, the other.
-//
-//            exponent  mantissa  beyond the largest value
-//   bf16        8         7      infinity
-//   f16         5        10      infinity
-//   fp8         4         3      saturates at 448 (e4m3fn: no infinity)
-//   fp8e5m2     5         2      saturates at 57344; a stored infinity is read as one
-//
-// Where a format saturates, an infinity does too. A NaN stays a NaN of its sign. Read by synthesis too:
-// integer operations only, but for the bits of a float.
+// Narrow number formats as synthesis stores them (see hetc_scalar.h), sums of their products without rounding, and keys
+// that order floats.
 #ifndef HETC_FLOAT_H
 #define HETC_FLOAT_H
 
 #include <ap_int.h>
 #include <stdint.h>
 
+#include "hetc_scalar.h"
+
 namespace hetc {
-
-inline uint32_t bits_of(float value) {
-#pragma HLS INLINE
-  union {
-    float number;
-    uint32_t bits;
-  } both;
-  both.number = value;
-  return both.bits;
-}
-
-inline float float_of(uint32_t bits) {
-#pragma HLS INLINE
-  union {
-    float number;
-    uint32_t bits;
-  } both;
-  both.bits = bits;
-  return both.number;
-}
-
-namespace detail {
-
-template <int EXPONENT, int MANTISSA, bool FINITE>
-struct narrow {
-  static constexpr int bias = (1 << (EXPONENT - 1)) - 1;
-  static constexpr int smallest = 1 - bias;  // exponent of the smallest normal number
-  static constexpr uint32_t sign = 1u << (EXPONENT + MANTISSA);
-  static constexpr uint32_t infinity = ((1u << EXPONENT) - 1) << MANTISSA;
-  static constexpr uint32_t largest = FINITE ? sign - 2 : infinity - 1;
-  static constexpr uint32_t nan = FINITE ? sign - 1 : infinity | (1u << (MANTISSA - 1));
-};
-
-// A subnormal is shifted up by a priority encoder: a multiplication would cost DSPs in every lane.
-template <int EXPONENT, int MANTISSA, bool FINITE>
-inline float decode_bits(uint32_t code) {
-#pragma HLS INLINE
-  static_assert(EXPONENT < 8, "a subnormal of the format is a normal float");
-  typedef narrow<EXPONENT, MANTISSA, FINITE> format;
-  const uint32_t sign = (code & format::sign) ? 0x80000000u : 0u;
-  const uint32_t magnitude = code & (format::sign - 1);
-  uint32_t bits = 0;
-  if (FINITE ? magnitude == format::nan : magnitude >= format::infinity) {
-    bits = (!FINITE && magnitude == format::infinity) ? 0x7f800000u : 0x7fc00000u;
-  } else if (magnitude >> MANTISSA) {
-    bits = (magnitude << (23 - MANTISSA)) + (uint32_t(127 - format::bias) << 23);
-  } else {
-    for (int place = 0; place < MANTISSA; ++place) {
-#pragma HLS UNROLL
-      if (magnitude >> place & 1) {
-        const uint32_t exponent = uint32_t(127 + format::smallest - MANTISSA + place);
-        bits = exponent << 23 | ((magnitude << (23 - place)) & 0x7fffffu);
-      }
-    }
-  }
-  return float_of(sign | bits);
-}
-
-// The same for a host, where a subtraction of two normal numbers is cheaper than a search.
-template <int EXPONENT, int MANTISSA, bool FINITE>
-inline float decode_fast(uint32_t code) {
-  static_assert(EXPONENT < 8, "a subnormal of the format is a normal float");
-  typedef narrow<EXPONENT, MANTISSA, FINITE> format;
-  const uint32_t magnitude = code & (format::sign - 1);
-  const uint32_t first = uint32_t(127 + format::smallest) << 23;
-  const uint32_t normal = (magnitude << (23 - MANTISSA)) + (uint32_t(127 - format::bias) << 23);
-  const float subnormal = float_of(first + (magnitude << (23 - MANTISSA))) - float_of(first);
-  uint32_t bits = (magnitude >> MANTISSA) ? normal : bits_of(subnormal);
-  if (FINITE ? magnitude == format::nan : magnitude >= format::infinity)
-    bits = (!FINITE && magnitude == format::infinity) ? 0x7f800000u : 0x7fc00000u;
-  return float_of(bits | ((code & format::sign) ? 0x80000000u : 0u));
-}
-
-template <int EXPONENT, int MANTISSA, bool FINITE>
-inline float decode(uint32_t code) {
-#pragma HLS INLINE
-#ifdef __SYNTHESIS__
-  return decode_bits<EXPONENT, MANTISSA, FINITE>(code);
-#else
-  return decode_fast<EXPONENT, MANTISSA, FINITE>(code);
-#endif
-}
-
-template <int EXPONENT, int MANTISSA, bool FINITE, bool SATURATES>
-inline uint32_t encode(float value) {
-#pragma HLS INLINE
-  typedef narrow<EXPONENT, MANTISSA, FINITE> format;
-  const uint32_t all = bits_of(value);
-  const uint32_t sign = all >> 31 ? format::sign : 0u;
-  const uint32_t magnitude = all & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return sign | format::nan;
-  const int biased = int(magnitude >> 23);
-  const int exponent = biased == 0 ? -126 : biased - 127;
-  const uint32_t mantissa = (magnitude & 0x7fffffu) | (biased == 0 ? 0u : 0x800000u);
-  const int below = exponent < format::smallest ? format::smallest - exponent : 0;
-  // Past 25 places everything is under half of the smallest step.
-  const int places = 23 - MANTISSA + (below > MANTISSA + 2 ? MANTISSA + 2 : below);
-  const uint32_t kept = mantissa >> places;
-  const uint32_t rest = mantissa & ((1u << places) - 1);
-  const uint32_t half = 1u << (places - 1);
-  const uint32_t rounded = kept + ((rest > half || (rest == half && (kept & 1))) ? 1 : 0);
-  // A carry out of the mantissa moves into the exponent, from subnormal to normal as well.
-  uint32_t code = rounded;
-  if (below == 0) code += uint32_t(exponent - format::smallest) << MANTISSA;
-  if (code > format::largest || magnitude == 0x7f800000u) code = SATURATES ? format::largest : format::infinity;
-  return sign | code;
-}
-
-}  // namespace detail
 
 inline float from_bf16(ap_uint<16> code) {
 #pragma HLS INLINE

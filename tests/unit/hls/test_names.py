@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hetc.backends.hls.names import Names
+from hetc.backends.cxx.names import Names
 from hetc.compiler import verify
 from hetc.compiler.driver import Options, compile_source_file
 from hetc.source import SourceFile

@@ -176,7 +176,7 @@ def test_missing_headers_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_projects_carry_only_headers_that_synthesis_reads() -> None:
     headers = csim_toolchain.project_headers()
-    assert set(headers) == {"hetc_hls.h", "hetc_float.h"}
+    assert set(headers) == {"hetc_hls.h", "hetc_float.h", "hetc_scalar.h"}
     for text in headers.values():
         included = [line for line in text.splitlines() if line.startswith('#include "')]
         assert all(line.split('"')[1] in headers for line in included)

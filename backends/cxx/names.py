@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hetc.dialects.fpga.words import usable
+from hetc.dialects.cpp_words import usable
 
 # Bessel functions of math.h, which are in the global scope.
 _RESERVED = frozenset({"j0", "j1", "jn", "y0", "y1", "yn"})

@@ -1,0 +1,1 @@
+"""C++ text that every device programmed in C++ shares: names, numbers and expressions."""
