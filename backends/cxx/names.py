@@ -27,6 +27,10 @@ class Names:
     def __init__(self, taken: set[str] | None = None):
         self._taken = set(taken or ())
 
+    def child(self) -> Names:
+        """A scope inside."""
+        return Names(self._taken)
+
     def new(self, wanted: str) -> str:
         """`wanted` as an identifier, with a number where it is taken."""
         base = usable(identifier(wanted))

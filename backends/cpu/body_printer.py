@@ -1,0 +1,350 @@
+"""The body of a kernel: loops, and what they read and write, as C++ statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from xdsl.dialects import arith, scf
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+
+from hetc.backends.cpu.places import STYLE, in_order, in_rows, row_major, value_type
+from hetc.backends.cxx import c_types
+from hetc.backends.cxx.expressions import Expression, expression
+from hetc.backends.cxx.names import Names
+from hetc.dialects import nest
+from hetc.dialects.locations import source_line
+from hetc.dialects.mp import ConstantOp, DimSizeOp, TensorType, compute_type
+from hetc.dialects.mp.types import WideIndexType
+from hetc.writer import Writer
+
+# An expression used once is written where it is used, up to this length.
+INLINE_CHARACTERS = 72
+
+
+class BodyPrinter:
+    """Prints ops of the nest dialect into `writer`. `texts` holds what each value is called."""
+
+    _METHODS: ClassVar[dict[type[Operation], str]] = {
+        nest.ForOp: "_for",
+        nest.EntriesOp: "_entries",
+        nest.ReadOp: "_read",
+        nest.FindOp: "_find",
+        nest.BufferOp: "_buffer",
+        nest.LoadOp: "_load",
+        nest.StoreOp: "_store",
+        nest.AccOp: "_queue",
+        nest.FoldOp: "_push",
+        nest.MergeOp: "_merge",
+        nest.ArrangeOp: "_arrange",
+        nest.EntryOp: "_entry",
+        nest.OfferedOp: "_offered",
+        DimSizeOp: "_dim_size",
+        scf.IfOp: "_if",
+    }
+
+    def __init__(self, writer: Writer, names: Names):
+        self.writer = writer
+        self.names = names
+        self.texts: dict[SSAValue, Expression] = {}
+        self._last_line = ""
+        # Stores that are printed where their buffer is declared.
+        self._initial: set[Operation] = set()
+
+    @classmethod
+    def prints(cls, op: Operation) -> bool:
+        """Whether the op is one of those that stand in a body, scalar operations aside."""
+        return type(op) in cls._METHODS
+
+    # Values
+
+    def text(self, value: SSAValue) -> str:
+        return self.texts[value].text
+
+    def operand(self, value: SSAValue) -> str:
+        return self.texts[value].operand
+
+    def declare(self, value: SSAValue, hint: str) -> str:
+        """A new name for a value."""
+        name = self.names.new(value.name_hint or hint)
+        self.texts[value] = Expression(name)
+        return name
+
+    def define(self, value: SSAValue, text: str, hint: str) -> None:
+        """`const T name = text;`"""
+        type_ = value_type(value.type)
+        self.writer.line(f"const {type_} {self.declare(value, hint)} = {text};")
+
+    # Blocks
+
+    def scope(self, block: Block) -> None:
+        """A block whose names are free again after it."""
+        outer, self.names = self.names, self.names.child()
+        self.block(block)
+        self.names = outer
+
+    def block(self, block: Block) -> None:
+        for op in block.ops:
+            method = self._METHODS.get(type(op))
+            if method is not None:
+                getattr(self, method)(op)
+            elif not isinstance(op, scf.YieldOp | ConstantOp):
+                self._scalar(op)
+
+    def _scalar(self, op: Operation) -> None:
+        if op.results[0] in self.texts:
+            return
+        made = expression(op, [self.texts[operand] for operand in op.operands], STYLE)
+        number = op.name == "arith.constant" or (made.atomic and made.text.replace("_", "").isalnum())
+        if number:
+            self.texts[op.results[0]] = made
+        else:
+            self._use_or_define(op.results[0], made)
+
+    def _use_or_define(self, result: SSAValue, made: Expression, hint: str = "v") -> None:
+        """An expression that is used once, in its block, stands where it is used; others get a name."""
+        uses = list(result.uses)
+        user = uses[0].operation if uses else None
+        once = len(uses) == 1 and user is not None and user.parent_block() is result.owner.parent_block()  # type: ignore[union-attr]
+        if once and len(made.text) <= INLINE_CHARACTERS:
+            self.texts[result] = made
+        elif uses:
+            self.define(result, made.text, hint)
+
+    def comment(self, op: Operation) -> None:
+        """The source line of a loop nest, where it differs from the one before."""
+        line = source_line(op)
+        if line and line != self._last_line:
+            self.writer.line(f"// {line}")
+            self._last_line = line
+
+    # Loops
+
+    def _for(self, op: nest.ForOp) -> None:
+        self.comment(op)
+        index = self.declare(op.index, "i")
+        if op.is_bound(nest.PARALLEL):
+            self.writer.unindented("#pragma omp parallel for schedule(dynamic)")
+        step = f"++{index}" if op.step_size == 1 else f"{index} += {op.step_size}"
+        head = f"for (int64_t {index} = {self.text(op.lower)}; {index} < {self.operand(op.upper)}; {step})"
+        with self.writer.block(f"{head} {{"):
+            self.scope(op.block)
+
+    def _entries(self, op: nest.EntriesOp) -> None:
+        self.comment(op)
+        type_ = op.tensor.type
+        assert isinstance(type_, TensorType)
+        tensor, row = self.text(op.tensor), self.text(op.row)
+        start, length = self.names.new(f"{tensor}_start"), self.names.new(f"{tensor}_length")
+        guard = "" if op.present is None else f"{self.operand(op.present)} ? "
+        other = " : 0" if guard else ""
+        self.writer.line(f"const int64_t {start} = {guard}{tensor}_row_start[{row}]{other};")
+        self.writer.line(f"const int64_t {length} = {guard}{tensor}_row_length[{row}]{other};")
+        lower = self.text(op.lower)
+        first = "0"
+        if lower != "0":
+            first = f"hetc::lower_bound({tensor}_column, {start}, int({length}), int({lower}))"
+        entry = self.names.new("entry")
+        column = self.declare(op.column, "column")
+        head = f"for (int64_t {entry} = {first}; {entry} < {length}; ++{entry})"
+        with self.writer.block(f"{head} {{"):
+            self.writer.line(f"const int64_t {column} = {tensor}_column[{start} + {entry}];")
+            self.writer.line(f"if ({column} >= {self.operand(op.upper)}) break;")
+            if op.value.first_use is not None:
+                place = f"{tensor}_value[{start} + {entry}]"
+                self.define(op.value, c_types.decode(type_.element, place), "entry_value")
+            self.block(op.block)
+
+    def _if(self, op: scf.IfOp) -> None:
+        with self.writer.block(f"if ({self.text(op.cond)}) {{"):
+            self.block(op.true_region.block)
+
+    # Operands
+
+    def _dim_size(self, op: DimSizeOp) -> None:
+        row = "0" if op.per is None else self.text(op.per)
+        self.define(op.result, f"len_{op.dim.data}[{row}]", f"live_{op.dim.data}")
+
+    def _read(self, op: nest.ReadOp) -> None:
+        type_ = op.tensor.type
+        assert isinstance(type_, TensorType)
+        name, indices = self.text(op.tensor), self._indices(op.indices)
+        if type_.rows is not None:
+            place = in_rows(f"{name}_table", type_.shape, type_.row_axis, type_.rows, indices)
+        else:
+            place = row_major(type_.shape, indices)
+        self._element(op.result, op.present, type_.element, f"{name}[{place}]", f"{name}_value")
+
+    def _element(
+        self, result: SSAValue, present: SSAValue | None, element: Attribute, place: str, hint: str
+    ) -> None:
+        made = Expression(c_types.decode(element, place), not c_types.decode(element, place).endswith("!= 0"))
+        if present is not None and self.text(present) != "true":
+            made = Expression(f"{self.operand(present)} ? {made.operand} : {c_types.zero(result.type)}", False)
+        self._use_or_define(result, made, hint)
+
+    def _find(self, op: nest.FindOp) -> None:
+        type_ = op.tensor.type
+        assert isinstance(type_, TensorType)
+        tensor = self.text(op.tensor)
+        row, column = (self.text(index) for index in op.indices)
+        below, stored = self.names.new(f"{tensor}_below"), self.declare(op.stored, f"{tensor}_stored")
+        guard = "" if op.present is None else f"{self.operand(op.present)} && "
+        start = f"{tensor}_row_start[{row}]"
+        search = f"hetc::lower_bound({tensor}_column, {start}, {tensor}_row_length[{row}], int({column}))"
+        searched = search if op.present is None else f"{self.operand(op.present)} ? {search} : 0"
+        self.writer.line(f"const int64_t {below} = {searched};")
+        self.writer.line(
+            f"const bool {stored} = {guard}{below} < {tensor}_row_length[{row}] && "
+            f"{tensor}_column[{start} + {below}] == {self.operand(op.indices[1])};"
+        )
+        value = c_types.decode(type_.element, f"{tensor}_value[{start} + {below}]")
+        if op.result.first_use is not None:
+            self.define(op.result, f"{stored} ? {value} : {c_types.zero(op.result.type)}", f"{tensor}_found")
+
+    # Buffers
+
+    def _buffer(self, op: nest.BufferOp) -> None:
+        type_ = _buffer_type(op.result)
+        name = self.declare(op.result, op.sym_name.data)
+        kind = _stored_type(type_)
+        size = "".join(f"[{extent}]" for extent in type_.shape)
+        first = None if type_.shape else _first_store(op)
+        if first is None:
+            self.writer.line(f"{kind} {name}{size};")
+        else:
+            self._scalar_at(first.value)
+            self.writer.line(f"{kind} {name} = {self._stored(type_, self.text(first.value))};")
+            self._initial.add(first)
+
+    def _scalar_at(self, value: SSAValue) -> None:
+        """The text of a number that stands a little further down."""
+        if value not in self.texts:
+            assert isinstance(value.owner, Operation)
+            self._scalar(value.owner)
+
+    def _stored(self, type: nest.BufferType, text: str) -> str:
+        """A value as it lies in a variable."""
+        return text if _is_value(type) else c_types.encode(type.element, text)
+
+    def _load(self, op: nest.LoadOp) -> None:
+        type_ = _buffer_type(op.buffer)
+        if type_.where == nest.REGISTER and not type_.shape:
+            text, element = self.text(op.buffer), type_.element
+            made = Expression(text) if _is_value(type_) else Expression(c_types.decode(element, text))
+            self._loaded(op, made)
+            return
+        decoded = c_types.decode(type_.element, self._slot(op.buffer, op.indices))
+        made = Expression(decoded, not decoded.endswith("!= 0"))
+        if op.present is not None and self.text(op.present) != "true":
+            made = Expression(f"{self.operand(op.present)} ? {made.operand} : {c_types.zero(op.result.type)}", False)
+        self._loaded(op, made)
+
+    def _loaded(self, op: nest.LoadOp, made: Expression) -> None:
+        """A load stands where its value is used if nothing is written in between."""
+        hint = f"{self.text(op.buffer)}_value"
+        if _unchanged_until_used(op):
+            self._use_or_define(op.result, made, hint)
+        elif op.result.first_use is not None:
+            self.define(op.result, made.text, hint)
+
+    def _store(self, op: nest.StoreOp) -> None:
+        if op in self._initial:
+            return
+        type_ = _buffer_type(op.buffer)
+        text = self.text(op.value)
+        if type_.where == nest.REGISTER and not type_.shape:
+            name, value = self.text(op.buffer), self._stored(type_, text)
+            added = value.removeprefix(f"{name} + ")
+            self.writer.line(f"{name} = {value};" if added == value else f"{name} += {Expression(added).text};")
+            return
+        self.writer.line(f"{self._slot(op.buffer, op.indices)} = {c_types.encode(type_.element, text)};")
+
+    def _slot(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> str:
+        type_, owner = _buffer_type(buffer), buffer.owner
+        made = self._indices(indices)
+        if type_.where != nest.GLOBAL:
+            return self.text(buffer) + "".join(f"[{item.text}]" for item in made)
+        order = owner.order if isinstance(owner, nest.BufferOp) else None
+        dims = None if order is None else [item.value.data for item in order]
+        return f"{self.text(buffer)}[{in_order(type_, dims, made)}]"
+
+    def _indices(self, indices: Sequence[SSAValue]) -> list[Expression]:
+        return [self.texts[index] for index in indices]
+
+    # Queues
+
+    def _queue(self, op: nest.AccOp) -> None:
+        type_ = op.result.type
+        assert isinstance(type_, nest.AccType)
+        score, size = value_type(type_.combiner.type), type_.combiner.size.data
+        self.writer.line(f"hetc::queue<{score}> {self.declare(op.result, op.sym_name.data)}({size});")
+
+    def _push(self, op: nest.FoldOp) -> None:
+        guard = "" if op.present is None else f"if ({self.text(op.present)}) "
+        pair = ", ".join(self.text(value) for value in op.values)
+        self.writer.line(f"{guard}{self.text(op.states)}.push({pair});")
+
+    def _merge(self, op: nest.MergeOp) -> None:
+        self.writer.line(f"{self.text(op.states)}.merge({self.text(op.part)});")
+
+    def _arrange(self, op: nest.ArrangeOp) -> None:
+        self.writer.line(f"{self.text(op.states)}.arrange_by_{op.order.data}();")
+
+    def _entry(self, op: nest.EntryOp) -> None:
+        for value, method in ((op.score, "score_at"), (op.index, "index_at")):
+            if value.first_use is not None:
+                self._use_or_define(value, Expression(f"{self.text(op.states)}.{method}({self.text(op.place)})"))
+
+    def _offered(self, op: nest.OfferedOp) -> None:
+        self.define(op.result, f"{self.text(op.states)}.offered()", "offered")
+
+
+def _first_store(op: nest.BufferOp) -> nest.StoreOp | None:
+    """The store that gives a variable its first value, where only a constant stands between the two."""
+    following = op.next_op
+    while isinstance(following, arith.ConstantOp):
+        following = following.next_op
+    if isinstance(following, nest.StoreOp) and following.buffer is op.result:
+        return following if isinstance(following.value.owner, arith.ConstantOp) else None
+    return None
+
+
+def _buffer_type(value: SSAValue) -> nest.BufferType:
+    type_ = value.type
+    assert isinstance(type_, nest.BufferType)
+    return type_
+
+
+def _is_value(type: nest.BufferType) -> bool:
+    """Whether a buffer's elements lie as the numbers that they are loaded as."""
+    return compute_type(type.element) == type.element or isinstance(type.element, WideIndexType)
+
+
+def _stored_type(type: nest.BufferType) -> str:
+    if type.where == nest.REGISTER and not type.shape and _is_value(type):
+        return value_type(compute_type(type.element))
+    return c_types.storage(type.element)
+
+
+def _unchanged_until_used(op: nest.LoadOp) -> bool:
+    """Whether no other op of the block changes anything between a load and where its text would stand."""
+    user: Operation = op
+    while True:
+        uses = list(user.results[0].uses) if len(user.results) == 1 else []
+        if len(uses) != 1 or uses[0].operation.parent_block() is not op.parent_block():
+            break
+        user = uses[0].operation
+        if _changes(user):
+            break
+    between = op.next_op
+    while between is not None and between is not user:
+        if _changes(between):
+            return False
+        between = between.next_op
+    return between is user
+
+
+def _changes(op: Operation) -> bool:
+    """Whether an op may write something, or holds others that may."""
+    return bool(op.regions) or any(access.writes for access in nest.accesses(op))
