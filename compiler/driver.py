@@ -27,19 +27,20 @@ from hetc.compiler.report import (
     unreachable_rows,
 )
 from hetc.compiler.work_directory import REPORT, SOURCE, place_of, refuse_to_replace, writing
+from hetc.devices import manifests
 from hetc.diagnostics import Diagnostic, DiagnosticError
 from hetc.dialects.locations import span_of
 from hetc.dialects.task import KernelOp
 from hetc.manifest import replacing, seal
-from hetc.passes.refusal import LoweringRefused
 from hetc.passes.lower_host.refusal import HostLoweringRefused
 from hetc.passes.partition.policies import OBJECTIVES, POLICIES
+from hetc.passes.refusal import LoweringRefused
 from hetc.passes.schedule.model import Refused
 from hetc.platforms import DEFAULT_PLATFORM, Platform, load_platform
 from hetc.source import SourceFile
 
-BACKENDS = {"fpga": "hls", "tile": "triton", "host": "host"}
-"""What prints the ops of each dialect; imported where there are some."""
+
+HOST_PRINTER = "hetc.backends.host"
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def lower_source_file(
         observe(name, current)
 
     try:
-        run_stages(module, until, _pass_options(options, explaining), watch)
+        run_stages(module, until, _pass_options(options, explaining), watch, options.platform)
     except (Refused, LoweringRefused, HostLoweringRefused) as refused:
         raise DiagnosticError(refusal(refused, source)) from refused
     return compilation
@@ -182,16 +183,13 @@ def _pass_options(options: Options, ranges: bool) -> dict[str, dict[str, object]
     pins = tuple(f"{stage}={kind}" for stage, kind in options.pins.items())
     made: dict[str, dict[str, object]] = {
         "assign-devices": {
-            "platform": options.platform,
             "policy": options.policy,
             "objective": options.objective,
             "dims": dims,
             "pins": pins,
             "ranges": ranges,
         },
-        "schedule-kernels": {"platform": options.platform, "dims": dims},
-        "lower-to-hls": {"platform": options.platform},
-        "assign-banks": {"platform": options.platform},
+        "schedule-kernels": {"dims": dims},
     }
     for flag, fields in options.passes.items():
         made[flag] = {**made.get(flag, {}), **fields}
@@ -219,9 +217,9 @@ def _emit(compilation: Compilation) -> dict[str, str]:
     from importlib import import_module
 
     files: dict[str, str] = {}
-    present = {op.name.split(".")[0] for op in compilation.module.body.block.ops}
-    for name in [name for dialect, name in BACKENDS.items() if dialect in present]:
-        backend = import_module(f"hetc.backends.{name}")
+    present = {op.name for op in compilation.module.body.block.ops}
+    for name in [*(kind.printer for kind in manifests() if kind.kernel in present), HOST_PRINTER]:
+        backend = import_module(name)
         problems = backend.check(compilation.module)
         if problems:
             raise DiagnosticError(problems)

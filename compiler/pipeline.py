@@ -3,8 +3,8 @@ ops that may stand in the module after it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
@@ -12,8 +12,11 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import VerifyException
 
+from hetc.devices import DeviceKind, manifests
 from hetc.dialects.registry import new_context
+from hetc.dialects.task import KernelOp
 from hetc.passes.registry import load
+from hetc.platforms import DEFAULT_PLATFORM
 
 _FRAME = {
     "builtin.module", "mp.pipeline", "mp.dim", "mp.declare", "mp.step", "mp.get", "mp.commit", "mp.output",
@@ -33,17 +36,33 @@ class Stage:
     """A named point in the pipeline. `legal` are op names, or dialect prefixes ending in a dot, allowed after it.
     `adds`: its passes leave the module's ops as they are and put new ones beside them. `passing`: a later stage
     verifies the same statements again, so only legality and locations are looked at here (verifying is a fifth of the
-    time of a long program; the passes' own tests verify after each)."""
+    time of a long program; the passes' own tests verify after each). `kind`: a stage that lowers kernels on one kind of
+    device, and has nothing to do where there are none."""
 
     name: str
     passes: tuple[str, ...]
     legal: frozenset[str]
     adds: bool = False
     passing: bool = False
+    kind: str = ""
 
 
 def _legal(*groups: set[str]) -> frozenset[str]:
     return frozenset({"arith.", "math."}.union(*groups))
+
+
+def _lowered(kinds: Sequence[DeviceKind]) -> set[str]:
+    """What the lowerings of these kinds add to a module."""
+    brought = {f"{kind.kernel.split('.')[0]}." for kind in kinds}
+    return {"scf.", *brought, *(f"{dialect}." for kind in kinds for dialect in kind.dialects)}
+
+
+def _device_stages() -> Iterator[Stage]:
+    """A stage for each installed device kind."""
+    for number, kind in enumerate(manifests(), 1):
+        added = _lowered(manifests()[:number])
+        legal = _legal(_FRAME, _REGION, _STATEMENTS, _TASK, added)
+        yield Stage(kind.stage, tuple(kind.passes), legal, adds=True, kind=kind.kind)
 
 
 PIPELINE: tuple[Stage, ...] = (
@@ -72,17 +91,11 @@ PIPELINE: tuple[Stage, ...] = (
         _legal(_FRAME, _REGION, _STATEMENTS, _TASK),
     ),
     # The device lowerings add their kernels beside the task kernels, which the host lowering still reads.
-    Stage("fpga", ("lower-to-hls",), _legal(_FRAME, _REGION, _STATEMENTS, _TASK, {"fpga.", "scf."}), adds=True),
-    Stage(
-        "tile",
-        ("lower-to-triton",),
-        _legal(_FRAME, _REGION, _STATEMENTS, _TASK, {"fpga.", "tile.", "scf."}),
-        adds=True,
-    ),
+    *_device_stages(),
     Stage(
         "host",
         ("lower-to-host", "assign-banks", "plan-workspace"),
-        _legal(_FRAME, _REGION, _STATEMENTS, _TASK, {"fpga.", "tile.", "scf.", "host."}),
+        _legal(_FRAME, _REGION, _STATEMENTS, _TASK, _lowered(manifests()), {"host."}),
         adds=True,
     ),
 )
@@ -104,17 +117,18 @@ def run_stages(
     until: str,
     options: Mapping[str, Mapping[str, object]],
     observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
+    platform: str = DEFAULT_PLATFORM,
 ) -> None:
     """Run `module` through the stages up to and including `until`, in place.
 
-    `options` gives a pass's dataclass fields by its flag. `observe(stage, module)` is called after each stage. Raises
+    `options` gives a pass's dataclass fields by its flag; those that have a field `platform` are told it. `observe(stage, module)` is called after each stage. Raises
     StageError where a stage leaves an illegal op, an unverifiable module or an op without its location.
     """
     context = new_context()
     for stage in PIPELINE:
         known = set(module.body.block.ops) if stage.adds else set()
-        for flag in stage.passes:
-            run_pass(load(flag)(**options.get(flag, {})), context, module)
+        for flag in stage.passes if not stage.kind or _has_kernels(module, stage.kind) else ():
+            run_pass(_made(flag, {"platform": platform}, options.get(flag, {})), context, module)
         # What is handed out is verified, whatever follows.
         final = replace(stage, passing=stage.passing and stage.name != until)
         check_stage(final, [op for op in module.body.block.ops if op not in known])
@@ -122,6 +136,17 @@ def run_stages(
         if stage.name == until:
             return
     raise KeyError(until)
+
+
+def _made(flag: str, common: Mapping[str, object], own: Mapping[str, object]) -> ModulePass:
+    """A pass, with those of the common options that it has a field for."""
+    found = load(flag)
+    names = {field.name for field in fields(found)}  # type: ignore[arg-type]
+    return found(**{**{name: value for name, value in common.items() if name in names}, **own})
+
+
+def _has_kernels(module: ModuleOp, kind: str) -> bool:
+    return any(isinstance(op, KernelOp) and op.device.data == kind for op in module.walk())
 
 
 def run_pass(pass_: ModulePass, context: Context, module: ModuleOp) -> None:

@@ -11,14 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hetc.devices import device_kinds
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, cannot_write
 from hetc.manifest import MANIFEST, DamagedManifest, changed_files, read_manifest
 from hetc.source import plain_file_name
 
 REPORT, SOURCE = "report.json", "source"
 COMPILE_AGAIN = "compile the pipeline again"
-# What stands at the top of a work directory.
-_TOP = {MANIFEST, REPORT, SOURCE, "gpu", "fpga", "host"}
+# What stands at the top of a work directory, beside a folder for each device kind.
+_TOP = {MANIFEST, REPORT, SOURCE, "host"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _is_own(out: Path, place: Path, names: set[str], force: bool) -> bool:
     try:
         manifest = read_manifest(place)
     except (OSError, DamagedManifest):
-        if not {MANIFEST, "host"} <= names <= _TOP:
+        if not {MANIFEST, "host"} <= names <= {*_TOP, *device_kinds()}:
             return False
         if not force:
             _refuse("HET408", f"{out} has a damaged {MANIFEST}", "--force overwrites all of it; or choose another -o")

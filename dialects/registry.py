@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 
 from xdsl.context import Context
 from xdsl.dialects.arith import Arith
@@ -12,17 +11,30 @@ from xdsl.dialects.math import Math
 from xdsl.dialects.scf import Scf
 from xdsl.ir import Dialect
 
-_DIALECTS = {"mp": "MP", "task": "TASK", "fpga": "FPGA", "tile": "TILE", "host": "HOST", "nest": "NEST"}
+from hetc.devices import manifests, resolve
+
+_DIALECTS = {
+    "mp": "hetc.dialects.mp:MP",
+    "task": "hetc.dialects.task:TASK",
+    "nest": "hetc.dialects.nest:NEST",
+    "host": "hetc.dialects.host:HOST",
+}
+
+
+def _names() -> dict[str, str]:
+    """Dialect -> `module:DIALECT`, those of the installed device kinds among them."""
+    return {**_DIALECTS, **{name: found for kind in manifests() for name, found in kind.dialects.items()}}
 
 
 def load(name: str) -> Dialect:
     """Import one of our dialects."""
-    return getattr(import_module(f"hetc.dialects.{name}"), _DIALECTS[name])
+    found: Dialect = resolve(_names()[name])
+    return found
 
 
 def all_dialects() -> dict[str, Callable[[], Dialect]]:
     """Name -> a function that imports the dialect (as xDSL's registries want it)."""
-    return {name: lambda name=name: load(name) for name in _DIALECTS}  # type: ignore[misc]
+    return {name: lambda name=name: load(name) for name in _names()}  # type: ignore[misc]
 
 
 def new_context() -> Context:

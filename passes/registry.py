@@ -8,6 +8,8 @@ from importlib import import_module
 
 from xdsl.passes import ModulePass
 
+from hetc.devices import manifests, resolve
+
 _FOLDERS: dict[str, tuple[str, ...]] = {
     "normalize": (
         "explicit-presence",
@@ -20,16 +22,20 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "index-width",
     ),
     "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers", "schedule-kernels"),
-    "nest": ("lower-to-nest", "expand-combiners", "bind-parallel", "bind-arguments"),
-    "lower_hls": ("lower-to-hls",),
-    "lower_triton": ("lower-to-triton",),
     "lower_host": ("lower-to-host", "assign-banks", "plan-workspace"),
     "lower_linalg": ("mp-to-linalg",),
 }  # fmt: skip
 
 
+def lowerings() -> dict[str, str]:
+    """The passes that device kinds bring: flag -> `module:Class`."""
+    return {flag: name for manifest in manifests() for flag, name in manifest.passes.items()}
+
+
 def module_of(flag: str) -> str:
     """The module that defines the pass `flag`."""
+    if flag in lowerings():
+        return lowerings()[flag].partition(":")[0]
     folder = next(folder for folder, flags in _FOLDERS.items() if flag in flags)
     return f"hetc.passes.{folder}.{flag.replace('-', '_')}"
 
@@ -41,9 +47,12 @@ def class_of(flag: str) -> str:
 
 def load(flag: str) -> type[ModulePass]:
     """Import and return the pass class. Raises StopIteration for an unknown flag."""
+    if flag in lowerings():
+        return resolve(lowerings()[flag])
     return getattr(import_module(module_of(flag)), class_of(flag))
 
 
 def all_passes() -> dict[str, Callable[[], type[ModulePass]]]:
     """Flag -> a function that imports the pass (as xDSL's registries want it)."""
-    return {flag: lambda flag=flag: load(flag) for flags in _FOLDERS.values() for flag in flags}  # type: ignore[misc]
+    flags = [*(flag for flags in _FOLDERS.values() for flag in flags), *lowerings()]
+    return {flag: lambda flag=flag: load(flag) for flag in flags}  # type: ignore[misc]

@@ -1,5 +1,1 @@
-"""Prints nest kernels as C++ for a processor. `check` first, then `emit`; nothing is decided here."""
-
-from hetc.backends.cpu.project import check, emit
-
-__all__ = ["check", "emit"]
+"""C++ of the nest dialect. `device` is the manifest of the kind `cpu`."""

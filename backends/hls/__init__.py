@@ -1,5 +1,1 @@
-"""Prints fpga kernels as HLS C++ projects. `check` first, then `emit`; nothing is decided here."""
-
-from hetc.backends.hls.project import check, emit
-
-__all__ = ["check", "emit"]
+"""HLS C++ projects of the fpga dialect. `device` is the manifest of the kind `fpga`."""

@@ -8,6 +8,7 @@ from xdsl.ir import Operation
 from hetc.backends.host import values
 from hetc.backends.host.names import method_name
 from hetc.backends.host.step import StepPrinter
+from hetc.devices import UnknownKind, device_kind
 from hetc.diagnostics import Diagnostic
 from hetc.dialects import host
 from hetc.dialects.host import HOST_KIND, BufferType
@@ -25,13 +26,9 @@ _INTRODUCTION = '''"""Host program of the pipeline `{name}`, compiled from {sour
 A tensor is a numpy array or a torch tensor of its declared dtype; float32 is accepted for every float dtype and
 rounded to nearest even. Weights are read at each call as they are then; those that `program.freeze` was told of are
 copied once and may be left out. Run as a script, it says what its kernels run on; with --check it runs every step
-on random inputs and compares each kernel with the oracle.{serial}
+on random inputs and compares each kernel with the oracle.{notes}
 """'''
 _WIDTH = 100
-_SERIAL = """
-
-FPGA launches are serial: XRT's Python binding waits without releasing Python's lock, so one is in flight at a time.
-GPU work that can start earlier is launched before the host waits for the FPGA."""
 
 
 def check(module: ModuleOp) -> list[Diagnostic]:
@@ -81,7 +78,7 @@ def _introduction(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> 
             devices=", ".join(kinds) or "none",
             capacities=", ".join(f"{name}=..." for name in run_time if name in used),
             method=method_name(program.steps[0].sym_name.data) if program.steps else "step",
-            serial=_SERIAL if "fpga" in kinds else "",
+            notes="".join(f"\n\n{note}" for note in map(_notes, kinds) if note),
         )
     )
     writer.line()
@@ -95,6 +92,14 @@ def _introduction(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> 
     names += "highest, lowest, main" if combined else "main"
     writer.line(f"from hetc.runtime.host import {names}")
     writer.line()
+
+
+def _notes(kind: str) -> str:
+    """What a program says of the way in which a kind runs."""
+    try:
+        return device_kind(kind).notes
+    except UnknownKind:
+        return ""
 
 
 def _device_kinds(program: host.ProgramOp) -> list[str]:

@@ -1,5 +1,1 @@
-"""Triton text of the tile dialect: `check(module)`, then `emit(module)`."""
-
-from hetc.backends.triton.emit import check, emit
-
-__all__ = ["check", "emit"]
+"""Triton text of the tile dialect. `device` is the manifest of the kind `gpu`."""

@@ -11,26 +11,23 @@ from hetc.compiler.cli.common import json_option, verbosity_options
 from hetc.compiler.table import Table
 from hetc.diagnostics import EXIT_ENVIRONMENT, EXIT_OK
 
-# Compiling a pipeline and running all of it under emulation; the rest makes it run on hardware.
-MAIN_JOB = frozenset({"python", "g++", "ap_int", "torch", "triton", "ml_dtypes"})
-
 
 @click.command("doctor")
 @json_option
 @verbosity_options
 def command(as_json: bool) -> int:
     """Look for the tools, packages and devices that generated programs need. Exit code 3: the main job lacks some."""
-    from hetc.runtime.environment import probe
+    from hetc.runtime.environment import main_job, probe
 
-    checks = probe()
-    lacking = [check for check in checks if not check.ok and check.name in MAIN_JOB]
+    checks, needed = probe(), main_job()
+    lacking = [check for check in checks if not check.ok and check.name in needed]
     if as_json:
-        rows = [{**dataclasses.asdict(check), "main_job": check.name in MAIN_JOB} for check in checks]
+        rows = [{**dataclasses.asdict(check), "main_job": check.name in needed} for check in checks]
         print(json.dumps(rows, indent=2))
         return EXIT_ENVIRONMENT if lacking else EXIT_OK
     table = Table("", "what", "version", "found", "needed for")
     for check in checks:
-        mark = "ok" if check.ok else "MISSING" if check.name in MAIN_JOB else "-"
+        mark = "ok" if check.ok else "MISSING" if check.name in needed else "-"
         table.add(mark, check.name, check.version or "", check.detail, check.needed_for)
     print(table)
     absent = [check for check in checks if not check.ok]

@@ -8,20 +8,24 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from hetc.compiler.cli.common import unknown
+from hetc.devices import manifests
 from hetc.source import SourceFile, Span
 
 if TYPE_CHECKING:
     from hetc.compiler.driver import Options
 
-# The backends' forms: the folder and the endings of the work directory's files that are printed.
-TEXT_FORMS = {"hls-cpp": ("fpga/", (".cpp", ".h")), "triton": ("gpu/", (".py",)), "host-py": ("host/", (".py",))}
+
+def text_forms() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The backends' forms: the folder and the endings of the work directory's files that are printed."""
+    kinds = {name: (f"{kind.kind}/", ends) for kind in manifests() for name, ends in kind.prints.items()}
+    return {**kinds, "host-py": ("host/", (".py",))}
 
 
 def forms() -> tuple[str, ...]:
     """Every form that can be printed, in the order in which a program takes them."""
     from hetc.compiler.pipeline import STAGE_NAMES
 
-    return ("ast", *STAGE_NAMES, *TEXT_FORMS)
+    return ("ast", *STAGE_NAMES, *text_forms())
 
 
 def print_form(source: SourceFile, options: Options, form: str) -> int:
@@ -35,13 +39,13 @@ def print_form(source: SourceFile, options: Options, form: str) -> int:
         return 0
     from hetc.compiler.driver import compile_source_file, lower_source_file
 
-    if form not in TEXT_FORMS:
+    if form not in text_forms():
         from xdsl.printer import Printer
 
         Printer(stream=sys.stdout).print_op(lower_source_file(source, options, until=form).module)
         print()
         return 0
-    folder, endings = TEXT_FORMS[form]
+    folder, endings = text_forms()[form]
     files = compile_source_file(source, options).files
     chosen = {path: text for path, text in files.items() if path.startswith(folder) and path.endswith(endings)}
     if not chosen:

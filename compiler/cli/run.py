@@ -26,14 +26,12 @@ from hetc.compiler.cli.common import (
 from hetc.compiler.cli.verdict import render_verdict, verdict_as_json
 from hetc.compiler.embedding.source import read_program
 from hetc.compiler.work_directory import COMPILE_AGAIN, WorkDirectory
+from hetc.devices import device_kind
 from hetc.diagnostics import EXIT_ENVIRONMENT, EXIT_OK, EXIT_PROGRAM, Diagnostic, DiagnosticError, cannot_import
 from hetc.runtime import environment
 
 if TYPE_CHECKING:
     from hetc.compiler.driver import Compilation
-
-# What running a stage without its device needs of the machine, as `hetc doctor` names it.
-NEEDED = {"gpu": ("torch", "triton", "ml_dtypes"), "fpga": ("g++", "ap_int")}
 
 
 @click.command("run")
@@ -123,7 +121,7 @@ def _failures_told(target: Compilation | Path, edited: Sequence[str]) -> Iterato
         raise usage("HET404", str(error)) from error
     except (PipelineError, CsimError, ImportError, EmulationUnavailable) as error:
         # Where the machine lacks something, that is the reason to be told; else the program itself failed.
-        environment.require(*(name for kind in _devices(target) for name in NEEDED.get(kind, ())))
+        environment.require(*(name for kind in _devices(target) for name in device_kind(kind).needs))
         raise _failure(error, edited) from error
     except (DiagnosticError, MemoryError):
         raise

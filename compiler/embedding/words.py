@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hetc.devices import device_kinds
+
 
 class Word:
     """A word of annotations and defaults: `bf16["B", "E"]`, `memory(...)`, `le(64)`."""
@@ -55,7 +57,7 @@ LAYOUT_WORDS = ("contiguous", "paged", "striped", "record", "planes")
 STAGE_WORDS = ("prepare", "relevancy", "retrieve", "apply")
 BLOCK_WORDS = ("repeat", "when")
 STEP_WORDS = ("step",)
-DEVICE_WORDS = ("gpu", "fpga")
+DEVICE_WORDS = device_kinds()
 REDUCTION_WORDS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
 CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize", "concat", "sort", "clear", "age")
 FUNCTION_WORDS = (

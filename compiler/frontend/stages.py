@@ -6,9 +6,7 @@ from contextlib import AbstractContextManager
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.emit_step import StepEmitter
-
-# Device kinds that a stage can be pinned to.
-DEVICE_KINDS = ("gpu", "fpga")
+from hetc.devices import device_kinds
 
 
 def stage_around(block: ast.Block, step: StepEmitter) -> AbstractContextManager[None]:
@@ -22,9 +20,9 @@ def pin(stage: ast.Stage, step: StepEmitter) -> None:
     if stage.pin is None:
         return
     kind, diagnostics = stage.pin.name, step.environment.diagnostics
-    if kind not in DEVICE_KINDS:
+    if kind not in device_kinds():
         message = f"no backend makes programs for a device of kind `{kind}`"
-        help = f"stages are pinned to {' or '.join(DEVICE_KINDS)}"
+        help = f"stages are pinned to {', '.join(device_kinds())}"
         diagnostics.error("HET302", message, stage.pin.span, help=help)
     elif step.pins.setdefault(stage.name, kind) != kind:
         before = step.pins[stage.name]

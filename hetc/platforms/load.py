@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from hetc.devices import UnknownKind, device_kind, resolve
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
-from hetc.platforms.device import Device, Gpu, Processor
+from hetc.platforms.device import Device, Processor
 from hetc.platforms.figure import spread_sources
-from hetc.platforms.fpga import Fpga
 from hetc.platforms.platform import Platform
 from hetc.source import SourceFile, read_source
 
@@ -21,9 +21,6 @@ DEFAULT_PLATFORM = "mi210+u55c"
 
 _FOLDER = Path(__file__).parent
 _DEVICE_FOLDER = _FOLDER / "devices"
-
-# A kind without a model of its own is described as a processor: memory, clock, peaks.
-_MODELS: dict[str, type[Device]] = {"gpu": Gpu, "fpga": Fpga}
 
 
 def list_platforms() -> tuple[str, ...]:
@@ -94,11 +91,19 @@ def _device(source: SourceFile, key: str, value: object) -> Device:
         assert isinstance(base_data, dict)
         data = _merge(base_data, data)
     data.setdefault("name", key)
-    kind = data.get("kind")
-    model = _MODELS.get(kind, Processor) if isinstance(kind, str) else Processor
-    device = _validate(model, data, source, where)
+    device = _validate(_model(data.get("kind")), data, source, where)
     assert isinstance(device, Device)
     return device
+
+
+def _model(kind: object) -> type[Device]:
+    """The model of a kind. One that is not installed is described as a processor: memory, clock, peaks."""
+    try:
+        model = resolve(device_kind(kind).model) if isinstance(kind, str) else Processor
+    except UnknownKind:
+        return Processor
+    assert isinstance(model, type) and issubclass(model, Device)
+    return model
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A device holds flat arrays of elements and runs kernels on them. An array is addressed by rows of a given number
 of elements; what moves is always host arrays (see `elements`). A new kind of device is one subclass of `Device`
-and a line in `_OPENERS`.
+and a manifest (`hetc.devices`) that names what opens it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc import devices
 from hetc.runtime.elements import host_dtype
 from hetc.runtime.errors import DeviceError, DeviceMissingError
 from hetc.runtime.regions import Rows
@@ -143,17 +143,17 @@ def fill_bits(element: str, fill: float) -> Any:
     return to_bits(np.array([fill]), element_type(element)).view(host_dtype(element))[0]
 
 
-_OPENERS: dict[str, str] = {"gpu": "hetc.runtime.gpu", "fpga": "hetc.runtime.fpga", HOST: "hetc.runtime.devices"}
+_REGISTERED: dict[str, str] = {}
 
 
 def device_kinds() -> tuple[str, ...]:
     """The kinds that this runtime can drive."""
-    return tuple(_OPENERS)
+    return (*devices.device_kinds(), *_REGISTERED, HOST)
 
 
 def register_kind(kind: str, module: str) -> None:
-    """Let `module.open_device(mode, **options)` open devices of `kind`."""
-    _OPENERS[kind] = module
+    """Let `module.open_device(mode, **options)` open devices of a kind that no manifest describes."""
+    _REGISTERED[kind] = f"{module}:open_device"
 
 
 def open_device(kind: str = HOST, mode: str = ANY, **options: Any) -> Device:
@@ -164,6 +164,10 @@ def open_device(kind: str = HOST, mode: str = ANY, **options: Any) -> Device:
     """
     if kind == HOST:
         return HostDevice()
-    if kind not in _OPENERS:
-        raise DeviceMissingError(f"no runtime for devices of kind '{kind}'; there is one for {', '.join(_OPENERS)}")
-    return import_module(_OPENERS[kind]).open_device(mode, **options)
+    try:
+        opener = _REGISTERED.get(kind) or devices.device_kind(kind).runtime
+    except devices.UnknownKind as error:
+        known = ", ".join(device_kinds())
+        raise DeviceMissingError(f"no runtime for devices of kind '{kind}'; there is one for {known}") from error
+    opened: Device = devices.resolve(opener)(mode, **options)
+    return opened

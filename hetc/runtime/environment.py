@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hetc.devices import manifests, resolve
 from hetc.diagnostics import EXIT_ENVIRONMENT, Diagnostic, DiagnosticError
 from hetc.runtime.csim_errors import CompilerMissingError, HeadersMissingError
 from hetc.runtime.csim_toolchain import ap_types_include, find_compiler
@@ -42,7 +43,7 @@ class Check:
 
 def probe(root: Path = Path("/")) -> list[Check]:
     """Everything that `hetc doctor` reports; `root` is where /proc, /sys, /dev and /opt are looked for."""
-    return [check(root) for check in _CHECKS.values()]
+    return [check(root) for check in _checks().values()]
 
 
 def require(*names: str, root: Path = Path("/")) -> None:
@@ -50,7 +51,7 @@ def require(*names: str, root: Path = Path("/")) -> None:
 
     KeyError for a name that is no check.
     """
-    failed = [check for check in (_CHECKS[name](root) for name in names) if not check.ok]
+    failed = [check for check in (_checks()[name](root) for name in names) if not check.ok]
     if failed:
         raise DiagnosticError(
             [
@@ -83,7 +84,7 @@ def _check_python(_root: Path) -> Check:
 
 
 def _check_compiler(_root: Path) -> Check:
-    how, needed = "apt-get install g++, or name a C++17 compiler in CXX", "C simulation of FPGA kernels"
+    how, needed = "apt-get install g++, or name a C++17 compiler in CXX", "kernels of the processor, C simulation of FPGA kernels"
     try:
         command = find_compiler()
     except CompilerMissingError as error:
@@ -220,3 +221,14 @@ _CHECKS: dict[str, Callable[[Path], Check]] = {
     "vitis": _check_vitis,
     "torch-mlir": _package_check("torch-mlir", "mlir", "checking lowered programs with upstream MLIR"),
 }
+
+
+def _checks() -> dict[str, Callable[[Path], Check]]:
+    """Every check by name, those that device kinds bring among them."""
+    brought = {name: found for kind in manifests() for name, found in kind.checks.items()}
+    return {**_CHECKS, **{name: resolve(found) for name, found in brought.items()}}
+
+
+def main_job() -> frozenset[str]:
+    """The checks that compiling a pipeline, and running all of it here, takes."""
+    return frozenset({"python", *(name for kind in manifests() for name in kind.needs)})

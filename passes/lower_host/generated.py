@@ -8,15 +8,10 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute, Operation
 
+from hetc.devices import manifests
 from hetc.dialects.mp import TensorType
 from hetc.dialects.task import ArgumentAttr, KernelOp
 from hetc.passes.lower_host.refusal import HostLoweringRefused
-
-# How a device is to launch a kernel: the properties of its op that are not about the argument list.
-_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "tile.kernel": ("grid", "num_warps", "num_stages", "constexprs"),
-    "fpga.kernel": (),
-}
 
 
 @dataclass(frozen=True)
@@ -33,15 +28,16 @@ class Launch:
 def launches_of(module: ModuleOp) -> dict[str, list[Launch]]:
     """Task kernel -> its launches in order."""
     found: dict[str, list[Launch]] = {}
+    options = {manifest.kernel: manifest.launch_options for manifest in manifests()}
     for op in module.body.block.ops:
-        if op.name in _OPTIONS:
-            found.setdefault(_text(op, "task"), []).append(_launch(op))
+        if op.name in options:
+            found.setdefault(_text(op, "task"), []).append(_launch(op, options[op.name]))
     for launches in found.values():
         launches.sort(key=lambda item: item.order)
     return found
 
 
-def _launch(op: Operation) -> Launch:
+def _launch(op: Operation, options: Sequence[str]) -> Launch:
     order = op.properties.get("order")
     arguments, scratch = op.properties["arguments"], op.properties["scratch"]
     assert isinstance(arguments, ArrayAttr) and isinstance(scratch, ArrayAttr)
@@ -50,7 +46,7 @@ def _launch(op: Operation) -> Launch:
         order.value.data if isinstance(order, IntegerAttr) else 0,
         tuple(arguments),
         tuple(scratch),
-        {name: op.properties[name] for name in _OPTIONS[op.name]},
+        {name: op.properties[name] for name in options},
     )
 
 

@@ -29,9 +29,14 @@ class BindParallelPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                for phase in [item for item in kernel.block.ops if isinstance(item, nest.PhaseOp)]:
-                    for loop in list(_outermost(phase.block)):
-                        loop.properties["bind"] = nest.BindAttr(nest.PARALLEL)
+                bind(kernel)
+
+
+def bind(kernel: nest.KernelOp) -> None:
+    """The loops of one kernel."""
+    for phase in [item for item in kernel.block.ops if isinstance(item, nest.PhaseOp)]:
+        for loop in list(_outermost(phase.block)):
+            loop.properties["bind"] = nest.BindAttr(nest.PARALLEL)
 
 
 def _outermost(block: Block) -> Iterator[nest.ForOp]:

@@ -10,13 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hetc.devices import Role, kinds_of_role
 from hetc.passes.analysis.stages import StageFacts
 from hetc.platforms import Platform
-
-STREAMING_KINDS = ("fpga",)
-"""Kinds that a scan is better off on, best first: deep pipelines over streams, no cost for irregularity."""
-ARITHMETIC_KINDS = ("gpu", "cpu")
-"""Kinds with the most arithmetic, best first; their ridge point is the one compared."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +43,15 @@ class Decision:
         return self.intensity / self.ridge
 
 
-def first_of(platform: Platform, preferred: tuple[str, ...]) -> str | None:
-    """The first preferred kind that the platform has."""
-    return next((kind for kind in preferred if kind in platform.kinds), None)
+def first_of(platform: Platform, role: Role) -> str | None:
+    """The best kind of a role that the platform has. A scan is better off on a streaming one: deep pipelines over
+    streams, no cost for irregularity. Of arithmetic ones the ridge point is compared."""
+    return next((kind for kind in kinds_of_role(role) if kind in platform.kinds), None)
 
 
 def arithmetic_kind(platform: Platform) -> str:
     """The kind that work goes to by default: an arithmetic one, else whatever the platform has first."""
-    return first_of(platform, ARITHMETIC_KINDS) or platform.kinds[0]
+    return first_of(platform, "arithmetic") or platform.kinds[0]
 
 
 def by_intensity(facts: StageFacts, platform: Platform, dims: Mapping[str, int]) -> tuple[str, str, float, float]:
@@ -64,7 +61,7 @@ def by_intensity(facts: StageFacts, platform: Platform, dims: Mapping[str, int])
     assert device is not None
     dtype = facts.dominant_dtype(device, dims)
     intensity, ridge = facts.intensity(device, dims), device.ridge_flop_per_byte(dtype)
-    streaming = first_of(platform, STREAMING_KINDS)
+    streaming = first_of(platform, "streaming")
     compared = f"{intensity:.3g} FLOP/B against the {arithmetic}'s ridge point {ridge:.3g} in {dtype}"
     if not facts.scan:
         return arithmetic, f"no scan: its work does not grow with a memory; {compared}", intensity, ridge

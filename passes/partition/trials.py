@@ -13,7 +13,7 @@ from hetc.passes.partition.fuse_producers import FuseProducersPass
 from hetc.passes.partition.outline import statements_of
 from hetc.passes.partition.placement import Estimate
 from hetc.passes.schedule.model import Refused, Schedule
-from hetc.passes.schedule.registry import scheduled_kinds
+from hetc.passes.schedule.registry import is_scheduled
 from hetc.passes.schedule.schedules import Schedules
 
 Estimates = dict[tuple[str, str], dict[str, Estimate]]
@@ -24,7 +24,7 @@ def estimate_stages(module: ModuleOp, schedules: Schedules) -> Estimates:
     """Every stage of every step on every kind of the platform, each stage on its own (neighbours not fused)."""
     found: Estimates = {}
     for kind in schedules.platform.kinds:
-        if kind in scheduled_kinds():
+        if is_scheduled(kind):
             trial = module.clone()
             _place_all(trial, kind)
             for pass_ in (FuseProducersPass(by_stage=True), CutKernelsPass(by_stage=True)):

@@ -1,11 +1,11 @@
-"""The scheduler of each device kind. A new kind adds a module with `plan` and a line here."""
+"""The scheduler of each device kind, as its manifest names it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any, Protocol
 
+from hetc.devices import UnknownKind, device_kind, resolve
 from hetc.dialects.task import KernelOp
 from hetc.passes.schedule.model import Schedule
 
@@ -20,19 +20,21 @@ class Planned(Protocol):
 
 Scheduler = Callable[[KernelOp, Any, Mapping[str, int]], Planned]
 
-_SCHEDULERS = {"gpu": "hetc.passes.schedule.gpu", "fpga": "hetc.passes.schedule.fpga"}
 
-
-def scheduled_kinds() -> tuple[str, ...]:
-    """The device kinds that kernels can be scheduled (and so compiled) for."""
-    return tuple(_SCHEDULERS)
+def is_scheduled(kind: str) -> bool:
+    """Whether kernels can be scheduled (and so compiled) for a device kind."""
+    try:
+        device_kind(kind)
+    except UnknownKind:
+        return False
+    return True
 
 
 def scheduler_of(kind: str) -> Scheduler:
-    """`plan(kernel, device, dims) -> Planned` of a device kind; raises KeyError for a kind without one.
+    """`plan(kernel, device, dims) -> Planned` of a device kind; raises UnknownKind for one that is not installed.
 
     `device` is the platform's description of the device; `dims` gives the extent of every run-time dim that the plan is
     chosen for.
     """
-    module = import_module(_SCHEDULERS[kind])
-    return module.plan
+    scheduler: Scheduler = resolve(device_kind(kind).scheduler)
+    return scheduler

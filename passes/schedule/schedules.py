@@ -11,7 +11,7 @@ from hetc.dialects.mp import GetOp, PipelineOp, enclosing_pipeline
 from hetc.dialects.task import KernelOp
 from hetc.passes.analysis.operands import source_of
 from hetc.passes.schedule.model import Refused, Schedule
-from hetc.passes.schedule.registry import Planned, scheduled_kinds, scheduler_of
+from hetc.passes.schedule.registry import Planned, is_scheduled, scheduler_of
 from hetc.platforms import Platform
 from hetc.platforms.device import Device
 
@@ -53,7 +53,7 @@ class Schedules:
         device = self.platform.device_of_kind(kind)
         if device is None:
             raise Refused(f"platform {self.platform.name} has no {kind}", kernel)
-        if kind not in scheduled_kinds():
+        if not is_scheduled(kind):
             raise Refused(f"no backend compiles for device kind {kind}", kernel)
         key = _key(kernel)
         if key not in self._planned:

@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import DictionaryAttr, ModuleOp
 from xdsl.ir import Block, Region
 from xdsl.parser import Parser
 
-from hetc.backends.hls import check, emit
+from hetc.backends.hls.project import check, emit
 from hetc.backends.reference import SparseMatrix, run_kernel
 from hetc.backends.reference.compare_selection import compare_tensor
 from hetc.compiler.frontend import compile_source

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hetc.backends.hls import check, emit
+from hetc.backends.hls.project import check, emit
 from hetc.compiler.driver import Options, compile_source_file
 from hetc.dialects import fpga
 from hetc.dialects.locations import without_location

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from xdsl.parser import Parser
 
-from hetc.backends import hls, host, triton
+from hetc.backends import host
+from hetc.backends.hls import project as hls
+from hetc.backends.triton import emit as triton
 from hetc.dialects.registry import new_context
 from hetc.passes.registry import load
 from hetc.runtime.errors import DeviceError, DeviceMissingError, ProgramError

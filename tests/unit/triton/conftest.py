@@ -15,7 +15,7 @@ import pytest
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
-from hetc.backends.triton import check, emit
+from hetc.backends.triton.emit import check, emit
 from hetc.dialects.mp import ConstantOp, TensorType, dtype_name
 from hetc.dialects.registry import new_context
 from hetc.dialects.task import KernelOp

@@ -1,0 +1,24 @@
+"""FPGAs, programmed in HLS C++."""
+
+from hetc.devices import DeviceKind
+
+DEVICE = DeviceKind(
+    kind="fpga",
+    title="FPGA",
+    role="streaming",
+    rank=0,
+    model="hetc.platforms.fpga:Fpga",
+    scheduler="hetc.passes.schedule.fpga:plan",
+    stage="fpga",
+    passes={"lower-to-hls": "hetc.passes.lower_hls.lower_to_hls:LowerToHlsPass"},
+    dialects={"fpga": "hetc.dialects.fpga:FPGA"},
+    kernel="fpga.kernel",
+    printer="hetc.backends.hls.project",
+    prints={"hls-cpp": (".cpp", ".h")},
+    runtime="hetc.runtime.fpga:open_device",
+    needs=("g++", "ap_int"),
+    notes=(
+        "FPGA launches are serial: XRT's Python binding waits without releasing Python's lock, so one is in flight at a "
+        "time.\nGPU work that can start earlier is launched before the host waits for the FPGA."
+    ),
+)

@@ -1,0 +1,104 @@
+"""The kinds of devices that are installed: one manifest each, which holds names only.
+
+A manifest is found through the entry points `hetc.devices`, so a package of its own adds a kind. What a name stands for
+is imported by whoever needs it: compiler parts by the compiler, runtime parts by the runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+GROUP = "hetc.devices"
+Role = Literal["streaming", "arithmetic"]
+
+
+@dataclass(frozen=True)
+class DeviceKind:
+    """A kind of device. Every `module:attribute` is imported when it is used.
+
+    kind         what programs and platform files call it: letters, digits and `_`
+    title        in words
+    role, rank   which work the rule by sparsity and intensity sends there: scans to a `streaming` kind, the rest to an
+                 `arithmetic` one, of several to the lowest rank
+    model        the class of its entry in a platform file
+    scheduler    `plan(kernel, device, dims) -> Planned`, raising Refused
+    stage        the name of its stage of the compiler, after which --emit prints
+    passes       its lowering, in order: flag -> `module:Class`
+    dialects     what its lowering adds to the module: dialect -> `module:DIALECT`
+    kernel       the op of a generated kernel; launch_options: those of its properties that a launch is told
+    printer      the module with `check(module)` and `emit(module) -> {path: text}`; all paths begin with KIND/
+    prints       name of a text form -> suffixes of its files, for --emit
+    runtime      `open_device(mode, **options) -> Device`
+    needs        what running its kernels here takes, by the names of `hetc doctor`
+    checks       more rows of `hetc doctor`: name -> `module:function`, which is given the root of the file system
+    notes        what a host program with such a device says of how it runs
+    """
+
+    kind: str
+    title: str
+    role: Role
+    rank: int
+    model: str
+    scheduler: str
+    stage: str
+    passes: Mapping[str, str]
+    dialects: Mapping[str, str]
+    kernel: str
+    printer: str
+    runtime: str
+    launch_options: tuple[str, ...] = ()
+    prints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    checks: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
+
+
+class UnknownKind(KeyError):
+    """No kind of that name is installed."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@cache
+def _entries() -> dict[str, EntryPoint]:
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    return {name: found[name] for name in sorted(found)}
+
+
+@cache
+def device_kind(kind: str) -> DeviceKind:
+    """The manifest of a kind. Raises UnknownKind, which lists those that are installed."""
+    if kind not in _entries():
+        raise UnknownKind(f"no device kind '{kind}' is installed; there is {', '.join(_entries()) or 'none'}")
+    manifest = _entries()[kind].load()
+    assert isinstance(manifest, DeviceKind) and manifest.kind == kind
+    return manifest
+
+
+@cache
+def device_kinds() -> tuple[str, ...]:
+    """The kinds that are installed: those of a role together, best first."""
+    return tuple(item.kind for item in manifests())
+
+
+@cache
+def manifests() -> tuple[DeviceKind, ...]:
+    """Every installed kind's manifest, in the order of `device_kinds`."""
+    return tuple(sorted(map(device_kind, _entries()), key=lambda item: (item.role, item.rank, item.kind)))
+
+
+def kinds_of_role(role: Role) -> tuple[str, ...]:
+    """The kinds of a role, best first."""
+    return tuple(item.kind for item in manifests() if item.role == role)
+
+
+def resolve(name: str) -> Any:
+    """What `module:attribute` names."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,124 @@
+"""The processor as a device: kernels compiled for this machine, on memory that the host sees."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.cpu_build import build
+from hetc.runtime.devices import ANY, Device, HostDevice, fill_bits, room_for
+from hetc.runtime.elements import element_type, host_dtype
+from hetc.runtime.errors import DeviceError, InputError
+from hetc.runtime.tensors import is_torch
+
+KIND = "cpu"
+ALIGNMENT_BYTES = 64
+HUGE_PAGE_BYTES = 1 << 21
+
+
+class CpuDevice(HostDevice):
+    """Arrays are numpy arrays in the host's own memory, 64-byte aligned, large ones in huge pages. A launch has ended
+    when it returns; other threads of the process run meanwhile."""
+
+    kind = KIND
+    backend = "processor"
+
+    def __init__(self, build_type: str = "optimised") -> None:
+        self.build_type = build_type
+        self._functions: dict[str, Any] = {}
+
+    def allocate(self, elements: int, element: str, fill: float = 0) -> NDArray:
+        with room_for(elements, element, self.kind):
+            array = aligned(elements, host_dtype(element))
+        if fill != 0:
+            array[:] = fill_bits(element, fill)
+        return array
+
+    def read(self, array: NDArray, rows: Any, row_elements: int) -> NDArray:
+        return super().read(array, rows, row_elements).copy()
+
+    def holds(self, value: Any, element: str) -> bool:
+        return _flat(value, element) is not None
+
+    def adopt(self, tensor: Any, element: str, name: str) -> NDArray:
+        flat = _flat(tensor, element)
+        if flat is None:
+            raise InputError(f"tensor '{name}': expected a contiguous {element} array in the host's memory")
+        return flat
+
+    def load(self, directory: Path, kernels: Sequence[str]) -> None:
+        if not kernels:
+            return
+        folder = directory / KIND
+        files = {path.name: path.read_text() for path in sorted(folder.glob("*")) if path.suffix in (".cpp", ".h")}
+        missing = [name for name in kernels if f"{name}.cpp" not in files]
+        if missing:
+            raise DeviceError(f"{folder} holds no kernel '{missing[0]}'")
+        library = build(files, self.build_type)
+        for name in kernels:
+            function = getattr(library, name)
+            function.argtypes, function.restype = [ctypes.c_void_p], None
+            self._functions[name] = function
+
+    def launch(self, kernel: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+        slots = [item.ctypes.data if isinstance(item, np.ndarray) else int(item) for item in arguments]
+        self._functions[kernel]((ctypes.c_int64 * len(slots))(*slots))
+
+
+def aligned(elements: int, dtype: np.dtype) -> NDArray:
+    """Zeros at an address that is a multiple of 64; from 2 MiB on in memory of its own that asks for huge pages.
+
+    Raises MemoryError."""
+    size = max(elements * dtype.itemsize, 1)
+    if size < HUGE_PAGE_BYTES:
+        raw = np.zeros(size + ALIGNMENT_BYTES, np.uint8)
+        skip = -raw.ctypes.data % ALIGNMENT_BYTES
+        return raw[skip : skip + size].view(dtype)[:elements] if elements else raw[:0].view(dtype)
+    try:
+        pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(str(error)) from error
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        try:
+            pages.madvise(mmap.MADV_HUGEPAGE)
+        except OSError:
+            pass  # a kernel without huge pages: the memory is the same
+    return np.frombuffer(pages, np.uint8, size).view(dtype)[:elements]
+
+
+def _flat(value: Any, element: str) -> NDArray | None:
+    """A caller's tensor as a flat array of the same memory, where it lies as kernels read it."""
+    dtype = element_type(element)
+    if dtype.bits < dtype.storage_bits:
+        return None
+    if is_torch(value):
+        return _flat_torch(value, element)
+    if not isinstance(value, np.ndarray) or not value.flags.c_contiguous or not value.flags.aligned:
+        return None
+    if value.dtype != dtype.storage:
+        return None
+    return value.reshape(-1).view(host_dtype(element))
+
+
+def _flat_torch(value: Any, element: str) -> NDArray | None:
+    import torch
+
+    from hetc.runtime.elements import torch_dtype
+
+    plain = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout is torch.strided
+    if not plain or value.device.type != "cpu" or value.dtype != torch_dtype(element):
+        return None
+    if not value.is_contiguous() or value.is_neg() or value.is_conj():
+        return None
+    return value.detach().reshape(-1).view(torch.uint8).numpy().view(host_dtype(element))
+
+
+def open_device(mode: str = ANY, *, build_type: str = "optimised") -> Device:
+    """The processor that this runs on, whatever the mode: it is never emulated. Raises CompilerMissingError."""
+    return CpuDevice(build_type)
