@@ -8,7 +8,7 @@ from typing import ClassVar
 from xdsl.dialects import arith, scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from hetc.backends.cpu.places import STYLE, in_order, in_rows, row_major, value_type
+from hetc.backends.cpu.places import STYLE, decoded, in_order, in_rows, row_major, value_type
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression, expression
 from hetc.backends.cxx.names import Names
@@ -178,7 +178,7 @@ class BodyPrinter:
     def _element(
         self, result: SSAValue, present: SSAValue | None, element: Attribute, place: str, hint: str
     ) -> None:
-        made = Expression(c_types.decode(element, place), not c_types.decode(element, place).endswith("!= 0"))
+        made = decoded(element, place)
         if present is not None and self.text(present) != "true":
             made = Expression(f"{self.operand(present)} ? {made.operand} : {c_types.zero(result.type)}", False)
         self._use_or_define(result, made, hint)
@@ -231,11 +231,10 @@ class BodyPrinter:
         type_ = _buffer_type(op.buffer)
         if type_.where == nest.REGISTER and not type_.shape:
             text, element = self.text(op.buffer), type_.element
-            made = Expression(text) if _is_value(type_) else Expression(c_types.decode(element, text))
+            made = Expression(text) if _is_value(type_) else decoded(element, text)
             self._loaded(op, made)
             return
-        decoded = c_types.decode(type_.element, self._slot(op.buffer, op.indices))
-        made = Expression(decoded, not decoded.endswith("!= 0"))
+        made = decoded(type_.element, self._slot(op.buffer, op.indices))
         if op.present is not None and self.text(op.present) != "true":
             made = Expression(f"{self.operand(op.present)} ? {made.operand} : {c_types.zero(op.result.type)}", False)
         self._loaded(op, made)
@@ -297,7 +296,7 @@ class BodyPrinter:
                 self._use_or_define(value, Expression(f"{self.text(op.states)}.{method}({self.text(op.place)})"))
 
     def _offered(self, op: nest.OfferedOp) -> None:
-        self.define(op.result, f"{self.text(op.states)}.offered()", "offered")
+        self._use_or_define(op.result, Expression(f"{self.text(op.states)}.offered()"), "offered")
 
 
 def _first_store(op: nest.BufferOp) -> nest.StoreOp | None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from xdsl.dialects.builtin import Float32Type, IndexType, i1, i32, i64
 from xdsl.ir import Attribute
 
+from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression, Style
 from hetc.dialects import nest
-from hetc.dialects.mp import RowsAttr
+from hetc.dialects.mp import RowsAttr, compute_type
 
 
 def value_type(type: Attribute) -> str:
@@ -22,6 +23,15 @@ def value_type(type: Attribute) -> str:
 
 
 STYLE = Style(value_type, "hetc", (i64, IndexType()))
+
+
+def decoded(element: Attribute, stored: str) -> Expression:
+    """The value of a stored element, in the C++ type of its numbers."""
+    text = c_types.decode(element, stored)
+    if text != stored:
+        return Expression(text, not text.endswith("!= 0"))
+    wanted = value_type(compute_type(element))
+    return Expression(text if wanted == c_types.storage(element) else f"{wanted}({stored})")
 
 
 def capacity(extent: int | str) -> str:

@@ -35,7 +35,7 @@ def main() -> int:
             verdict = judge(program, arguments.devices, arguments.calls)
     print(spell(program))
     print(print_twin(program))
-    if arguments.devices in ("gpu", "fpga", "mix"):
+    if arguments.devices in ("gpu", "fpga", "cpu", "mix", "any"):
         print("placement:", placement(program.seed, arguments.devices))
     print(f"{verdict.kind} {verdict.text}")
     return 0 if verdict.kind == "ok" else 1

@@ -1,7 +1,7 @@
 """`python -m random_programs.run_many COUNT`, run from tests/: many seeds every way, and a page that sums them up.
 
 Each seed runs on the oracle before and after the normalising passes and when cut into kernels; on a GPU and on an FPGA,
-both emulated; and with a device drawn for each stage.
+both emulated, and on the processor; and with a device drawn for each stage.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _TITLES = {
     "placed": "oracle, cut into kernels for both devices",
     "gpu": "GPU, Triton's interpreter",
     "fpga": "FPGA, C simulation",
-    "mix": "both, each stage's device drawn",
+    "cpu": "processor",
+    "mix": "GPU and FPGA, each stage's device drawn",
+    "any": "all three, each stage's device drawn",
 }
 
 

@@ -14,7 +14,10 @@ from random_programs.oracle import NORMALIZE, judge_when_placed, judge_with_orac
 from random_programs.program import Program
 
 STAGES = ("prepare", "relevancy", "retrieve", "apply")
-WAYS = ("oracle", "normalized", "placed", "gpu", "fpga", "mix")
+WAYS = ("oracle", "normalized", "placed", "gpu", "fpga", "cpu", "mix", "any")
+PLATFORMS = {"gpu": "mi210", "cpu": "cpu", "any": str(Path(__file__).with_name("three_kinds.toml"))}
+"""Where a way is run, unless it is on mi210+u55c."""
+_DRAWN = {"placed": ("gpu", "fpga"), "mix": ("gpu", "fpga"), "any": ("gpu", "fpga", "cpu")}
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,13 @@ class Verdict:
 
 
 def placement(seed: int, way: str) -> dict[str, str]:
-    """The device of each stage: one kind for all, or drawn from the seed, both kinds among them."""
-    if way not in ("placed", "mix"):
+    """The device of each stage: one kind for all, or drawn from the seed, all kinds of the way among them."""
+    if way not in _DRAWN:
         return dict.fromkeys(STAGES, way)
     random = Random(f"placement {seed}")
     while True:
-        pins = {stage: random.choice(("gpu", "fpga")) for stage in STAGES}
-        if len(set(pins.values())) == 2:
+        pins = {stage: random.choice(_DRAWN[way]) for stage in STAGES}
+        if len(set(pins.values())) == len(_DRAWN[way]):
             return pins
 
 
@@ -45,7 +48,7 @@ def judge(program: Program, way: str, calls: int | None = None) -> Verdict:
         elif way == "placed":
             found = judge_when_placed(program, placement(program.seed, way), calls)
         else:
-            platform = "mi210" if way == "gpu" else "mi210+u55c"
+            platform = PLATFORMS.get(way, "mi210+u55c")
             with tempfile.TemporaryDirectory() as folder:
                 pins = placement(program.seed, way)
                 found = judge_on_devices(program, pins, Path(folder) / "out", platform, calls)
