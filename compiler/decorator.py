@@ -56,10 +56,12 @@ class HeteroPipeline(Guarded):
 
     @property
     def options(self) -> Options:
-        """Everything besides the text that decides what is compiled."""
+        """Everything besides the text that decides what is compiled; without a platform that of this machine."""
         from hetc.compiler.driver import Options
+        from hetc.platforms.here import AUTO, platform_here
 
-        return Options(**self._given)
+        named = self._given.get("platform", AUTO)
+        return Options(**{**self._given, "platform": platform_here() if named == AUTO else named})
 
     def with_options(self, **changes: Any) -> HeteroPipeline:
         """The same pipeline with other options: `dims={"K": 64}`, `platform=`, `pins=`, `policy=`, `objective=`,
@@ -129,7 +131,7 @@ class HeteroPipeline(Guarded):
 
     @functools.cached_property
     def program(self) -> HostProgram:
-        """The compiled program with its devices opened: real ones where this machine has them, else emulated."""
+        """The compiled program with its devices opened: real ones where this machine has them; what a named platform has and the machine has not is emulated."""
         from hetc.runtime.program import load_program
 
         return load_program(self._cached)
@@ -244,7 +246,7 @@ def hetero_pipeline(
 ) -> Any:
     """Make a pipeline of a function: its text is read as equations, it is never executed.
 
-    platform: the devices (`hetc platform list`). grows: rows that a call appends along each growing dim; it is part
+    platform: the devices (`hetc platform list`), by default those of this machine, else its processor. grows: rows that a call appends along each growing dim; it is part
     of the text, so it is written out here. policy: `auto` or `intensity`; objective: `latency`, `energy` or `edp`.
     pins: device kinds of stages. dims: overrides of constants and bounds. estimate: the extents that estimates are
     made at. layouts: how memories lie, `{"keys": "paged(64)"}`. Raises

@@ -34,8 +34,10 @@ class DeviceKind:
     printer      the module with `check(module)` and `emit(module) -> {path: text}`; all paths begin with KIND/
     prints       name of a text form -> suffixes of its files, for --emit
     runtime      `open_device(mode, **options) -> Device`
+    detect       a function that gives the name of the device file for what is here, "" where nothing is: `auto` asks
     needs        what running its kernels here takes, by the names of `hetc doctor`
     checks       more rows of `hetc doctor`: name -> `module:function`, which is given the root of the file system
+    everywhere   whether every machine is such a device
     notes        what a host program with such a device says of how it runs
     """
 
@@ -52,9 +54,11 @@ class DeviceKind:
     printer: str
     runtime: str
     launch_options: tuple[str, ...] = ()
+    detect: str = ""
     prints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     checks: Mapping[str, str] = field(default_factory=dict)
+    everywhere: bool = False
     notes: str = ""
 
 

@@ -22,4 +22,5 @@ DEVICE = DeviceKind(
     prints={"cpp": (".cpp", ".h")},
     runtime="hetc.runtime.cpu:open_device",
     needs=("g++",),
+    everywhere=True,
 )

@@ -17,5 +17,6 @@ DEVICE = DeviceKind(
     printer="hetc.backends.triton.emit",
     prints={"triton": (".py",)},
     runtime="hetc.runtime.gpu:open_device",
+    detect="hetc.runtime.detect:gpu",
     needs=("torch", "triton", "ml_dtypes"),
 )

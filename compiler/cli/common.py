@@ -108,7 +108,7 @@ def selection_options(function: Function) -> Function:
         ),
         dim_option,
         dims_file_option,
-        click.option("-p", "--platform", default=None, metavar="NAME", help="A platform's name, or its file."),
+        click.option("-p", "--platform", default=None, metavar="NAME", help="A platform's name, or its file; auto: what is here."),
     ):
         gather = decorate(gather)
     return gather  # type: ignore[return-value]
@@ -146,19 +146,22 @@ class Selection:
             message = f"`{directory}` is compiled already: {', '.join(self.given)} would change nothing"
             raise usage("HET404", message, "give the .mp file instead")
 
-    def options(self, source: SourceFile) -> Options:
-        """As the driver's options, over those of a Python pipeline's decorator. Raises DiagnosticError (exit 2)."""
+    def options(self, source: SourceFile, default: str = "") -> Options:
+        """As the driver's options, over those of a Python pipeline's decorator; `default` is the platform where none is
+        named. Raises DiagnosticError (exit 2)."""
         from hetc.compiler.driver import Options
         from hetc.compiler.embedding.source import decorator_options
         from hetc.platforms import DEFAULT_PLATFORM
+        from hetc.platforms.here import AUTO, platform_here
 
         for kind, name, known in (("policy", self.policy, POLICIES), ("objective", self.objective, OBJECTIVES)):
             if name is not None and name not in known:
                 raise unknown(kind, name, known)
         dims, estimate = read_extents(self.dims_file, self.dims)
         own = decorator_options(source)
+        platform = self.platform or own.get("platform") or default or DEFAULT_PLATFORM
         return Options(
-            platform=self.platform or own.get("platform", DEFAULT_PLATFORM),
+            platform=platform_here() if platform == AUTO else platform,
             dims={**own.get("dims", {}), **dims},
             estimate={**own.get("estimate", {}), **estimate},
             pins={**own.get("pins", {}), **parse_pins(self.pins)},

@@ -1,26 +1,32 @@
-"""`hetc platform list|show NAME`: the devices that programs can be placed on."""
+"""`hetc platform list|show NAME|measure`: the devices that programs can be placed on."""
 
 from __future__ import annotations
 
 import json
+from datetime import date
+from pathlib import Path
 
 import click
 
-from hetc.compiler.cli.common import json_option, unknown, verbosity_options
+from hetc.compiler.cli.common import json_option, say, unknown, usage, verbosity_options
 from hetc.compiler.table import Table
+from hetc.diagnostics import cannot_write
 
-ACTIONS = ("list", "show")
+ACTIONS = ("list", "show", "measure")
 
 
 @click.command("platform")
-@click.argument("action", metavar="list|show")
+@click.argument("action", metavar="list|show|measure")
 @click.argument("name", metavar="[NAME|FILE.toml]", required=False)
 @json_option
 @verbosity_options
 def command(action: str, name: str | None, as_json: bool) -> int:
-    """List the platforms, or show every figure of one with its source."""
+    """List the platforms, show every figure of one with its source, or measure this machine's processor: `auto` takes what
+    was found, and NAME.toml keeps it elsewhere."""
     if action not in ACTIONS:
         raise unknown("action", action, ACTIONS)
+    if action == "measure":
+        return _measure(name, as_json)
     return _list(as_json) if action == "list" else _show(name, as_json)
 
 
@@ -58,3 +64,21 @@ def _show(name: str | None, as_json: bool) -> int:
         table.add(row.device, row.figure, row.value, row.source)
     print(table)
     return 0
+
+
+def _measure(name: str | None, as_json: bool) -> int:
+    """Measure, write the platform file and show it."""
+    from hetc.platforms.here import measured_file
+    from hetc.runtime.measure import as_toml, measure
+
+    path = measured_file() if name is None else Path(name)
+    if path.suffix != ".toml":
+        raise usage("HET404", f"`platform measure` writes a platform file; `{name}` does not end in .toml")
+    text = as_toml(measure(), date.today().isoformat())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise cannot_write(str(path), error, "HET405", "name another file") from error
+    say(f"{path}: this machine's processor, measured")
+    return _show(str(path), as_json)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from hetc.compiler.embedding.source import read_program
 from hetc.compiler.work_directory import COMPILE_AGAIN, WorkDirectory
 from hetc.devices import device_kind
 from hetc.diagnostics import EXIT_ENVIRONMENT, EXIT_OK, EXIT_PROGRAM, Diagnostic, DiagnosticError, cannot_import
+from hetc.platforms.here import AUTO
 from hetc.runtime import environment
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="FILE.mp|DIR|-")
 @selection_options
 @click.option("--check", is_flag=True, help="Compare each stage with the oracle; exit code 1 where one is wrong.")
+@click.option("--emulate", is_flag=True, help="Run without the devices, also where they are there.")
 @click.option("--inputs", metavar="F.npz", help="Tensors by name in place of random ones; x.2 is x of call 2.")
 @click.option("--extent", "extents", metavar="NAME=N", multiple=True, help="Set a run-time extent; repeatable.")
 @click.option("--seed", type=int, metavar="N", help="Seed of the random inputs.  [default: 0]")
@@ -48,13 +50,15 @@ def command(
     file: str,
     selection: Selection,
     check: bool,
+    emulate: bool,
     inputs: str | None,
     extents: tuple[str, ...],
     seed: int | None,
     calls: int | None,
     as_json: bool,
 ) -> int:
-    """Run a pipeline on random inputs: on real devices where there are any, else under emulation.
+    """Run a pipeline on random inputs: on the devices that are here, else on the processor. A platform that is named and
+    not here is emulated, as is with --emulate the one that compile takes by default.
 
     With --inputs, arrays of a .npz file are the inputs and weights; a memory that is among them is what it begins with.
     Their shapes say the extents; an array under the name of a dim says its lengths.
@@ -67,7 +71,8 @@ def command(
         other = "--extent" if extents else "--seed"
         raise usage("HET404", f"{other} is about random inputs; with --inputs nothing is drawn")
     asked = Asked(seed or 0, calls, dict(parse_dim(text, "--extent") for text in extents), inputs)
-    target, edited = _target(file, selection)
+    target, edited = _target(file, selection, emulate)
+    asked = replace(asked, emulate=emulate)
     return run_and_report(target, asked, check=check, as_json=as_json, edited=edited)
 
 
@@ -79,6 +84,7 @@ class Asked:
     calls: int | None = None
     extents: Mapping[str, int] = field(default_factory=dict)
     inputs: str | None = None
+    emulate: bool = False
 
     @property
     def source(self) -> str:
@@ -93,6 +99,7 @@ def run_and_report(
     files that are not as they were generated, whose failures are not the compiler's."""
     with _failures_told(target, edited):
         from hetc.compiler import verify
+        from hetc.runtime.devices import ANY, EMULATION
 
         report = verify.run(
             target,
@@ -101,6 +108,7 @@ def run_and_report(
             calls=asked.calls,
             extents=asked.extents,
             inputs=None if asked.inputs is None else verify.read_arrays(Path(asked.inputs)),
+            mode=EMULATION if asked.emulate else ANY,
             progress=_progress(),
             warn=say,
         )
@@ -165,14 +173,14 @@ def _progress() -> Callable[[str], None]:
     return lambda text: remark(f"\r\x1b[K{text}")
 
 
-def _target(file: str, selection: Selection) -> tuple[Compilation | Path, list[str]]:
+def _target(file: str, selection: Selection, emulate: bool) -> tuple[Compilation | Path, list[str]]:
     """What is to be run, and which files of it were edited since they were generated."""
     if os.path.isdir(file):
         selection.refuse_for_directory(file)
         work = WorkDirectory.open(Path(file))
         return work.root, _edited(work)
     source = read_program(file)
-    options = selection.options(source)
+    options = selection.options(source, default="" if emulate else AUTO)
     from hetc.compiler.driver import compile_source_file
 
     return compile_source_file(source, options), []

@@ -35,7 +35,14 @@ def render_verdict(report: RunReport, source: str) -> str:
     compared = any(row.note != NOT_CHECKED for row in report.rows)
     right = "all stages ok" if compared else "all stages ran; nothing was compared (--check does)"
     verdict = f"wrong: {', '.join(wrong)}" if wrong else right
-    return f"{table}\n\n{_sizes(report, source)}\n{verdict}"
+    lines = [_sizes(report, source), *_emulation(report), verdict]
+    return f"{table}\n\n" + "\n".join(lines)
+
+
+def _emulation(report: RunReport) -> list[str]:
+    """One line where devices were emulated."""
+    emulated = [f"{kind} ({report.backends[kind]})" for kind in report.emulated]
+    return [f"emulated, not run on a device: {', '.join(emulated)}"] if emulated else []
 
 
 def _sizes(report: RunReport, source: str) -> str:

@@ -30,13 +30,14 @@ class Row:
 
 @dataclass
 class RunReport:
-    """Rows in program order, the backends by device kind, and how many calls were made.
+    """Rows in program order, the backends by device kind, which of those emulate, and how many calls were made.
 
     extents: of the run-time dims: one, or one for each row or call where they differ; of a dim that grows those before
     the first call."""
 
     rows: list[Row] = field(default_factory=list)
     backends: dict[str, str] = field(default_factory=dict)
+    emulated: tuple[str, ...] = ()
     calls: int = 0
     bytes_moved: int = 0
     extents: dict[str, list[int]] = field(default_factory=dict)

@@ -29,8 +29,9 @@ DRAWN_BYTES = 8
 """An element while it is drawn, and in the oracle, which computes in float64."""
 COLUMN_NUMBER_BYTES = 4
 """Beside each entry of a sparse memory."""
-OPERATIONS_PER_S = 3e7
-"""Of kernels under emulation, roughly: the interpreter works in numpy on blocks, C simulation on one core."""
+OPERATIONS_PER_S = {True: 3e7, False: 3e8}
+"""Of kernels under emulation (the interpreter works in numpy on blocks, C simulation on one core), and of kernels that run
+on a device while the oracle follows in numpy: roughly."""
 LONG_S = 600.0
 
 
@@ -48,8 +49,8 @@ def check_room(module: ModuleOp, extents: Extents, calls: int, check: bool, avai
     raise DiagnosticError(Diagnostic("error", "HET503", message, help=smaller(pipeline, extents)), EXIT_ENVIRONMENT)
 
 
-def long_run(module: ModuleOp, extents: Extents, calls: int) -> str | None:
-    """A line where emulating the calls is estimated to take more than a few minutes, else None."""
+def long_run(module: ModuleOp, extents: Extents, calls: int, emulated: bool) -> str | None:
+    """A line where the calls are estimated to take more than a few minutes, else None."""
     pipeline = pipeline_of(module)
     operations = calls * sum(
         times(op) * _operations(op.body.block, _elements(op, extents), extents)
@@ -57,12 +58,13 @@ def long_run(module: ModuleOp, extents: Extents, calls: int) -> str | None:
         for op in in_order(step.body.block)
         if isinstance(op, RangedOp)
     )
-    seconds = operations / OPERATIONS_PER_S
+    seconds = operations / OPERATIONS_PER_S[emulated]
     if seconds <= LONG_S:
         return None
     time = f"{seconds / 60:,.0f} minutes" if seconds < 7200 else f"{seconds / 3600:,.0f} hours"
     help = smaller(pipeline, extents)
-    return f"emulating {operations:.1g} operations takes about {time} (a rough estimate); {help}"
+    what = "emulating" if emulated else "running and checking"
+    return f"{what} {operations:.1g} operations takes about {time} (a rough estimate); {help}"
 
 
 def smaller(pipeline: PipelineOp, extents: Extents) -> str:

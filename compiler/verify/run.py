@@ -21,6 +21,8 @@ from hetc.compiler.verify.memories import MemoryJudge
 from hetc.compiler.verify.report import NOT_CHECKED, Row, RunReport
 from hetc.compiler.verify.room import available_bytes, check_room, long_run
 from hetc.compiler.work_directory import WorkDirectory, reading
+from hetc.devices import device_kind
+from hetc.runtime.devices import ANY
 from hetc.runtime.program import HostProgram, load_program
 from hetc.runtime.state import State
 from hetc.source import SourceFile
@@ -38,19 +40,23 @@ def run(
     largest: int = 192,
     inputs: Mapping[str, NDArray] | None = None,
     warn: Callable[[str], None] = lambda text: None,
+    mode: str = ANY,
 ) -> RunReport:
     """Execute a compilation, or what a work directory holds, on `inputs` (see `given`) or on what is drawn from `seed`.
 
     Each step is called `calls` times (2, or as `inputs` say) on one state. With `check` every kernel is compared with
     the oracle run on the inputs that the kernel received, and every memory with what it must hold. style, extents,
-    largest: see `draw`. warn is told of a run that will be long. Raises PipelineError where the program cannot run,
+    largest: see `draw`. mode: which devices to open (see `open_device`). warn is told of a run that will be long. Raises PipelineError where the program cannot run,
     DiagnosticError where a work directory or the inputs cannot be used, or where the machine has too little memory.
     """
     compilation = recompiled(WorkDirectory.open(target)) if isinstance(target, Path) else target
 
+    # Devices that are opened are known later: a kind that is everywhere is the only one that surely is none.
+    emulated = any(not device_kind(row["device"]).everywhere for row in compilation.report["stages"])
+
     def check_extents(found: Extents, count: int) -> None:
         check_room(compilation.checked, found, count, check, available_bytes())
-        long = long_run(compilation.checked, found, count)
+        long = long_run(compilation.checked, found, count, emulated)
         if long is not None:
             warn(long)
 
@@ -62,7 +68,7 @@ def run(
         drawn = draw(pipeline, rng, before=lambda found: check_extents(found, count), **options)
     with _directory_of(target) as directory:
         progress("building kernels")
-        program = load_program(directory)
+        program = load_program(directory, mode)
         if drawn is None:
             drawn, count = given_draw(program.PIPELINE, inputs or {}, calls)
             check_extents(drawn, count)
@@ -98,7 +104,7 @@ def _execute(
 ) -> RunReport:
     pipeline = pipeline_of(compilation.checked)
     kernels, memories = KernelJudge(compilation.placed), MemoryJudge(compilation.placed)
-    report = RunReport(backends=program.backends, extents=_sizes(program, drawn))
+    report = RunReport(backends=program.backends, emulated=program.emulated, extents=_sizes(program, drawn))
 
     def moved(trace: Any) -> None:
         report.bytes_moved += trace.bytes_moved

@@ -14,6 +14,7 @@ from hetc.devices import UnknownKind, device_kind, resolve
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
 from hetc.platforms.device import Device, Processor
 from hetc.platforms.figure import spread_sources
+from hetc.platforms.here import AUTO, platform_here
 from hetc.platforms.platform import Platform
 from hetc.source import SourceFile, read_source
 
@@ -35,7 +36,8 @@ def list_devices() -> tuple[str, ...]:
 
 
 def load_platform(name_or_path: str | Path = DEFAULT_PLATFORM) -> Platform:
-    """A platform by name, or from a TOML file: whatever ends in `.toml` or holds a `/` is a path.
+    """A platform by name, or from a TOML file: whatever ends in `.toml` or holds a `/` is a path. Device names joined by
+    `+` are a platform of those, without direct links; `auto` is that of this machine.
 
     Raises DiagnosticError (exit 2): no such platform or file, no TOML, or a wrong, missing or unknown key,
     each named by its path in the file.
@@ -43,12 +45,27 @@ def load_platform(name_or_path: str | Path = DEFAULT_PLATFORM) -> Platform:
     name = str(name_or_path)
     if isinstance(name_or_path, Path) or name.endswith(".toml") or "/" in name:
         return _read(Path(name_or_path))
+    if name == AUTO:
+        return load_platform(platform_here())
     if name in list_platforms():
         return _included(name)
+    if all(part in list_devices() for part in name.split("+")):
+        return _of_devices(name.split("+"))
     guess = suggest(name, list_platforms())
     valid = "valid platforms: " + ", ".join(list_platforms())
     help = f"did you mean `{guess}`?" if guess else "or give the path of a platform file"
     _fail(Diagnostic("error", "HET420", f"no platform is called `{name}`", notes=(valid,), help=help))
+
+
+def load_device(name: str) -> Device:
+    """A device by the name of its file. Raises DiagnosticError."""
+    return _device(read_source(_DEVICE_FOLDER / f"{name}.toml"), name, name)
+
+
+def _of_devices(names: list[str]) -> Platform:
+    """A platform of these devices, each called by its kind."""
+    devices = {device.kind: device for device in map(load_device, names)}
+    return Platform(name="+".join(names), title=" and ".join(item.title for item in devices.values()), devices=devices)
 
 
 @cache

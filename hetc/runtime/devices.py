@@ -26,10 +26,12 @@ EMULATION, HARDWARE, ANY = "emulation", "hardware", "any"
 
 
 class Device(ABC):
-    """One device. `kind` is what programs are placed on; `backend` says what really runs the kernels."""
+    """One device. `kind` is what programs are placed on; `backend` says what really runs the kernels, `emulated`
+    whether that is something else than such a device."""
 
     kind: str
     backend: str
+    emulated: bool = False
 
     @abstractmethod
     def allocate(self, elements: int, element: str, fill: float = 0) -> Any:

@@ -124,16 +124,22 @@ def _package_check(name: str, extra: str, needed_for: str) -> Callable[[Path], C
 def _check_gpu(root: Path) -> Check:
     how = "a GPU and its driver (NVIDIA driver, or ROCm's amdgpu and kfd)"
     needed = "running GPU kernels on hardware (without: Triton's interpreter)"
+    names = gpu_names(root)
+    version = _first_match(root / "proc/driver/nvidia/version", r"Module.*?\s(\d+\.\d+(?:\.\d+)?)\s")
+    if not names:
+        return Check("gpu", False, None, "no NVIDIA or AMD GPU is visible", how, needed)
+    return Check("gpu", True, version, ", ".join(names), how, needed)
+
+
+def gpu_names(root: Path = Path("/")) -> list[str]:
+    """The GPUs that drivers show: `NVIDIA H200`, `AMD gfx90a`; `NVIDIA GPU` where only that there is one is seen."""
     names = [_nvidia_name(path) for path in sorted(root.glob("proc/driver/nvidia/gpus/*/information"))]
     if not names:  # containers often show only the device files
         names = ["NVIDIA GPU"] * len(list(root.glob("dev/nvidia[0-9]*")))
     if (root / "dev/kfd").exists():
         nodes = sorted(root.glob("sys/class/kfd/kfd/topology/nodes/*/properties"))
         names += [name for name in map(_amd_name, nodes) if name]
-    version = _first_match(root / "proc/driver/nvidia/version", r"Module.*?\s(\d+\.\d+(?:\.\d+)?)\s")
-    if not names:
-        return Check("gpu", False, None, "no NVIDIA or AMD GPU is visible", how, needed)
-    return Check("gpu", True, version, ", ".join(names), how, needed)
+    return names
 
 
 def _nvidia_name(path: Path) -> str:

@@ -62,6 +62,7 @@ class CsimDevice(Device):
 
     kind = "fpga"
     backend = "c-simulation"
+    emulated = True
 
     def __init__(self) -> None:
         self.reports: dict[str, csim.CsimReport] = {}

@@ -61,6 +61,7 @@ class GpuDevice(Device):
     def __init__(self, place: str, backend: str) -> None:
         self.place = place
         self.backend = backend
+        self.emulated = place == "cpu"
         self._module: ModuleType | None = None
 
     def allocate(self, elements: int, element: str, fill: float = 0) -> GpuArray:

@@ -75,6 +75,11 @@ class HostProgram(Guarded):
         """What really runs the kernels of each device kind."""
         return {kind: device.backend for kind, device in self.devices.items() if kind != HOST}
 
+    @property
+    def emulated(self) -> tuple[str, ...]:
+        """The device kinds that something else stands for."""
+        return tuple(kind for kind, device in self.devices.items() if device.emulated)
+
     def new_state(self, pages: Mapping[str, int] | None = None, /, **capacities: int) -> State:
         """Memories of these capacities, empty: `new_state(B=4, T=65536)`. pages: for memories in pages, how many there
         are along a dim (default: as many as all sequences at capacity need). Raises InputError, CapacityError."""
