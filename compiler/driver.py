@@ -26,6 +26,7 @@ from hetc.compiler.report import (
     transfer_rows,
     unreachable_rows,
 )
+from hetc.compiler.watching import AfterPass, PassCrashed, write_reproducer
 from hetc.compiler.work_directory import REPORT, SOURCE, place_of, refuse_to_replace, writing
 from hetc.devices import manifests
 from hetc.diagnostics import Diagnostic, DiagnosticError
@@ -38,9 +39,6 @@ from hetc.passes.refusal import LoweringRefused
 from hetc.passes.schedule.model import Refused
 from hetc.platforms import DEFAULT_PLATFORM, Platform, load_platform
 from hetc.source import SourceFile
-
-
-HOST_PRINTER = "hetc.backends.host"
 
 
 @dataclass(frozen=True)
@@ -108,10 +106,11 @@ def compile_source_file(
     options: Options,
     until: str = "host",
     observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
+    after_pass: AfterPass = lambda passed, module, seconds: None,
 ) -> Compilation:
     """Compile up to stage `until`; at `host` the backends print too. Raises DiagnosticError, also where a device cannot
     hold what the program keeps there."""
-    compilation = lower_source_file(source, options, until, observe)
+    compilation = lower_source_file(source, options, until, observe, after_pass=after_pass)
     if until == "host":
         platform = load_platform(options.platform)
         check_reachable(compilation.report)
@@ -140,6 +139,7 @@ def lower_source_file(
     until: str = "host",
     observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
     explaining: bool = False,
+    after_pass: AfterPass = lambda passed, module, seconds: None,
 ) -> Compilation:
     """The module up to stage `until`, and the report; no text. explaining: the report also says over which extents the
     placement is the best one, and the module is not kept as it was in between. Raises DiagnosticError."""
@@ -164,10 +164,21 @@ def lower_source_file(
         observe(name, current)
 
     try:
-        run_stages(module, until, _pass_options(options, explaining), watch, options.platform)
+        run_stages(module, until, _pass_options(options, explaining), watch, options.platform, after_pass)
+    except PassCrashed as crash:
+        write_reproducer(crash, _given_to(crash, source, options, explaining))
+        raise
     except (Refused, LoweringRefused, HostLoweringRefused) as refused:
         raise DiagnosticError(refusal(refused, source)) from refused
     return compilation
+
+
+def _given_to(crash: PassCrashed, source: SourceFile, options: Options, explaining: bool) -> ModuleOp:
+    """The module that the pass was given, made once more: the pass may have changed its own before it crashed."""
+    module = front_end(source, options)
+    name = crash.failed.name
+    run_stages(module, "host", _pass_options(options, explaining), platform=options.platform, stop_before=name)
+    return module
 
 
 def refusal(refused: Refused | LoweringRefused | HostLoweringRefused, source: SourceFile) -> Diagnostic:
@@ -218,7 +229,7 @@ def _emit(compilation: Compilation) -> dict[str, str]:
 
     files: dict[str, str] = {}
     present = {op.name for op in compilation.module.body.block.ops}
-    for name in [*(kind.printer for kind in manifests() if kind.kernel in present), HOST_PRINTER]:
+    for name in [*(kind.printer for kind in manifests() if kind.kernel in present), "hetc.backends.host"]:
         backend = import_module(name)
         problems = backend.check(compilation.module)
         if problems:

@@ -3,6 +3,7 @@ ops that may stand in the module after it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -10,9 +11,11 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.exceptions import DiagnosticException, PassFailedException, VerifyException
 
+from hetc.compiler.watching import AfterPass, PassCrashed
 from hetc.devices import DeviceKind, manifests
+from hetc.diagnostics import DiagnosticError
 from hetc.dialects.registry import new_context
 from hetc.dialects.task import KernelOp
 from hetc.passes.registry import load
@@ -118,17 +121,27 @@ def run_stages(
     options: Mapping[str, Mapping[str, object]],
     observe: Callable[[str, ModuleOp], None] = lambda name, module: None,
     platform: str = DEFAULT_PLATFORM,
+    after_pass: AfterPass = lambda passed, module, seconds: None,
+    stop_before: str = "",
 ) -> None:
     """Run `module` through the stages up to and including `until`, in place.
 
-    `options` gives a pass's dataclass fields by its flag; those that have a field `platform` are told it. `observe(stage, module)` is called after each stage. Raises
-    StageError where a stage leaves an illegal op, an unverifiable module or an op without its location.
+    `options` gives a pass's dataclass fields by its flag; those that have a field `platform` are told it.
+    `observe(stage, module)` is called after each stage, `after_pass` after each pass; the pass
+    `stop_before` and what follows it is not run. Raises StageError where a stage
+    leaves an illegal op, an unverifiable module or an op without its location, and PassCrashed where a pass fails
+    otherwise than by a diagnostic.
     """
     context = new_context()
     for stage in PIPELINE:
         known = set(module.body.block.ops) if stage.adds else set()
         for flag in stage.passes if not stage.kind or _has_kernels(module, stage.kind) else ():
-            run_pass(_made(flag, {"platform": platform}, options.get(flag, {})), context, module)
+            made = _made(flag, {"platform": platform}, options.get(flag, {}))
+            if flag == stop_before:
+                return
+            start = time.perf_counter()
+            run_pass(made, context, module)
+            after_pass(made, module, time.perf_counter() - start)
         # What is handed out is verified, whatever follows.
         final = replace(stage, passing=stage.passing and stage.name != until)
         check_stage(final, [op for op in module.body.block.ops if op not in known])
@@ -150,8 +163,13 @@ def _has_kernels(module: ModuleOp, kind: str) -> bool:
 
 
 def run_pass(pass_: ModulePass, context: Context, module: ModuleOp) -> None:
-    """Apply one pass."""
-    pass_.apply(context, module)
+    """Apply one pass. Raises PassCrashed for what is no diagnostic and no limit of the machine."""
+    try:
+        pass_.apply(context, module)
+    except (DiagnosticException, PassFailedException, DiagnosticError, OSError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        raise PassCrashed(pass_, error) from error
 
 
 def check_stage(stage: Stage, roots: Iterable[Operation]) -> None:

@@ -184,6 +184,9 @@ def _report_defect(error: Exception, state: State) -> None:
         import traceback
 
         traceback.print_exception(error, file=sys.stderr)
+    place = getattr(error, "reproducer", None)
+    if place is not None:
+        print(f"What the pass was given is in {place}, with the command that runs it again.", file=sys.stderr)
     text = str(error).strip().splitlines()
     summary = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
     print(

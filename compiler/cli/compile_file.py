@@ -23,6 +23,7 @@ from hetc.compiler.cli.common import (
 )
 from hetc.compiler.embedding.source import file_and_name, read_program
 from hetc.compiler.explain import verdict
+from hetc.compiler.watching import Watch
 from hetc.compiler.work_directory import WorkDirectory, refuse_to_replace
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 @click.option(
     "--check", "also_run", is_flag=True, help="Also run it emulated, against the oracle, and build GPU kernels."
 )
+@click.option("--print-ir-after-all", is_flag=True, help="Print the program after each pass to standard error.")
+@click.option("--time-passes", is_flag=True, help="Say what each pass took.")
+@click.option("--dump-to", metavar="DIR", help="Write the program after each pass to a numbered file in DIR.")
 @verify_with_mlir_option
 @click.option("--force", is_flag=True, help="Overwrite a work directory whose files were edited or added to.")
 @verbosity_options
@@ -48,6 +52,9 @@ def command(
     selection: Selection,
     emit: str | None,
     also_run: bool,
+    print_ir_after_all: bool,
+    time_passes: bool,
+    dump_to: str | None,
     verify_with_mlir: bool,
     force: bool,
 ) -> int:
@@ -62,6 +69,7 @@ def command(
         from hetc.compiler.cli.emit import print_form
 
         return print_form(source, options, emit)
+    watch = Watch(print_ir_after_all, time_passes, None if dump_to is None else Path(dump_to))
     from hetc.compiler.driver import compile_source_file, write_directory
 
     if verify_with_mlir:
@@ -71,8 +79,9 @@ def command(
     out = Path(output) if output is not None else Path("out") / _stem(file)
     refuse_to_replace(out, force)  # before the work as well as after it
     with without_collection():
-        compilation = compile_source_file(source, options, observe=_stage_clock(ctx))
+        compilation = compile_source_file(source, options, observe=_stage_clock(ctx), after_pass=watch)
         write_directory(compilation, out, force)
+    watch.report()
     say(f"{shown_name(file)} -> {out}: {_summary(compilation)}")
     say(verdict(compilation.report))
     code = _verified_upstream(compilation) if verify_with_mlir else 0

@@ -8,17 +8,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from hetc.compiler.cli.common import unknown
-from hetc.devices import manifests
+from hetc.compiler.forms import text_forms
 from hetc.source import SourceFile, Span
 
 if TYPE_CHECKING:
     from hetc.compiler.driver import Options
-
-
-def text_forms() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """The backends' forms: the folder and the endings of the work directory's files that are printed."""
-    kinds = {name: (f"{kind.kind}/", ends) for kind in manifests() for name, ends in kind.prints.items()}
-    return {**kinds, "host-py": ("host/", (".py",))}
 
 
 def forms() -> tuple[str, ...]:
@@ -45,9 +39,9 @@ def print_form(source: SourceFile, options: Options, form: str) -> int:
         Printer(stream=sys.stdout).print_op(lower_source_file(source, options, until=form).module)
         print()
         return 0
-    folder, endings = text_forms()[form]
+    printed = text_forms()[form]
     files = compile_source_file(source, options).files
-    chosen = {path: text for path, text in files.items() if path.startswith(folder) and path.endswith(endings)}
+    chosen = {path: text for path, text in files.items() if path.startswith(printed.folder) and path.endswith(printed.endings)}
     if not chosen:
         print(f"no {form}: nothing of this pipeline was placed there", file=sys.stderr)
     for path, text in chosen.items():
