@@ -124,7 +124,10 @@ class BodyPrinter:
         self.comment(op)
         index = self.declare(op.index, "i")
         if op.is_bound(nest.PARALLEL):
-            self.writer.unindented("#pragma omp parallel for schedule(dynamic)")
+            # One pass needs no other thread.
+            several = f"{self.operand(op.upper)} - {self.operand(op.lower)} > {op.step_size}"
+            several = several.replace(" - 0 >", " >")
+            self.writer.unindented(f"#pragma omp parallel for schedule(dynamic) if ({several})")
         step = f"++{index}" if op.step_size == 1 else f"{index} += {op.step_size}"
         head = f"for (int64_t {index} = {self.text(op.lower)}; {index} < {self.operand(op.upper)}; {step})"
         with self.writer.block(f"{head} {{"):

@@ -57,8 +57,8 @@ class StatementLowering:
             outer = [self.region.value(op.body.block.args[position]) for position in free]
             if isinstance(op, SelectOp):
                 self._overflow(op, queue, capacity, outer)
-            if order != "any":
-                builder.add(nest.ArrangeOp(queue, [], order))
+            # Where any order will do it is still one: what is summed over the picks has the same bits every time.
+            builder.add(nest.ArrangeOp(queue, [], "score" if order == "any" else order))
             with builder.counted("j", builder.index(capacity), capacity) as place:
                 entry = nest.EntryOp(queue, [], place)
                 builder.add(entry)

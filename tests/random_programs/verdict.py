@@ -15,7 +15,7 @@ from random_programs.program import Program
 
 STAGES = ("prepare", "relevancy", "retrieve", "apply")
 WAYS = ("oracle", "normalized", "placed", "gpu", "fpga", "cpu", "mix", "any")
-PLATFORMS = {"gpu": "mi210", "cpu": "cpu", "any": str(Path(__file__).with_name("three_kinds.toml"))}
+PLATFORMS = {"gpu": "mi210", "cpu": "cpu", "any": str(Path(__file__).parents[1] / "three_kinds.toml")}
 """Where a way is run, unless it is on mi210+u55c."""
 _DRAWN = {"placed": ("gpu", "fpga"), "mix": ("gpu", "fpga"), "any": ("gpu", "fpga", "cpu")}
 
