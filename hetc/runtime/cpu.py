@@ -29,9 +29,11 @@ class CpuDevice(HostDevice):
     kind = KIND
     backend = "processor"
 
-    def __init__(self, build_type: str = "optimised") -> None:
-        self.build_type = build_type
+    def __init__(self, build_type: str = "", threads: int = 0) -> None:
+        """build_type: see cpu_build. threads: how many run a parallel loop, 0 for as many as OpenMP finds best."""
+        self.build_type, self.threads = build_type, threads
         self._functions: dict[str, Any] = {}
+        self._set_threads: Any = None
 
     def allocate(self, elements: int, element: str, fill: float = 0) -> NDArray:
         with room_for(elements, element, self.kind):
@@ -65,9 +67,13 @@ class CpuDevice(HostDevice):
             function = getattr(library, name)
             function.argtypes, function.restype = [ctypes.c_void_p], None
             self._functions[name] = function
+        if self.threads:
+            self._set_threads = getattr(library, "omp_set_num_threads", None)
 
     def launch(self, kernel: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
         slots = [item.ctypes.data if isinstance(item, np.ndarray) else int(item) for item in arguments]
+        if self._set_threads is not None:
+            self._set_threads(self.threads)  # of this thread of the process
         self._functions[kernel]((ctypes.c_int64 * len(slots))(*slots))
 
 
@@ -119,6 +125,6 @@ def _flat_torch(value: Any, element: str) -> NDArray | None:
     return value.detach().reshape(-1).view(torch.uint8).numpy().view(host_dtype(element))
 
 
-def open_device(mode: str = ANY, *, build_type: str = "optimised") -> Device:
+def open_device(mode: str = ANY, *, build_type: str = "", threads: int = 0) -> Device:
     """The processor that this runs on, whatever the mode: it is never emulated. Raises CompilerMissingError."""
-    return CpuDevice(build_type)
+    return CpuDevice(build_type, threads)

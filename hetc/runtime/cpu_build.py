@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hetc.cache import kept
+from hetc.runtime.csim_errors import UnknownBuildTypeError
 from hetc.runtime.csim_toolchain import check_compiler, compiler_version, find_compiler, run_compiler
 from hetc.runtime.errors import DeviceError
 
@@ -29,7 +31,7 @@ BUILD_TYPES: Mapping[str, tuple[str, ...]] = {
     "optimised": ("-O2", "-march=native"),
     # As fast as the compiler makes it, whatever the rounding.
     "measured": ("-O3", "-march=native", "-ffp-contract=fast"),
-    # Undefined behaviour ends the process with a message.
+    # Undefined behaviour ends the process with a message that names the line.
     "checked": ("-O1", "-fsanitize=undefined,float-cast-overflow", "-fno-sanitize=vptr", "-fno-sanitize-recover=all"),
 }
 THREADS = "-fopenmp"
@@ -37,11 +39,22 @@ LINK = ("-shared", "-Wl,-Bsymbolic")
 _LIBRARY = "kernels.so"
 
 
-def build(files: Mapping[str, str], build_type: str = "optimised") -> ctypes.CDLL:
+def choose_build_type(named: str = "") -> str:
+    """The key of BUILD_TYPES: `named`, else what HETC_CPU_BUILD_TYPE names, else `optimised`. Raises
+    UnknownBuildTypeError."""
+    name = named or os.environ.get("HETC_CPU_BUILD_TYPE") or "optimised"
+    if name not in BUILD_TYPES:
+        place = "`build_type`" if named else "HETC_CPU_BUILD_TYPE"
+        raise UnknownBuildTypeError(f"{place} is `{name}`; expected one of {', '.join(BUILD_TYPES)}")
+    return name
+
+
+def build(files: Mapping[str, str], build_type: str = "") -> ctypes.CDLL:
     """The library of these sources (name -> text; those that end in .cpp are compiled). Raises DeviceError with the
-    compiler's text, CompilerMissingError, and DiagnosticError where the cache cannot be written."""
+    compiler's text, CompilerMissingError, UnknownBuildTypeError, and DiagnosticError where the cache cannot be
+    written."""
     compiler = find_compiler()
-    flags = [*FLAGS, *BUILD_TYPES[build_type], *threading(tuple(compiler))]
+    flags = [*FLAGS, *BUILD_TYPES[choose_build_type(build_type)], *threading(tuple(compiler))]
 
     def make(folder: Path) -> dict[str, Any]:
         _compile(folder, files, compiler, flags)
@@ -70,7 +83,8 @@ def _compile(folder: Path, files: Mapping[str, str], compiler: Sequence[str], fl
 def threading(compiler: tuple[str, ...]) -> tuple[str, ...]:
     """The flag for several threads, where this compiler has their library; else none, and kernels run on one."""
     text = "int main() { int n = 0;\n#pragma omp parallel\n  ++n;\n  return n == 0; }\n"
-    folder = kept("cpu-threads", hashlib.sha256(repr(compiler).encode()).hexdigest(), lambda path: _probe(path, compiler, text))
+    key = hashlib.sha256(repr(compiler).encode()).hexdigest()
+    folder = kept("cpu-threads", key, lambda path: _probe(path, compiler, text))
     return (THREADS,) if (folder / "threads").is_file() else ()
 
 
