@@ -29,6 +29,8 @@ from hetc.source import read_source
 
 Dims = Mapping[str, int]
 ROOT = Path(__file__).resolve().parent.parent
+THREE_KINDS = str(Path(__file__).with_name("three_kinds.toml"))
+"""A platform with a GPU, an FPGA and a processor."""
 
 
 def rounded(values: ArrayLike, dtype: str) -> np.ndarray:
@@ -217,7 +219,9 @@ def compile_to(
     platform: str = DEFAULT_PLATFORM,
 ) -> dict[str, Any]:
     """Compile a file below the project's root into `out`; gives the compiler's report. Stages are placed by the rule,
-    so that both devices have some. The rest as Options has it."""
+    so that both devices have some; with a pin on the processor the platform has all three kinds. The rest as Options has it."""
+    if "cpu" in (pins or {}).values():
+        platform = THREE_KINDS
     options = Options(platform, dims or {}, estimate or {}, pins or {}, policy="intensity")
     compilation = compile_source_file(read_source(ROOT / path), options)
     write_directory(compilation, out)

@@ -45,7 +45,7 @@ def test_a_hundred_calls(program: HostProgram) -> None:
     bm25_drive.drive(session, np.random.default_rng(3), [2] * 100, rows=2)
 
 
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_on_one_kind_of_device(tmp_path: Path, kind: str) -> None:
     program = compiled(tmp_path / "out", all_on(kind, PATH))
     session = ProgramSession(program, {"N": 80}, {"N": 0})

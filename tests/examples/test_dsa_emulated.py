@@ -66,7 +66,7 @@ def test_a_hundred_steps(program: HostProgram, lengths: list[int]) -> None:
     dsa_drive.drive(started(program, case, capacity), case, rng, steps=100)
 
 
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_on_one_kind_of_device(tmp_path: Path, kind: str) -> None:
     program = compiled(tmp_path / "out", all_on(kind, PATH))
     assert set(program.backends) == {kind}

@@ -44,7 +44,7 @@ def test_two_hundred_segments(program: HostProgram) -> None:
     hmt_drive.drive(ProgramSession(program, {"B": 2}, {}), hmt_drive.draw_case(rng, 2), rng, steps=200)
 
 
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_on_one_kind_of_device(tmp_path: Path, kind: str) -> None:
     program = compiled(PATH, tmp_path / "out", hmt_drive.DIMS, all_on(kind, PATH))
     assert set(program.backends) == {kind}

@@ -68,7 +68,7 @@ def test_integers_are_exact(program: HostProgram) -> None:
     drives.drive_integers(started(program, case, 138), case, 4)
 
 
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_on_one_kind_of_device(tmp_path: Path, kind: str) -> None:
     program = compiled(tmp_path / "out", all_on(kind, PATH))
     assert set(program.backends) == {kind}

@@ -55,7 +55,7 @@ def test_whole_numbers_as_placed(program: HostProgram) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_on_one_kind_of_device(tmp_path: Path, kind: str) -> None:
     program = compiled(PATH, tmp_path / "out", DIMS, all_on(kind, PATH))
     assert set(program.backends) == {kind}

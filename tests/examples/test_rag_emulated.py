@@ -15,7 +15,7 @@ from tests.examples.placements import compiled, random_pins, same_steps
 from tests.executors import ProgramSession, all_on
 
 FULL = pytest.mark.full
-KINDS = ("gpu", "fpga")
+KINDS = ("gpu", "fpga", "cpu")
 METHODS = pytest.mark.parametrize("name", rag_drive.NAMES)
 
 

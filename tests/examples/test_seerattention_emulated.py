@@ -66,7 +66,7 @@ def test_two_hundred_steps_from_below_a_boundary(program: HostProgram) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_on_one_kind_of_device(tmp_path: Path, name: str, kind: str) -> None:
     program = compiled(name, tmp_path / "out", all_on(kind, f"examples/{name}/{name}.mp"))
     assert set(program.backends) == {kind}

@@ -16,8 +16,8 @@ from hetc.source import SourceFile
 from tests.executors import OracleSession, ProgramSession, Session
 
 # A platform that has the kind of device.
-PLATFORMS = {"gpu": "mi210", "fpga": "mi210+u55c"}
-WAYS = ("oracle", "oracle on the expanded form", "gpu", "fpga")
+PLATFORMS = {"gpu": "mi210", "fpga": "mi210+u55c", "cpu": "cpu"}
+WAYS = ("oracle", "oracle on the expanded form", "gpu", "fpga", "cpu")
 
 
 def session_of(

@@ -13,6 +13,7 @@ from hetc.compiler.driver import Options, compile_source_file, write_directory
 from hetc.dialects.mp import ScatterOp
 from hetc.runtime.program import HostProgram, load_program
 from hetc.source import SourceFile
+from tests.executors import THREE_KINDS
 from tests.language.running import PLATFORMS, WAYS, session_of
 
 UPDATES = """
@@ -85,7 +86,7 @@ def test_updates(way: str, layout: str, tmp_path: Path) -> None:
 
 
 def compiled(text: str, tmp_path: Path, pins: dict[str, str] | None = None) -> HostProgram:
-    compilation = compile_source_file(SourceFile("test.mp", text), Options(pins=pins or {}))
+    compilation = compile_source_file(SourceFile("test.mp", text), Options(THREE_KINDS, pins=pins or {}))
     write_directory(compilation, tmp_path / "out")
     (host,) = (tmp_path / "out" / "host").glob("*.py")
     assert "run.scatter(" in host.read_text()
@@ -107,7 +108,7 @@ pipeline old:
 """.replace("    prepare:\n", "    prepare:\n        first[n, d] = bf16(held[n, d])\n")
 
 
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_what_was_there_is_read_before(kind: str, tmp_path: Path) -> None:
     program = compiled(OLD, tmp_path, {"prepare": kind, "apply": kind})
     state = program.new_state()
@@ -296,7 +297,7 @@ pipeline whole:
 IN_PLACE = {"scatter-update": {"least": -(2**62)}}
 
 
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_all_layers_in_one_piece_and_a_condition_that_one_side_decides(kind: str, tmp_path: Path) -> None:
     """A piece that is written reaches over both layers, which lie apart. Of the second condition only `on` is there,
     and only of row 0: it decides where it holds."""

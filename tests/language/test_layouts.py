@@ -272,7 +272,7 @@ def test_stripes_that_were_asked_for() -> None:
     assert "stripes=4" in compilation.files["host/attend_host.py"]
 
 
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_a_striped_memory_runs(kind: str, tmp_path: Path) -> None:
     text = ATTEND.replace("fp8[B, T, D]", "fp8[B, T, D] @striped(4)")
     session = session_of(text, kind, {"B": 2, "T": 64}, {"T": [9, 0]}, tmp_path)

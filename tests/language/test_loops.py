@@ -13,7 +13,7 @@ from hetc.compiler.verify import run
 from hetc.dialects.mp import ForOp
 from hetc.runtime.program import load_program
 from hetc.source import SourceFile
-from tests.executors import ProgramSession
+from tests.executors import THREE_KINDS, ProgramSession
 from tests.language.running import WAYS, session_of
 
 CARRIED = """
@@ -227,13 +227,13 @@ def test_a_loop_is_one_op_whatever_its_passes() -> None:
     assert ops(2) == ops(60)
 
 
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_a_kernel_is_estimated_for_one_pass(kind: str) -> None:
     """However many layers a loop goes through, a pass of it takes as long and moves as much."""
     pins = {"apply": kind, "prepare": kind}
     reports = [
         compile_source_file(
-            SourceFile("decoder.mp", DECODER), Options(dims={"L": layers, "B": 2, "T": 32}, pins=pins), until="placed"
+            SourceFile("decoder.mp", DECODER), Options(THREE_KINDS, {"L": layers, "B": 2, "T": 32}, pins=pins), until="placed"
         ).report
         for layers in (2, 6)
     ]

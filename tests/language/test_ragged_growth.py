@@ -14,7 +14,7 @@ from hetc.compiler.verify import run
 from hetc.runtime.errors import CapacityError, InputError
 from hetc.runtime.program import load_program
 from hetc.source import SourceFile
-from tests.executors import ProgramSession, Session
+from tests.executors import THREE_KINDS, ProgramSession, Session
 from tests.language.running import WAYS, session_of
 
 TEXT = """
@@ -90,9 +90,9 @@ def test_each_row_grows_by_its_own_length(way: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["paged(2)", "striped(2)"])
-@pytest.mark.parametrize("kind", ["gpu", "fpga"])
+@pytest.mark.parametrize("kind", ["gpu", "fpga", "cpu"])
 def test_however_rows_lie(kind: str, layout: str, tmp_path: Path) -> None:
-    options = Options(pins={"prepare": kind}, layouts={"rows": layout})
+    options = Options(THREE_KINDS, pins={"prepare": kind}, layouts={"rows": layout})
     write_directory(compile_source_file(SourceFile("texts.mp", TEXT), options), tmp_path / "out")
     program = load_program(tmp_path / "out", "emulation")
     drive(lambda capacities, lengths: ProgramSession(program, capacities, lengths))

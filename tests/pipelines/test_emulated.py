@@ -9,7 +9,7 @@ from hetc.runtime.program import HostProgram, load_program
 from tests.executors import ProgramSession, all_on, compile_to
 from tests.pipelines import drives
 
-PLACEMENTS = ("by policy", "gpu", "fpga")
+PLACEMENTS = ("by policy", "gpu", "fpga", "cpu")
 Programs = dict[tuple[str, str], HostProgram]
 
 

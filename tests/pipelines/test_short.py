@@ -145,7 +145,7 @@ def test_the_oracle(name: str) -> None:
     PROGRAMS[name](open_session, np.random.default_rng(5))
 
 
-@pytest.mark.parametrize("kind", ["fpga", "gpu"])
+@pytest.mark.parametrize("kind", ["fpga", "gpu", "cpu"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_both_devices(name: str, kind: str, tmp_path: Path) -> None:
     path = SHORT / f"{name}.mp"
