@@ -197,8 +197,8 @@ def _tensor(declaration: DeclareOp, memory: host.MemoryOp | None) -> str:
     if memory is not None:
         buffer = memory.result.type
         assert isinstance(buffer, BufferType)
-        if buffer.is_layered:
-            parts.append("layered=True")
+        if buffer.depth:
+            parts.append(f"layered={buffer.depth}")
         if buffer.channels.data > 1:
             parts.append(f"stripes={buffer.channels.data}, striped_axis={buffer.axis.data}")
     return f"Tensor({', '.join(parts)})"

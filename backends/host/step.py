@@ -193,7 +193,7 @@ def _tensor(value: SSAValue) -> TensorType:
 def _layout(type: BufferType) -> list[str]:
     """The arguments that say how a buffer lies, none for one that is row-major."""
     found = [values.stripes(type)] if values.stripes(type) else []
-    return [*found, "layered=True"] if type.is_layered else found
+    return [*found, f"layered={type.depth}"] if type.depth else found
 
 
 def _slot(op: host.AllocateOp | host.CopyOp) -> list[str]:

@@ -113,7 +113,7 @@ def stripes(type: BufferType) -> str:
 
 def occupant(type: BufferType) -> str:
     """The constructor of what lies in a slot: the tensor, or one of its layers."""
-    if type.is_layered:
+    if type.depth:
         return occupant(type.layer)
     parts = [extents(type.tensor), element(type.tensor), *filter(None, [stripes(type)])]
     return f"Occupant({', '.join(parts)})"

@@ -25,7 +25,7 @@ def stays(copy: CopyOp, declarations: Mapping[str, DeclareOp]) -> bool:
     layers lie apart from those of the source is made anew."""
     source = buffer_of(copy.value).owner
     types = (cast(BufferType, copy.value.type), cast(BufferType, copy.result.type))
-    if not isinstance(source, InputOp | MemoryOp) or any(type.is_layered for type in types):
+    if not isinstance(source, InputOp | MemoryOp) or any(type.depth for type in types):
         return False
     declared = declarations[source.declared.data]
     constant = all(isinstance(size, int) for size in declared.type.shape)

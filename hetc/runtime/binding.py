@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ def bind(state: State, tensors: Mapping[str, Any], block_table: Any) -> None:
         if name not in state.pipeline.memories or spec.stored_bound is not None:
             raise InputError(f"memory '{name}' is sparse; only dense memories are bound")
         memories = state.parts(name)
-        given: Sequence[Any] = list(value) if spec.layered and isinstance(value, list | tuple) else [value]
+        given = _by_layers(value, spec.layered)
         if len(given) != len(memories):
             raise InputError(f"memory '{name}': expected a tensor for each of {len(memories)} layers, got {len(given)}")
         for memory, tensor in zip(memories, given, strict=True):
@@ -49,6 +49,13 @@ def bind(state: State, tensors: Mapping[str, Any], block_table: Any) -> None:
         item.memory.buffer.arrays = (item.array,)
         item.memory.bound = True
         item.memory.changed()
+
+
+def _by_layers(value: Any, depth: int) -> list[Any]:
+    """The tensors that a caller gives for a memory's layers, row-major: lists of lists where layers have layers."""
+    if not depth or not isinstance(value, list | tuple):
+        return [value]
+    return [tensor for item in value for tensor in _by_layers(item, depth - 1)]
 
 
 def _adopted(state: State, memory: DenseMemory, tensor: Any, pages: dict[int, tuple[PageTable, int]]) -> list[_Adopted]:

@@ -181,10 +181,18 @@ class SparseBuffer:
 
 @dataclass(eq=False)
 class LayeredBuffer:
-    """A dense tensor of which each index of the first extent lies in a buffer of its own, on one device."""
+    """A dense tensor on one device, each of its layers in a buffer of its own: one for each index over the extents
+    `over`, row-major, which the tensor has before those of a layer."""
 
     parts: tuple[Buffer, ...]
+    over: tuple[int, ...]
     name: str = ""
+
+    def at(self, number: int) -> Buffer | LayeredBuffer:
+        """What lies at [number, ...]."""
+        count = len(self.parts) // self.over[0]
+        parts = self.parts[number * count : (number + 1) * count]
+        return LayeredBuffer(parts, self.over[1:], self.name) if len(self.over) > 1 else parts[0]
 
     @property
     def device(self) -> Device:
@@ -196,11 +204,11 @@ class LayeredBuffer:
 
     @property
     def extents(self) -> Extents:
-        return (len(self.parts), *self.parts[0].extents)
+        return (*self.over, *self.parts[0].extents)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (len(self.parts), *self.parts[0].shape)
+        return (*self.over, *self.parts[0].shape)
 
 
 def part_of(buffer: Buffer, number: int) -> Buffer:

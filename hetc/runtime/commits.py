@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, LayeredBuffer
-from hetc.runtime.layers import live_values
+from hetc.runtime.layers import copy_region, live_values
 from hetc.runtime.memory import DenseMemory, parts_of
-from hetc.runtime.regions import Lengths, region_rows
+from hetc.runtime.regions import region_rows
 from hetc.runtime.state import State
 
 
@@ -88,10 +88,3 @@ class Commits:
         buffer.memory = name
         memory.buffer = buffer
         memory.changed()
-
-
-def copy_region(source: Buffer, target: Buffer, pers: Mapping[str, str], lengths: Lengths) -> int:
-    """Copy the live rows of a tensor; gives how many there are."""
-    rows = region_rows(source.extents, target.shape, pers, lengths)
-    target.copy_rows(rows, source, region_rows(source.extents, source.shape, pers, lengths))
-    return len(rows)

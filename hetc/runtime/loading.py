@@ -34,7 +34,8 @@ def load(state: State, name: str, given: Any, lengths: object) -> None:
         state.hold_lengths(checked)
     else:
         _refuse_lengths(name, lengths)
-    for memory, part in zip(memories, values if spec.layered else [values], strict=True):
+    parts = values.reshape(len(memories), *values.shape[spec.layered :])
+    for memory, part in zip(memories, parts, strict=True):
         _load_part(state, memory, part)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from hetc.runtime.buffers import Buffer, SparseBuffer, Stripes, allocate
 from hetc.runtime.devices import Device
 from hetc.runtime.elements import INDEX, host_dtype
 from hetc.runtime.pools import Pools
-from hetc.runtime.regions import as_slice, region_rows
+from hetc.runtime.regions import as_slice, layers_of, region_rows
 from hetc.runtime.sparse_memory import SparseMemory, Touched
 from hetc.runtime.specification import Pipeline, Tensor
 
@@ -115,10 +116,11 @@ class DenseMemory:
 
 
 def parts_of(name: str, spec: Tensor) -> dict[str, Tensor]:
-    """The buffers that a dense memory is kept in: its own, or one for each layer."""
+    """The buffers that a dense memory is kept in: its own, or one for each layer, row-major."""
     if not spec.layered:
         return {name: spec}
-    return {f"{name}[{number}]": spec.layer for number in range(int(spec.extents[0]))}
+    numbers = product(*map(range, layers_of(spec.extents, spec.layered)))
+    return {f"{name}[{', '.join(map(str, at))}]": spec.layer for at in numbers}
 
 
 class SparseHome:

@@ -18,6 +18,11 @@ Lengths = Mapping[str, NDArray]
 Rows = slice | NDArray[np.int64]
 
 
+def layers_of(extents: Extents, layered: int) -> tuple[int, ...]:
+    """The extents of a tensor's layers, the first `layered` of its own: constants."""
+    return tuple(int(size) for size in extents[:layered])
+
+
 def row_axis(extents: Extents) -> int:
     """The last run-time dim's position, -1 where all extents are constant (then all is one row)."""
     return max((position for position, item in enumerate(extents) if isinstance(item, str)), default=-1)

@@ -43,7 +43,7 @@ def pieces_of(
         at = np.unravel_index(chosen, tuple(over))
         chosen = np.asarray(np.ravel_multi_index(at, memory.shape[: len(over)]), np.int64)
     pieces = Pieces(chosen, lanes, width)
-    return _within_layers(pieces, prod(memory.shape[1:])) if isinstance(memory, LayeredBuffer) else pieces
+    return _within_layers(pieces, prod(memory.parts[0].shape)) if isinstance(memory, LayeredBuffer) else pieces
 
 
 def _within_layers(pieces: Pieces, layer: int) -> Pieces:
@@ -63,7 +63,7 @@ def parts_of(
     """(buffer, which pieces of the rows go there, as which of its own) for each part of the memory that takes any."""
     if isinstance(memory, Buffer):
         return [(memory, pieces.source, pieces.numbers)]
-    count = prod(memory.shape[1:]) // pieces.width
+    count = prod(memory.parts[0].shape) // pieces.width
     found = []
     for number, part in enumerate(memory.parts):
         chosen = pieces.numbers // count == number

@@ -45,8 +45,8 @@ class Tensor:
 
     stored_bound: the most stored entries of a sparse memory, compressed along its first dim; None for a dense one.
     init: what a memory's elements are before they are written. stripes: HBM channels of the home's buffer. layered:
-    each index of the first extent lies apart. rows: where rows lie, for one that is not row-major; group: the memory
-    that it shares its rows' or pages' place with.
+    how many of the first extents are of layers, each in a buffer of its own. rows: where rows lie, for one that is not
+    row-major; group: the memory that it shares its rows' or pages' place with.
     """
 
     role: Literal["input", "weight", "memory"]
@@ -57,15 +57,15 @@ class Tensor:
     init: float = 0
     stripes: int = 1
     striped_axis: int = -1
-    layered: bool = False
+    layered: int = 0
     rows: Rows | None = None
     group: str = ""
 
     @property
     def layer(self) -> Tensor:
-        """What lies at one index of the first extent."""
-        axis = self.striped_axis - 1 if self.striped_axis > 0 else self.striped_axis
-        return replace(self, extents=self.extents[1:], striped_axis=axis, layered=False)
+        """What one buffer holds: what lies at an index of each extent of layers."""
+        axis = self.striped_axis - self.layered if self.striped_axis > 0 else self.striped_axis
+        return replace(self, extents=self.extents[self.layered :], striped_axis=axis, layered=0)
 
     @property
     def dims(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from hetc.runtime.guarded import Guarded, ReadOnly
 from hetc.runtime.layers import live_values
 from hetc.runtime.memory import DenseMemory, SparseHome, parts_of
 from hetc.runtime.pools import Pools
+from hetc.runtime.regions import layers_of
 from hetc.runtime.specification import Pipeline, Tensor, length_array, whole_number
 from hetc.runtime.workspace import Workspace
 
@@ -158,7 +159,8 @@ class State(Guarded):
                 live_values(memory.buffer, self.pipeline.pers, memory.bounds(self.lengths.get(memory.along)))
                 for memory in self.parts(name)
             ]
-            values = np.stack(parts) if spec.layered else parts[0]
+            over = layers_of(spec.extents, spec.layered)
+            values = np.stack(parts).reshape(*over, *parts[0].shape) if over else parts[0]
         return stored(values, spec.element) if as_stored else decoded(values, spec.element)
 
     def bind(self, *, block_table: Any = None, lengths: Any = None, **tensors: Any) -> None:

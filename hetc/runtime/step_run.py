@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,12 +17,12 @@ from numpy.typing import NDArray
 
 from hetc.runtime.appending import append_rows
 from hetc.runtime.buffers import Buffer, LayeredBuffer, SparseBuffer, Stripes, part_of
-from hetc.runtime.commits import Commits, copy_region
+from hetc.runtime.commits import Commits
 from hetc.runtime.devices import HOST
 from hetc.runtime.elements import host_dtype, to_torch
 from hetc.runtime.errors import InputError
-from hetc.runtime.layers import live_values, store_values, whole_values
-from hetc.runtime.regions import Extents
+from hetc.runtime.layers import copy_region, live_values, whole_values
+from hetc.runtime.regions import Extents, layers_of
 from hetc.runtime.scattering import kept, parts_of, pieces_of
 from hetc.runtime.specification import Occupant, Pipeline
 from hetc.runtime.state import State
@@ -95,13 +96,13 @@ class StepRun:
         """A memory as it is when the step starts, at its home."""
         if name in self.state.sparse:
             return self.state.sparse[name].bring(self.pipeline.tensors[name].home, self._moved)
-        parts = tuple(memory.buffer for memory in self.state.parts(name))
-        return LayeredBuffer(parts, name) if self.pipeline.tensors[name].layered else parts[0]
+        spec, parts = self.pipeline.tensors[name], tuple(memory.buffer for memory in self.state.parts(name))
+        return LayeredBuffer(parts, layers_of(spec.extents, spec.layered), name) if spec.layered else parts[0]
 
-    def layer(self, value: Value, number: int) -> Buffer:
+    def layer(self, value: Value, number: int) -> Buffer | LayeredBuffer:
         """What of a tensor lies at [number, ...]."""
         if isinstance(value, LayeredBuffer):
-            return value.parts[number]
+            return value.at(number)
         assert isinstance(value, Buffer)
         return part_of(value, number)
 
@@ -120,18 +121,18 @@ class StepRun:
         extents: Extents,
         element: str,
         stripes: Stripes | None = None,
-        layered: bool = False,
+        layered: int = 0,
         slot: int | str | None = None,
     ) -> Any:
         """The buffer of one value of this step, in a slot of the workspace (None: one that no other value has); its
-        contents are whatever they were."""
+        contents are whatever they were. layered: how many of its first extents are of layers, which lie apart."""
         place = f"{self.step}.{name}" if slot is None else slot
         if not layered:
             return self._in_slot((kind, place, 0), name, Occupant(extents, element, stripes))
-        inner = None if stripes is None else Stripes(stripes.channels, stripes.axis - 1)
-        layer = Occupant(extents[1:], element, inner)
-        parts = (self._in_slot((kind, place, at), f"{name}[{at}]", layer) for at in range(int(extents[0])))
-        return LayeredBuffer(tuple(parts), name)
+        inner = None if stripes is None else Stripes(stripes.channels, stripes.axis - layered)
+        layer, over = Occupant(extents[layered:], element, inner), layers_of(extents, layered)
+        parts = (self._in_slot((kind, place, at), f"{name}[{at}]", layer) for at in range(prod(over)))
+        return LayeredBuffer(tuple(parts), over, name)
 
     def _in_slot(self, place: Place, name: str, value: Occupant) -> Buffer:
         shape, device = self._capacities_of(value.extents), self.program.devices[place[0]]
@@ -184,7 +185,7 @@ class StepRun:
         kind: str,
         name: str,
         stripes: Stripes | None = None,
-        layered: bool = False,
+        layered: int = 0,
         slot: int | None = None,
     ) -> Value:
         """The value on another device, or lying otherwise, in the workspace. Of a memory only the rows that the copy
@@ -194,7 +195,7 @@ class StepRun:
             return self.state.sparse[value.memory].bring(kind, self._moved)
         if layered or isinstance(value, LayeredBuffer):
             made = self.allocate(name, kind, value.extents, value.element, stripes, layered, slot)
-            self.store(value, made)
+            self._copy_whole(value, made)
             return made
         if value.memory and (kind, stripes) != (value.device.kind, value.stripes):
             memory = self.state.dense[value.memory]
@@ -214,20 +215,14 @@ class StepRun:
         return target
 
     def store(self, value: Value, target: Value) -> None:
-        """The live contents of a value into another buffer."""
+        """The live contents of a value into another buffer of its device."""
         assert not isinstance(value, SparseBuffer) and not isinstance(target, SparseBuffer)
-        if isinstance(value, Buffer) and isinstance(target, Buffer):
-            copy_region(value, target, self.pipeline.pers, self.lengths)
-            return
-        values = whole_values(value, self.pipeline.pers, self.lengths)
-        store_values(values, target, self.pipeline.pers, self.lengths)
-        if value.device is not target.device:
-            self._moved(value.name, value.device.kind, target.device.kind, values.nbytes)
+        copy_region(value, target, self.pipeline.pers, self.lengths)
 
-    def _copy_whole(self, source: Buffer, target: Buffer) -> None:
-        rows = copy_region(source, target, self.pipeline.pers, self.lengths)
-        size = rows * source.row_elements * host_dtype(source.element).itemsize
-        self._moved(source.name, source.device.kind, target.device.kind, size)
+    def _copy_whole(self, source: Buffer | LayeredBuffer, target: Buffer | LayeredBuffer) -> None:
+        size = copy_region(source, target, self.pipeline.pers, self.lengths)
+        if source.device is not target.device:
+            self._moved(source.name, source.device.kind, target.device.kind, size)
 
     @contextmanager
     def kernel(
@@ -260,8 +255,8 @@ class StepRun:
             return self._append_columns(value, rows, along)
         if isinstance(value, LayeredBuffer):
             on_host = self.copy(rows, HOST, f"{rows.name}_layers") if rows.device.kind != HOST else rows
-            for number, part in enumerate(value.parts):
-                self.append(part, self.layer(on_host, number), along)
+            for number in range(value.over[0]):
+                self.append(value.at(number), cast(Buffer, self.layer(on_host, number)), along)
             return value
         growth = self.pipeline.steps[self.step].grows[along]
         append_rows(value, rows, along, growth, self.pipeline.pers, self.before, self.lengths)

@@ -33,7 +33,7 @@ class Sizes:
 
     def array_bytes(self, type: BufferType) -> int:
         """One array of a dense buffer: one channel of one layer."""
-        if type.is_layered:
+        if type.depth:
             return self.array_bytes(type.layer)
         tensor, shape = type.tensor, self.shape(type.tensor)
         if tensor.rows is not None:
@@ -86,5 +86,4 @@ class Sizes:
 
 def arrays_of(type: BufferType) -> int:
     """Of how many arrays a dense buffer consists: one for each channel of each layer."""
-    layers = int(type.tensor.shape[0]) if type.is_layered else 1
-    return layers * type.channels.data
+    return prod(int(size) for size in type.tensor.shape[: type.depth]) * type.channels.data

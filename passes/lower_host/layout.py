@@ -1,4 +1,4 @@
-"""Which buffers are striped over memory channels: what the kernels that use a value expect of it."""
+"""How buffers lie: striped over memory channels as the kernels that use a value expect it, layers apart for loops."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from xdsl.ir import SSAValue
 from hetc.dialects.host import BufferType
 from hetc.dialects.mp import WRITES_IN_PLACE, ForOp, GetOp, PipelineOp, TensorType, in_order, loop_of
 from hetc.dialects.task import KernelOp
+from hetc.passes.analysis.layering import Layering
 from hetc.passes.lower_host.generated import Launch, Striping, striping_of
 
 Root = SSAValue | str
@@ -16,20 +17,15 @@ Root = SSAValue | str
 
 
 class Layout:
-    """How each value's buffer is striped."""
+    """How each value's buffer lies."""
 
     def __init__(self, pipeline: PipelineOp, launches: Mapping[str, Sequence[Launch]]) -> None:
-        self.pipeline = pipeline
+        self.pipeline, self.layering = pipeline, Layering(pipeline)
         self._striping: dict[Root, Striping] = {}
-        # Memories that some loop goes through by layers.
-        self._layered: set[str] = set()
         for step in pipeline.steps.values():
             for op in in_order(step.body.block):
                 if isinstance(op, KernelOp):
                     self._read(op, launches.get(op.sym_name.data, ()))
-                elif isinstance(op, ForOp):
-                    roots = [self.root(value) for value in op.sliced]
-                    self._layered.update(root for root in roots if isinstance(root, str))
 
     def _read(self, kernel: KernelOp, launches: Sequence[Launch]) -> None:
         """A result lies as it is; a memory, or a copy, as the kernel with the most channels reads it. Whoever wants
@@ -65,14 +61,15 @@ class Layout:
     def type_of(self, value: SSAValue, device: str) -> BufferType:
         """The buffer type of a value on a device. A copy of a memory elsewhere has a layout of its own."""
         assert isinstance(value.type, TensorType)
-        return _buffer(value.type, device, self._striping.get(self.root(value), Striping()))
+        striping = self._striping.get(self.root(value), Striping())
+        return _buffer(value.type, device, striping, self.layering.depth(value))
 
     def memory_type(self, name: str, device: str) -> BufferType:
         """The buffer type of a memory at its home."""
         type_ = self.pipeline.declarations[name].type
-        return _buffer(type_, device, self._striping.get(name, Striping()), layered=name in self._layered)
+        return _buffer(type_, device, self._striping.get(name, Striping()), self.layering.memory(name))
 
 
-def _buffer(type: TensorType, device: str, striping: Striping, layered: bool = False) -> BufferType:
+def _buffer(type: TensorType, device: str, striping: Striping, depth: int = 0) -> BufferType:
     axis = type.rank + striping.axis if striping.channels > 1 else 0
-    return BufferType(type, device, striping.channels, axis, layered)
+    return BufferType(type, device, striping.channels, axis, depth)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 
 from hetc.dialects import host
-from hetc.dialects.host import HOST_KIND, BufferType, buffer_of
+from hetc.dialects.host import BufferType, buffer_of
 from hetc.dialects.mp import ForOp
 from hetc.passes.lower_host.order import ordered, written_by_kernels
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class LoopBuilder:
     """Builds the host ops of one loop. What is carried lies in a buffer of its own, that each pass reads and then
     replaces; layers that are not written in place lie in new buffers, so that the old contents stay until the step
-    completes."""
+    completes. What a pass makes as the new contents of a layer is made there."""
 
     def __init__(self, step: StepBuilder) -> None:
         self.step = step
@@ -29,7 +29,7 @@ class LoopBuilder:
     def build(self, op: ForOp) -> None:
         pairs = zip(op.carried, op.carried_arguments, strict=True)
         carries = [self._carry(op, begin, argument) for begin, argument in pairs]
-        layered = [self._layered(op, tensor) for tensor in op.sliced]
+        layered = [self._layered(op, position) for position in range(len(op.sliced))]
         written = [self._new_layers(op, number, layered) for number in range(len(op.written_positions))]
         with self.step.inside_of_loop() as inner:
             if op.number.first_use is not None:
@@ -38,8 +38,11 @@ class LoopBuilder:
                 self.values[op.number] = self.step.add(op, host.PassOp(device.data)).results[0]
             for argument, tensor in zip(op.layer_arguments, layered, strict=True):
                 self.values[argument] = self.step.add(op, host.LayerOp(tensor)).results[0]
+            places = self._places(op, written)
             self.step.statements(op.body.block.ops)
-            self._store_layers(op, written)
+            for value, place in places:
+                if self.values[value] is not place:
+                    self.step.add(op, host.StoreOp(self.values[value], place))
             self._store_carried(op, carries)
         body = Region(Block(ordered(inner, written_by_kernels(inner))))
         self.step.add(op, host.ForOp(op.index.data, op.passes, body))
@@ -56,13 +59,12 @@ class LoopBuilder:
         self.values[argument] = carry
         return carry
 
-    def _layered(self, op: ForOp, tensor: SSAValue) -> SSAValue:
-        """The tensor with its layers apart. A layer of the caller's tensor is a part of it; on a device, kernels read
-        from the beginning of a buffer only."""
+    def _layered(self, op: ForOp, position: int) -> SSAValue:
+        """The sliced tensor with its layers apart. A layer of the caller's tensor is a part of it; on a device, kernels
+        read from the beginning of a buffer only."""
+        tensor = op.sliced[position]
         type_ = cast(BufferType, self.values[tensor].type)
-        if type_.kind == HOST_KIND or type_.is_layered:
-            return self.values[tensor]
-        return self.step.copied(op, tensor, type_.with_layers(True))
+        return self.step.copied(op, tensor, type_.with_depth(self.layout.layering.sliced(op, position)))
 
     def _new_layers(self, op: ForOp, number: int, layered: Sequence[SSAValue]) -> SSAValue | None:
         """Buffers for the new contents of a tensor's layers; None where each pass writes in its layer in place."""
@@ -70,13 +72,19 @@ class LoopBuilder:
         if self.step.versions.written_in_place(op.next.layers[number], op.layer_arguments[position]):
             return None
         tensor = layered[position]
-        return self.step.allocate(op, f"{tensor.name_hint or 'layers'}_new", cast(BufferType, tensor.type))
+        name = f"{tensor.name_hint or 'layers'}_new"
+        return self.step.result_buffer(op, op.written_outputs[number], name, cast(BufferType, tensor.type))
 
-    def _store_layers(self, op: ForOp, written: Sequence[SSAValue | None]) -> None:
+    def _places(self, op: ForOp, written: Sequence[SSAValue | None]) -> list[tuple[SSAValue, SSAValue]]:
+        """What a pass gives as the new contents of layers that are not written in place, and the new layer of each."""
+        found: list[tuple[SSAValue, SSAValue]] = []
         for value, new in zip(op.next.layers, written, strict=True):
             if new is not None:
-                target = self.step.add(op, host.LayerOp(new)).results[0]
-                self.step.add(op, host.StoreOp(self.values[value], target))
+                place = self.step.add(op, host.LayerOp(new)).results[0]
+                if isinstance(value.owner, Operation) and value.owner.parent is op.body.block:
+                    self.step.places.setdefault(value, place)
+                found.append((value, place))
+        return found
 
     def _store_carried(self, op: ForOp, carries: Sequence[SSAValue]) -> None:
         """What the next pass begins with. A value that lies in another carried buffer is set aside first: that buffer

@@ -90,7 +90,7 @@ def in_workspace(buffer: SSAValue, program: host.ProgramOp) -> bool:
 def _kind(buffer: SSAValue, type: BufferType, banks: Banks, taken_over: bool) -> Hashable:
     """What values of one slot have in common."""
     channels = tuple(sorted(banks.of(buffer).items()))
-    one_array = type.channels.data == 1 and not type.is_layered and not taken_over
+    one_array = type.channels.data == 1 and not type.depth and not taken_over
     return channels if one_array else (channels, type, taken_over)
 
 

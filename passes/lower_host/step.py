@@ -45,6 +45,8 @@ class StepBuilder:
         self.run_time_dims = [name for name, dim in pipeline.dims.items() if not dim.is_static]
         self.versions = Versions(step)
         self.values: dict[SSAValue, SSAValue] = {}
+        # Where what is about to be made has its place: the new contents of a loop's layer.
+        self.places: dict[SSAValue, SSAValue] = {}
         self.ops: list[Operation] = []
         self._names: dict[str, int] = {}
         self._copies: dict[tuple[SSAValue, BufferType], SSAValue] = {}
@@ -156,8 +158,13 @@ class StepBuilder:
         if type_.is_sparse:
             raise HostLoweringRefused(f"{op.sym_name.data} makes a sparse tensor", op)
         name = value.name_hint or f"{op.sym_name.data}_{number}"
-        self.values[value] = self.allocate(op, name, self.layout.type_of(value, op.device.data))
+        self.values[value] = self.result_buffer(op, value, name, self.layout.type_of(value, op.device.data))
         return self.values[value]
+
+    def result_buffer(self, op: Operation, value: SSAValue, name: str, type: BufferType) -> SSAValue:
+        """A buffer for what `op` makes: its place, where one of this type waits for it, else a new one."""
+        place = self.places.get(value)
+        return place if place is not None and place.type == type else self.allocate(op, name, type)
 
     def allocate(self, op: Operation, name: str, type: BufferType) -> SSAValue:
         return self.add(op, host.AllocateOp(self.name(name), type)).results[0]

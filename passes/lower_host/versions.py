@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from xdsl.ir import SSAValue
 
-from hetc.dialects.mp import WRITES_IN_PLACE, ForOp, ScatterOp, StepOp, in_order, loop_of
+from hetc.dialects.mp import WRITES_IN_PLACE, AppendOp, ForOp, ScatterOp, StepOp, in_order, loop_of
 from hetc.dialects.task import TransferOp
 from hetc.passes.partition.outline import statement_around
 
@@ -26,12 +26,21 @@ class Versions:
         return self._in_place[op]
 
     def written_in_place(self, value: SSAValue, argument: SSAValue) -> bool:
-        """Whether `value` lies in the buffer of `argument`, a loop's layer, with something written in it."""
-        while isinstance(value.owner, WRITES_IN_PLACE):
-            if isinstance(value.owner, ScatterOp) and not self.in_place(value.owner):
+        """Whether `value` lies in the buffer of `argument`, a loop's layer, with something written in it, perhaps in
+        loops over its layers."""
+        while value is not argument:
+            owner = value.owner
+            if isinstance(owner, ForOp) and value in owner.written_outputs:
+                number = list(owner.written_outputs).index(value)
+                position = owner.written_positions[number]
+                if not self.written_in_place(owner.next.layers[number], owner.layer_arguments[position]):
+                    return False
+                value = owner.sliced[position]
+            elif isinstance(owner, AppendOp) or (isinstance(owner, ScatterOp) and self.in_place(owner)):
+                value = owner.memory
+            else:
                 return False
-            value = value.owner.memory
-        return value is argument
+        return True
 
 
 def _earlier(value: SSAValue) -> Iterator[SSAValue]:

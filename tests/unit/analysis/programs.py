@@ -19,7 +19,7 @@ def module_of(steps: str, declarations: str = "", kernels: str = "") -> ModuleOp
     text = steps
     for kind in ("gpu", "fpga", "host"):
         text = text.replace(f"@{kind}", f'!host.buffer<{VECTOR} on "{kind}">')
-    text = text.replace("@layers", '!host.buffer<!mp.tensor<[2, 1024], f32> on "gpu" layered>')
+    text = text.replace("@layers", '!host.buffer<!mp.tensor<[2, 1024], f32> on "gpu" layered 1>')
     program = f'host.program "p" source "" {{ {declarations} {text} }}'
     module = Parser(new_context(), f"builtin.module {{ {kernels} {program} }}").parse_module()
     PlanWorkspacePass().apply(Context(), module)

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hetc.runtime.buffers import Stripes, allocate
+from hetc.runtime.buffers import Buffer, LayeredBuffer, Stripes, allocate
 from hetc.runtime.devices import Device, HostDevice
 from hetc.runtime.elements import host_dtype
 from hetc.runtime.fpga import PAGE_BYTES, CsimDevice
 from hetc.runtime.gpu import GpuDevice
+from hetc.runtime.layers import copy_region, whole_values
 
 DEVICES: dict[str, Device] = {
     "host": HostDevice(),
@@ -99,3 +100,29 @@ def test_fpga_arrays_are_whole_pages() -> None:
     array = DEVICES["fpga"].allocate(5, "fp8")
     assert array.padded.ctypes.data % PAGE_BYTES == 0 and array.padded.nbytes == PAGE_BYTES
     assert array.values.shape == (5,)
+
+
+def lying(kind: str, extents: tuple[int | str, ...], shape: tuple[int, ...], depth: int) -> Buffer | LayeredBuffer:
+    """A tensor of which the layers of its first `depth` extents lie apart."""
+    count = int(np.prod(shape[:depth]))
+    parts = tuple(allocate(DEVICES[kind], extents[depth:], shape[depth:], "i32") for _ in range(count))
+    return LayeredBuffer(parts, shape[:depth]) if depth else parts[0]
+
+
+@pytest.mark.parametrize("extents", [(2, 3, "B", "T", 2), (2, 3, 4), (2, 3)])
+@pytest.mark.parametrize(("source", "target"), [("host", "gpu"), ("gpu", "gpu"), ("fpga", "fpga"), ("gpu", "fpga")])
+def test_tensors_are_copied_however_their_layers_lie(extents: tuple[int | str, ...], source: str, target: str) -> None:
+    """Live elements only: of T, two rows of the first sequence and one of the second."""
+    capacities = {"B": 2, "T": 5}
+    lengths = {"B": np.array([2], np.int32), "T": np.array([2, 1], np.int32)}
+    pers = {"T": "B"}
+    shape = tuple(capacities.get(str(size), size) for size in extents)
+    values = np.arange(1, np.prod(shape) + 1, dtype=np.int32).reshape(shape)  # type: ignore[call-overload]
+    for depth, other in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)]:
+        one, two = (lying(kind, extents, shape, at) for kind, at in ((source, depth), (target, other)))  # type: ignore[arg-type]
+        parts = (one,) if isinstance(one, Buffer) else one.parts
+        for part, held in zip(parts, values.reshape(len(parts), -1, parts[0].row_elements), strict=True):
+            part.write_rows(np.arange(len(held)), held)
+        live = whole_values(one, pers, lengths)
+        assert (copy_region(one, two, pers, lengths), live.shape[:2]) == (np.count_nonzero(live) * 4, (2, 3))
+        np.testing.assert_array_equal(whole_values(two, pers, lengths), live)
