@@ -49,6 +49,7 @@ class LoopBuilder:
         self.values.update(zip(op.carried_outputs, carries, strict=True))
         for output, new, position in zip(op.written_outputs, written, op.written_positions, strict=True):
             self.values[output] = layered[position] if new is None else new
+            self.step.forget_copies(self.values[output])
 
     def _carry(self, op: ForOp, begin: SSAValue, argument: SSAValue) -> SSAValue:
         """The buffer of a carried value, with what it begins with."""

@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from hetc.dialects import host
-from hetc.dialects.host import HOST_KIND, BufferType
+from hetc.dialects.host import HOST_KIND, BufferType, buffer_of
 from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
     AppendOp,
@@ -128,6 +128,11 @@ class StepBuilder:
             name = self.name(f"{source.name_hint or 'value'}_{type.kind}")
             self._copies[source, type] = self.add(user, host.CopyOp(name, source, type)).results[0]
         return self._copies[source, type]
+
+    def forget_copies(self, value: SSAValue) -> None:
+        """Something was written in the buffer of `value`: who reads it from now on needs another copy."""
+        written = buffer_of(value)
+        self._copies = {key: copy for key, copy in self._copies.items() if buffer_of(key[0]) is not written}
 
     def _kernel(self, op: KernelOp) -> None:
         task, device = op.sym_name.data, op.device.data

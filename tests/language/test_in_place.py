@@ -314,3 +314,36 @@ def test_all_layers_in_one_piece_and_a_condition_that_one_side_decides(kind: str
         begin[0] = 2 if on else begin[0]
         np.testing.assert_array_equal(state.read("ml"), ml)
         np.testing.assert_array_equal(state.read("begin"), begin)
+
+
+AROUND = """
+pipeline around:
+    dim L = 3
+    dim N = 2000
+    dim D = 4
+    input x: f32[D]
+    input at: i32
+    memory held: f32[L, N, D]
+    prepare:
+        a[d] = sum[l, n](held[l, n, d])
+    apply:
+        for l in L:
+            held[l, at + l, d] = x[d] + a[d]
+    relevancy:
+        b[d] = sum[l, n](held[l, n, d])
+    output a, b
+"""
+READERS = [("gpu", "gpu"), ("fpga", "fpga"), ("gpu", "fpga"), ("fpga", "gpu")]
+
+
+@pytest.mark.parametrize(("reader", "writer"), READERS, ids="-".join)
+def test_what_is_read_as_a_whole_before_and_after_a_loop(reader: str, writer: str, tmp_path: Path) -> None:
+    """The layers that the loop writes lie apart; what is read of all is a copy, which the loop makes an old one."""
+    pins = {"prepare": reader, "relevancy": reader, "apply": writer}
+    program = compiled(AROUND, tmp_path, pins)
+    state, before = program.new_state(), 0.0
+    for call in range(3):
+        outputs = program.step("around")(state, x=np.ones(4, np.float32), at=np.int32(3 * call))
+        assert outputs["a"].tolist() == [before] * 4
+        before += 3 * (1 + before)
+        assert outputs["b"].tolist() == [before] * 4
