@@ -88,6 +88,11 @@ class Device(Model, ABC):
     def peak_bandwidth_bytes_per_s(self) -> float:
         """Data-sheet bandwidth of that memory."""
 
+    def copy_us(self, size_bytes: float) -> float:
+        """Time to copy so many bytes from one place of the device's memory to another: through the host's memory, where
+        nothing on the device copies."""
+        return self.host_link.to_host.transfer_us(size_bytes) + self.host_link.to_device.transfer_us(size_bytes)
+
     @property
     @abstractmethod
     def usable_bandwidth_bytes_per_s(self) -> float:
@@ -155,6 +160,10 @@ class Gpu(Processor):
     triton_arch: str
     shared_memory_block_bytes: Figure
     unit_bytes_per_clock: PositiveFigure = Field(description="what one unit moves at most to and from the L2")
+
+    def copy_us(self, size_bytes: float) -> float:
+        """As one launch that reads and writes them."""
+        return float(self.launch_us) + 2 * size_bytes / self.usable_bandwidth_bytes_per_s * 1e6
 
     def memory_us(self, size: float, loaded: float, programs: float) -> float:
         """Microseconds of traffic of so many programs: of `size` bytes of memory, or of what a unit's port lets through

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xdsl.ir import SSAValue
 
 from hetc.dialects.mp import WRITES_IN_PLACE, AppendOp, ForOp, ScatterOp, StepOp, in_order, loop_of
-from hetc.dialects.task import TransferOp
+from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.partition.outline import statement_around
 
 
@@ -41,6 +41,15 @@ class Versions:
             else:
                 return False
         return True
+
+    def made_in_layer(self, loop: ForOp, number: int) -> bool:
+        """Whether what a pass gives as the new contents of a layer is made where the new layer lies: a kernel or a loop
+        of the pass makes it, for no other layer before."""
+        value = loop.next.layers[number]
+        owner = value.owner
+        if value in loop.next.layers[:number] or owner.parent is not loop.body.block:  # type: ignore[union-attr]
+            return False
+        return isinstance(owner, KernelOp) or (isinstance(owner, ForOp) and value in owner.written_outputs)
 
 
 def _earlier(value: SSAValue) -> Iterator[SSAValue]:

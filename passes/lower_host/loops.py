@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Region, SSAValue
 
 from hetc.dialects import host
 from hetc.dialects.host import BufferType, buffer_of
@@ -79,11 +79,11 @@ class LoopBuilder:
     def _places(self, op: ForOp, written: Sequence[SSAValue | None]) -> list[tuple[SSAValue, SSAValue]]:
         """What a pass gives as the new contents of layers that are not written in place, and the new layer of each."""
         found: list[tuple[SSAValue, SSAValue]] = []
-        for value, new in zip(op.next.layers, written, strict=True):
+        for number, (value, new) in enumerate(zip(op.next.layers, written, strict=True)):
             if new is not None:
                 place = self.step.add(op, host.LayerOp(new)).results[0]
-                if isinstance(value.owner, Operation) and value.owner.parent is op.body.block:
-                    self.step.places.setdefault(value, place)
+                if self.step.versions.made_in_layer(op, number):
+                    self.step.places[value] = place
                 found.append((value, place))
         return found
 

@@ -27,12 +27,12 @@ from hetc.dialects.mp import (
     TensorType,
 )
 from hetc.dialects.task import KernelOp, TransferOp
+from hetc.passes.analysis.versions import Versions
 from hetc.passes.lower_host.generated import Launch, named_arguments
 from hetc.passes.lower_host.layout import Layout
 from hetc.passes.lower_host.loops import LoopBuilder
 from hetc.passes.lower_host.order import ordered
 from hetc.passes.lower_host.refusal import HostLoweringRefused
-from hetc.passes.lower_host.versions import Versions
 
 
 class StepBuilder:

@@ -1,8 +1,9 @@
 """What one call of each step costs as a module is placed: one function for every plan that is compared or reported.
 
-A call is its scheduled kernels, as often as they run, one after the other, and the copies between memories that every
-call makes; a weight is taken as frozen and moves once, a memory by what was written in it. Energy is what the kernels
-take, and what the devices that the plan uses draw while they wait. All figures are estimates from the platform file.
+A call is its scheduled kernels, as often as they run, one after the other, and the copies between and within memories
+that every call makes; a weight is taken as frozen and moves once, a memory by what was written in it. Energy is what
+the kernels take, and what the devices that the plan uses draw while they wait. All figures are estimates from the
+platform file.
 """
 
 from __future__ import annotations
@@ -26,21 +27,23 @@ from hetc.dialects.mp import (
     times,
 )
 from hetc.dialects.task import KernelOp, TransferOp
+from hetc.passes.analysis.layering import Layering
 from hetc.passes.analysis.polynomial import Polynomial
 from hetc.passes.partition.outline import attribute
+from hetc.passes.partition.places import HOST
+from hetc.passes.partition.rewrites import Rewrite, rewrites
 from hetc.passes.schedule.model import Schedule
 from hetc.platforms import Platform
 
-HOST = "host"
 MICRO = 1e-6
 
 
 @dataclass(frozen=True)
 class Copy:
-    """One `task.transfer`, over all passes of the loops around it. role: input, weight, memory or intermediate. once:
-    a frozen weight, which moves before the first call."""
+    """One `task.transfer`, or a copy within a device (source and target are the same), over all passes of the loops
+    around it. role: input, weight, memory or intermediate. once: a frozen weight, which moves before the first call."""
 
-    op: TransferOp
+    op: Operation
     step: str
     value: str
     role: str
@@ -51,14 +54,15 @@ class Copy:
     once: bool
 
     @property
-    def is_between_devices(self) -> bool:
-        return HOST not in (self.source, self.target)
+    def is_on_host_link(self) -> bool:
+        """Whether the caller's tensors or the host's memory are at one end."""
+        return HOST in (self.source, self.target)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One call of each step. busy_us: of each device kind that the plan uses. between_us, host_us: copies between
-    devices, and to and from the host. energy_mj: kernels, and idle devices."""
+    """One call of each step. busy_us: of each device kind that the plan uses. between_us, host_us: copies between and
+    within devices, and to and from the host. energy_mj: kernels, and idle devices."""
 
     busy_us: Mapping[str, float]
     between_us: float
@@ -84,8 +88,8 @@ def evaluate(
         if declaration.role.data == "memory":
             busy.setdefault(attribute(declaration, "home"), 0.0)
     copies = [copy for copy in copies_of(pipeline, platform, dims) if not copy.once]
-    between = sum(copy.time_us for copy in copies if copy.is_between_devices)
-    host = sum(copy.time_us for copy in copies if not copy.is_between_devices)
+    between = sum(copy.time_us for copy in copies if not copy.is_on_host_link)
+    host = sum(copy.time_us for copy in copies if copy.is_on_host_link)
     whole = sum(busy.values()) + between + host
     for kind, busy_us in busy.items():
         device = platform.device_of_kind(kind)
@@ -105,27 +109,27 @@ def _ops(pipeline: PipelineOp) -> Iterator[Operation]:
 
 
 def copies_of(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, int]) -> list[Copy]:
-    """Every transfer of a placed pipeline, with what it takes by the platform's links. A weight moves once, whichever
-    step is called first, and a memory that nothing writes too; of another memory moves what calls of the steps have
-    written since."""
+    """Every copy of a placed pipeline: its transfers, with what they take by the platform's links, and copies within a
+    device. A weight moves once, whichever step is called first, and a memory that nothing writes too; of another memory
+    moves what calls of the steps have written since, or all of it where its layers lie apart."""
     names = {device.kind: name for name, device in reversed(platform.devices.items())} | {HOST: HOST}
-    found: list[Copy] = []
+    found = [_within(rewrite, pipeline, platform, dims) for rewrite in rewrites(pipeline)]
     kept: set[tuple[str, str, str]] = set()
+    apart = Layering(pipeline)
     for op in _ops(pipeline):
         if not isinstance(op, TransferOp):
             continue
-        declared = getattr(origin(op.value).owner, "declared", None)
-        role = pipeline.declarations[declared.data].role.data if declared is not None else "intermediate"
-        name = declared.data if declared is not None else (op.value.name_hint or "")
+        name, role = _named(op.value, pipeline)
         source, target = op.source.data, op.target.data
-        if role in ("weight", "memory"):
+        stays = role in ("weight", "memory") and not apart.depth(op.value)
+        if stays:
             if (name, source, target) in kept:
                 continue
             kept.add((name, source, target))
         assert isinstance(op.value.type, TensorType)
         count, size_bytes = times(op), bytes_of(op.value.type, dims)
         once = role == "weight"
-        if role == "memory":
+        if role == "memory" and stays:
             written = _written_bytes(pipeline, name, dims)
             once = written == 0
             count, size_bytes = (count, size_bytes) if once else (1, min(written, count * size_bytes))
@@ -133,6 +137,25 @@ def copies_of(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, int])
         step = enclosing_step(op).sym_name.data
         found.append(Copy(op, step, name, role, source, target, count * size_bytes, time_us, once))
     return found
+
+
+def _within(rewrite: Rewrite, pipeline: PipelineOp, platform: Platform, dims: Mapping[str, int]) -> Copy:
+    """A copy within a device, as often as it is made."""
+    name, role = _named(rewrite.value, pipeline)
+    assert isinstance(rewrite.value.type, TensorType)
+    count, size_bytes = times(rewrite.op), bytes_of(rewrite.value.type, dims)
+    device = platform.device_of_kind(rewrite.kind)
+    time_us = count * device.copy_us(size_bytes) if device is not None else 0.0
+    step = enclosing_step(rewrite.op).sym_name.data
+    return Copy(rewrite.op, step, name, role, rewrite.kind, rewrite.kind, count * size_bytes, time_us, False)
+
+
+def _named(value: SSAValue, pipeline: PipelineOp) -> tuple[str, str]:
+    """What a value is called, and its role."""
+    declared = getattr(origin(value).owner, "declared", None)
+    if declared is None:
+        return value.name_hint or "", "intermediate"
+    return declared.data, pipeline.declarations[declared.data].role.data
 
 
 def beyond_room(pipeline: PipelineOp, platform: Platform) -> str:

@@ -5,30 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import PassFailedException
 
-from hetc.dialects.locations import copy_location, source_line
+from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
     WRITES_IN_PLACE,
     ClearOp,
     CommitOp,
-    DeclareOp,
     ForOp,
-    GetOp,
     PipelineOp,
     ScatterOp,
     StepOp,
     end_of,
-    loop_of,
-    origin,
 )
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.passes.partition.outline import attribute
-
-HOST = "host"
+from hetc.passes.partition.places import HOST, Places
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class InsertTransfersPass(ModulePass):
 
 class _Step:
     def __init__(self, pipeline: PipelineOp, step: StepOp) -> None:
-        self.declarations = pipeline.declarations
+        self.places = Places(pipeline)
         self.step = step
         self.moved: dict[tuple[SSAValue, str], SSAValue] = {}
 
@@ -66,14 +60,14 @@ class _Step:
                 for index in range(len(op.arguments)):
                     self._bring(op, index, op.device.data)
             elif isinstance(op, WRITES_IN_PLACE):
-                self._bring(op, 1, self._home(op, op.memory))
+                self._bring(op, 1, self.places.home(op, op.memory))
                 if isinstance(op, ScatterOp):
                     self._bring(op, 2, HOST)
             elif isinstance(op, ClearOp):
                 for index in range(len(op.operands)):
                     self._bring(op, index, HOST)
             elif isinstance(op, CommitOp):
-                self._bring(op, 0, self._home_of(op, op.declared.data))
+                self._bring(op, 0, self.places.home_of(op, op.declared.data))
             elif isinstance(op, ForOp):
                 self._loop(op)
 
@@ -87,7 +81,7 @@ class _Step:
         for index, place in enumerate(places):
             self._bring(loop.next, index, place)
         for index, position in enumerate(loop.written_positions):
-            self._bring(loop.next, len(loop.carried) + index, self._place(loop.sliced[position]))
+            self._bring(loop.next, len(loop.carried) + index, self.places.of(loop.sliced[position]))
 
     def _made_at(self, value: SSAValue, loop: ForOp) -> str:
         """Where a pass of a loop makes a value; what it hands on as it was is on the loop's device."""
@@ -95,12 +89,12 @@ class _Step:
         if isinstance(owner, ForOp):
             return self._made_at(end_of(value, owner), owner)
         if isinstance(owner, (KernelOp, *WRITES_IN_PLACE)):
-            return self._place(value)
+            return self.places.of(value)
         return attribute(loop, "device")
 
     def _bring(self, user: Operation, index: int, target: str) -> None:
         value = user.operands[index]
-        source = self._place(value)
+        source = self.places.of(value)
         if source == target:
             return
         if (value, target) not in self.moved:
@@ -117,37 +111,6 @@ class _Step:
             before.parent.insert_op_before(transfer, before)
             self.moved[value, target] = transfer.result
         user.operands[index] = self.moved[value, target]
-
-    def _place(self, value: SSAValue) -> str:
-        owner = value.owner
-        if isinstance(owner, KernelOp):
-            return owner.device.data
-        if isinstance(owner, TransferOp):
-            return owner.target.data
-        if isinstance(owner, WRITES_IN_PLACE):
-            return self._home(owner, owner.memory)
-        if isinstance(owner, GetOp):
-            declaration = self.declarations[owner.declared.data]
-            return self._home_of(owner, owner.declared.data) if declaration.role.data == "memory" else HOST
-        if isinstance(owner, ForOp):
-            return self._place(end_of(value, owner))
-        loop = loop_of(value)
-        if loop is None:
-            raise PassFailedException(f"insert-transfers: {value.owner} has no place")
-        return attribute(loop, "device") if value is loop.number else self._place(loop.arguments[value])
-
-    def _home(self, user: Operation, memory: SSAValue) -> str:
-        owner = origin(memory).owner
-        if isinstance(owner, GetOp):
-            return self._home_of(user, owner.declared.data)
-        return self._place(memory)
-
-    def _home_of(self, user: Operation, name: str) -> str:
-        declaration: DeclareOp = self.declarations[name]
-        home = declaration.attributes.get("home")
-        if not isinstance(home, StringAttr):
-            raise PassFailedException(f"insert-transfers: memory {name} has no home (used at {source_line(user)})")
-        return home.data
 
 
 def _block_of(value: SSAValue) -> Block:

@@ -1,6 +1,6 @@
 // RUN: hetc-opt -p cut-kernels,insert-transfers --verify-diagnostics %s | filecheck %s
 
-// CHECK: insert-transfers: memory keys has no home
+// CHECK: memory keys has no home
 builtin.module {
   mp.pipeline @p {
     mp.dim @B bound 4 : i64
