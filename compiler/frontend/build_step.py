@@ -5,7 +5,7 @@ from __future__ import annotations
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend import ast, typed
 from hetc.compiler.frontend.declare import declare_growth, element_of
 from hetc.compiler.frontend.emit_expression import location_of
 from hetc.compiler.frontend.emit_statement import StatementEmitter
@@ -141,7 +141,7 @@ def _output_value(output: ast.Output, step: StepEmitter) -> SSAValue:
     value = tensor.value
     if value is None:
         assert tensor.constant is not None
-        value = step.compute((), {}, ast.Number(tensor.constant, output.span), output.span, output.name)
+        value = step.compute((), typed.Literal(tensor.constant, output.span), output.span, output.name)
     return _converted(output, value, step)
 
 

@@ -8,8 +8,8 @@ from xdsl.ir import SSAValue
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Dim
-from hetc.compiler.frontend.extents import IndexInfo
 from hetc.compiler.frontend.guards import held
+from hetc.compiler.frontend.typed import Axis
 from hetc.diagnostics import Related
 from hetc.dialects.mp import ClearOp, ComputeOp, TensorType
 from hetc.source import Span
@@ -63,9 +63,9 @@ class ClearEmitter:
         """All conditions around the call, as one bool or one for each row of the dim."""
         environment = self.environment
         rows = [index for guard in environment.guards for index in guard.indices if index.key == dim.per]
-        infos = [IndexInfo(rows[0].name, rows[0].key, None, span)] if rows else []
-        ranges, emitter = self.step.region(infos, {}, span)
-        value = held(environment.guards, infos, emitter, environment, span)
+        axes = [Axis(rows[0].name, rows[0].key, None, span)] if rows else []
+        ranges, emitter = self.step.region(axes, span)
+        value = held(environment.guards, axes, emitter, environment, span)
         assert value is not None
-        type_ = TensorType([info.key for info in infos], i1)
+        type_ = TensorType([axis.key for axis in axes], i1)
         return self.step.add(ComputeOp(ranges, emitter.finish(value), type_), span, "cleared").results[0]

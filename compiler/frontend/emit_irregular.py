@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from xdsl.dialects.builtin import f32
 
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend import ast, typed
 from hetc.compiler.frontend.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.elsewhere import instead_of
 from hetc.compiler.frontend.emit_append import AppendEmitter
@@ -15,10 +14,12 @@ from hetc.compiler.frontend.emit_clear import ClearEmitter
 from hetc.compiler.frontend.emit_selection import ORDERS, SelectionEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Refused
-from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
-from hetc.compiler.frontend.flat import bound_of, flatten
-from hetc.compiler.frontend.hoist import Hoister, check_rows
+from hetc.compiler.frontend.flat import flatten
+from hetc.compiler.frontend.hoist import Hoister, define
+from hetc.compiler.frontend.resolve import resolve
 from hetc.compiler.frontend.rewriting import plain_name
+from hetc.compiler.frontend.softmax import check_rows
+from hetc.compiler.frontend.typed import Axis, IndexValue
 from hetc.diagnostics import Related
 from hetc.dialects.mp import ELEMENT_TYPES, QuantizeOp, TensorType
 from hetc.source import Span
@@ -30,13 +31,12 @@ QUANTIZE_FLOOR = 1e-4
 
 
 class IrregularEmitter:
-    """Emits the irregular operations of a step; `define` emits one plain definition."""
+    """Emits the irregular operations of a step."""
 
-    def __init__(self, step: StepEmitter, define: Callable[[ast.Define], None]):
+    def __init__(self, step: StepEmitter):
         self.step = step
         self.environment = step.environment
-        self.selection = SelectionEmitter(step, define)
-        self.define_plain = define
+        self.selection = SelectionEmitter(step)
         self.append = AppendEmitter(step)
         self.clear = ClearEmitter(step)
 
@@ -87,7 +87,7 @@ class IrregularEmitter:
 
     def _quantize(self, targets: tuple[ast.Target, ...], call: ast.Call, span: Span) -> None:
         environment = self.environment
-        options = self._options(call, ("block", "scale", "floor"))
+        self._options(call, ("block", "scale", "floor"))
         dtype = call.arguments[1] if len(call.arguments) == 2 else None
         if len(targets) != 2 or not isinstance(dtype, ast.Name):
             message = "`quantize` takes a tensor and a dtype, and gives values and scales"
@@ -96,22 +96,31 @@ class IrregularEmitter:
         if dtype.name not in QUANTIZED:
             message = f"`quantize` gives {', '.join(QUANTIZED)}, not `{dtype.name}`"
             raise environment.refuse("HET110", message, dtype.span)
-        extents = StatementExtents(environment)
         indices = [index for index in targets[0].indices if isinstance(index, ast.Index)]
-        for index in indices:
-            extents.open(index)
-        extents.visit(call.arguments[0])
-        infos = extents.close(len(indices))
+        infos, (value,) = resolve(environment, indices, call.arguments[:1])
         axes = self._axes(call, infos)
-        check_rows(infos, {infos[axis].name for axis in axes}, call, environment)
+        check_rows(infos, [infos[axis] for axis in axes], "quantize", call.span, environment)
         if len(axes) > 1:
-            self._quantize_several(targets, call, infos, axes, span)
+            self._quantize_several(targets, call, value, infos, axes, span)
             return
-        (axis,) = axes
+        self._quantize_one(targets, call, value, infos, axes[0], span)
+
+    def _quantize_one(
+        self,
+        targets: tuple[ast.Target, ...],
+        call: ast.Call,
+        value: typed.Expr,
+        infos: Sequence[Axis],
+        axis: int,
+        span: Span,
+    ) -> None:
+        environment = self.environment
+        options = self._options(call, ("block", "scale", "floor"))
+        dtype = call.arguments[1]
+        assert isinstance(dtype, ast.Name)
         block = self._block(options, infos[axis])
         scale_shape = self._scale_shape(targets, infos, axis, block)
-        hoister = Hoister(self.step, extents.infos)
-        x = hoister.materialized(hoister.rewrite(call.arguments[0], infos), infos)
+        x = self.step.materialized(Hoister(self.step).rewrite(value, infos), infos)
         floor = float(evaluate(options["floor"], environment, "`floor`")) if "floor" in options else QUANTIZE_FLOOR
         if floor <= 0:
             raise environment.refuse("HET108", "`floor` must be above 0", options["floor"].span)
@@ -127,7 +136,8 @@ class IrregularEmitter:
         self,
         targets: tuple[ast.Target, ...],
         call: ast.Call,
-        infos: Sequence[IndexInfo],
+        value: typed.Expr,
+        infos: Sequence[Axis],
         axes: Sequence[int],
         span: Span,
     ) -> None:
@@ -136,30 +146,29 @@ class IrregularEmitter:
             if keyword.name == "block":
                 message = "`block` divides the extent of one index"
                 raise self.environment.refuse("HET108", message, keyword.span, help="quantize over one index")
-        free = [info for position, info in enumerate(infos) if position not in axes]
+        step, free = self.step, [info for position, info in enumerate(infos) if position not in axes]
         flat = flatten([infos[axis] for axis in axes], free, self.environment, call.span)
-        whole, one, narrow = map(self.step.fresh, ("whole", "one", "narrow"))
-        rows = tuple(ast.Index(info.name, None, span) for info in free)
-        at = tuple(ast.Name(info.name, span) for info in free)
-        index, place = ast.Index(flat.index.name, None, span), ast.Name(flat.index.name, span)
-        self._plain(ast.Target(whole, targets[0].indices, span, span), call.arguments[0])
-        taken = dict(zip((info.name for info in flat.axes), flat.places(place), strict=True))
-        read = ast.Access(whole, tuple(taken.get(info.name, ast.Name(info.name, span)) for info in infos), span, span)
-        bounded = replace(index, bound=bound_of(flat.index.key, span))
-        self._plain(ast.Target(one, (*rows, bounded), span, span), read)
-        arguments = (ast.Access(one, (*at, place), span, span), call.arguments[1])
-        quantized = (ast.Target(narrow, (*rows, index), span, targets[0].span), targets[1])
-        self.define_plain(ast.Define(quantized, "=", replace(call, indices=(index,), arguments=arguments), span))
-        dtype = call.arguments[1]
+        source, dtype = call.arguments[0].span, call.arguments[1]
         assert isinstance(dtype, ast.Name)
-        value = ast.Access(narrow, (*at, flat.position(span)), span, span)
-        known = tuple(ast.Index(info.name, bound_of(info.key, span), span) for info in infos)
-        self._plain(replace(targets[0], indices=known), ast.Call(dtype.name, (), (value,), (), span, span))
+        at = tuple(IndexValue(info.name, span) for info in free)
+        place = IndexValue(flat.index.name, span)
+        whole = step.temporary("whole", define(step, step.fresh("whole"), infos, value, source), span)
+        taken = dict(zip((info.name for info in flat.axes), flat.places(place), strict=True))
+        places = tuple(taken.get(info.name, IndexValue(info.name, span)) for info in infos)
+        one = self._read(whole, places, span)
+        flattened = step.temporary("one", step.compute([*free, flat.index], one, span, step.fresh("one")), span)
+        rows = tuple(ast.Index(info.name, None, span) for info in (*free, flat.index))
+        narrow = ast.Target(step.fresh("narrow"), rows, span, targets[0].span)
+        quantized = self._read(flattened, (*at, place), span)
+        self._quantize_one((narrow, targets[1]), call, quantized, [*free, flat.index], len(free), span)
+        found = typed.Cast(dtype.name, self._read(narrow.name, (*at, flat.position(span)), span), span)
+        name = targets[0].name
+        step.define(name, targets[0].name_span, step.compute(infos, found, span, name))
 
-    def _plain(self, target: ast.Target, value: ast.Expr) -> None:
-        self.define_plain(ast.Define((target,), "=", value, value.span))
+    def _read(self, name: str, places: tuple[typed.Expr, ...], span: Span) -> typed.Expr:
+        return typed.Read(self.environment.tensors[name], places, span)
 
-    def _axes(self, call: ast.Call, infos: Sequence[IndexInfo]) -> list[int]:
+    def _axes(self, call: ast.Call, infos: Sequence[Axis]) -> list[int]:
         """The positions of the quantised indices among those of the values."""
         names, found = [info.name for info in infos], []
         for index in call.indices:
@@ -171,7 +180,7 @@ class IrregularEmitter:
             found.append(names.index(index.name))
         return found
 
-    def _block(self, options: dict[str, ast.Expr], axis: IndexInfo) -> int | None:
+    def _block(self, options: dict[str, ast.Expr], axis: Axis) -> int | None:
         if "block" not in options:
             return None
         block = evaluate_integer(options["block"], self.environment, "`block`", low=1)
@@ -181,7 +190,7 @@ class IrregularEmitter:
         return block
 
     def _scale_shape(
-        self, targets: tuple[ast.Target, ...], infos: Sequence[IndexInfo], axis: int, block: int | None
+        self, targets: tuple[ast.Target, ...], infos: Sequence[Axis], axis: int, block: int | None
     ) -> list[int | str]:
         """The extents of the scales: without the axis, or with the number of blocks in its place."""
         names = [index.name for index in targets[1].indices if isinstance(index, ast.Index)]

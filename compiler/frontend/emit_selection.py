@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import IndexType, f32, i64
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend import ast, typed
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_expression import ExpressionEmitter
-from hetc.compiler.frontend.emit_step import StepEmitter, free_indices
+from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment
-from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
-from hetc.compiler.frontend.flat import Flat, flatten
+from hetc.compiler.frontend.flat import flatten
 from hetc.compiler.frontend.functions import several_results
 from hetc.compiler.frontend.hoist import Hoister
+from hetc.compiler.frontend.resolve import resolve
 from hetc.compiler.frontend.rewriting import is_named, plain_name
+from hetc.compiler.frontend.typed import Axis, Flat
 from hetc.dialects.mp import ComputeOp, SelectOp, TensorType, TopkOp
 from hetc.source import Span
 
@@ -59,12 +60,11 @@ def result_indices(targets: Sequence[ast.Target], call: ast.Call, environment: E
 
 
 class SelectionEmitter:
-    """Emits what selects over one index or several; `define` emits one plain definition."""
+    """Emits what selects over one index or several."""
 
-    def __init__(self, step: StepEmitter, define: Callable[[ast.Define], None]):
+    def __init__(self, step: StepEmitter):
         self.step = step
         self.environment = step.environment
-        self.define = define
 
     def select(
         self, targets: tuple[ast.Target, ...], call: ast.Call, options: Mapping[str, ast.Expr], order: str, span: Span
@@ -73,33 +73,30 @@ class SelectionEmitter:
         environment, function = self.environment, call.function
         count = self._count(function, call, options)
         indices = self._result_indices(targets, call, count)
-        extents = StatementExtents(environment)
-        for index in (*indices[:-1], *call.indices):
-            extents.open(index)
-        extents.visit(call.arguments[0])
-        infos = extents.close(len(indices) - 1 + len(call.indices))
-        free, axes = infos[: len(indices) - 1], infos[len(indices) - 1 :]
-        argument = Hoister(self.step, extents.infos).rewrite(call.arguments[0], infos)
-        flat = flatten(axes, free, environment, call.span) if len(axes) > 1 else None
-        ranges, emitter = self.step.region([*free, axes[0] if flat is None else flat.index], extents.infos, call.span)
+        axes, (value,) = resolve(environment, (*indices[:-1], *call.indices), call.arguments[:1])
+        free, over = axes[: len(indices) - 1], axes[len(indices) - 1 :]
+        argument = Hoister(self.step).rewrite(value, axes)
+        flat = flatten(over, free, environment, call.span) if len(over) > 1 else None
+        ranges, emitter = self.step.region([*free, over[0] if flat is None else flat.index], call.span)
         if flat is not None:
-            flat.bind(emitter)
+            emitter.bind_flat(flat)
         op: SelectOp | TopkOp
         if function == "select":
             condition = argument
             if flat is not None and flat.inside is not None:
-                condition = ast.Binary("and", flat.inside, argument, argument.span)
+                condition = typed.Binary("and", flat.inside, argument, argument.span)
             holds = emitter.emit_as(condition, "condition")
-            op = SelectOp(ranges, emitter.finish(self._select_score(emitter, argument, infos, axes), holds), count)
+            op = SelectOp(ranges, emitter.finish(self._select_score(emitter, argument, axes, over), holds), count)
         else:
             score = self._score(emitter, argument if flat is None else flat.present(argument))
             op = TopkOp(ranges, emitter.finish(score), count, score.type, order)
         self.step.add(op, span, targets[-1].name if flat is None else None)
-        scored = len(targets) > len(axes)
+        scored = len(targets) > len(over)
         if flat is None:
             self.step.define(targets[-1].name, targets[-1].name_span, op.indices)
         else:
-            self._take_apart(flat, op.indices, function, targets[scored:], indices, span)
+            result = [*free, Axis(indices[-1].name, count, None, span)]
+            self._take_apart(flat, op.indices, targets[scored:], result, span)
         if scored and isinstance(op, TopkOp):
             if is_named(targets[0].name):
                 op.scores.name_hint = plain_name(targets[0].name)
@@ -116,36 +113,26 @@ class SelectionEmitter:
                 raise environment.refuse("HET201", message, target.span)
         check_number(targets, call, environment)
         indices = same_indices(targets, environment)
-        extents = StatementExtents(environment)
-        for index in (*indices, *call.indices):
-            extents.open(index)
-        extents.visit(call.arguments[0])
-        infos = extents.close(len(indices) + len(call.indices))
-        free, axes = infos[: len(indices)], infos[len(indices) :]
-        argument = Hoister(self.step, extents.infos).rewrite(call.arguments[0], infos)
-        flat = flatten(axes, free, environment, call.span)
-        ranges, emitter = self.step.region(free, extents.infos, call.span)
-        place = flat.reduced(function, argument, emitter)
-        type_ = TensorType([info.key for info in free], IndexType())
+        axes, (value,) = resolve(environment, (*indices, *call.indices), call.arguments)
+        free, over = axes[: len(indices)], axes[len(indices) :]
+        argument = Hoister(self.step).rewrite(value, axes)
+        flat = flatten(over, free, environment, call.span)
+        ranges, emitter = self.step.region(free, call.span)
+        place = emitter.reduced_flat(function, flat, argument)
+        type_ = TensorType([axis.key for axis in free], IndexType())
         op = self.step.add(ComputeOp(ranges, emitter.finish(place), type_), span)
-        self._take_apart(flat, op.results[0], function, targets, indices, span)
+        self._take_apart(flat, op.results[0], targets, free, span)
 
     def _take_apart(
-        self,
-        flat: Flat,
-        found: SSAValue,
-        function: str,
-        targets: Sequence[ast.Target],
-        indices: Sequence[ast.Index],
-        span: Span,
+        self, flat: Flat, found: SSAValue, targets: Sequence[ast.Target], axes: Sequence[Axis], span: Span
     ) -> None:
         """One tensor of places for each of the indices, from that of the one index."""
-        name = self.step.temporary(function, found, span)
-        read = ast.Access(name, tuple(ast.Name(index.name, index.span) for index in indices), span, span)
-        plain = tuple(ast.Index(index.name, None, index.span) for index in indices)
+        name = self.step.temporary("picks", found, span)
+        places = tuple(typed.IndexValue(axis.name, span) for axis in axes)
+        read = typed.Read(self.environment.tensors[name], places, span)
         for target, place in zip(targets, flat.places(read), strict=True):
-            named = ast.Target(target.name, plain, target.name_span, target.span)
-            self.define(ast.Define((named,), "=", place, span))
+            value = self.step.compute(axes, place, span, target.name)
+            self.step.define(target.name, target.name_span, value)
 
     def _count(self, function: str, call: ast.Call, options: Mapping[str, ast.Expr]) -> int:
         environment = self.environment
@@ -164,7 +151,7 @@ class SelectionEmitter:
             raise environment.refuse("HET104", f"the index `{last.name}` has the extent {count}", last.span)
         return indices
 
-    def _score(self, emitter: ExpressionEmitter, expr: ast.Expr) -> SSAValue:
+    def _score(self, emitter: ExpressionEmitter, expr: typed.Expr) -> SSAValue:
         """A score in its own type, f32 or i32: integers are compared as such. Raises Refused for one of 64 bits."""
         value = emitter.arithmetic.numeric(emitter.emit_as(expr, "value"))
         assert isinstance(value, SSAValue)
@@ -177,9 +164,9 @@ class SelectionEmitter:
     def _select_score(
         self,
         emitter: ExpressionEmitter,
-        argument: ast.Expr,
-        infos: Sequence[IndexInfo],
-        axes: Sequence[IndexInfo],
+        argument: typed.Expr,
+        axes: Sequence[Axis],
+        over: Sequence[Axis],
     ) -> SSAValue:
         """What decides which stay when too many qualify: how far the first comparison is fulfilled, else the place. One
         that an `or` lets qualify without the comparison comes last."""
@@ -189,9 +176,7 @@ class SelectionEmitter:
         larger, smaller = comparison.left, comparison.right
         if comparison.operator in ("<", "<="):
             larger, smaller = smaller, larger
-        depends = [
-            any(info in axes for info in free_indices(side, infos, self.environment)) for side in (larger, smaller)
-        ]
+        depends = [any(axis in over for axis in typed.free_axes(side, axes)) for side in (larger, smaller)]
         if depends == [True, False]:
             score = self._score(emitter, larger)
         elif depends == [False, True]:
@@ -202,15 +187,15 @@ class SelectionEmitter:
         return emitter.arithmetic.coalesce(score, lowest) if _holds_or(argument) else score
 
 
-def _holds_or(expr: ast.Expr) -> bool:
+def _holds_or(expr: typed.Expr) -> bool:
     """Whether a condition may hold where the first comparison in it is absent."""
-    return any(isinstance(node, ast.Binary) and node.operator == "or" for node, _ in ast.walk(expr))
+    return any(isinstance(node, typed.Binary) and node.operator == "or" for node in typed.walk(expr))
 
 
-def _first_comparison(expr: ast.Expr) -> ast.Binary | None:
-    """The first comparison of size that is not part of an index, a reduction or a softmax."""
-    if isinstance(expr, ast.Binary) and expr.operator in ("<", "<=", ">", ">="):
+def _first_comparison(expr: typed.Expr) -> typed.Binary | None:
+    """The first comparison of size that is not part of an index or a reduction."""
+    if isinstance(expr, typed.Binary) and expr.operator in ("<", "<=", ">", ">="):
         return expr
-    if isinstance(expr, ast.Access) or (isinstance(expr, ast.Call) and expr.indices):
+    if isinstance(expr, typed.Read | typed.Reduction):
         return None
-    return next((found for child in ast.children(expr) if (found := _first_comparison(child)) is not None), None)
+    return next((found for child in typed.children(expr) if (found := _first_comparison(child)) is not None), None)

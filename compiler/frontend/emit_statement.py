@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xdsl.ir import SSAValue
-
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend import ast, typed
 from hetc.compiler.frontend.concat import expand_concat
 from hetc.compiler.frontend.constraints import constraints_of
 from hetc.compiler.frontend.emit_irregular import IrregularEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.emit_update import UpdateEmitter
 from hetc.compiler.frontend.environment import Ended, Refused, Tensor
-from hetc.compiler.frontend.extents import StatementExtents
 from hetc.compiler.frontend.guards import take_guard
-from hetc.compiler.frontend.hoist import Hoister
+from hetc.compiler.frontend.hoist import define
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.loops import LoopEmitter
+from hetc.compiler.frontend.resolve import resolve
 from hetc.compiler.frontend.run_time_topk import RunTimeTopk
 from hetc.compiler.frontend.shadowing import with_own_names
+from hetc.compiler.frontend.softmax import check_rows
 from hetc.compiler.frontend.sort import SortEmitter
 from hetc.compiler.frontend.stages import pin, stage_around
 from hetc.diagnostics import Related
@@ -35,10 +34,10 @@ class StatementEmitter:
         self.step = step
         self.inliner = inliner
         self.environment = step.environment
-        self.irregular = IrregularEmitter(step, self._define)
+        self.irregular = IrregularEmitter(step)
         self.update = UpdateEmitter(step)
         self.loop = LoopEmitter(step, inliner, self.emit)
-        self.sort = SortEmitter(step, self._define)
+        self.sort = SortEmitter(step)
         self.topk = RunTimeTopk(step, self._define)
 
     def emit(self, statement: ast.Statement) -> None:
@@ -220,29 +219,23 @@ class StatementEmitter:
     def _plain(self, target: ast.Target, value: ast.Expr, statement: ast.Define) -> None:
         environment = self.environment
         declared = environment.declared.get(target.name)
-        extents = StatementExtents(environment)
         indices = [index for index in target.indices if isinstance(index, ast.Index)]
         shape: Sequence[int | str] = declared.type.shape if declared is not None else ()
-        for position, index in enumerate(indices):
-            given = constraints_of(shape, index.span, f"`{target.name}`")[position : position + 1]
-            extents.open(index, given)
-        extents.visit(value)
-        infos = extents.close(len(indices))
+        known = [constraints_of(shape, index.span, f"`{target.name}`")[at : at + 1] for at, index in enumerate(indices)]
+        axes, (found,) = resolve(environment, indices, [value], known)
         if declared is not None:
             environment.used.add(target.name)
-        elif not indices and self._named_constant(target, value):
+            type_ = declared.type.plain
+            result = define(self.step, target.name, axes, found, statement.span, type_, is_memory=True)
+        elif not axes and isinstance(found, typed.Literal) and not isinstance(found.value, bool):
+            # `k1 = 1.2`: a name for a number, no tensor.
+            environment.tensors[target.name] = Tensor(target.name, target.name_span, constant=found.value)
+            environment.later.pop(target.name, None)
             return
-        hoister = Hoister(self.step, extents.infos)
-        is_whole = isinstance(value, ast.Call) and bool(value.indices) and value.function in ("softmax", "rope")
-        if is_whole and declared is None:
-            assert isinstance(value, ast.Call)
-            result, _ = hoister.tensor(value, infos, target.name)
         else:
-            rewritten = hoister.rewrite(value, infos)
-            type_ = declared.type.plain if declared is not None else None
-            result = self.step.compute(
-                infos, extents.infos, rewritten, statement.span, target.name, type_, is_memory=declared is not None
-            )
+            if isinstance(found, typed.Softmax):
+                check_rows(axes, found.axes, "softmax", found.span, environment)
+            result = define(self.step, target.name, axes, found, statement.span)
         self.step.define(target.name, target.name_span, result)
 
     def _is_update(self, statement: ast.Define) -> bool:
@@ -277,17 +270,3 @@ class StatementEmitter:
         if dim is not None:
             return dim.key != key
         return not (isinstance(bound, ast.Number) and bound.value == key)
-
-    def _named_constant(self, target: ast.Target, value: ast.Expr) -> bool:
-        """`k1 = 1.2`: a name for a number, no tensor."""
-        for node, _ in ast.walk(value):
-            if isinstance(node, ast.Access) or (isinstance(node, ast.Call) and node.indices):
-                return False
-        emitter = self.step.region((), {}, value.span)[1]
-        constant = emitter.emit(value)
-        emitter.discard()
-        if isinstance(constant, SSAValue):
-            return False
-        self.environment.tensors[target.name] = Tensor(target.name, target.name_span, constant=constant)
-        self.environment.later.pop(target.name, None)
-        return True

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from xdsl.dialects.builtin import IndexType, StringAttr, f32
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend import typed
 from hetc.compiler.frontend.arithmetic import Value, index, type_name, type_of, widens
 from hetc.compiler.frontend.emit_expression import ExpressionEmitter, location_of
 from hetc.compiler.frontend.environment import Environment, Tensor
-from hetc.compiler.frontend.extents import IndexInfo
-from hetc.compiler.frontend.functions import DTYPES
 from hetc.compiler.frontend.index_names import written_name
 from hetc.compiler.frontend.rewriting import is_named, plain_name
+from hetc.compiler.frontend.typed import Axis
 from hetc.dialects.mp import (
     ELEMENT_TYPES,
     ComputeOp,
@@ -31,8 +30,6 @@ from hetc.dialects.mp import (
     is_index,
 )
 from hetc.source import Span
-
-Infos = Mapping[int, IndexInfo]
 
 
 class StepEmitter:
@@ -66,20 +63,17 @@ class StepEmitter:
         self.environment.intervals.note(op)
         return op
 
-    def region(
-        self, infos: Sequence[IndexInfo], all_infos: Infos, span: Span
-    ) -> tuple[list[RangeAttr], ExpressionEmitter]:
+    def region(self, axes: Sequence[Axis], span: Span) -> tuple[list[RangeAttr], ExpressionEmitter]:
         """The ranges of an op over these indices, and an emitter into the block of its region."""
-        ranges = make_ranges(infos, self.environment)
-        emitter = ExpressionEmitter(self.environment, all_infos, span)
-        emitter.bind(infos, index_block(ranges))
+        ranges = make_ranges(axes, self.environment)
+        emitter = ExpressionEmitter(self.environment, span)
+        emitter.bind(axes, index_block(ranges))
         return ranges, emitter
 
     def compute(
         self,
-        infos: Sequence[IndexInfo],
-        all_infos: Infos,
-        value: ast.Expr,
+        axes: Sequence[Axis],
+        value: typed.Expr,
         span: Span,
         name: str,
         type_: TensorType | None = None,
@@ -87,16 +81,16 @@ class StepEmitter:
     ) -> SSAValue:
         """A tensor defined element by element; its element type is the value's, a cast's, or that of `type_`. Of a
         memory no element is absent."""
-        ranges, emitter = self.region(infos, all_infos, span)
+        ranges, emitter = self.region(axes, span)
         if type_ is not None:
             kept = self.stored(emitter, value, type_, name, keep_absence=not is_memory)
         else:
-            cast = _outermost_cast(value)
-            emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
+            is_cast = isinstance(value, typed.Cast)
+            emitted = emitter.emit(value.operand if isinstance(value, typed.Cast) else value)
             emitter.span = value.span
-            element = ELEMENT_TYPES[cast] if cast is not None else self._element_of(emitted)
-            type_ = TensorType([info.key for info in infos], element)
-            kept = self._converted(emitter, emitted, type_, cast is not None, value, name)
+            element = ELEMENT_TYPES[value.dtype] if isinstance(value, typed.Cast) else self._element_of(emitted)
+            type_ = TensorType([axis.key for axis in axes], element)
+            kept = self._converted(emitter, emitted, type_, is_cast, value, name)
         return self.add(ComputeOp(ranges, emitter.finish(kept), type_), span, name).results[0]
 
     def _element_of(self, value: Value) -> Attribute:
@@ -105,22 +99,19 @@ class StepEmitter:
         return WideIndexType() if wide else type_of(value)
 
     def stored(
-        self, emitter: ExpressionEmitter, value: ast.Expr, type_: TensorType, name: str, *, keep_absence: bool = False
+        self, emitter: ExpressionEmitter, value: typed.Expr, type_: TensorType, name: str, *, keep_absence: bool = False
     ) -> SSAValue:
         """An expression in the compute type of a tensor's element, for a memory: an absent value is 0, -1 (an index)
         or false, unless its absence is to be kept. Raises Refused where it does not fit."""
-        cast = _outermost_cast(value)
-        emitted = emitter.emit(value.arguments[0] if cast is not None and isinstance(value, ast.Call) else value)
+        emitted = emitter.emit(value)
         emitter.span = value.span
-        if cast is not None:
-            emitted = emitter.cast(emitted, cast)
         plain = emitter.arithmetic.materialize(emitted)
         if not keep_absence:
             plain = emitter.arithmetic.coalesce(plain, emitter.arithmetic.absent(plain.type))
-        return self._converted(emitter, plain, type_, cast is not None, value, name)
+        return self._converted(emitter, plain, type_, isinstance(value, typed.Cast), value, name)
 
     def _converted(
-        self, emitter: ExpressionEmitter, value: Value, type_: TensorType, is_cast: bool, expr: ast.Expr, name: str
+        self, emitter: ExpressionEmitter, value: Value, type_: TensorType, is_cast: bool, expr: typed.Expr, name: str
     ) -> SSAValue:
         """The value in the compute type of the element; floats become integers only by a cast."""
         expected = compute_type(type_.element)
@@ -147,9 +138,9 @@ class StepEmitter:
         the place of absent elements, where it is given."""
         type_ = value.type
         assert isinstance(type_, TensorType)
-        infos = indices_of(type_.shape, self.environment, span)
-        ranges, emitter = self.region(infos, {}, span)
-        read: SSAValue = emitter.add(ReadOp(value, [emitter.indices[info.name][1] for info in infos])).results[0]
+        axes = axes_of(type_.shape, self.environment, span)
+        ranges, emitter = self.region(axes, span)
+        read: SSAValue = emitter.add(ReadOp(value, [emitter.indices[axis.name] for axis in axes])).results[0]
         absent = _absent_element(value) if absent is None else absent
         if isinstance(element, IndexType):
             read = self._where_32_bits_hold(emitter, read)
@@ -186,6 +177,17 @@ class StepEmitter:
         producer.erase()
         return replaced.results[0]
 
+    def materialized(self, expr: typed.Expr, axes: Sequence[Axis]) -> SSAValue:
+        """A tensor of f32 over exactly the indices `axes`: the one that `expr` reads as it is, else a new one."""
+        shape = tuple(axis.key for axis in axes)
+        if isinstance(expr, typed.Read):
+            names = [place.name if isinstance(place, typed.IndexValue) else "" for place in expr.places]
+            type_ = expr.tensor.type
+            is_whole = names == [axis.name for axis in axes] and type_.shape == shape
+            if is_whole and type_.element == f32 and not type_.is_sparse and expr.tensor.value is not None:
+                return expr.tensor.value
+        return self.compute(axes, expr, expr.span, "%argument", TensorType(shape, f32))
+
     def define(self, name: str, span: Span, value: SSAValue | None) -> None:
         """Makes `name` stand for `value` from here on."""
         declared = self.environment.declared.get(name)
@@ -205,50 +207,25 @@ def _absent_element(tensor: SSAValue) -> Value | None:
     return None
 
 
-def _outermost_cast(value: ast.Expr) -> str | None:
-    if isinstance(value, ast.Call) and not value.indices and value.function in DTYPES and len(value.arguments) == 1:
-        return value.function
-    return None
-
-
-def make_ranges(infos: Sequence[IndexInfo], environment: Environment) -> list[RangeAttr]:
+def make_ranges(axes: Sequence[Axis], environment: Environment) -> list[RangeAttr]:
     """Range attributes in order; a row index must stand before the index that depends on it."""
-    names = [info.name for info in infos]
+    names = [axis.name for axis in axes]
     ranges = []
-    for position, info in enumerate(infos):
-        if info.per is not None and info.per not in names[:position]:
-            message = f"`{info.name}` has one length for each `{info.per}`, which must stand before it"
-            raise environment.refuse("HET107", message, info.span)
+    for position, axis in enumerate(axes):
+        if axis.per is not None and axis.per not in names[:position]:
+            message = f"`{axis.name}` has one length for each `{axis.per}`, which must stand before it"
+            raise environment.refuse("HET107", message, axis.span)
         ranges.append(
-            RangeAttr(written_name(info.name), info.key, names.index(info.per) if info.per is not None else None)
+            RangeAttr(written_name(axis.name), axis.key, names.index(axis.per) if axis.per is not None else None)
         )
     return ranges
 
 
-def indices_of(shape: Iterable[int | str], environment: Environment, span: Span) -> list[IndexInfo]:
+def axes_of(shape: Iterable[int | str], environment: Environment, span: Span) -> list[Axis]:
     """Fresh indices over the extents of a tensor."""
-    infos: list[IndexInfo] = []
+    axes: list[Axis] = []
     for position, key in enumerate(shape):
         dim = environment.dim_of_extent(key)
-        rows = [info.name for info in infos if dim is not None and info.key == dim.per]
-        infos.append(IndexInfo(f"i{position}", key, rows[0] if rows else None, span))
-    return infos
-
-
-def free_indices(expr: ast.Expr, scope: Sequence[IndexInfo], environment: Environment) -> list[IndexInfo]:
-    """The indices in scope that an expression depends on, rows of their extents included, in the order of scope."""
-    by_name = {info.name: info for info in scope}
-    found: set[str] = set()
-    for node, _ in ast.walk(expr):
-        if not isinstance(node, ast.Name):
-            continue
-        if node.name in by_name:
-            found.add(node.name)
-        elif node.name in environment.dims and environment.dims[node.name].per is not None:
-            found.update(info.name for info in scope if info.key == environment.dims[node.name].per)
-    return with_rows(found, scope)
-
-
-def with_rows(names: set[str], scope: Sequence[IndexInfo]) -> list[IndexInfo]:
-    rows = {info.per for info in scope if info.name in names and info.per is not None}
-    return [info for info in scope if info.name in names | rows]
+        rows = [axis.name for axis in axes if dim is not None and axis.key == dim.per]
+        axes.append(Axis(f"i{position}", key, rows[0] if rows else None, span))
+    return axes

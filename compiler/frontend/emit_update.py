@@ -5,13 +5,14 @@ from __future__ import annotations
 from xdsl.dialects.builtin import i1
 from xdsl.ir import Region
 
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend import ast, typed
 from hetc.compiler.frontend.constraints import constraints_of
 from hetc.compiler.frontend.emit_step import StepEmitter
-from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
 from hetc.compiler.frontend.guards import held
 from hetc.compiler.frontend.hoist import Hoister
+from hetc.compiler.frontend.resolve import resolve
 from hetc.compiler.frontend.shadowing import free_names
+from hetc.compiler.frontend.typed import Axis
 from hetc.diagnostics import Related
 from hetc.dialects.mp import PutOp, UpdateOp, compute_type
 
@@ -28,40 +29,37 @@ class UpdateEmitter:
         self._check(target, statement.operator in ("+=", "-="))
         mode, value = self._mode(target, statement)
         shape = self.environment.declared[target.name].type.shape
-        extents = StatementExtents(self.environment)
         indices = self._indices(target)
         constraints = constraints_of(shape, target.span, f"`{target.name}`")
-        for index in indices:
-            extents.open(index, [constraints[at] for at, item in enumerate(target.indices) if item is index])
-        for item in target.indices:
-            if not isinstance(item, ast.Index):
-                extents.visit(item)
-        extents.visit(value)
-        infos = extents.close(len(indices))
-        rewritten = Hoister(self.step, extents.infos).rewrite(value, infos)
-        self._emit(target, mode, infos, extents, rewritten, statement)
+        given = [[constraints[at] for at, item in enumerate(target.indices) if item is index] for index in indices]
+        computed = [item for item in target.indices if not isinstance(item, ast.Index)]
+        axes, values = resolve(self.environment, indices, [*computed, value], given)
+        found = iter(values)
+        places = [
+            typed.IndexValue(item.name, item.span) if isinstance(item, ast.Index) else next(found)
+            for item in target.indices
+        ]
+        self._emit(target, mode, axes, places, values[-1], statement)
 
     def _emit(
         self,
         target: ast.Target,
         mode: str,
-        infos: list[IndexInfo],
-        extents: StatementExtents,
-        value: ast.Expr,
+        axes: list[Axis],
+        places: list[typed.Expr],
+        value: typed.Expr,
         statement: ast.Define,
     ) -> None:
         type_ = self.environment.declared[target.name].type
-        ranges, emitter = self.step.region(infos, extents.infos, statement.span)
-        places = []
-        for item in target.indices:
-            place = ast.Name(item.name, item.span) if isinstance(item, ast.Index) else item
-            places.append(emitter.emit_as(place, "index"))
+        value = Hoister(self.step).rewrite(value, axes)
+        ranges, emitter = self.step.region(axes, statement.span)
+        at = [emitter.emit_as(place, "index") for place in places]
         emitted = self.step.stored(emitter, value, type_, target.name, keep_absence=mode == "add")
         self.environment.used.add(target.name)
         memory = self.environment.tensor(target.name, target.name_span).value
         assert memory is not None and emitted.type == compute_type(type_.element)
-        present = held(self.environment.guards, infos, emitter, self.environment, target.span)
-        emitter.add(PutOp(emitted, places, present))
+        present = held(self.environment.guards, axes, emitter, self.environment, target.span)
+        emitter.add(PutOp(emitted, at, present))
         op = self.step.add(UpdateOp(mode, memory, ranges, Region(emitter.block)), statement.span, target.name)
         self.step.define(target.name, target.name_span, op.results[0])
 

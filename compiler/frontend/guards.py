@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend import ast, typed
 from hetc.compiler.frontend.emit_expression import ExpressionEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment
-from hetc.compiler.frontend.extents import IndexInfo, StatementExtents
-from hetc.compiler.frontend.hoist import Hoister
+from hetc.compiler.frontend.hoist import define
+from hetc.compiler.frontend.resolve import resolve
 from hetc.compiler.frontend.shadowing import condition_with_own_names, free_names
+from hetc.compiler.frontend.typed import Axis
 from hetc.diagnostics import Related
 from hetc.dialects.mp import TensorType
 from hetc.source import Span
@@ -25,7 +26,7 @@ class Guard:
     """A condition by the name of its tensor, and the indices (rows, usually) that it is one for each of."""
 
     name: str
-    indices: tuple[IndexInfo, ...]
+    indices: tuple[Axis, ...]
     span: Span
 
 
@@ -36,28 +37,22 @@ def take_guard(step: StepEmitter, condition: ast.Expr) -> Guard:
     known = environment.dims.keys() | environment.tensors.keys() | environment.broken
     free = free_names(condition)
     found = {name: ast.Index(name, None, node.span) for name, node in free.items() if name not in known}
-    extents = StatementExtents(environment)
-    for index in found.values():
-        extents.open(index)
-    extents.visit(condition)
-    infos = extents.close(len(found))
-    rewritten = Hoister(step, extents.infos).rewrite(condition, infos)
-    whole = ast.Call("bool", (), (rewritten,), (), condition.span, condition.span)
-    type_ = TensorType([info.key for info in infos], i1)
-    value = step.compute(infos, extents.infos, whole, condition.span, "when", type_)
-    return Guard(step.temporary("when", value, condition.span), tuple(infos), condition.span)
+    axes, (value,) = resolve(environment, list(found.values()), [condition])
+    holds = typed.Cast("bool", value, condition.span)
+    result = define(step, "when", axes, holds, condition.span, TensorType([axis.key for axis in axes], i1))
+    return Guard(step.temporary("when", result, condition.span), tuple(axes), condition.span)
 
 
 def held(
     guards: Sequence[Guard],
-    infos: Sequence[IndexInfo],
+    axes: Sequence[Axis],
     emitter: ExpressionEmitter,
     environment: Environment,
     span: Span,
 ) -> SSAValue | None:
-    """Whether all of the conditions hold, in the region of a statement over `infos`; None without conditions."""
+    """Whether all of the conditions hold, in the region of a statement over `axes`; None without conditions."""
     result: SSAValue | None = None
-    keys = {info.name: info.key for info in infos}
+    keys = {axis.name: axis.key for axis in axes}
     for guard in guards:
         for index in guard.indices:
             if keys.get(index.name) != index.key:
@@ -65,8 +60,7 @@ def held(
                 related = (Related(guard.span, "the condition"),)
                 help = f"write a memory that has `{index.name}` as an index"
                 raise environment.refuse("HET103", message, span, related=related, help=help)
-        names = tuple(ast.Name(index.name, span) for index in guard.indices)
-        read: ast.Expr = ast.Access(guard.name, names, span, span) if names else ast.Name(guard.name, span)
-        one = emitter.emit_as(read, "condition")
+        places = tuple(typed.IndexValue(index.name, span) for index in guard.indices)
+        one = emitter.emit_as(typed.Read(environment.tensor(guard.name, span), places, span), "condition")
         result = one if result is None else emitter.arithmetic.both(result, one)
     return result

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from xdsl.dialects.builtin import IndexType
 from xdsl.ir import Block, Region, SSAValue
 
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend import ast, typed
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Declared, Ended, LoopLayers, Refused, Tensor
@@ -159,8 +159,8 @@ class _Emission:
         one that needs more is absent."""
         tensor = self.environment.tensors[name]
         if tensor.constant is not None:
-            number = ast.Number(tensor.constant, tensor.span)
-            return self.step.compute((), {}, number, tensor.span, name)
+            number = typed.Literal(tensor.constant, tensor.span)
+            return self.step.compute((), number, tensor.span, name)
         value = _value(tensor)
         if isinstance(_type(value).element, WideIndexType):
             return self.step.copy(value, IndexType(), tensor.span)
