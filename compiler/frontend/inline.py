@@ -96,8 +96,8 @@ class _Expansion:
         self.around = len(environment.calls)
         # Each call, with the statements of its body.
         self.bodies: list[tuple[ast.Function, Span, tuple[ast.Statement, ...]]] = []
-        # Arguments, which hold no calls any more wherever they stand: a function may use one any number of times.
-        self.arguments: dict[int, ast.Expr] = {}
+        # Arguments by a name of their own. They hold no calls any more, and a function may use one any number of times.
+        self.arguments: dict[str, ast.Expr] = {}
 
     def whole(self) -> ast.Statement:
         """The statement wrapped in the calls that it held, so that errors point at them."""
@@ -109,9 +109,9 @@ class _Expansion:
     def _rewritten(self) -> tuple[ast.Statement, ...]:
         statement = self.statement
         if isinstance(statement, ast.Effect):
-            call = self.rewrite(replace(statement.call, function="%effect"))
+            call = ast.replace_children(statement.call, partial(self.rewrite, depth=2))
             assert isinstance(call, ast.Call)
-            return (replace(statement, call=replace(call, function=statement.call.function)),)
+            return (replace(statement, call=call),)
         if isinstance(statement, ast.When):
             return (replace(statement, condition=self._checked(self.rewrite(statement.condition))),)
         targets = tuple(self._target(target) for target in statement.targets)
@@ -139,8 +139,8 @@ class _Expansion:
         """An expression of the caller with its calls replaced by their results. It stands `depth` operations deep."""
         if depth > MAX_EXPRESSION_DEPTH:
             raise self._too_deep()
-        if id(expr) in self.arguments:
-            return expr
+        if isinstance(expr, ast.Name) and expr.name in self.arguments:
+            return self.arguments[expr.name]
         if isinstance(expr, ast.Call) and expr.function in self.inliner.functions:
             results = self._call(expr, depth)
             if len(results) != 1:
@@ -192,7 +192,9 @@ class _Expansion:
             for index in node.indices
         }
         number = self.inliner.next_call(call, self.environment)
-        names = BodyNames(dict(zip((item.name for item in function.parameters), arguments, strict=True)), "")
+        parameters = [item.name for item in function.parameters]
+        names = BodyNames(dict(zip(parameters, arguments, strict=True)), "")
+        names.values = dict(zip(parameters, map(self._named, arguments), strict=True))
         names.over_index = bool(function.indices)
         for item, index in zip(function.indices, call.indices, strict=True):
             names.indices[item.name] = index.name
@@ -208,6 +210,14 @@ class _Expansion:
             return tuple(self.rewrite(item, depth) for item in results)
         finally:
             self.environment.calls.pop()
+
+    def _named(self, argument: ast.Expr) -> ast.Expr:
+        """A name that `rewrite` replaces by the argument, so that what it holds is not walked again in each place."""
+        if isinstance(argument, ast.Name | ast.Number | ast.Boolean):
+            return argument
+        name = f"%argument.{len(self.arguments)}"
+        self.arguments[name] = argument
+        return ast.Name(name, argument.span)
 
     def _arguments(self, function: ast.Function, call: ast.Call, depth: int) -> list[ast.Expr]:
         environment = self.environment
@@ -227,7 +237,6 @@ class _Expansion:
         for argument in arguments:
             if self._measured(argument) > MAX_OPERATIONS:
                 raise self.inliner.too_much(call.function, call.span, self.environment)
-            self.arguments[id(argument)] = argument
         for given, argument in zip(call.arguments, arguments, strict=True):
             if function.statements and not isinstance(argument, ast.Name | ast.Number | ast.Boolean):
                 message = f"`{call.function}` has statements, so its arguments are names and literals"
@@ -245,7 +254,8 @@ def _values(statement: _Calling) -> list[ast.Expr]:
     """The expressions of a statement in which functions are called."""
     match statement:
         case ast.Effect(call=call):
-            return [call]
+            # The call itself stands alone: a function there is refused, since nothing uses its result.
+            return list(ast.children(call))
         case ast.When(condition=condition):
             return [condition]
     places = [item for target in statement.targets for item in target.indices]

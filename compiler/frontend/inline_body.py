@@ -13,11 +13,12 @@ from hetc.compiler.frontend.functions import REDUCTIONS
 
 @dataclass
 class BodyNames:
-    """What the names of a function's body stand for in one call. bounds: of indices that the call bounds. over_index:
-    whether the function has indices."""
+    """What the names of a function's body stand for in one call. values: what stands for a parameter in an expression.
+    bounds: of indices that the call bounds. over_index: whether the function has indices."""
 
     arguments: dict[str, ast.Expr]
     prefix: str
+    values: dict[str, ast.Expr] = field(default_factory=dict)
     locals: set[str] = field(default_factory=set)
     indices: dict[str, str] = field(default_factory=dict)
     bounds: dict[str, ast.Expr] = field(default_factory=dict)
@@ -94,8 +95,8 @@ class FunctionBody:
             case ast.Name(name=name):
                 if name in names.indices:
                     return replace(expr, name=names.indices[name])
-                if name in names.arguments:
-                    return names.arguments[name]
+                if name in names.values:
+                    return names.values[name]
                 return replace(expr, name=names.prefix + name) if name in names.locals - self.scope else expr
             case ast.Access(name=name):
                 if name in names.arguments:
