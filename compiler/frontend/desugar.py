@@ -20,5 +20,5 @@ def desugar(pipeline: ast.Pipeline, environment: Environment) -> ast.Pipeline:
     taken |= {function.name for function in pipeline.functions}
     names = FreshNames(taken | {CALLS})
     pipeline = with_initial_values(pipeline, names, environment)
-    pipeline = Rings(pipeline, names, diagnostics).rewritten()
+    pipeline = Rings(pipeline, names, environment).rewritten()
     return pipeline if CALLS in taken else with_calls(pipeline, names, diagnostics)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.rewriting import FreshNames, assignment, binary, mapped, scalar, where
-from hetc.diagnostics import Diagnostics
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,23 @@ class Rings:
     """A ring is a plain memory and the number of its appends, kept below twice its slots: slot n was written where
     n is below that number; the next append goes to the number modulo the slots."""
 
-    def __init__(self, pipeline: ast.Pipeline, names: FreshNames, diagnostics: Diagnostics):
-        self.pipeline, self.diagnostics = pipeline, diagnostics
+    def __init__(self, pipeline: ast.Pipeline, names: FreshNames, environment: Environment):
+        self.pipeline, self.environment, self.diagnostics = pipeline, environment, environment.diagnostics
         self.rings: dict[str, _Ring] = {}
         for item in pipeline.declarations:
             if item.ring:
                 place = next((at for at, size in enumerate(item.extents) if self._is_constant(size)), None)
                 if place is None:
                     message = f"the ring `{item.name}` needs a dim of constant extent, for its slots"
-                    diagnostics.error("HET102", message, item.name_span)
+                    self.diagnostics.error("HET102", message, item.name_span)
                 else:
                     self.rings[item.name] = _Ring(item, names.fresh(f"{item.name}_count"), place)
 
     def _is_constant(self, extent: ast.Expr) -> bool:
-        dims = {dim.name: dim for dim in self.pipeline.dims}
-        found = [dims.get(node.name) for node, _ in ast.walk(extent) if isinstance(node, ast.Name)]
-        return all(dim is not None and dim.size is not None and self._is_constant(dim.size) for dim in found)
+        """Whether an extent is one; what was refused may have been."""
+        names = [node.name for node, _ in ast.walk(extent) if isinstance(node, ast.Name)]
+        dims, broken = self.environment.dims, self.environment.broken
+        return all(name in broken or (name in dims and dims[name].size is not None) for name in names)
 
     def rewritten(self) -> ast.Pipeline:
         if not self.rings:
