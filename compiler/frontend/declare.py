@@ -9,8 +9,9 @@ from xdsl.dialects.builtin import AnyFloat, IntegerType, i1
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.elsewhere import DTYPES_ELSEWHERE
-from hetc.compiler.frontend.environment import Declared, Environment, Refused
+from hetc.compiler.frontend.environment import Environment, Refused
 from hetc.compiler.frontend.functions import DTYPES
+from hetc.compiler.frontend.symbols import Declared
 from hetc.diagnostics import Related, suggest
 from hetc.dialects.mp import ELEMENT_TYPES, SparseAttr, TensorType
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.derived_dims import derive
 from hetc.compiler.frontend.dims import evaluate_integer, run_time_names
-from hetc.compiler.frontend.environment import Dim, Environment, Refused
+from hetc.compiler.frontend.environment import Environment, Refused
+from hetc.compiler.frontend.symbols import Dim
 from hetc.diagnostics import EXIT_USAGE, Diagnostics, Related, suggest
 from hetc.dialects.mp import LARGEST_EXTENT
 

@@ -10,7 +10,8 @@ from xdsl.ir.affine import AffineExpr
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate_integer, run_time_names
-from hetc.compiler.frontend.environment import Dim, Environment
+from hetc.compiler.frontend.environment import Environment
+from hetc.compiler.frontend.symbols import Dim
 from hetc.dialects.mp import LARGEST_EXTENT
 from hetc.dialects.mp.derived import Groups
 

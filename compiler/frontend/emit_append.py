@@ -7,7 +7,8 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.emit_step import StepEmitter
-from hetc.compiler.frontend.environment import Declared, Refused
+from hetc.compiler.frontend.environment import Refused
+from hetc.compiler.frontend.symbols import Declared
 from hetc.diagnostics import Related, suggest
 from hetc.dialects.mp import AppendOp, ComputeOp, TensorType, compute_type
 

@@ -7,8 +7,8 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.emit_step import StepEmitter
-from hetc.compiler.frontend.environment import Dim
 from hetc.compiler.frontend.guards import held
+from hetc.compiler.frontend.symbols import Dim
 from hetc.compiler.frontend.typed import Axis
 from hetc.diagnostics import Related
 from hetc.dialects.mp import ClearOp, ComputeOp, TensorType
@@ -62,7 +62,7 @@ class ClearEmitter:
     def _condition(self, dim: Dim, span: Span) -> SSAValue:
         """All conditions around the call, as one bool or one for each row of the dim."""
         environment = self.environment
-        rows = [index for guard in environment.guards for index in guard.indices if index.key == dim.per]
+        rows = [index for guard in environment.guards for index in guard.axes if index.key == dim.per]
         axes = [Axis(rows[0].name, rows[0].key, None, span)] if rows else []
         ranges, emitter = self.step.region(axes, span)
         value = held(environment.guards, axes, emitter, environment, span)

@@ -13,10 +13,11 @@ from hetc.compiler.frontend.declare import declare_tensors
 from hetc.compiler.frontend.declare_dims import declare_dims
 from hetc.compiler.frontend.desugar import desugar
 from hetc.compiler.frontend.emit_expression import location_of
-from hetc.compiler.frontend.environment import Declared, Dim, Environment
+from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.layouts import place_memories
 from hetc.compiler.frontend.rewriting import mentioned, words
+from hetc.compiler.frontend.symbols import Declared, Dim
 from hetc.diagnostics import Diagnostics, Related
 from hetc.dialects.mp import DeclareOp, DimOp, PipelineOp, StepOp, compute_type
 

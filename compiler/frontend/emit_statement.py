@@ -11,7 +11,7 @@ from hetc.compiler.frontend.constraints import constraints_of
 from hetc.compiler.frontend.emit_irregular import IrregularEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.emit_update import UpdateEmitter
-from hetc.compiler.frontend.environment import Ended, Refused, Tensor
+from hetc.compiler.frontend.environment import Ended, Refused
 from hetc.compiler.frontend.guards import take_guard
 from hetc.compiler.frontend.hoist import define
 from hetc.compiler.frontend.inline import Inliner
@@ -22,6 +22,7 @@ from hetc.compiler.frontend.shadowing import with_own_names
 from hetc.compiler.frontend.softmax import check_rows
 from hetc.compiler.frontend.sort import SortEmitter
 from hetc.compiler.frontend.stages import pin, stage_around
+from hetc.compiler.frontend.symbols import Tensor
 from hetc.diagnostics import Related
 
 GIVE_TENSORS = ("topk", "select", "quantize", "sort")

@@ -11,9 +11,10 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from hetc.compiler.frontend import typed
 from hetc.compiler.frontend.arithmetic import Value, index, type_name, type_of, widens
 from hetc.compiler.frontend.emit_expression import ExpressionEmitter, location_of
-from hetc.compiler.frontend.environment import Environment, Tensor
+from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.index_names import written_name
 from hetc.compiler.frontend.rewriting import is_named, plain_name
+from hetc.compiler.frontend.symbols import Tensor
 from hetc.compiler.frontend.typed import Axis
 from hetc.dialects.mp import (
     ELEMENT_TYPES,

@@ -12,8 +12,9 @@ from math import prod
 
 from xdsl.ir.affine import AffineExpr
 
-from hetc.compiler.frontend.environment import Dim, Environment
+from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.rewriting import FreshNames, plain_name
+from hetc.compiler.frontend.symbols import Dim
 from hetc.compiler.frontend.typed import Axis, Binary, DimSize, Expr, Flat, IndexValue, Literal
 from hetc.dialects.mp import LARGEST_EXTENT
 from hetc.source import Span

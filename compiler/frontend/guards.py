@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
@@ -15,19 +14,10 @@ from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.hoist import define
 from hetc.compiler.frontend.resolve import resolve
 from hetc.compiler.frontend.shadowing import condition_with_own_names, free_names
-from hetc.compiler.frontend.typed import Axis
+from hetc.compiler.frontend.typed import Axis, Guard
 from hetc.diagnostics import Related
 from hetc.dialects.mp import TensorType
 from hetc.source import Span
-
-
-@dataclass(frozen=True)
-class Guard:
-    """A condition by the name of its tensor, and the indices (rows, usually) that it is one for each of."""
-
-    name: str
-    indices: tuple[Axis, ...]
-    span: Span
 
 
 def take_guard(step: StepEmitter, condition: ast.Expr) -> Guard:
@@ -40,7 +30,8 @@ def take_guard(step: StepEmitter, condition: ast.Expr) -> Guard:
     axes, (value,) = resolve(environment, list(found.values()), [condition])
     holds = typed.Cast("bool", value, condition.span)
     result = define(step, "when", axes, holds, condition.span, TensorType([axis.key for axis in axes], i1))
-    return Guard(step.temporary("when", result, condition.span), tuple(axes), condition.span)
+    name = step.temporary("when", result, condition.span)
+    return Guard(environment.tensors[name], tuple(axes), condition.span)
 
 
 def held(
@@ -54,13 +45,13 @@ def held(
     result: SSAValue | None = None
     keys = {axis.name: axis.key for axis in axes}
     for guard in guards:
-        for index in guard.indices:
+        for index in guard.axes:
             if keys.get(index.name) != index.key:
                 message = f"the condition is one for each `{index.name}`, and what is written here is not"
                 related = (Related(guard.span, "the condition"),)
                 help = f"write a memory that has `{index.name}` as an index"
                 raise environment.refuse("HET103", message, span, related=related, help=help)
-        places = tuple(typed.IndexValue(index.name, span) for index in guard.indices)
-        one = emitter.emit_as(typed.Read(environment.tensor(guard.name, span), places, span), "condition")
+        places = tuple(typed.IndexValue(index.name, span) for index in guard.axes)
+        one = emitter.emit_as(typed.Read(guard.tensor, places, span), "condition")
         result = one if result is None else emitter.arithmetic.both(result, one)
     return result

@@ -12,10 +12,11 @@ from xdsl.ir import Block, Region, SSAValue
 from hetc.compiler.frontend import ast, typed
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_step import StepEmitter
-from hetc.compiler.frontend.environment import Declared, Ended, LoopLayers, Refused, Tensor
+from hetc.compiler.frontend.environment import Ended, LoopLayers, Refused
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.layers import Uses, assigned, by_layers, layer_name
 from hetc.compiler.frontend.rewriting import plain_name
+from hetc.compiler.frontend.symbols import Declared, Tensor
 from hetc.diagnostics import Related
 from hetc.dialects.mp import PASS_NUMBER, ComputeOp, ForOp, NextOp, TensorType, WideIndexType, dtype_name, layer_type
 

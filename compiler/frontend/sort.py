@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_step import StepEmitter
-from hetc.compiler.frontend.environment import Environment, Tensor
+from hetc.compiler.frontend.environment import Environment
 from hetc.compiler.frontend.flat import flatten
 from hetc.compiler.frontend.functions import several_results
 from hetc.compiler.frontend.hoist import define
 from hetc.compiler.frontend.resolve import resolve
+from hetc.compiler.frontend.symbols import Tensor
 from hetc.compiler.frontend.typed import (
     Apply,
     Axis,

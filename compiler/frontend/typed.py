@@ -15,7 +15,7 @@ from math import prod
 from typing import TypeAlias
 
 from hetc.compiler.frontend.constants import Constant
-from hetc.compiler.frontend.environment import Tensor
+from hetc.compiler.frontend.symbols import Tensor
 from hetc.source import Span
 
 
@@ -291,3 +291,12 @@ def with_rows(names: set[str], scope: Sequence[Axis]) -> list[Axis]:
     """The indices of these names, and those of the rows that give their lengths."""
     rows = {axis.per for axis in scope if axis.name in names and axis.per is not None}
     return [axis for axis in scope if axis.name in names | rows]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The condition of a `when` around statements: a tensor with one for each of the indices (rows, usually)."""
+
+    tensor: Tensor
+    axes: tuple[Axis, ...]
+    span: Span
