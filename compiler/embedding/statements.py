@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from hetc.compiler.embedding.expressions import Expressions
 from hetc.compiler.embedding.places import refused
-from hetc.compiler.embedding.words import BLOCK_WORDS, STAGE_WORDS
+from hetc.compiler.embedding.words import BLOCK_WORDS
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.blocks import Holds
 from hetc.compiler.frontend.depth import MAX_BLOCK_DEPTH, TOO_MANY_BLOCKS
+from hetc.compiler.vocabulary import STAGES
 from hetc.diagnostics import DiagnosticError, Diagnostics, suggest
 from hetc.source import Span
 
@@ -89,9 +90,9 @@ class StatementReader:
         span = self.places.span(context)
         called = context.func if isinstance(context, python.Call) else context
         word = called.id if isinstance(called, python.Name) else ""
-        if word in STAGE_WORDS and holds is not Holds.STATEMENTS:
+        if word in STAGES and holds is not Holds.STATEMENTS:
             return ast.Stage(word, self._pin(context, word), (), span)
-        words = {Holds.STATEMENTS: BLOCK_WORDS, Holds.STAGES: STAGE_WORDS, Holds.BOTH: (*BLOCK_WORDS, *STAGE_WORDS)}
+        words = {Holds.STATEMENTS: BLOCK_WORDS, Holds.STAGES: STAGES, Holds.BOTH: (*BLOCK_WORDS, *STAGES)}
         if word not in BLOCK_WORDS or not isinstance(context, python.Call):
             raise self.unknown_block(item, [*words[holds]])
         if len(context.args) != 1 or context.keywords:
@@ -163,11 +164,11 @@ class StatementReader:
             word = word.value
         name = word.id if isinstance(word, python.Name) else ""
         span = self.places.span(word)
-        if name in STAGE_WORDS:
+        if name in STAGES:
             message = f"`{name}` is a stage: it stands in no other one"
             return refused("HET012", message, span, "indent it less")
         close = suggest(name, words)
-        what = "a stage" if words[0] in STAGE_WORDS else "a block"
+        what = "a stage" if words[0] in STAGES else "a block"
         help = f"did you mean `{close}`?" if close else f"there are {', '.join(f'`{item}`' for item in words)}"
         return refused("HET012", f"expected {what} after `with`", span, help)
 

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hetc.compiler.vocabulary import FUNCTIONS, LAYOUTS, OPTION_WORDS, RULES, STAGES
 from hetc.devices import device_kinds
 
 
@@ -53,29 +54,15 @@ class BodyWord(Word):
 
 DTYPE_WORDS = ("f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i4", "i16", "i32", "i64", "bool")
 SIGNATURE_WORDS = ("weight", "memory", "sparse", "ring", "le")
-LAYOUT_WORDS = ("contiguous", "paged", "striped", "record", "planes")
-STAGE_WORDS = ("prepare", "relevancy", "retrieve", "apply")
 BLOCK_WORDS = ("repeat", "when")
-STEP_WORDS = ("step",)
-DEVICE_WORDS = device_kinds()
-REDUCTION_WORDS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
-CALL_WORDS = ("append", "topk", "select", "softmax", "rope", "quantize", "concat", "sort", "clear", "age")
-FUNCTION_WORDS = (
-    "exp", "log", "sqrt", "rsqrt", "abs", "relu", "sigmoid", "silu", "gelu", "tanh", "sin", "cos", "atan2", "erf",
-    "floor", "ceil", "round", "sign", "pow", "ceildiv", "where", "present", "coalesce",
-)  # fmt: skip
 PRELUDE_WORDS = tuple(re.findall(r"(?m)^def (\w+)", (Path(__file__).parents[1] / "frontend/prelude.mp").read_text()))
-OPTION_WORDS = (
-    "half", "interleaved", "pow2", "score", "index", "ascending", "descending", "linear", "yarn", "llama3",
-)  # fmt: skip
 
 WORDS: dict[str, Word] = {
-    **{name: Word(name) for name in (*DTYPE_WORDS, *SIGNATURE_WORDS, *LAYOUT_WORDS)},
     **{
         name: BodyWord(name)
         for name in (
-            *STAGE_WORDS, *BLOCK_WORDS, *STEP_WORDS, *DEVICE_WORDS, *REDUCTION_WORDS, *CALL_WORDS, *FUNCTION_WORDS,
-            *PRELUDE_WORDS, *OPTION_WORDS,
+            *STAGES, *BLOCK_WORDS, "step", *device_kinds(), *FUNCTIONS, *PRELUDE_WORDS, *OPTION_WORDS, *RULES,
         )
     },
+    **{name: Word(name) for name in (*DTYPE_WORDS, *SIGNATURE_WORDS, *LAYOUTS)},
 }  # fmt: skip

@@ -11,15 +11,13 @@ from lark.exceptions import VisitError
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.build import TreeBuilder
-from hetc.compiler.frontend.grammar import BLOCK_RULES, line_parser
+from hetc.compiler.frontend.grammar import line_parser
 from hetc.compiler.frontend.lines import Line
 from hetc.compiler.frontend.syntax_errors import report_syntax_error
+from hetc.compiler.vocabulary import BLOCKS, DECLARATIONS, PIPELINE_WORDS, STAGES
 from hetc.diagnostics import DiagnosticError, Diagnostics, suggest
 from hetc.source import SourceFile, Span
 
-STAGES = ("prepare", "relevancy", "retrieve", "apply")
-DECLARATION_WORDS = ("dim", "input", "weight", "memory", "output")
-PIPELINE_WORDS = ("step", "def")
 _STATEMENTS_STAND = "expected a stage: the statements of this block stand in stages"
 _WHERE = "statements stand in a stage: `relevancy:` and indented lines"
 _LESS = "indent it less"
@@ -42,7 +40,7 @@ class Holds(Enum):
 def opens_block(line: Line) -> bool:
     """Whether a line begins with the word of a block, and not with a name that is spelled as it is."""
     word = line.first_word
-    return word in BLOCK_RULES and line.text[len(word) :].lstrip()[:1] not in _FOLLOWS_NAME
+    return word in BLOCKS and line.text[len(word) :].lstrip()[:1] not in _FOLLOWS_NAME
 
 
 def _is_indexed(line: Line) -> bool:
@@ -68,7 +66,7 @@ class BlockParser:
 
     def _block(self, line: Line, holds: Holds) -> ast.Block | None:
         """`repeat`, `when` or `for` with what stands below it."""
-        block = self._parse(line.span, BLOCK_RULES[line.first_word])
+        block = self._parse(line.span, BLOCKS[line.first_word])
         inside = self._statements(line, holds)
         if block is None:
             return None
@@ -121,7 +119,7 @@ class BlockParser:
                 continue
             elif word in STAGES and not _is_indexed(inner):
                 self._syntax(f"`{word}` is a stage: it stands in no other one", inner.span, _LESS)
-            elif word in DECLARATION_WORDS and not _is_indexed(inner):
+            elif word in DECLARATIONS and not _is_indexed(inner):
                 self._syntax(f"`{word}` stands in the pipeline, not in a stage", inner.span, _LESS)
             elif holds is Holds.STAGES:
                 self._syntax(_STATEMENTS_STAND, inner.span, _WHERE)
@@ -140,7 +138,7 @@ class BlockParser:
         elif word in PIPELINE_WORDS:
             self._syntax(f"`{word}` stands in the pipeline, not in a stage", span, _LESS)
         else:
-            close = suggest(word, [*STAGES, *DECLARATION_WORDS, *PIPELINE_WORDS])
+            close = suggest(word, [*STAGES, *DECLARATIONS, *PIPELINE_WORDS])
             help = f"did you mean `{close}`?" if close else _WHERE
             self._syntax("expected a declaration or a stage", span, help)
 

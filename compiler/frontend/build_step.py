@@ -11,10 +11,10 @@ from hetc.compiler.frontend.emit_expression import location_of
 from hetc.compiler.frontend.emit_statement import StatementEmitter
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment, Refused
-from hetc.compiler.frontend.functions import EFFECTS
 from hetc.compiler.frontend.inline import Inliner
 from hetc.compiler.frontend.missing_picks import warn_of_missing_picks
 from hetc.compiler.frontend.symbols import Tensor
+from hetc.compiler.vocabulary import EFFECTS
 from hetc.diagnostics import Related
 from hetc.dialects.mp import ELEMENT_TYPES, CommitOp, DimAttr, GetOp, OutputOp, StepOp, TensorType
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.environment import Environment, Refused
-from hetc.compiler.frontend.functions import DTYPES, EFFECTS, FUNCTIONS, INDEXED_FUNCTIONS
+from hetc.compiler.frontend.functions import DTYPES
+from hetc.compiler.vocabulary import FUNCTIONS, OPTION_WORDS
 from hetc.diagnostics import Related
 
 # Words that stand among a call's arguments and name no value.
-_WORDS = (*DTYPES, "half", "interleaved", "pow2", "any", "score", "index", "ascending", "descending")
+_WORDS = (*DTYPES, *OPTION_WORDS)
 
 
 def check_functions(pipeline: ast.Pipeline, environment: Environment) -> dict[str, ast.Function]:
@@ -37,7 +38,7 @@ def _check_name(function: ast.Function, before: dict[str, ast.Function], environ
     if name in taken:
         related = (Related(taken[name], "first declared here"),)
         raise environment.refuse("HET101", f"the name `{name}` is taken", function.name_span, related=related)
-    if name in (*FUNCTIONS, *INDEXED_FUNCTIONS, *EFFECTS):
+    if name in (*FUNCTIONS, *DTYPES):
         raise environment.refuse("HET101", f"`{name}` is a function of the language", function.name_span)
 
 

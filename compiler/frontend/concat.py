@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.environment import Environment
+from hetc.compiler.vocabulary import Kind, table
 from hetc.source import Span
+
+_ALONG = table(Kind.ALONG, Kind.CONVERSION)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class _Expansion:
             return inner
         if inner.function == "concat":
             return self._concat(inner)
-        if inner.function in ("softmax", "rope", "quantize"):  # they keep an index that is bound elsewhere
+        if inner.function in _ALONG:  # their index is introduced elsewhere
             return inner
         indices = tuple(self.bounded(index) for index in inner.indices)
         for index in inner.indices:

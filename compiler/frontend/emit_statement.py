@@ -23,9 +23,10 @@ from hetc.compiler.frontend.softmax import check_rows
 from hetc.compiler.frontend.sort import SortEmitter
 from hetc.compiler.frontend.stages import pin, stage_around
 from hetc.compiler.frontend.symbols import Tensor
+from hetc.compiler.vocabulary import Kind, table
 from hetc.diagnostics import Related
 
-GIVE_TENSORS = ("topk", "select", "quantize", "sort")
+_GIVE_TENSORS = table(Kind.SELECTION, Kind.CONVERSION)
 
 
 class StatementEmitter:
@@ -246,7 +247,7 @@ class StatementEmitter:
         target = statement.targets[0]
         declared = environment.declared.get(target.name)
         value = statement.value
-        irregular = isinstance(value, ast.Call) and bool(value.indices) and value.function in GIVE_TENSORS
+        irregular = isinstance(value, ast.Call) and bool(value.indices) and value.function in _GIVE_TENSORS
         if declared is None or len(statement.targets) > 1 or irregular:
             return False
         related = (Related(declared.span, "declared here"),)

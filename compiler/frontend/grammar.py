@@ -14,13 +14,12 @@ import lark
 from lark import Lark
 
 from hetc.cache import kept
+from hetc.compiler.vocabulary import BLOCKS
 from hetc.diagnostics import DiagnosticError
 
-BLOCK_RULES = {"repeat": "repeat", "when": "when", "for": "loop"}
-"""Statements that open a block, and the grammar's rule for their line."""
 _STARTS = (
     "header", "declarations", "step", "function", "returned", "stage", "statements", "layout_name",
-    *BLOCK_RULES.values(),
+    *BLOCKS.values(),
 )  # fmt: skip
 _TABLES = "tables"
 

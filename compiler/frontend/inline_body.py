@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.environment import Environment
-from hetc.compiler.frontend.functions import REDUCTIONS
+from hetc.compiler.vocabulary import REDUCTIONS
 
 
 @dataclass

@@ -16,18 +16,10 @@ from math import prod
 from hetc.compiler.frontend import ast
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.environment import Environment, Refused
+from hetc.compiler.vocabulary import LAYOUTS
 from hetc.diagnostics import Related, suggest
 from hetc.dialects.mp import RowsAttr, TensorType, storage_bits
 from hetc.source import Span
-
-# Each layout, the name of its argument, and whether that is another memory.
-LAYOUTS: Mapping[str, tuple[str, bool]] = {
-    "contiguous": ("", False),
-    "paged": ("block", False),
-    "striped": ("channels", False),
-    "record": ("memory", True),
-    "planes": ("memory", True),
-}
 
 
 @dataclass(frozen=True)
@@ -81,7 +73,7 @@ def _choice(item: ast.Declaration, layout: ast.Expr, environment: Environment) -
     if declared.role != "memory" or declared.type.is_sparse or item.ring:
         what = "a sparse memory" if declared.type.is_sparse else "a ring" if item.ring else f"the {declared.role}"
         raise environment.refuse("HET203", f"{what} `{item.name}` has no layout to choose", layout.span)
-    argument, is_memory = LAYOUTS[kind]
+    argument = LAYOUTS[kind]
     values = list(layout.arguments) if isinstance(layout, ast.Call) else []
     for keyword in layout.keywords if isinstance(layout, ast.Call) else ():
         if keyword.name != argument:
@@ -92,7 +84,7 @@ def _choice(item: ast.Declaration, layout: ast.Expr, environment: Environment) -
         raise environment.refuse("HET203", f"this layout is written {usage}", layout.span)
     if not argument:
         return _Choice(kind, 0, "", layout.span)
-    if not is_memory:
+    if argument != "memory":
         return _Choice(kind, evaluate_integer(values[0], environment, f"`{argument}`", low=1), "", layout.span)
     other = values[0].name if isinstance(values[0], ast.Name) else ""
     if other == item.name or other not in _memories(environment):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.blocks import DECLARATION_WORDS, STAGES, BlockParser, Holds, opens_block
+from hetc.compiler.frontend.blocks import BlockParser, Holds, opens_block
 from hetc.compiler.frontend.depth import MAX_EXPRESSION_DEPTH, check_depth, is_too_deep
 from hetc.compiler.frontend.lines import Line, read_lines
+from hetc.compiler.vocabulary import DECLARATIONS, STAGES
 from hetc.diagnostics import Diagnostics, Related, suggest
 from hetc.source import SourceFile
 
@@ -85,7 +86,7 @@ class _FileParser(BlockParser):
         word = line.first_word
         close = suggest(word, ["pipeline"])
         help = f"did you mean `{close}`?" if close else None
-        if has_pipeline and (word in STAGES or word in DECLARATION_WORDS):
+        if has_pipeline and (word in STAGES or word in DECLARATIONS):
             help = "indent it into the pipeline"
         self.diagnostics.error("HET014", "expected `pipeline NAME:`", line.span, help=help)
 
@@ -117,7 +118,7 @@ class _FileParser(BlockParser):
     def _item(self, line: Line, items: _Items) -> None:
         """One line of a pipeline with its block."""
         word = line.first_word
-        if word in DECLARATION_WORDS:
+        if word in DECLARATIONS:
             self._no_block(line)
             for item in self._parse(line.span, "declarations") or ():
                 match item:

@@ -17,17 +17,19 @@ from hetc.compiler.frontend.constants import FOLDED, Constant, NotFoldable, fold
 from hetc.compiler.frontend.constraints import Constraint, limited, warn_of_negative_places
 from hetc.compiler.frontend.environment import Environment, Refused
 from hetc.compiler.frontend.flat import flatten
-from hetc.compiler.frontend.functions import DTYPES, KEEPING, check_call, check_reduction
+from hetc.compiler.frontend.functions import DTYPES, check_call, check_reduction
 from hetc.compiler.frontend.guarded_reads import Limit, limits
 from hetc.compiler.frontend.rope import resolve_rope
 from hetc.compiler.frontend.scope import Open, Scope
 from hetc.compiler.frontend.shadowing import free_names
 from hetc.compiler.frontend.softmax import resolve_softmax
 from hetc.compiler.frontend.typed import Axis
+from hetc.compiler.vocabulary import Kind, table
 from hetc.diagnostics import Related
 
 Build: TypeAlias = Callable[[Sequence[Axis]], typed.Expr]
 """How a node is built, given the indices around it. Raises Refused after a diagnostic."""
+_ALONG = table(Kind.ALONG)
 # Arguments given by name that are expressions; the others are words and constants.
 _VALUE_KEYWORDS = ("at",)
 
@@ -89,9 +91,7 @@ class _Visitor:
                     return self._where(expr)
                 arguments = [self.visit(argument, is_bound) for argument in expr.arguments]
                 return lambda scope: self._call(expr, tuple(argument(scope) for argument in arguments))
-        return (
-            self._keeping(expr) if expr.function in KEEPING and expr.function != "quantize" else self._reduction(expr)
-        )
+        return self._along(expr) if expr.function in _ALONG else self._reduction(expr)
 
     def _visit_where(self, expr: ast.Expr, known: Iterable[Limit]) -> Build:
         """Visits where more is known of indices."""
@@ -247,7 +247,7 @@ class _Visitor:
             raise self.environment.refuse("HET102", f"this has no value: {error}", expr.span) from None
         return None if value is None else typed.Literal(value, expr.span)
 
-    def _keeping(self, expr: ast.Call) -> Build:
+    def _along(self, expr: ast.Call) -> Build:
         """A call whose indices are introduced around it."""
         for index in expr.indices:
             if self.scope.find(ast.Name(index.name, index.span)) is None:

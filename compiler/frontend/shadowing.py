@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.functions import REDUCTIONS, SELECTING
 from hetc.compiler.frontend.index_names import MARK
+from hetc.compiler.vocabulary import REDUCTIONS, SELECTIONS
 
 
 def with_own_names(statement: ast.Define) -> ast.Define:
@@ -19,7 +19,7 @@ def with_own_names(statement: ast.Define) -> ast.Define:
     for place in places:
         scope |= {name: name for name in free_names(place)}
     value = statement.value
-    if isinstance(value, ast.Call) and value.indices and value.function in SELECTING:
+    if isinstance(value, ast.Call) and value.indices and value.function in SELECTIONS:
         # The last index on the left is the place among the selected, which the right side does not see.
         for target in statement.targets:
             last = target.indices[-1] if target.indices else None

@@ -9,7 +9,8 @@ import pytest
 
 from hetc.compiler.frontend import check_source
 from hetc.compiler.frontend.elsewhere import DTYPES_ELSEWHERE, HEAD, INSTEAD, TABLE, Instead
-from hetc.compiler.frontend.functions import DTYPES, EFFECTS, FUNCTIONS, INDEXED_FUNCTIONS
+from hetc.compiler.frontend.functions import DTYPES
+from hetc.compiler.vocabulary import FUNCTIONS
 from hetc.source import SourceFile
 from tests.language.running import session_of
 
@@ -47,7 +48,7 @@ def test_the_page_lists_the_table(update_golden: bool) -> None:
 
 
 def test_no_name_is_one_of_the_language_or_there_twice() -> None:
-    assert not INSTEAD.keys() & {*FUNCTIONS, *INDEXED_FUNCTIONS, *EFFECTS}
+    assert not INSTEAD.keys() & {*FUNCTIONS, *DTYPES}
     assert sum(len(row.names) for row in TABLE) == len(INSTEAD)
     assert set(DTYPES_ELSEWHERE.values()) <= set(DTYPES)
 

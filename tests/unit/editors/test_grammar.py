@@ -9,7 +9,7 @@ from typing import Any
 
 from hetc.compiler.frontend import functions
 from hetc.compiler.frontend.ast import LITERALS
-from hetc.compiler.frontend.parse import DECLARATION_WORDS, STAGES
+from hetc.compiler.vocabulary import DECLARATIONS, EFFECTS, ELEMENTWISE, INDEXED, STAGES, Kind, table
 
 ROOT = Path(__file__).parents[3]
 GRAMMAR = json.loads((ROOT / "editors" / "hetc.tmLanguage.json").read_text())
@@ -25,13 +25,12 @@ def words(rule: str) -> set[str]:
 
 
 def test_the_lists_equal_the_compilers() -> None:
-    assert words("declaration") == set(DECLARATION_WORDS)
+    assert words("declaration") == set(DECLARATIONS)
     assert words("stage") == set(STAGES)
     assert words("literal") == set(LITERALS)
     assert words("dtype") == set(functions.DTYPES)
-    assert words("selecting") == set(functions.INDEXED_FUNCTIONS)
-    plain = set(functions.FUNCTIONS) - set(functions.DTYPES)
-    assert words("function") - set(functions.EFFECTS) == plain
+    assert words("selecting") == set(INDEXED)
+    assert words("function") == {*EFFECTS, *ELEMENTWISE, *table(Kind.RING)}
 
 
 def test_every_word_of_the_parsers_grammar_is_a_keyword() -> None:

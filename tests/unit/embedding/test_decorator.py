@@ -17,7 +17,8 @@ from hetc import DiagnosticError, HeteroPipeline, hetero_pipeline
 from hetc.compiler.embedding import words
 from hetc.compiler.explain import render_report
 from hetc.compiler.frontend import functions
-from hetc.compiler.frontend.parse import STAGES
+from hetc.compiler.frontend.prelude import prelude
+from hetc.compiler.vocabulary import FUNCTIONS, STAGES
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.runtime.errors import ReadOnlyError, StateError
 from tests.unit.embedding import pipelines
@@ -252,9 +253,7 @@ def test_importing_the_package_and_writing_a_pipeline_import_no_compiler() -> No
 
 def test_the_words_are_those_of_the_language() -> None:
     assert set(words.DTYPE_WORDS) == set(functions.DTYPES)
-    assert set(words.STAGE_WORDS) == set(STAGES)
-    spelled = {*words.REDUCTION_WORDS, *words.CALL_WORDS, *words.FUNCTION_WORDS, *words.DTYPE_WORDS}
-    assert spelled - {*functions.EFFECTS, "age"} == {*functions.INDEXED_FUNCTIONS, *functions.FUNCTIONS}
+    assert {*FUNCTIONS, *STAGES, *prelude()} <= set(words.WORDS)
     for name, word in words.WORDS.items():
         assert getattr(hetc, name) is word and name in dir(hetc)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hetc.compiler.frontend import check_source
-from hetc.compiler.frontend.functions import DTYPES, EFFECTS, FUNCTIONS, INDEXED_FUNCTIONS
+from hetc.compiler.frontend.functions import DTYPES
+from hetc.compiler.vocabulary import FUNCTIONS
 from hetc.source import SourceFile
 
 PAGE = (Path(__file__).parents[3] / "docs" / "language.md").read_text(encoding="utf-8")
@@ -21,6 +22,6 @@ def test_example_compiles(text: str) -> None:
     assert module is not None and not list(diagnostics), [str(item) for item in diagnostics]
 
 
-@pytest.mark.parametrize("name", (*FUNCTIONS, *INDEXED_FUNCTIONS, *EFFECTS, *DTYPES))
+@pytest.mark.parametrize("name", (*FUNCTIONS, *DTYPES))
 def test_every_function_and_dtype_is_named(name: str) -> None:
     assert re.search(rf"\b{name}\b", PAGE), name

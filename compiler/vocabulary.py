@@ -1,0 +1,102 @@
+"""The words of the language, one line each: what the parser, the front end, the decorator's imports and hints know.
+
+What a built-in function means stands in `frontend/constructs`. Nothing is imported here: `from hetc import topk` reads
+these tables and must stay quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+STAGES = ("prepare", "relevancy", "retrieve", "apply")
+ROLES = ("input", "weight", "memory")
+DECLARATIONS = ("dim", *ROLES, "output")
+PIPELINE_WORDS = ("step", "def")
+BLOCKS: Mapping[str, str] = {"repeat": "repeat", "when": "when", "for": "loop"}
+"""Words that open a block in a stage, and the grammar's rule for their line."""
+LAYOUTS: Mapping[str, str] = {
+    "contiguous": "", "paged": "block", "striped": "channels", "record": "memory", "planes": "memory",
+}  # fmt: skip
+"""How a memory can lie, and the name of the layout's argument."""
+
+
+class Kind(Enum):
+    """How a built-in function is called, and what it gives."""
+
+    ELEMENTWISE = auto()
+    """`exp(x)`: a value of values."""
+    REDUCTION = auto()
+    """`sum[i](x)`: a value; it introduces its indices."""
+    ALONG = auto()
+    """`softmax[i](x)`: a value; its indices are introduced around it."""
+    SELECTION = auto()
+    """`topk[i](x, K)`: tensors, so it stands alone on the right of `=`; it introduces its indices."""
+    CONVERSION = auto()
+    """`quantize[i](x, fp8)`: tensors; its indices are introduced on the left."""
+    JOIN = auto()
+    """`concat[i](a, b)`: becomes a choice by the index, which is introduced around it."""
+    RING = auto()
+    """`age(bank, n)`: becomes arithmetic of what a ring remembers."""
+    EFFECT = auto()
+    """`append(m, x)`: a statement."""
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """A built-in function: `least` to `most` plain arguments; `options` are those given by name, each with the words
+    that it takes, none where it takes an expression; `rules` are words that are called in an option."""
+
+    name: str
+    kind: Kind
+    least: int = 1
+    most: int = 1
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: tuple[str, ...] = ()
+
+
+def _alike(kind: Kind, names: str, least: int = 1, most: int | None = None) -> tuple[Builtin, ...]:
+    return tuple(Builtin(name, kind, least, least if most is None else most) for name in names.split())
+
+
+BUILTINS: tuple[Builtin, ...] = (
+    *_alike(Kind.ELEMENTWISE, "exp log sqrt rsqrt tanh sin cos erf floor ceil round abs relu sigmoid silu gelu sign"),
+    *_alike(Kind.ELEMENTWISE, "min max", 2, 8),
+    *_alike(Kind.ELEMENTWISE, "where", 2, 3),
+    *_alike(Kind.ELEMENTWISE, "atan2 pow ceildiv", 2),
+    *_alike(Kind.ELEMENTWISE, "present"),
+    *_alike(Kind.ELEMENTWISE, "coalesce", 2),
+    *_alike(Kind.REDUCTION, "sum prod max min mean any all count argmax argmin"),
+    Builtin("softmax", Kind.ALONG),
+    Builtin(
+        "rope", Kind.ALONG,
+        options={"at": (), "base": (), "dims": (), "layout": ("half", "interleaved"), "scaling": ()},
+        rules=("linear", "yarn", "llama3"),
+    ),
+    Builtin("quantize", Kind.CONVERSION, 2, 2, {"block": (), "scale": ("pow2", "f32"), "floor": ()}),
+    Builtin("topk", Kind.SELECTION, 2, 2, {"order": ("any", "score", "index")}),
+    Builtin("select", Kind.SELECTION, options={"capacity": ()}),
+    Builtin("sort", Kind.SELECTION, options={"order": ("ascending", "descending")}),
+    Builtin("concat", Kind.JOIN, 2, 2**31),
+    Builtin("age", Kind.RING, 1, 2),
+    Builtin("append", Kind.EFFECT, 2, 2),
+    Builtin("clear", Kind.EFFECT),
+)  # fmt: skip
+
+
+def table(*kinds: Kind) -> dict[str, Builtin]:
+    """The functions of these kinds by name, in the order of the table."""
+    return {item.name: item for item in BUILTINS if item.kind in kinds}
+
+
+ELEMENTWISE = table(Kind.ELEMENTWISE)
+REDUCTIONS = table(Kind.REDUCTION)
+SELECTIONS = table(Kind.SELECTION)
+EFFECTS = table(Kind.EFFECT)
+INDEXED = table(Kind.REDUCTION, Kind.ALONG, Kind.CONVERSION, Kind.SELECTION, Kind.JOIN)
+"""What has indices in brackets. `min` and `max` have or have not."""
+FUNCTIONS = tuple(dict.fromkeys(item.name for item in BUILTINS))
+OPTION_WORDS = tuple(dict.fromkeys(word for item in BUILTINS for words in item.options.values() for word in words))
+"""Words that stand among a call's arguments and name no value."""
+RULES = tuple(rule for item in BUILTINS for rule in item.rules)
