@@ -35,14 +35,6 @@ _INTEGER_OPS: dict[str, Callable[[SSAValue, SSAValue], Operation]] = {
     "+": arith.AddiOp, "-": arith.SubiOp, "*": arith.MuliOp, "//": arith.FloorDivSIOp, "%": ModOp,
     "min": arith.MinSIOp, "max": arith.MaxSIOp,
 }  # fmt: skip
-_FLOAT_FUNCTIONS: dict[str, Callable[[SSAValue], Operation]] = {
-    "exp": math.ExpOp, "log": math.LogOp, "sqrt": math.SqrtOp, "rsqrt": math.RsqrtOp, "tanh": math.TanhOp,
-    "sin": math.SinOp, "cos": math.CosOp, "erf": math.ErfOp,
-}  # fmt: skip
-_ROUNDINGS: dict[str, Callable[[SSAValue], Operation]] = {
-    "floor": math.FloorOp, "ceil": math.CeilOp, "round": math.RoundEvenOp,
-}  # fmt: skip
-UNARY_FUNCTIONS = (*_FLOAT_FUNCTIONS, *_ROUNDINGS, "abs", "relu", "sigmoid", "silu", "gelu", "sign")
 
 
 class TypeMismatch(Exception):
@@ -226,45 +218,3 @@ class Arithmetic:
         else:
             a, b = self.join([self.numeric(then), self.numeric(otherwise)])
         return self.add(arith.SelectOp(test, a, b))
-
-    def function(self, name: str, value: Value) -> SSAValue:
-        """A function of one number (see UNARY_FUNCTIONS)."""
-        number = self.numeric(value)
-        if name in _ROUNDINGS:
-            integer = type_of(number) != f32
-            return self.materialize(number) if integer else self.add(_ROUNDINGS[name](self.as_float(number)))
-        if name == "relu":
-            return self.binary("max", number, 0)
-        if name == "abs":
-            plain = self.materialize(number)
-            return self.add(math.AbsFOp(plain)) if plain.type == f32 else self.binary("max", plain, self.negate(plain))
-        if name == "sign":
-            return self._sign(self.materialize(number))
-        x = self.as_float(number)
-        if name in _FLOAT_FUNCTIONS:
-            return self.add(_FLOAT_FUNCTIONS[name](x))
-        if name == "gelu":
-            erf = self.add(math.ErfOp(self.binary("*", x, 1 / python_math.sqrt(2))))
-            return self.binary("*", self.binary("*", x, 0.5), self.binary("+", erf, 1.0))
-        denominator = self.binary("+", self.add(math.ExpOp(self.negate(x))), 1.0)
-        assert name in ("sigmoid", "silu"), name
-        return self.binary("/", x if name == "silu" else 1.0, denominator)
-
-    def _sign(self, x: SSAValue) -> SSAValue:
-        """-1, 0 or 1; NaN stays NaN, and a zero loses its sign."""
-        negative = self.choose(self.compare("<", x, 0), -1, self.add(math.AbsFOp(x)) if x.type == f32 else x)
-        return self.choose(self.compare(">", x, 0), 1, negative)
-
-    def ceildiv(self, left: Value, right: Value) -> SSAValue:
-        """Integer division that rounds up: -(-left // right). Of i32 and i64 in a form in which nothing overflows; of
-        indices, which are exact, in the one that a proof of bounds understands."""
-        if f32 in (type_of(left), type_of(right)):
-            raise TypeMismatch("`ceildiv` divides integers")
-        a, b = self.join([self.numeric(left), self.numeric(right)])
-        if a.type == index:
-            return self.negate(self.binary("//", self.negate(a), b))
-        rest = self.convert(self.compare("!=", self.binary("%", a, b), 0), a.type)
-        return self.binary("+", self.binary("//", a, b), rest)
-
-    def atan2(self, y: Value, x: Value) -> SSAValue:
-        return self.add(math.Atan2Op(self.as_float(y), self.as_float(x)))

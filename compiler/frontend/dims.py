@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.constants import FOLDED, Constant, NotFoldable, fold_binary, fold_function
+from hetc.compiler.frontend.constants import FOLDED, Constant, NotFoldable, fold_binary
+from hetc.compiler.frontend.constructs.elementwise import fold_function
 from hetc.compiler.frontend.environment import Environment
 from hetc.diagnostics import Related
 from hetc.dialects.mp import LARGEST_EXTENT

@@ -118,8 +118,8 @@ class ExpressionEmitter:
                 return self.cast(self.emit(operand), expr.dtype)
             case typed.Where():
                 return self._where(expr)
-            case typed.Apply():
-                return self._apply(expr)
+            case typed.Apply(function=function, arguments=arguments):
+                return function.build(self.arithmetic, *map(self.emit, arguments))
             case typed.Reduction():
                 return self._reduction(expr)
         raise AssertionError("softmax and rope are statements of their own here")
@@ -153,26 +153,6 @@ class ExpressionEmitter:
         if expr.operator == "**":
             return power(self.arithmetic, left, right)
         return self.arithmetic.binary(expr.operator, left, right)
-
-    def _apply(self, expr: typed.Apply) -> Value:
-        name = expr.function
-        values = [self.emit(argument) for argument in expr.arguments]
-        if name == "present":
-            return self.arithmetic.present(values[0])
-        if name == "coalesce":
-            return self.arithmetic.coalesce(*values)
-        if name == "atan2":
-            return self.arithmetic.atan2(*values)
-        if name == "ceildiv":
-            return self.arithmetic.ceildiv(*values)
-        if name == "pow":
-            return power(self.arithmetic, *values)
-        if name in ("min", "max"):
-            result = values[0]
-            for value in values[1:]:
-                result = self.arithmetic.binary(name, result, value)
-            return result
-        return self.arithmetic.function(name, values[0])
 
     def _where(self, expr: typed.Where) -> Value:
         condition = self.emit_as(expr.condition, "condition")

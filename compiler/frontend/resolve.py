@@ -13,8 +13,9 @@ from typing import TypeAlias
 
 from hetc.compiler.frontend import ast, bits, typed
 from hetc.compiler.frontend.arithmetic import TypeMismatch
-from hetc.compiler.frontend.constants import FOLDED, Constant, NotFoldable, fold_binary, fold_function
+from hetc.compiler.frontend.constants import FOLDED, Constant, NotFoldable, fold_binary
 from hetc.compiler.frontend.constraints import Constraint, limited, warn_of_negative_places
+from hetc.compiler.frontend.constructs.elementwise import TABLE, fold_function
 from hetc.compiler.frontend.environment import Environment, Refused
 from hetc.compiler.frontend.flat import flatten
 from hetc.compiler.frontend.functions import DTYPES, check_call, check_reduction
@@ -233,7 +234,7 @@ class _Visitor:
         if expr.function in DTYPES:
             return typed.Cast(expr.function, arguments[0], expr.span)
         numbers = [number for number in map(_number, arguments) if number is not None]
-        plain = typed.Apply(expr.function, arguments, expr.span)
+        plain = typed.Apply(TABLE[expr.function], arguments, expr.span)
         if len(numbers) < len(arguments):
             return plain
         return self._folded(expr, lambda: fold_function(expr.function, numbers)) or plain

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.constructs.elementwise import TABLE
 from hetc.compiler.frontend.dims import evaluate_integer
 from hetc.compiler.frontend.emit_step import StepEmitter
 from hetc.compiler.frontend.environment import Environment
@@ -70,7 +71,7 @@ class SortEmitter:
         t, u, i = (IndexValue(index.name, index.span) for index in (axis, other, place))
         before = words.before(words.read(key, u), words.read(key, t), u, t, self._descending(call))
         count = Reduction("count", (other,), before, False, span)
-        counted = Where(Apply("present", (words.read(key, t),), span), count, None, span)
+        counted = Where(Apply(TABLE["present"], (words.read(key, t),), span), count, None, span)
         rank = self._emit(self.step.fresh("rank"), [*rows, axis], counted, span)
         here = Where(words.binary("==", words.read(rank, t), i), Literal(1, span), None, span)
         found = Reduction("argmax", (axis,), here, False, span)

@@ -15,6 +15,7 @@ from math import prod
 from typing import TypeAlias
 
 from hetc.compiler.frontend.constants import Constant
+from hetc.compiler.frontend.constructs.elementwise import Elementwise
 from hetc.compiler.frontend.symbols import Tensor
 from hetc.source import Span
 
@@ -106,7 +107,7 @@ class Where:
 class Apply:
     """A function of its arguments' elements."""
 
-    function: str
+    function: Elementwise
     arguments: tuple[Expr, ...]
     span: Span
 
@@ -269,8 +270,10 @@ def bare(expr: Expr, bound: tuple[str, ...] = ()) -> object:
             head = (expr.name,)
         case Read(tensor=tensor):
             head = (tensor.name,)
-        case Unary(operator=word) | Binary(operator=word) | Cast(dtype=word) | Apply(function=word):
+        case Unary(operator=word) | Binary(operator=word) | Cast(dtype=word):
             head = (word,)
+        case Apply(function=function):
+            head = (function.name,)
         case Where():
             head = ()
     return type(expr), head, tuple(bare(item, inside) for item in children(expr))
