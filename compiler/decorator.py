@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the compiler is imported when a pipeline is first used, not
     from xdsl.dialects.builtin import ModuleOp
 
     from hetc.compiler.driver import Options
-    from hetc.compiler.frontend import ast
+    from hetc.compiler.frontend.syntax import ast
     from hetc.runtime.program import HostProgram
     from hetc.runtime.state import State
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from hetc.compiler.format_line import format_logical_line
 from hetc.compiler.frontend import parse
-from hetc.compiler.frontend.lines import Line, position_of_line, read_lines
+from hetc.compiler.frontend.syntax.lines import Line, position_of_line, read_lines
 from hetc.diagnostics import Diagnostics
 from hetc.source import SourceFile, Span
 

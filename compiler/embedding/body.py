@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from hetc.compiler.embedding.places import refused
 from hetc.compiler.embedding.signature import Signature
 from hetc.compiler.embedding.statements import StatementReader, is_text
-from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.blocks import Holds
+from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.blocks import Holds
 from hetc.diagnostics import DiagnosticError
 from hetc.source import Span
 

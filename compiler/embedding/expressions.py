@@ -6,9 +6,9 @@ import ast as python
 from itertools import pairwise
 
 from hetc.compiler.embedding.places import Places, refused
-from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.build import MAX_DIGITS, MAX_INTEGER, MAX_NAME_CHARACTERS
-from hetc.compiler.frontend.elsewhere import instead_of
+from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.build import MAX_DIGITS, MAX_INTEGER, MAX_NAME_CHARACTERS
+from hetc.compiler.frontend.syntax.elsewhere import instead_of
 from hetc.source import Span
 
 # Deeper than anything that the front end accepts, and far from Python's own limit on recursion.

@@ -10,8 +10,8 @@ from hetc.compiler.embedding.expressions import Expressions
 from hetc.compiler.embedding.places import Places, refused
 from hetc.compiler.embedding.signature import Signature
 from hetc.compiler.embedding.source import Function, decorator_of, function_of, select_function
-from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.parse import check_depth, parse
+from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.parse import check_depth, parse
 from hetc.diagnostics import DiagnosticError, Diagnostics, Related
 from hetc.source import SourceFile, Span, hidden_characters
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from hetc.compiler.embedding.expressions import Expressions, elements, unquoted
 from hetc.compiler.embedding.places import refused
 from hetc.compiler.embedding.source import Function
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import DiagnosticError, Diagnostics
 from hetc.source import Span
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from hetc.compiler.embedding.expressions import Expressions
 from hetc.compiler.embedding.places import refused
 from hetc.compiler.embedding.words import BLOCK_WORDS
-from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.blocks import Holds
-from hetc.compiler.frontend.depth import MAX_BLOCK_DEPTH, TOO_MANY_BLOCKS
+from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.blocks import Holds
+from hetc.compiler.frontend.syntax.depth import MAX_BLOCK_DEPTH, TOO_MANY_BLOCKS
 from hetc.compiler.vocabulary import STAGES
 from hetc.diagnostics import DiagnosticError, Diagnostics, suggest
 from hetc.source import Span

@@ -55,7 +55,9 @@ class BodyWord(Word):
 DTYPE_WORDS = ("f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i4", "i16", "i32", "i64", "bool")
 SIGNATURE_WORDS = ("weight", "memory", "sparse", "ring", "le")
 BLOCK_WORDS = ("repeat", "when")
-PRELUDE_WORDS = tuple(re.findall(r"(?m)^def (\w+)", (Path(__file__).parents[1] / "frontend/prelude.mp").read_text()))
+PRELUDE_WORDS = tuple(
+    re.findall(r"(?m)^def (\w+)", (Path(__file__).parents[1] / "frontend/expand/prelude.mp").read_text())
+)
 
 WORDS: dict[str, Word] = {
     **{

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from xdsl.dialects.builtin import ModuleOp
 
-from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.emit_pipeline import emit_pipeline
-from hetc.compiler.frontend.parse import parse, parse_layout
+from hetc.compiler.frontend.pipeline import emit_pipeline
+from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.parse import parse, parse_layout
 from hetc.diagnostics import DiagnosticError, Diagnostics
 from hetc.source import SourceFile
 

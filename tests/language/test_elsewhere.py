@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hetc.compiler.frontend import check_source
-from hetc.compiler.frontend.elsewhere import DTYPES_ELSEWHERE, HEAD, INSTEAD, TABLE, Instead
-from hetc.compiler.frontend.functions import DTYPES
+from hetc.compiler.frontend.resolve.functions import DTYPES
+from hetc.compiler.frontend.syntax.elsewhere import DTYPES_ELSEWHERE, HEAD, INSTEAD, TABLE, Instead
 from hetc.compiler.vocabulary import FUNCTIONS
 from hetc.source import SourceFile
 from tests.language.running import session_of
@@ -17,8 +17,8 @@ from tests.language.running import session_of
 PAGE = Path(__file__).parents[2] / "docs" / "elsewhere.md"
 HEADER = """# What does not exist, and what to write instead
 
-Written by `pytest tests/language/test_elsewhere.py --update-golden` from the table in `compiler/frontend/elsewhere.py`,
-which the compiler's hints come from too. Each statement compiles beside these declarations:
+Written by `pytest tests/language/test_elsewhere.py --update-golden` from the table that the compiler's hints come from
+too, in `compiler/frontend/syntax/elsewhere.py`. Each statement compiles beside these declarations:
 
 ```mp
 {head}```

@@ -9,7 +9,7 @@ import pytest
 from scipy import special
 
 from hetc.compiler.frontend import compile_source
-from hetc.compiler.frontend.prelude import prelude
+from hetc.compiler.frontend.expand.prelude import prelude
 from hetc.dialects.mp import ComputeOp, ReduceOp
 from hetc.source import SourceFile
 from tests.language.running import WAYS, session_of

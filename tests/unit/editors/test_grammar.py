@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hetc.compiler.frontend import functions
-from hetc.compiler.frontend.ast import LITERALS
+from hetc.compiler.frontend.resolve import functions
+from hetc.compiler.frontend.syntax.ast import LITERALS
 from hetc.compiler.vocabulary import DECLARATIONS, EFFECTS, ELEMENTWISE, INDEXED, STAGES, Kind, table
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ def test_the_lists_equal_the_compilers() -> None:
 
 
 def test_every_word_of_the_parsers_grammar_is_a_keyword() -> None:
-    text = (ROOT / "compiler" / "frontend" / "grammar.lark").read_text()
+    text = (ROOT / "compiler" / "frontend" / "syntax" / "grammar.lark").read_text()
     spelled = set(re.findall(r'"([a-z]+)"', text)) | set(re.findall(r"sparse|ring\b", text))
     known = words("pipeline") | words("declaration") | words("stage") | words("block") | words("word")
     assert spelled <= known

@@ -16,8 +16,8 @@ import hetc
 from hetc import DiagnosticError, HeteroPipeline, hetero_pipeline
 from hetc.compiler.embedding import words
 from hetc.compiler.explain import render_report
-from hetc.compiler.frontend import functions
-from hetc.compiler.frontend.prelude import prelude
+from hetc.compiler.frontend.expand.prelude import prelude
+from hetc.compiler.frontend.resolve import functions
 from hetc.compiler.vocabulary import FUNCTIONS, STAGES
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.runtime.errors import ReadOnlyError, StateError

@@ -9,7 +9,7 @@ import pytest
 
 from hetc.compiler.embedding.read import parse_source
 from hetc.compiler.embedding.source import file_and_name, select_function
-from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import DiagnosticError
 from hetc.source import SourceFile, Span
 

@@ -13,7 +13,7 @@ from xdsl.printer import Printer
 
 from hetc.compiler.formatter import format_source
 from hetc.compiler.frontend import check_source
-from hetc.compiler.frontend.parse import parse
+from hetc.compiler.frontend.syntax.parse import parse
 from hetc.diagnostics import DiagnosticError
 from hetc.source import SourceFile, read_source
 

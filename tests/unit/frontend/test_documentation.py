@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hetc.compiler.frontend import check_source
-from hetc.compiler.frontend.functions import DTYPES
+from hetc.compiler.frontend.resolve.functions import DTYPES
 from hetc.compiler.vocabulary import FUNCTIONS
 from hetc.source import SourceFile
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hetc.cache import cache_folder
-from hetc.compiler.frontend.grammar import line_parser
+from hetc.compiler.frontend.syntax.grammar import line_parser
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import pytest
 
 from hetc.compiler.embedding.read import parse_source
 from hetc.compiler.frontend import check_source, compile_pipeline
-from hetc.compiler.frontend.depth import MAX_BLOCK_DEPTH
-from hetc.compiler.frontend.inline import MAX_CALLS_OF_A_STATEMENT
+from hetc.compiler.frontend.expand.inline import MAX_CALLS_OF_A_STATEMENT
+from hetc.compiler.frontend.syntax.depth import MAX_BLOCK_DEPTH
 from hetc.diagnostics import Diagnostic, DiagnosticError, Diagnostics
 from hetc.source import SourceFile
 

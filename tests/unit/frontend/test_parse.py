@@ -7,9 +7,10 @@ from math import inf
 
 import pytest
 
-from hetc.compiler.frontend import ast, parse
-from hetc.compiler.frontend.build import MAX_NAME_CHARACTERS
-from hetc.compiler.frontend.lines import MAX_LINE_ERRORS, MAX_SOURCE_CHARACTERS
+from hetc.compiler.frontend import parse
+from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.build import MAX_NAME_CHARACTERS
+from hetc.compiler.frontend.syntax.lines import MAX_LINE_ERRORS, MAX_SOURCE_CHARACTERS
 from hetc.diagnostics import DiagnosticError
 from hetc.source import SourceFile
 

@@ -1,0 +1,36 @@
+"""Stages: to which one a statement belongs, and the device kind that one is pinned to."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+<<<<<<< HEAD:compiler/frontend/stages.py
+from hetc.compiler.frontend import ast
+from hetc.compiler.frontend.emit_step import StepEmitter
+from hetc.devices import device_kinds
+=======
+from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.syntax import ast
+from hetc.devices import device_kinds
+>>>>>>> f7fd55f (Put the front end's files into the folders of its way):compiler/frontend/constructs/stages.py
+
+
+def stage_around(block: ast.Block, step: StepEmitter) -> AbstractContextManager[None]:
+    """Adds what a block itself computes to the stage around it, or to the first one in it."""
+    first = next(ast.stages_of(block.statements), None)
+    return step.in_stage(step.stage or (first.name if first is not None else ""))
+
+
+def pin(stage: ast.Stage, step: StepEmitter) -> None:
+    """Notes the kind that a stage is pinned to; one name has one kind. Mistakes go to the diagnostics."""
+    if stage.pin is None:
+        return
+    kind, diagnostics = stage.pin.name, step.environment.diagnostics
+    if kind not in device_kinds():
+        message = f"no backend makes programs for a device of kind `{kind}`"
+        help = f"stages are pinned to {', '.join(device_kinds())}"
+        diagnostics.error("HET302", message, stage.pin.span, help=help)
+    elif step.pins.setdefault(stage.name, kind) != kind:
+        before = step.pins[stage.name]
+        message = f"the stage `{stage.name}` is pinned to `{before}` before and to `{kind}` here"
+        diagnostics.error("HET302", message, stage.pin.span)

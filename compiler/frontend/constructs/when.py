@@ -1,0 +1,58 @@
+"""`when COND:`: the conditions around a statement, each a tensor of its own taken where the block begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import i1
+from xdsl.ir import SSAValue
+
+from hetc.compiler.frontend.expand.shadowing import condition_with_own_names, free_names
+from hetc.compiler.frontend.lower.expressions import ExpressionEmitter
+from hetc.compiler.frontend.lower.hoist import define
+from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.resolve import typed
+from hetc.compiler.frontend.resolve.environment import Environment
+from hetc.compiler.frontend.resolve.expressions import resolve
+from hetc.compiler.frontend.resolve.typed import Axis, Guard
+from hetc.compiler.frontend.syntax import ast
+from hetc.diagnostics import Related
+from hetc.dialects.mp import TensorType
+from hetc.source import Span
+
+
+def take_guard(step: StepEmitter, condition: ast.Expr) -> Guard:
+    """Emits a condition as a tensor. Names in it that stand for nothing else are indices. Raises Refused."""
+    environment = step.environment
+    condition = condition_with_own_names(condition)
+    known = environment.dims.keys() | environment.tensors.keys() | environment.broken
+    free = free_names(condition)
+    found = {name: ast.Index(name, None, node.span) for name, node in free.items() if name not in known}
+    axes, (value,) = resolve(environment, list(found.values()), [condition])
+    holds = typed.Cast("bool", value, condition.span)
+    result = define(step, "when", axes, holds, condition.span, TensorType([axis.key for axis in axes], i1))
+    name = step.temporary("when", result, condition.span)
+    return Guard(environment.tensors[name], tuple(axes), condition.span)
+
+
+def held(
+    guards: Sequence[Guard],
+    axes: Sequence[Axis],
+    emitter: ExpressionEmitter,
+    environment: Environment,
+    span: Span,
+) -> SSAValue | None:
+    """Whether all of the conditions hold, in the region of a statement over `axes`; None without conditions."""
+    result: SSAValue | None = None
+    keys = {axis.name: axis.key for axis in axes}
+    for guard in guards:
+        for index in guard.axes:
+            if keys.get(index.name) != index.key:
+                message = f"the condition is one for each `{index.name}`, and what is written here is not"
+                related = (Related(guard.span, "the condition"),)
+                help = f"write a memory that has `{index.name}` as an index"
+                raise environment.refuse("HET103", message, span, related=related, help=help)
+        places = tuple(typed.IndexValue(index.name, span) for index in guard.axes)
+        one = emitter.emit_as(typed.Read(guard.tensor, places, span), "condition")
+        result = one if result is None else emitter.arithmetic.both(result, one)
+    return result

@@ -1,0 +1,1 @@
+"""Syntax tree to syntax tree: functions, rings and what else is said in plainer statements."""

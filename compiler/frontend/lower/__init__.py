@@ -1,0 +1,1 @@
+"""Typed tree to operations of the mp dialect."""

@@ -1,0 +1,1 @@
+"""Syntax tree to typed tree: what names stand for, extents, constants."""

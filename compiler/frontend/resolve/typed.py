@@ -1,0 +1,305 @@
+"""The typed tree: expressions in which every name is resolved and every index has its extent.
+
+`resolve` builds it from the syntax tree, lowering reads nothing else. A node here is correct by construction: an index
+that it mentions is in scope, a tensor is read with as many places as it has dims, and constants are folded. What stays
+open is the type of a value: the width of an index follows from the intervals of the operations that compute it, so
+`arithmetic` decides types where it makes these operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from math import prod
+from typing import TypeAlias
+
+from hetc.compiler.frontend.constructs.elementwise import Elementwise
+from hetc.compiler.frontend.resolve.constants import Constant
+from hetc.compiler.frontend.resolve.symbols import Tensor
+from hetc.source import Span
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An index where it is introduced: `key` is its extent, a number or a run-time dim; `per` is the index of the row
+    that gives the length, where the dim has one for each row."""
+
+    name: str
+    key: int | str
+    per: str | None
+    span: Span
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A number, or true or false."""
+
+    value: Constant | bool
+    span: Span
+
+
+@dataclass(frozen=True)
+class IndexValue:
+    """The value of an index in scope."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class DimSize:
+    """The size of a dim known at run time; `row` is the row where it has one for each."""
+
+    name: str
+    row: IndexValue | None
+    span: Span
+
+
+@dataclass(frozen=True)
+class Read:
+    """The element of a tensor at `places`, one a dim: an index of its own, or what is computed."""
+
+    tensor: Tensor
+    places: tuple[Expr, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Unary:
+    """`-x`, `+x`, `~x` or `not x`."""
+
+    operator: str
+    operand: Expr
+    span: Span
+
+
+@dataclass(frozen=True)
+class Binary:
+    """An operator of two operands, comparisons, `and` and `or` among them."""
+
+    operator: str
+    left: Expr
+    right: Expr
+    span: Span
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A value rounded to a dtype."""
+
+    dtype: str
+    operand: Expr
+    span: Span
+
+
+@dataclass(frozen=True)
+class Where:
+    """`where(c, a, b)`; without `b` what is not chosen is absent."""
+
+    condition: Expr
+    then: Expr
+    otherwise: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A function of its arguments' elements."""
+
+    function: Elementwise
+    arguments: tuple[Expr, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Several indices as one that goes through their combinations, the last of them fastest. `lengths`: how many values
+    of each it goes through. `inside`: the condition that all of them exist, None where they always do."""
+
+    index: Axis
+    axes: tuple[Axis, ...]
+    lengths: tuple[Expr, ...]
+    inside: Expr | None
+
+    def places(self, value: Expr) -> list[Expr]:
+        """The indices that a value of the one index stands for."""
+        found: list[Expr] = []
+        for position, length in enumerate(self.lengths):
+            stride = _product(self.lengths[position + 1 :], value.span)
+            whole = value if stride is None else Binary("//", value, stride, value.span)
+            found.append(whole if position == 0 else Binary("%", whole, length, value.span))
+        return found
+
+    def position(self, span: Span) -> Expr:
+        """The value of the one index, where those that it stands for are in scope."""
+        terms: list[Expr] = []
+        for place, axis in enumerate(self.axes):
+            stride, value = _product(self.lengths[place + 1 :], span), IndexValue(axis.name, axis.span)
+            terms.append(value if stride is None else Binary("*", value, stride, span))
+        return reduce(lambda left, right: Binary("+", left, right, span), terms)
+
+    def present(self, value: Expr) -> Expr:
+        """A value over the indices, absent where they do not exist."""
+        return value if self.inside is None else Where(self.inside, value, None, value.span)
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """`sum[i, j](x)`. hoisted: it stands in a statement of its own where it has fewer indices than what is around it.
+    flat: its indices as one, where it does not go through one after another."""
+
+    kind: str
+    axes: tuple[Axis, ...]
+    argument: Expr
+    hoisted: bool
+    span: Span
+    flat: Flat | None = None
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """`softmax[t](x)` over indices that are introduced around it."""
+
+    axes: tuple[Axis, ...]
+    argument: Expr
+    span: Span
+
+
+@dataclass(frozen=True)
+class Rope:
+    """`rope[d](x, at=p, layout=half)`: `dims` channels of `axis` are rotated by `frequencies` (radians a position)."""
+
+    axis: Axis
+    argument: Expr
+    at: Expr
+    dims: int
+    layout: str
+    frequencies: tuple[float, ...]
+    span: Span
+
+
+Whole: TypeAlias = Softmax | Rope
+"""What is a statement of its own: its elements along an index are computed together."""
+Expr: TypeAlias = (
+    Literal | IndexValue | DimSize | Read | Unary | Binary | Cast | Where | Apply | Reduction | Softmax | Rope
+)
+
+
+def _product(lengths: Sequence[Expr], span: Span) -> Expr | None:
+    """The product, None where it is 1."""
+    number = prod(int(length.value) for length in lengths if isinstance(length, Literal))
+    factors: list[Expr] = [length for length in lengths if not isinstance(length, Literal)]
+    if number != 1:
+        factors.append(Literal(number, span))
+    return reduce(lambda left, right: Binary("*", left, right, span), factors) if factors else None
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions directly inside `expr`."""
+    match expr:
+        case Literal() | IndexValue():
+            return ()
+        case DimSize(row=row):
+            return () if row is None else (row,)
+        case Read(places=places):
+            return places
+        case Unary(operand=operand) | Cast(operand=operand):
+            return (operand,)
+        case Binary(left=left, right=right):
+            return left, right
+        case Where(condition=condition, then=then, otherwise=otherwise):
+            return (condition, then) if otherwise is None else (condition, then, otherwise)
+        case Apply(arguments=arguments):
+            return arguments
+        case Rope(argument=argument, at=at):
+            return argument, at
+    return (expr.argument,)
+
+
+def replace_children(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """`expr` with `change` applied to every expression directly inside it. A row stays the index that it is."""
+    match expr:
+        case Read(places=places):
+            return replace(expr, places=tuple(map(change, places)))
+        case Unary(operand=operand) | Cast(operand=operand):
+            return replace(expr, operand=change(operand))
+        case Binary(left=left, right=right):
+            return replace(expr, left=change(left), right=change(right))
+        case Where(condition=condition, then=then, otherwise=otherwise):
+            more = None if otherwise is None else change(otherwise)
+            return replace(expr, condition=change(condition), then=change(then), otherwise=more)
+        case Apply(arguments=arguments):
+            return replace(expr, arguments=tuple(map(change, arguments)))
+        case Reduction(argument=argument) | Softmax(argument=argument):
+            return replace(expr, argument=change(argument))
+        case Rope(argument=argument, at=at):
+            return replace(expr, argument=change(argument), at=change(at))
+    return expr
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """`expr` and all inside of it."""
+    pending = [expr]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(reversed(children(node)))
+
+
+def bare(expr: Expr, bound: tuple[str, ...] = ()) -> object:
+    """What two expressions that say the same have in common: no places, and indices that they bind by number."""
+
+    def name(text: str | None) -> object:
+        return len(bound) - 1 - bound[::-1].index(text) if text in bound else text
+
+    inside = bound
+    match expr:
+        case Literal(value=value):
+            return type(value), repr(value)
+        case IndexValue():
+            return name(expr.name)
+        case Reduction(kind=kind, axes=axes):
+            inside = (*bound, *(axis.name for axis in axes))
+            head: tuple[object, ...] = (kind, *((axis.key, name(axis.per)) for axis in axes))
+        case Softmax(axes=axes):
+            head = tuple(name(axis.name) for axis in axes)
+        case Rope():
+            head = (name(expr.axis.name), expr.dims, expr.layout, expr.frequencies)
+        case DimSize():
+            head = (expr.name,)
+        case Read(tensor=tensor):
+            head = (tensor.name,)
+        case Unary(operator=word) | Binary(operator=word) | Cast(dtype=word):
+            head = (word,)
+        case Apply(function=function):
+            head = (function.name,)
+        case Where():
+            head = ()
+    return type(expr), head, tuple(bare(item, inside) for item in children(expr))
+
+
+def free_axes(expr: Expr, scope: Sequence[Axis]) -> list[Axis]:
+    """The indices in scope that an expression depends on, rows of their extents included, in the order of scope."""
+    names: set[str] = set()
+    for node in walk(expr):
+        if isinstance(node, IndexValue):
+            names.add(node.name)
+        elif isinstance(node, Reduction):
+            names.update(axis.per for axis in node.axes if axis.per is not None)
+    return with_rows(names & {axis.name for axis in scope}, scope)
+
+
+def with_rows(names: set[str], scope: Sequence[Axis]) -> list[Axis]:
+    """The indices of these names, and those of the rows that give their lengths."""
+    rows = {axis.per for axis in scope if axis.name in names and axis.per is not None}
+    return [axis for axis in scope if axis.name in names | rows]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The condition of a `when` around statements: a tensor with one for each of the indices (rows, usually)."""
+
+    tensor: Tensor
+    axes: tuple[Axis, ...]
+    span: Span
