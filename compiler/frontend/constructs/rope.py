@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from xdsl.ir import SSAValue
 
+from hetc.compiler.frontend.constructs.options import options_of, word_of
 from hetc.compiler.frontend.constructs.rope_scaling import plain, scaled
 from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed
@@ -16,7 +17,6 @@ from hetc.compiler.frontend.syntax import ast
 from hetc.dialects.mp import RopeOp
 
 BASE = 10000.0
-LAYOUTS = ("half", "interleaved")
 
 
 def resolve_rope(
@@ -47,12 +47,7 @@ def resolve_rope(
 
 
 def _options(call: ast.Call, environment: Environment) -> dict[str, ast.Expr]:
-    options = {keyword.name: keyword.value for keyword in call.keywords}
-    unknown = [item for item in call.keywords if item.name not in ("at", "base", "dims", "layout", "scaling")]
-    if unknown:
-        message = f"`rope` takes no argument `{unknown[0].name}`"
-        help = "its arguments are at, base, dims, layout and scaling"
-        raise environment.refuse("HET108", message, unknown[0].span, help=help)
+    options = options_of(call, environment)
     if len(call.arguments) != 1 or "at" not in options or "layout" not in options:
         message = "`rope` takes one tensor, its position and its layout"
         help = "write `rope[d](x[b, d], at=T[b]-1, layout=half)`"
@@ -69,10 +64,7 @@ def _shape(call: ast.Call, options: Mapping[str, ast.Expr], axis: Axis, environm
     if dims % 2 or dims > axis.key:
         message = f"`rope` rotates {dims} of {axis.key} channels; expected an even number of at most {axis.key}"
         raise environment.refuse("HET108", message, span)
-    layout = options["layout"]
-    if not isinstance(layout, ast.Name) or layout.name not in LAYOUTS:
-        raise environment.refuse("HET108", "expected the layout `half` or `interleaved`", layout.span)
-    return dims, layout.name
+    return dims, word_of(call, options, "layout", environment)
 
 
 def lower_rope(expr: typed.Rope, free: Sequence[Axis], step: StepEmitter, name: str | None) -> SSAValue:

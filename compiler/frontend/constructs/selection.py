@@ -1,12 +1,15 @@
-"""topk and select, and argmax and argmin over several indices: statements that give the places of what they find."""
+"""`best[b, j], picked[b, j] = topk[t](s[b, t], K)` and `picked[b, j] = select[t](c[b, t], capacity=C)`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from xdsl.dialects.builtin import IndexType, f32, i64
 from xdsl.ir import SSAValue
 
+from hetc.compiler.frontend.constructs.options import options_of, word_of
+from hetc.compiler.frontend.constructs.results import check_new, check_number, lower_places, result_of, same_indices
 from hetc.compiler.frontend.expand.rewriting import is_named, plain_name
 from hetc.compiler.frontend.lower.expressions import ExpressionEmitter
 from hetc.compiler.frontend.lower.hoist import Hoister
@@ -16,39 +19,51 @@ from hetc.compiler.frontend.resolve.dims import evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.expressions import resolve
 from hetc.compiler.frontend.resolve.flat import flatten
-from hetc.compiler.frontend.resolve.functions import several_results
-from hetc.compiler.frontend.resolve.typed import Axis, Flat
+from hetc.compiler.frontend.resolve.typed import Axis, Flat, Result
 from hetc.compiler.frontend.syntax import ast
-from hetc.dialects.mp import ComputeOp, SelectOp, TensorType, TopkOp
+from hetc.dialects.mp import SelectOp, TopkOp
 from hetc.source import Span
 
-ORDERS = ("any", "score", "index")
 LARGEST_FLOAT = 3.4028234663852886e38
 
 
-def check_number(targets: Sequence[ast.Target], call: ast.Call, environment: Environment) -> None:
-    """One result for each of the indices and, of topk, perhaps the scores before them. Raises Refused."""
-    function, count = call.function, len(call.indices)
-    allowed = (count, count + 1) if function == "topk" else (count,)
-    if len(targets) in allowed:
-        return
-    if count == 1:
-        expected = "one result, or score and index" if function == "topk" else "one result"
-        raise environment.refuse("HET108", f"`{function}` gives {expected}, got {len(targets)}", targets[0].span)
-    names = [index.name for index in call.indices]
-    scores = ", or the scores and these" if function == "topk" else ""
-    message = f"`{function}` over [{', '.join(names)}] gives {count} results, one an index{scores}"
-    raise environment.refuse("HET108", f"{message}, got {len(targets)}", targets[0].span, help=several_results(call))
+@dataclass(frozen=True)
+class Selection:
+    """A selection over the indices `over`, of `count` for each of `free`. `order` is that of topk, None of select,
+    whose argument is a condition. `flat`: the indices as one, where they are several."""
+
+    picks: tuple[Result, ...]
+    scores: Result | None
+    free: tuple[Axis, ...]
+    over: tuple[Axis, ...]
+    place: Axis
+    argument: typed.Expr
+    flat: Flat | None
+    count: int
+    order: str | None
+    region_span: Span
+    span: Span
 
 
-def same_indices(targets: Sequence[ast.Target], environment: Environment) -> list[ast.Index]:
-    """The plain indices of results, which all have the same. Raises Refused."""
-    lists = [[index for index in target.indices if isinstance(index, ast.Index)] for target in targets]
-    for target, names in zip(targets, lists, strict=True):
-        if [item.name for item in names] != [item.name for item in lists[0]]:
-            word = "both" if len(targets) == 2 else "all"
-            raise environment.refuse("HET105", f"{word} results have the same indices", target.span)
-    return lists[0]
+def resolve_selection(statement: ast.Define, call: ast.Call, environment: Environment) -> Selection:
+    """Raises Refused after a diagnostic."""
+    targets, is_topk = statement.targets, call.function == "topk"
+    check_new(targets, f"`{call.function}`", environment)
+    options = options_of(call, environment)
+    order = word_of(call, options, "order", environment) if is_topk else None
+    count = _count(call, options, environment)
+    *rows, place = result_indices(targets, call, environment)
+    if place.bound is not None and evaluate_integer(place.bound, environment, "the bound") != count:
+        raise environment.refuse("HET104", f"the index `{place.name}` has the extent {count}", place.span)
+    axes, (argument,) = resolve(environment, (*rows, *call.indices), call.arguments[:1])
+    free, over = tuple(axes[: len(rows)]), tuple(axes[len(rows) :])
+    flat = flatten(over, free, environment, call.span) if len(over) > 1 else None
+    results = tuple(map(result_of, targets))
+    scored = len(results) > len(over)
+    return Selection(
+        results[scored:], results[0] if scored else None, free, over, Axis(place.name, count, None, place.span),
+        argument, flat, count, order, call.span, statement.span,
+    )  # fmt: skip
 
 
 def result_indices(targets: Sequence[ast.Target], call: ast.Call, environment: Environment) -> list[ast.Index]:
@@ -60,132 +75,76 @@ def result_indices(targets: Sequence[ast.Target], call: ast.Call, environment: E
     return same_indices(targets, environment)
 
 
-class SelectionEmitter:
-    """Emits what selects over one index or several."""
+def _count(call: ast.Call, options: Mapping[str, ast.Expr], environment: Environment) -> int:
+    function = call.function
+    usage = "`topk[t](score, K)`" if function == "topk" else "`select[t](condition, capacity=C)`"
+    size = call.arguments[1] if function == "topk" and len(call.arguments) == 2 else options.get("capacity")
+    if size is None or len(call.arguments) != (2 if function == "topk" else 1):
+        raise environment.refuse("HET108", f"`{function}` is called as {usage}", call.span)
+    return evaluate_integer(size, environment, f"the number that `{function}` selects", low=1)
 
-    def __init__(self, step: StepEmitter):
-        self.step = step
-        self.environment = step.environment
 
-    def select(
-        self, targets: tuple[ast.Target, ...], call: ast.Call, options: Mapping[str, ast.Expr], order: str, span: Span
-    ) -> None:
-        """`targets = topk[..](..)` or `select[..](..)`, which `order` is nothing to."""
-        environment, function = self.environment, call.function
-        count = self._count(function, call, options)
-        indices = self._result_indices(targets, call, count)
-        axes, (value,) = resolve(environment, (*indices[:-1], *call.indices), call.arguments[:1])
-        free, over = axes[: len(indices) - 1], axes[len(indices) - 1 :]
-        argument = Hoister(self.step).rewrite(value, axes)
-        flat = flatten(over, free, environment, call.span) if len(over) > 1 else None
-        ranges, emitter = self.step.region([*free, over[0] if flat is None else flat.index], call.span)
-        if flat is not None:
-            emitter.bind_flat(flat)
-        op: SelectOp | TopkOp
-        if function == "select":
-            condition = argument
-            if flat is not None and flat.inside is not None:
-                condition = typed.Binary("and", flat.inside, argument, argument.span)
-            holds = emitter.emit_as(condition, "condition")
-            op = SelectOp(ranges, emitter.finish(self._select_score(emitter, argument, axes, over), holds), count)
-        else:
-            score = self._score(emitter, argument if flat is None else flat.present(argument))
-            op = TopkOp(ranges, emitter.finish(score), count, score.type, order)
-        self.step.add(op, span, targets[-1].name if flat is None else None)
-        scored = len(targets) > len(over)
-        if flat is None:
-            self.step.define(targets[-1].name, targets[-1].name_span, op.indices)
-        else:
-            result = [*free, Axis(indices[-1].name, count, None, span)]
-            self._take_apart(flat, op.indices, targets[scored:], result, span)
-        if scored and isinstance(op, TopkOp):
-            if is_named(targets[0].name):
-                op.scores.name_hint = plain_name(targets[0].name)
-            self.step.define(targets[0].name, targets[0].name_span, op.scores)
+def lower_selection(node: Selection, step: StepEmitter) -> None:
+    """Raises Refused where scores have no type to compare in."""
+    scope, flat = (*node.free, *node.over), node.flat
+    argument = Hoister(step).rewrite(node.argument, scope)
+    ranges, emitter = step.region([*node.free, node.over[0] if flat is None else flat.index], node.region_span)
+    if flat is not None:
+        emitter.bind_flat(flat)
+    op: SelectOp | TopkOp
+    if node.order is None:
+        condition = argument
+        if flat is not None and flat.inside is not None:
+            condition = typed.Binary("and", flat.inside, argument, argument.span)
+        holds = emitter.emit_as(condition, "condition")
+        score = _score_of_condition(emitter, argument, scope, node.over)
+        op = SelectOp(ranges, emitter.finish(score, holds), node.count)
+    else:
+        score = _score(emitter, argument if flat is None else flat.present(argument))
+        op = TopkOp(ranges, emitter.finish(score), node.count, score.type, node.order)
+    step.add(op, node.span, node.picks[0].name if flat is None else None)
+    if flat is None:
+        step.define(node.picks[0].name, node.picks[0].span, op.indices)
+    else:
+        lower_places(step, flat, op.indices, node.picks, (*node.free, node.place), node.span)
+    if node.scores is not None and isinstance(op, TopkOp):
+        if is_named(node.scores.name):
+            op.scores.name_hint = plain_name(node.scores.name)
+        step.define(node.scores.name, node.scores.span, op.scores)
 
-    def extreme(self, targets: tuple[ast.Target, ...], call: ast.Call, span: Span) -> None:
-        """`ra[b], rc[b] = argmax[a, c](x[b, a, c])`."""
-        environment, function = self.environment, call.function
-        if len(call.arguments) != 1 or call.keywords:
-            raise environment.refuse("HET108", f"`{function}` takes one argument", call.span)
-        for target in targets:
-            if target.name in environment.declared:
-                message = f"`{function}` over several indices defines new names; `{target.name}` is a memory"
-                raise environment.refuse("HET201", message, target.span)
-        check_number(targets, call, environment)
-        indices = same_indices(targets, environment)
-        axes, (value,) = resolve(environment, (*indices, *call.indices), call.arguments)
-        free, over = axes[: len(indices)], axes[len(indices) :]
-        argument = Hoister(self.step).rewrite(value, axes)
-        flat = flatten(over, free, environment, call.span)
-        ranges, emitter = self.step.region(free, call.span)
-        place = emitter.reduced_flat(function, flat, argument)
-        type_ = TensorType([axis.key for axis in free], IndexType())
-        op = self.step.add(ComputeOp(ranges, emitter.finish(place), type_), span)
-        self._take_apart(flat, op.results[0], targets, free, span)
 
-    def _take_apart(
-        self, flat: Flat, found: SSAValue, targets: Sequence[ast.Target], axes: Sequence[Axis], span: Span
-    ) -> None:
-        """One tensor of places for each of the indices, from that of the one index."""
-        name = self.step.temporary("picks", found, span)
-        places = tuple(typed.IndexValue(axis.name, span) for axis in axes)
-        read = typed.Read(self.environment.tensors[name], places, span)
-        for target, place in zip(targets, flat.places(read), strict=True):
-            value = self.step.compute(axes, place, span, target.name)
-            self.step.define(target.name, target.name_span, value)
+def _score(emitter: ExpressionEmitter, expr: typed.Expr) -> SSAValue:
+    """A score in its own type, f32 or i32: integers are compared as such. Raises Refused for one of 64 bits."""
+    environment = emitter.environment
+    value = emitter.arithmetic.numeric(emitter.emit_as(expr, "value"))
+    assert isinstance(value, SSAValue)
+    if value.type == i64 or (value.type == IndexType() and not environment.intervals.of(value).fits(32)):
+        message = "scores of 64 bits are not supported yet"
+        help = "cast them, where 32 bits hold them: `i32(...)`"
+        raise environment.refuse("HET301", message, expr.span, help=help)
+    return emitter.arithmetic.as_number(value)
 
-    def _count(self, function: str, call: ast.Call, options: Mapping[str, ast.Expr]) -> int:
-        environment = self.environment
-        usage = "`topk[t](score, K)`" if function == "topk" else "`select[t](condition, capacity=C)`"
-        size = call.arguments[1] if function == "topk" and len(call.arguments) == 2 else options.get("capacity")
-        if size is None or len(call.arguments) != (2 if function == "topk" else 1):
-            raise environment.refuse("HET108", f"`{function}` is called as {usage}", call.span)
-        return evaluate_integer(size, environment, f"the number that `{function}` selects", low=1)
 
-    def _result_indices(self, targets: tuple[ast.Target, ...], call: ast.Call, count: int) -> list[ast.Index]:
-        """The indices of the results: the free ones and, last, the place among the selected."""
-        environment = self.environment
-        indices = result_indices(targets, call, environment)
-        last = indices[-1]
-        if last.bound is not None and evaluate_integer(last.bound, environment, "the bound") != count:
-            raise environment.refuse("HET104", f"the index `{last.name}` has the extent {count}", last.span)
-        return indices
-
-    def _score(self, emitter: ExpressionEmitter, expr: typed.Expr) -> SSAValue:
-        """A score in its own type, f32 or i32: integers are compared as such. Raises Refused for one of 64 bits."""
-        value = emitter.arithmetic.numeric(emitter.emit_as(expr, "value"))
-        assert isinstance(value, SSAValue)
-        if value.type == i64 or (value.type == IndexType() and not self.environment.intervals.of(value).fits(32)):
-            message = "scores of 64 bits are not supported yet"
-            help = "cast them, where 32 bits hold them: `i32(...)`"
-            raise self.environment.refuse("HET301", message, expr.span, help=help)
-        return emitter.arithmetic.as_number(value)
-
-    def _select_score(
-        self,
-        emitter: ExpressionEmitter,
-        argument: typed.Expr,
-        axes: Sequence[Axis],
-        over: Sequence[Axis],
-    ) -> SSAValue:
-        """What decides which stay when too many qualify: how far the first comparison is fulfilled, else the place. One
-        that an `or` lets qualify without the comparison comes last."""
-        comparison = _first_comparison(argument)
-        if comparison is None:
-            return emitter.arithmetic.as_float(0.0)
-        larger, smaller = comparison.left, comparison.right
-        if comparison.operator in ("<", "<="):
-            larger, smaller = smaller, larger
-        depends = [any(axis in over for axis in typed.free_axes(side, axes)) for side in (larger, smaller)]
-        if depends == [True, False]:
-            score = self._score(emitter, larger)
-        elif depends == [False, True]:
-            score = emitter.arithmetic.reversed(self._score(emitter, smaller))
-        else:
-            score = emitter.arithmetic.difference(self._score(emitter, larger), self._score(emitter, smaller))
-        lowest = -LARGEST_FLOAT if score.type == f32 else self.environment.intervals.of(score).low
-        return emitter.arithmetic.coalesce(score, lowest) if _holds_or(argument) else score
+def _score_of_condition(
+    emitter: ExpressionEmitter, argument: typed.Expr, scope: Sequence[Axis], over: Sequence[Axis]
+) -> SSAValue:
+    """What decides which stay when too many qualify: how far the first comparison is fulfilled, else the place. One
+    that an `or` lets qualify without the comparison comes last."""
+    comparison = _first_comparison(argument)
+    if comparison is None:
+        return emitter.arithmetic.as_float(0.0)
+    larger, smaller = comparison.left, comparison.right
+    if comparison.operator in ("<", "<="):
+        larger, smaller = smaller, larger
+    depends = [any(axis in over for axis in typed.free_axes(side, scope)) for side in (larger, smaller)]
+    if depends == [True, False]:
+        score = _score(emitter, larger)
+    elif depends == [False, True]:
+        score = emitter.arithmetic.reversed(_score(emitter, smaller))
+    else:
+        score = emitter.arithmetic.difference(_score(emitter, larger), _score(emitter, smaller))
+    lowest = -LARGEST_FLOAT if score.type == f32 else emitter.environment.intervals.of(score).low
+    return emitter.arithmetic.coalesce(score, lowest) if _holds_or(argument) else score
 
 
 def _holds_or(expr: typed.Expr) -> bool:

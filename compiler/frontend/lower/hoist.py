@@ -13,6 +13,7 @@ from hetc.compiler.frontend.constructs.rope import lower_rope
 from hetc.compiler.frontend.constructs.softmax import lower_softmax
 from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed
+from hetc.compiler.frontend.resolve.symbols import Tensor
 from hetc.compiler.frontend.resolve.typed import Axis, free_axes, with_rows
 from hetc.dialects.mp import TensorType
 from hetc.source import Span
@@ -46,7 +47,7 @@ class Hoister:
 
     def __init__(self, step: StepEmitter):
         self.step = step
-        self.made: dict[object, str] = {}
+        self.made: dict[object, Tensor] = {}
 
     def rewrite(self, expr: typed.Expr, scope: Sequence[Axis]) -> typed.Expr:
         """`expr` with everything that becomes a statement replaced by a read of its result, inner ones first."""
@@ -84,7 +85,6 @@ class Hoister:
             return replace(expr, argument=self.rewrite(expr.argument, scope))
         return typed.replace_children(expr, lambda child: self.rewrite(child, inner))
 
-    def _read(self, name: str, free: Sequence[Axis], span: Span) -> typed.Expr:
+    def _read(self, tensor: Tensor, free: Sequence[Axis], span: Span) -> typed.Expr:
         """What stands in the place of an expression that became a statement."""
-        places = tuple(typed.IndexValue(axis.name, span) for axis in free)
-        return typed.Read(self.step.environment.tensors[name], places, span)
+        return typed.Read(tensor, tuple(typed.IndexValue(axis.name, span) for axis in free), span)

@@ -128,11 +128,11 @@ class StepEmitter:
         self._fresh += 1
         return f"%{kind}.{self._fresh}"
 
-    def temporary(self, kind: str, value: SSAValue, span: Span) -> str:
-        """A fresh name for a tensor."""
+    def temporary(self, kind: str, value: SSAValue, span: Span) -> Tensor:
+        """A tensor under a fresh name."""
         name = self.fresh(kind)
         self.environment.tensors[name] = Tensor(name, span, value)
-        return name
+        return self.environment.tensors[name]
 
     def copy(self, value: SSAValue, element: Attribute, span: Span, absent: Value | None = None) -> SSAValue:
         """The tensor converted to another element type, by a statement of the same stage as its producer; `absent` in
@@ -189,11 +189,12 @@ class StepEmitter:
                 return expr.tensor.value
         return self.compute(axes, expr, expr.span, "%argument", TensorType(shape, f32))
 
-    def define(self, name: str, span: Span, value: SSAValue | None) -> None:
+    def define(self, name: str, span: Span, value: SSAValue | None) -> Tensor:
         """Makes `name` stand for `value` from here on."""
         declared = self.environment.declared.get(name)
         self.environment.tensors[name] = Tensor(name, span, value, declared=declared)
         self.environment.later.pop(name, None)
+        return self.environment.tensors[name]
 
 
 def _absent_element(tensor: SSAValue) -> Value | None:

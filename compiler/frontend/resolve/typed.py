@@ -297,6 +297,14 @@ def with_rows(names: set[str], scope: Sequence[Axis]) -> list[Axis]:
 
 
 @dataclass(frozen=True)
+class Result:
+    """A name that a statement defines, and where it stands."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True)
 class Guard:
     """The condition of a `when` around statements: a tensor with one for each of the indices (rows, usually)."""
 

@@ -8,12 +8,12 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 from hetc.compiler.frontend.expand.inline import Inliner
 from hetc.compiler.frontend.lower.expressions import location_of
 from hetc.compiler.frontend.lower.missing_picks import warn_of_missing_picks
-from hetc.compiler.frontend.lower.statements import StatementEmitter
 from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.declare import declare_growth, element_of
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
 from hetc.compiler.frontend.resolve.symbols import Tensor
+from hetc.compiler.frontend.statements import StatementLowering
 from hetc.compiler.frontend.syntax import ast
 from hetc.compiler.vocabulary import EFFECTS
 from hetc.diagnostics import Related
@@ -27,9 +27,9 @@ def build_step(tree: ast.Step, environment: Environment, inliner: Inliner) -> St
     step = StepEmitter(environment, Block())
     _get_declared(step)
     _note_later(tree, environment)
-    statements = StatementEmitter(step, inliner)
+    statements = StatementLowering(step, inliner)
     for statement in tree.statements:
-        statements.emit(statement)
+        statements.lower(statement)
     _check_appends(tree, environment)
     _finish(tree, step)
     if not environment.diagnostics.has_errors:
