@@ -45,8 +45,9 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Builtin:
-    """A built-in function: `least` to `most` plain arguments; `options` are those given by name, each with the words
-    that it takes, none where it takes an expression; `rules` are words that are called in an option."""
+    """A built-in function. `least` to `most`: the plain arguments of one of elements. `options`: arguments by name,
+    each with the words that it takes, none where it takes an expression. `rules`: words that are called in an
+    option."""
 
     name: str
     kind: Kind
@@ -74,13 +75,13 @@ BUILTINS: tuple[Builtin, ...] = (
         options={"at": (), "base": (), "dims": (), "layout": ("half", "interleaved"), "scaling": ()},
         rules=("linear", "yarn", "llama3"),
     ),
-    Builtin("quantize", Kind.CONVERSION, 2, 2, {"block": (), "scale": ("pow2", "f32"), "floor": ()}),
-    Builtin("topk", Kind.SELECTION, 2, 2, {"order": ("any", "score", "index")}),
+    Builtin("quantize", Kind.CONVERSION, options={"block": (), "scale": ("pow2", "f32"), "floor": ()}),
+    Builtin("topk", Kind.SELECTION, options={"order": ("any", "score", "index")}),
     Builtin("select", Kind.SELECTION, options={"capacity": ()}),
     Builtin("sort", Kind.SELECTION, options={"order": ("ascending", "descending")}),
-    Builtin("concat", Kind.JOIN, 2, 2**31),
-    Builtin("age", Kind.RING, 1, 2),
-    Builtin("append", Kind.EFFECT, 2, 2),
+    Builtin("concat", Kind.JOIN),
+    Builtin("age", Kind.RING),
+    Builtin("append", Kind.EFFECT),
     Builtin("clear", Kind.EFFECT),
 )  # fmt: skip
 

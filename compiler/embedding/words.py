@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hetc.compiler.vocabulary import FUNCTIONS, LAYOUTS, OPTION_WORDS, RULES, STAGES
+from hetc.compiler.vocabulary import BLOCKS, FUNCTIONS, LAYOUTS, OPTION_WORDS, RULES, STAGES
 from hetc.devices import device_kinds
 
 
@@ -54,7 +54,8 @@ class BodyWord(Word):
 
 DTYPE_WORDS = ("f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i4", "i16", "i32", "i64", "bool")
 SIGNATURE_WORDS = ("weight", "memory", "sparse", "ring", "le")
-BLOCK_WORDS = ("repeat", "when")
+BLOCK_WORDS = tuple(word for word in BLOCKS if word != "for")
+"""Blocks that Python has no word for."""
 PRELUDE_WORDS = tuple(
     re.findall(r"(?m)^def (\w+)", (Path(__file__).parents[1] / "frontend/expand/prelude.mp").read_text())
 )

@@ -66,8 +66,8 @@ def resolve_definition(
         return Definition(result_of(target), tuple(axes), found, declared.type.plain, span)
     if not axes and isinstance(found, typed.Literal) and not isinstance(found.value, bool):
         return NamedConstant(result_of(target), found.value)
-    if isinstance(found, typed.Softmax):  # a statement of its own: it runs over all of the indices on the left
-        check_rows(axes, found.axes, "softmax", found.span, environment)
+    if isinstance(found, typed.Along):  # a statement of its own: it runs over all of the indices on the left
+        check_rows(axes, found.axes, found.function, found.span, environment)
     return Definition(result_of(target), tuple(axes), found, None, span)
 
 

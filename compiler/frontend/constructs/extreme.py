@@ -40,7 +40,7 @@ def resolve_extreme(statement: ast.Define, call: ast.Call, environment: Environm
     check_new(targets, f"`{function}` over several indices", environment)
     check_number(targets, call, environment)
     indices = same_indices(targets, environment)
-    axes, (argument,) = resolve(environment, (*indices, *call.indices), call.arguments)
+    axes, (argument,) = resolve(environment, (*indices, *call.indices), call.arguments, loose=len(call.indices))
     free, over = tuple(axes[: len(indices)]), axes[len(indices) :]
     flat = flatten(over, free, environment, call.span)
     return Extreme(function, tuple(map(result_of, targets)), free, flat, argument, call.span, statement.span)

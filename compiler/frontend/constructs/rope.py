@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend.constructs.options import options_of, word_of
 from hetc.compiler.frontend.constructs.rope_scaling import plain, scaled
 from hetc.compiler.frontend.lower.step import StepEmitter
-from hetc.compiler.frontend.resolve import typed
+from hetc.compiler.frontend.resolve import typed, walk
 from hetc.compiler.frontend.resolve.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.typed import Axis
@@ -19,19 +20,28 @@ from hetc.dialects.mp import RopeOp
 BASE = 10000.0
 
 
+@dataclass(frozen=True)
+class Rotation:
+    """How many channels are rotated, in which layout, and the radians a position of each pair."""
+
+    dims: int
+    layout: str
+    frequencies: tuple[float, ...]
+
+
 def resolve_rope(
     call: ast.Call,
     arguments: Sequence[typed.Expr],
     named: Mapping[str, typed.Expr],
     scope: Sequence[Axis],
     environment: Environment,
-) -> typed.Rope:
+) -> typed.Along:
     """`named` holds the position. Raises Refused after a diagnostic."""
     if len(call.indices) > 1 or any(index.bound is not None for index in call.indices):
         raise environment.refuse("HET108", "`rope` takes one index, without a bound", call.span)
     options = _options(call, environment)
     axis = next(axis for axis in scope if axis.name == call.indices[0].name)
-    if axis in typed.free_axes(named["at"], scope):
+    if axis in walk.free_axes(named["at"], scope):
         message = f"the position of `rope` cannot depend on its own index `{axis.name}`"
         raise environment.refuse("HET108", message, options["at"].span)
     dims, layout = _shape(call, options, axis, environment)
@@ -43,7 +53,8 @@ def resolve_rope(
     frequencies = plain(dims, base)
     if "scaling" in options:
         frequencies = scaled(dims, base, options["scaling"], environment)
-    return typed.Rope(axis, arguments[0], named["at"], dims, layout, tuple(frequencies), call.span)
+    rotation = Rotation(dims, layout, tuple(frequencies))
+    return typed.Along("rope", (axis,), (named["at"], arguments[0]), rotation, call.span)
 
 
 def _options(call: ast.Call, environment: Environment) -> dict[str, ast.Expr]:
@@ -67,11 +78,13 @@ def _shape(call: ast.Call, options: Mapping[str, ast.Expr], axis: Axis, environm
     return dims, word_of(call, options, "layout", environment)
 
 
-def lower_rope(expr: typed.Rope, free: Sequence[Axis], step: StepEmitter, name: str | None) -> SSAValue:
+def lower_rope(expr: typed.Along, free: Sequence[Axis], step: StepEmitter, name: str | None) -> SSAValue:
     """The statement of a rotation over the indices `free`, called `name` if it has one."""
-    x = step.materialized(expr.argument, free)
-    position = [axis.name for axis in free].index(expr.axis.name)
+    (at, argument), rotation = expr.arguments, expr.options
+    assert isinstance(rotation, Rotation)
+    x = step.materialized(argument, free)
+    position = [axis.name for axis in free].index(expr.axes[0].name)
     ranges, emitter = step.region(free, expr.span)
-    region = emitter.finish(emitter.emit_as(expr.at, "index"))
-    op = RopeOp(x, ranges, region, position, expr.dims, expr.layout, list(expr.frequencies))
+    region = emitter.finish(emitter.emit_as(at, "index"))
+    op = RopeOp(x, ranges, region, position, rotation.dims, rotation.layout, list(rotation.frequencies))
     return step.add(op, expr.span, name).results[0]

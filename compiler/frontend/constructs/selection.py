@@ -14,7 +14,7 @@ from hetc.compiler.frontend.expand.rewriting import is_named, plain_name
 from hetc.compiler.frontend.lower.expressions import ExpressionEmitter
 from hetc.compiler.frontend.lower.hoist import Hoister
 from hetc.compiler.frontend.lower.step import StepEmitter
-from hetc.compiler.frontend.resolve import typed
+from hetc.compiler.frontend.resolve import typed, walk
 from hetc.compiler.frontend.resolve.dims import evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.expressions import resolve
@@ -55,7 +55,8 @@ def resolve_selection(statement: ast.Define, call: ast.Call, environment: Enviro
     *rows, place = result_indices(targets, call, environment)
     if place.bound is not None and evaluate_integer(place.bound, environment, "the bound") != count:
         raise environment.refuse("HET104", f"the index `{place.name}` has the extent {count}", place.span)
-    axes, (argument,) = resolve(environment, (*rows, *call.indices), call.arguments[:1])
+    loose = len(call.indices) if len(call.indices) > 1 else 0
+    axes, (argument,) = resolve(environment, (*rows, *call.indices), call.arguments[:1], loose=loose)
     free, over = tuple(axes[: len(rows)]), tuple(axes[len(rows) :])
     flat = flatten(over, free, environment, call.span) if len(over) > 1 else None
     results = tuple(map(result_of, targets))
@@ -136,7 +137,7 @@ def _score_of_condition(
     larger, smaller = comparison.left, comparison.right
     if comparison.operator in ("<", "<="):
         larger, smaller = smaller, larger
-    depends = [any(axis in over for axis in typed.free_axes(side, scope)) for side in (larger, smaller)]
+    depends = [any(axis in over for axis in walk.free_axes(side, scope)) for side in (larger, smaller)]
     if depends == [True, False]:
         score = _score(emitter, larger)
     elif depends == [False, True]:
@@ -149,7 +150,7 @@ def _score_of_condition(
 
 def _holds_or(expr: typed.Expr) -> bool:
     """Whether a condition may hold where the first comparison in it is absent."""
-    return any(isinstance(node, typed.Binary) and node.operator == "or" for node in typed.walk(expr))
+    return any(isinstance(node, typed.Binary) and node.operator == "or" for node in walk.walk(expr))
 
 
 def _first_comparison(expr: typed.Expr) -> typed.Binary | None:
@@ -158,4 +159,4 @@ def _first_comparison(expr: typed.Expr) -> typed.Binary | None:
         return expr
     if isinstance(expr, typed.Read | typed.Reduction):
         return None
-    return next((found for child in typed.children(expr) if (found := _first_comparison(child)) is not None), None)
+    return next((found for child in walk.children(expr) if (found := _first_comparison(child)) is not None), None)

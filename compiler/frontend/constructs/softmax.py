@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import f32
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend.lower.step import StepEmitter
-from hetc.compiler.frontend.resolve import typed
+from hetc.compiler.frontend.resolve import typed, walk
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.typed import Axis
 from hetc.compiler.frontend.syntax import ast
@@ -22,7 +22,7 @@ def resolve_softmax(
     named: Mapping[str, typed.Expr],
     scope: Sequence[Axis],
     environment: Environment,
-) -> typed.Softmax:
+) -> typed.Along:
     """Raises Refused after a diagnostic."""
     names = [index.name for index in call.indices]
     if len(set(names)) < len(names) or any(index.bound is not None for index in call.indices):
@@ -31,8 +31,8 @@ def resolve_softmax(
     if len(arguments) != 1 or call.keywords:
         raise environment.refuse("HET108", "`softmax` takes one argument", call.span)
     axes = tuple(axis for name in names for axis in scope if axis.name == name)
-    found = typed.Softmax(axes, arguments[0], call.span)
-    check_rows(typed.free_axes(found, scope), axes, "softmax", call.span, environment)
+    found = typed.Along("softmax", axes, tuple(arguments), None, call.span)
+    check_rows(walk.free_axes(found, scope), axes, "softmax", call.span, environment)
     return found
 
 
@@ -47,11 +47,11 @@ def check_rows(free: Sequence[Axis], axes: Sequence[Axis], function: str, span: 
             raise environment.refuse("HET107", message, span, help=help)
 
 
-def lower_softmax(expr: typed.Softmax, free: Sequence[Axis], step: StepEmitter, name: str | None) -> SSAValue:
+def lower_softmax(expr: typed.Along, free: Sequence[Axis], step: StepEmitter, name: str | None) -> SSAValue:
     """The statement of a softmax over the indices `free`, called `name` if it has one."""
     names = {axis.name for axis in expr.axes}
     ranges, emitter = step.region(free, expr.span)
-    value = emitter.arithmetic.as_float(emitter.emit(expr.argument))
+    value = emitter.arithmetic.as_float(emitter.emit(expr.arguments[0]))
     positions = [position for position, axis in enumerate(free) if axis.name in names]
     type_ = TensorType([axis.key for axis in free], f32)
     return step.add(SoftmaxOp(ranges, emitter.finish(value), positions, type_), expr.span, name).results[0]

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-<<<<<<< HEAD:compiler/frontend/stages.py
-from hetc.compiler.frontend import ast
-from hetc.compiler.frontend.emit_step import StepEmitter
-from hetc.devices import device_kinds
-=======
 from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.syntax import ast
 from hetc.devices import device_kinds
->>>>>>> f7fd55f (Put the front end's files into the folders of its way):compiler/frontend/constructs/stages.py
 
 
 def stage_around(block: ast.Block, step: StepEmitter) -> AbstractContextManager[None]:

@@ -3,25 +3,19 @@ an index, each over the indices that it depends on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend.constructs.rope import lower_rope
-from hetc.compiler.frontend.constructs.softmax import lower_softmax
+from hetc.compiler.frontend.constructs.along import ALONG
 from hetc.compiler.frontend.lower.step import StepEmitter
-from hetc.compiler.frontend.resolve import typed
+from hetc.compiler.frontend.resolve import typed, walk
 from hetc.compiler.frontend.resolve.symbols import Tensor
-from hetc.compiler.frontend.resolve.typed import Axis, free_axes, with_rows
+from hetc.compiler.frontend.resolve.typed import Axis
+from hetc.compiler.frontend.resolve.walk import free_axes, with_rows
 from hetc.dialects.mp import TensorType
 from hetc.source import Span
-
-_LOWER: dict[type, tuple[str, Callable[[Any, Sequence[Axis], StepEmitter, str | None], SSAValue]]] = {
-    typed.Softmax: ("softmax", lower_softmax),
-    typed.Rope: ("rope", lower_rope),
-}
 
 
 def define(
@@ -36,7 +30,7 @@ def define(
     """The statement `name[axes] = value`, after those that stand inside of the value. `type_` and `is_memory` as of
     `StepEmitter.compute`."""
     hoister = Hoister(step)
-    if isinstance(value, typed.Softmax | typed.Rope) and type_ is None:
+    if isinstance(value, typed.Along) and type_ is None:
         return hoister.whole(value, axes, name)
     return step.compute(axes, hoister.rewrite(value, axes), span, name, type_, is_memory)
 
@@ -51,7 +45,7 @@ class Hoister:
 
     def rewrite(self, expr: typed.Expr, scope: Sequence[Axis]) -> typed.Expr:
         """`expr` with everything that becomes a statement replaced by a read of its result, inner ones first."""
-        if isinstance(expr, typed.Softmax | typed.Rope):
+        if isinstance(expr, typed.Along):
             return self._statement(expr, scope)
         expr = self._inside(expr, scope)
         if not isinstance(expr, typed.Reduction) or not expr.hoisted:
@@ -59,31 +53,27 @@ class Hoister:
         free = free_axes(expr, scope)
         if len(free) == len(scope):
             return expr
-        key = typed.bare(expr)
+        key = walk.bare(expr)
         if key not in self.made:
             value = self.step.compute(free, expr, expr.span, "%reduction")
             self.made[key] = self.step.temporary(expr.kind, value, expr.span)
         return self._read(self.made[key], free, expr.span)
 
-    def _statement(self, expr: typed.Whole, scope: Sequence[Axis]) -> typed.Expr:
+    def _statement(self, expr: typed.Along, scope: Sequence[Axis]) -> typed.Expr:
         """A softmax or rope inside of an expression, over the indices that it depends on."""
         inner = self._inside(expr, scope)
-        axes = expr.axes if isinstance(expr, typed.Softmax) else (expr.axis,)
-        names = {axis.name for item in typed.children(inner) for axis in free_axes(item, scope)}
-        free = with_rows(names | {axis.name for axis in axes}, scope)
-        kind, lower = _LOWER[type(expr)]
-        return self._read(self.step.temporary(kind, lower(inner, free, self.step, None), expr.span), free, expr.span)
+        names = {axis.name for item in inner.arguments for axis in free_axes(item, scope)}
+        free = with_rows(names | {axis.name for axis in expr.axes}, scope)
+        value = ALONG[expr.function].lower(inner, free, self.step, None)
+        return self._read(self.step.temporary(expr.function, value, expr.span), free, expr.span)
 
-    def whole(self, expr: typed.Whole, scope: Sequence[Axis], name: str) -> SSAValue:
+    def whole(self, expr: typed.Along, scope: Sequence[Axis], name: str) -> SSAValue:
         """A softmax or rope that is all of a statement over `scope`."""
-        return _LOWER[type(expr)][1](self._inside(expr, scope), scope, self.step, name)
+        return ALONG[expr.function].lower(self._inside(expr, scope), scope, self.step, name)
 
     def _inside(self, expr: Any, scope: Sequence[Axis]) -> Any:
         inner = (*scope, *expr.axes) if isinstance(expr, typed.Reduction) else scope
-        if isinstance(expr, typed.Rope):  # the position's statements come first
-            expr = replace(expr, at=self.rewrite(expr.at, scope))
-            return replace(expr, argument=self.rewrite(expr.argument, scope))
-        return typed.replace_children(expr, lambda child: self.rewrite(child, inner))
+        return walk.replace_children(expr, lambda child: self.rewrite(child, inner))
 
     def _read(self, tensor: Tensor, free: Sequence[Axis], span: Span) -> typed.Expr:
         """What stands in the place of an expression that became a statement."""

@@ -11,30 +11,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from hetc.compiler.frontend.constructs.elementwise import TABLE, fold_function
-from hetc.compiler.frontend.constructs.rope import resolve_rope
-from hetc.compiler.frontend.constructs.softmax import resolve_softmax
+from hetc.compiler.frontend.constructs.along import ALONG
 from hetc.compiler.frontend.expand.shadowing import free_names
-from hetc.compiler.frontend.lower import bits
-from hetc.compiler.frontend.lower.arithmetic import TypeMismatch
 from hetc.compiler.frontend.resolve import typed
-from hetc.compiler.frontend.resolve.constants import FOLDED, Constant, NotFoldable, fold_binary
 from hetc.compiler.frontend.resolve.constraints import Constraint, limited, warn_of_negative_places
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
 from hetc.compiler.frontend.resolve.flat import flatten
-from hetc.compiler.frontend.resolve.functions import DTYPES, check_call, check_reduction
+from hetc.compiler.frontend.resolve.folding import apply, binary, unary
+from hetc.compiler.frontend.resolve.functions import check_call, check_reduction
 from hetc.compiler.frontend.resolve.guarded_reads import Limit, limits
 from hetc.compiler.frontend.resolve.scope import Open, Scope
 from hetc.compiler.frontend.resolve.typed import Axis
 from hetc.compiler.frontend.syntax import ast
-from hetc.compiler.vocabulary import Kind, table
 from hetc.diagnostics import Related
 
 Build: TypeAlias = Callable[[Sequence[Axis]], typed.Expr]
 """How a node is built, given the indices around it. Raises Refused after a diagnostic."""
-_ALONG = table(Kind.ALONG)
-# Arguments given by name that are expressions; the others are words and constants.
-_VALUE_KEYWORDS = ("at",)
 
 
 def resolve(
@@ -42,14 +34,15 @@ def resolve(
     indices: Sequence[ast.Index],
     values: Sequence[ast.Expr],
     constraints: Sequence[Iterable[Constraint]] = (),
+    loose: int = 0,
 ) -> tuple[list[Axis], list[typed.Expr]]:
     """The indices that a statement runs over with their extents, and its expressions. `constraints`: what is known of
-    each index besides. Raises Refused after a diagnostic."""
+    each index besides. The last `loose` indices become one. Raises Refused after a diagnostic."""
     visitor = _Visitor(environment)
     for position, index in enumerate(indices):
         visitor.open(index, constraints[position] if constraints else ())
     builds = [visitor.visit(value) for value in values]
-    axes = visitor.scope.close(len(indices))
+    axes = visitor.scope.close(len(indices), loose)
     return axes, [build(axes) for build in builds]
 
 
@@ -80,21 +73,21 @@ class _Visitor:
                 return self._access(expr)
             case ast.Unary():
                 operand = self.visit(expr.operand, is_bound)
-                return lambda scope: self._unary(expr, operand(scope))
+                return lambda scope: unary(expr, operand(scope), self.environment)
             case ast.Binary(operator=operator, left=left, right=right):
                 if operator in ("and", "or"):  # where one side decides, the other is not asked
                     first = self._visit_where(left, limits(right, operator == "and", self.environment))
                     second = self._visit_where(right, limits(left, operator == "and", self.environment))
                 else:
                     first, second = self.visit(left, is_bound), self.visit(right, is_bound)
-                return lambda scope: self._binary(expr, first(scope), second(scope))
+                return lambda scope: binary(expr, first(scope), second(scope), self.environment)
             case ast.Call(indices=()):
                 check_call(expr, self.environment)
                 if expr.function == "where":
                     return self._where(expr)
                 arguments = [self.visit(argument, is_bound) for argument in expr.arguments]
-                return lambda scope: self._call(expr, tuple(argument(scope) for argument in arguments))
-        return self._along(expr) if expr.function in _ALONG else self._reduction(expr)
+                return lambda scope: apply(expr, tuple(argument(scope) for argument in arguments), self.environment)
+        return self._along(expr) if expr.function in ALONG else self._reduction(expr)
 
     def _visit_where(self, expr: ast.Expr, known: Iterable[Limit]) -> Build:
         """Visits where more is known of indices."""
@@ -201,21 +194,6 @@ class _Visitor:
         size = typed.DimSize(expr.name, typed.IndexValue(found.index.name, item.span), expr.span)
         return lambda scope: size
 
-    def _unary(self, expr: ast.Unary, operand: typed.Expr) -> typed.Expr:
-        number = _number(operand)
-        if number is None or expr.operator == "not":
-            return typed.Unary(expr.operator, operand, expr.span)
-        if expr.operator == "~":
-            return self._folded(expr, lambda: _fold("~", "^", number, -1)) or typed.Unary("~", operand, expr.span)
-        return typed.Literal(-number if expr.operator == "-" else number, expr.span)
-
-    def _binary(self, expr: ast.Binary, left: typed.Expr, right: typed.Expr) -> typed.Expr:
-        a, b = _number(left), _number(right)
-        plain = typed.Binary(expr.operator, left, right, expr.span)
-        if a is None or b is None or expr.operator not in FOLDED:
-            return plain
-        return self._folded(expr, lambda: _fold(expr.operator, expr.operator, a, b)) or plain
-
     def _where(self, expr: ast.Call) -> Build:
         condition = self.visit(expr.arguments[0])
         then, *otherwise = expr.arguments[1:]
@@ -232,24 +210,6 @@ class _Visitor:
 
         return build
 
-    def _call(self, expr: ast.Call, arguments: tuple[typed.Expr, ...]) -> typed.Expr:
-        if expr.function in DTYPES:
-            return typed.Cast(expr.function, arguments[0], expr.span)
-        numbers = [number for number in map(_number, arguments) if number is not None]
-        plain = typed.Apply(TABLE[expr.function], arguments, expr.span)
-        if len(numbers) < len(arguments):
-            return plain
-        return self._folded(expr, lambda: fold_function(expr.function, numbers)) or plain
-
-    def _folded(self, expr: ast.Expr, fold: Callable[[], Constant | None]) -> typed.Literal | None:
-        try:
-            value = fold()
-        except TypeMismatch as error:
-            raise self.environment.refuse("HET106", str(error), expr.span, help=error.help) from None
-        except NotFoldable as error:
-            raise self.environment.refuse("HET102", f"this has no value: {error}", expr.span) from None
-        return None if value is None else typed.Literal(value, expr.span)
-
     def _along(self, expr: ast.Call) -> Build:
         """A call whose indices are introduced around it."""
         for index in expr.indices:
@@ -257,13 +217,13 @@ class _Visitor:
                 message = f"`{expr.function}` keeps its index, but `{index.name}` is not in scope here"
                 help = f"put `{index.name}` on the left, or into a reduction around"
                 raise self.environment.refuse("HET103", message, index.span, help=help)
+        row = ALONG[expr.function]
         arguments = [self.visit(child) for child in expr.arguments]
-        named = {item.name: self.visit(item.value) for item in expr.keywords if item.name in _VALUE_KEYWORDS}
+        named = {item.name: self.visit(item.value) for item in expr.keywords if item.name in row.values}
 
         def build(scope: Sequence[Axis]) -> typed.Expr:
-            make = resolve_softmax if expr.function == "softmax" else resolve_rope
             values = {name: value(scope) for name, value in named.items()}
-            return make(expr, [argument(scope) for argument in arguments], values, scope, self.environment)
+            return row.resolve(expr, [argument(scope) for argument in arguments], values, scope, self.environment)
 
         return build
 
@@ -272,11 +232,11 @@ class _Visitor:
         for index in expr.indices:
             self.open(index)
         (argument,) = [self.visit(argument) for argument in expr.arguments]
-        axes = tuple(self.scope.close(len(expr.indices)))
+        # A mean of means is none of all where rows are absent: it goes once through several indices.
+        several = expr.function == "mean" and len(expr.indices) > 1
+        axes = tuple(self.scope.close(len(expr.indices), len(expr.indices) if several else 0))
 
         def build(scope: Sequence[Axis]) -> typed.Expr:
-            # A mean of means is none of all where rows are absent: it divides once.
-            several = expr.function == "mean" and len(axes) > 1
             flat = flatten(axes, scope, self.environment, expr.span) if several else None
             return typed.Reduction(expr.function, axes, argument((*scope, *axes)), expr.hoisted, expr.span, flat)
 
@@ -286,19 +246,6 @@ class _Visitor:
 def _refused(scope: Sequence[Axis]) -> typed.Expr:
     """In the place of a name whose declaration was refused: nothing more is said."""
     raise Refused
-
-
-def _number(expr: typed.Expr) -> Constant | None:
-    """The number that a literal is; a condition is none."""
-    if not isinstance(expr, typed.Literal) or isinstance(expr.value, bool):
-        return None
-    return expr.value
-
-
-def _fold(written: str, sign: str, left: Constant, right: Constant) -> Constant:
-    if sign in bits.OPERATORS:
-        bits.check_integers(written, left, right)
-    return fold_binary(sign, left, right)
 
 
 def _count(number: int, noun: str) -> str:

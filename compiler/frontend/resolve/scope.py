@@ -66,12 +66,17 @@ class Scope:
     def names(self) -> list[str]:
         return [item.index.name for item in self.open]
 
-    def close(self, count: int) -> list[Axis]:
-        """Settles the last `count` indices, outer ones first, and takes them out of scope. Raises Refused."""
+    def close(self, count: int, loose: int = 0) -> list[Axis]:
+        """Settles the last `count` indices, outer ones first, and takes them out of scope. The last `loose` of them may
+        stand before the index of their row. Raises Refused."""
         chosen = self.open[len(self.open) - count :]
         axes = [self._settle(item) for item in chosen]
         for axis in axes:
             self._check_row(axis)
+        for place, axis in enumerate(axes[: count - loose]):
+            if axis.per is not None and axis.per in (later.name for later in axes[place:]):
+                message = f"`{axis.name}` has one length for each `{axis.per}`, which must stand before it"
+                raise self.environment.refuse("HET107", message, axis.span)
         del self.open[len(self.open) - count :]
         return axes
 

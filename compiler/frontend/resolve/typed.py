@@ -8,8 +8,8 @@ open is the type of a value: the width of an index follows from the intervals of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from math import prod
 from typing import TypeAlias
@@ -158,32 +158,19 @@ class Reduction:
 
 
 @dataclass(frozen=True)
-class Softmax:
-    """`softmax[t](x)` over indices that are introduced around it."""
+class Along:
+    """`softmax[t](x)`, `rope[d](x, at=p, layout=half)`: a statement of its own, since elements along `axes`, which are
+    introduced around it, are computed together. `arguments` in the order in which they are computed; `options` is what
+    else the function was given, as its line in `constructs/along.py` has it."""
 
+    function: str
     axes: tuple[Axis, ...]
-    argument: Expr
+    arguments: tuple[Expr, ...]
+    options: object
     span: Span
 
 
-@dataclass(frozen=True)
-class Rope:
-    """`rope[d](x, at=p, layout=half)`: `dims` channels of `axis` are rotated by `frequencies` (radians a position)."""
-
-    axis: Axis
-    argument: Expr
-    at: Expr
-    dims: int
-    layout: str
-    frequencies: tuple[float, ...]
-    span: Span
-
-
-Whole: TypeAlias = Softmax | Rope
-"""What is a statement of its own: its elements along an index are computed together."""
-Expr: TypeAlias = (
-    Literal | IndexValue | DimSize | Read | Unary | Binary | Cast | Where | Apply | Reduction | Softmax | Rope
-)
+Expr: TypeAlias = Literal | IndexValue | DimSize | Read | Unary | Binary | Cast | Where | Apply | Reduction | Along
 
 
 def _product(lengths: Sequence[Expr], span: Span) -> Expr | None:
@@ -193,107 +180,6 @@ def _product(lengths: Sequence[Expr], span: Span) -> Expr | None:
     if number != 1:
         factors.append(Literal(number, span))
     return reduce(lambda left, right: Binary("*", left, right, span), factors) if factors else None
-
-
-def children(expr: Expr) -> tuple[Expr, ...]:
-    """The expressions directly inside `expr`."""
-    match expr:
-        case Literal() | IndexValue():
-            return ()
-        case DimSize(row=row):
-            return () if row is None else (row,)
-        case Read(places=places):
-            return places
-        case Unary(operand=operand) | Cast(operand=operand):
-            return (operand,)
-        case Binary(left=left, right=right):
-            return left, right
-        case Where(condition=condition, then=then, otherwise=otherwise):
-            return (condition, then) if otherwise is None else (condition, then, otherwise)
-        case Apply(arguments=arguments):
-            return arguments
-        case Rope(argument=argument, at=at):
-            return argument, at
-    return (expr.argument,)
-
-
-def replace_children(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
-    """`expr` with `change` applied to every expression directly inside it. A row stays the index that it is."""
-    match expr:
-        case Read(places=places):
-            return replace(expr, places=tuple(map(change, places)))
-        case Unary(operand=operand) | Cast(operand=operand):
-            return replace(expr, operand=change(operand))
-        case Binary(left=left, right=right):
-            return replace(expr, left=change(left), right=change(right))
-        case Where(condition=condition, then=then, otherwise=otherwise):
-            more = None if otherwise is None else change(otherwise)
-            return replace(expr, condition=change(condition), then=change(then), otherwise=more)
-        case Apply(arguments=arguments):
-            return replace(expr, arguments=tuple(map(change, arguments)))
-        case Reduction(argument=argument) | Softmax(argument=argument):
-            return replace(expr, argument=change(argument))
-        case Rope(argument=argument, at=at):
-            return replace(expr, argument=change(argument), at=change(at))
-    return expr
-
-
-def walk(expr: Expr) -> Iterator[Expr]:
-    """`expr` and all inside of it."""
-    pending = [expr]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending.extend(reversed(children(node)))
-
-
-def bare(expr: Expr, bound: tuple[str, ...] = ()) -> object:
-    """What two expressions that say the same have in common: no places, and indices that they bind by number."""
-
-    def name(text: str | None) -> object:
-        return len(bound) - 1 - bound[::-1].index(text) if text in bound else text
-
-    inside = bound
-    match expr:
-        case Literal(value=value):
-            return type(value), repr(value)
-        case IndexValue():
-            return name(expr.name)
-        case Reduction(kind=kind, axes=axes):
-            inside = (*bound, *(axis.name for axis in axes))
-            head: tuple[object, ...] = (kind, *((axis.key, name(axis.per)) for axis in axes))
-        case Softmax(axes=axes):
-            head = tuple(name(axis.name) for axis in axes)
-        case Rope():
-            head = (name(expr.axis.name), expr.dims, expr.layout, expr.frequencies)
-        case DimSize():
-            head = (expr.name,)
-        case Read(tensor=tensor):
-            head = (tensor.name,)
-        case Unary(operator=word) | Binary(operator=word) | Cast(dtype=word):
-            head = (word,)
-        case Apply(function=function):
-            head = (function.name,)
-        case Where():
-            head = ()
-    return type(expr), head, tuple(bare(item, inside) for item in children(expr))
-
-
-def free_axes(expr: Expr, scope: Sequence[Axis]) -> list[Axis]:
-    """The indices in scope that an expression depends on, rows of their extents included, in the order of scope."""
-    names: set[str] = set()
-    for node in walk(expr):
-        if isinstance(node, IndexValue):
-            names.add(node.name)
-        elif isinstance(node, Reduction):
-            names.update(axis.per for axis in node.axes if axis.per is not None)
-    return with_rows(names & {axis.name for axis in scope}, scope)
-
-
-def with_rows(names: set[str], scope: Sequence[Axis]) -> list[Axis]:
-    """The indices of these names, and those of the rows that give their lengths."""
-    rows = {axis.per for axis in scope if axis.name in names and axis.per is not None}
-    return [axis for axis in scope if axis.name in names | rows]
 
 
 @dataclass(frozen=True)
