@@ -38,14 +38,16 @@ class DType:
 
     bits: width of one value as the language counts it (4 for i4, 1 for bool).
     kind: float, int (two's complement), uint or bool.
-    storage_name: the numpy dtype that holds one value; `ml_dtypes.` marks those that numpy lacks.
-    storage_bits: width of that numpy dtype (i4 and bool take a whole byte; packing is a layout's business).
+    storage_name: the numpy dtype that holds one value by itself; `ml_dtypes.` marks those that numpy lacks.
+    storage_bits: width of that numpy dtype: a whole byte for bool and for what is packed, see `per_byte`.
     torch_name: attribute of `torch` of the same storage.
     min_finite, max_finite: the range, as float64 (i64's upper end rounds to 2^63 there).
     mantissa_bits, min_exponent: stored fraction bits, and the exponent of the smallest normal number
         (floats only): subnormals are spaced by 2**(min_exponent - mantissa_bits).
     saturates: a value beyond the range becomes the nearest end of it, an infinity included;
         else it becomes an infinity, as IEEE 754 has it.
+    has_nan: false of floats that have none: NaN becomes 0, as in an integer.
+    is_scale: powers of two alone, without sign and zero (e8m0).
     """
 
     name: str
@@ -59,6 +61,18 @@ class DType:
     mantissa_bits: int = 0
     min_exponent: int = 0
     saturates: bool = True
+    has_nan: bool = True
+    is_scale: bool = False
+
+    @property
+    def per_byte(self) -> int:
+        """How many values a byte holds where they are packed, the first in the low bits: 1 of what takes bytes."""
+        return 8 // self.bits if self.kind != "bool" and self.bits < 8 else 1
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether kernels see the type as bytes of codes, which they decode and encode by integer arithmetic."""
+        return self.per_byte > 1 or self.is_scale
 
     @property
     def is_float(self) -> bool:
@@ -76,6 +90,8 @@ class DType:
     @property
     def smallest_step(self) -> float:
         """Distance between neighbours at zero: the smallest positive value of the type."""
+        if self.is_scale:
+            return 2.0**self.min_exponent
         return 2.0 ** (self.min_exponent - self.mantissa_bits) if self.is_float else 1.0
 
     @cached_property
@@ -134,16 +150,30 @@ FP8 = DType(
     mantissa_bits=3, min_exponent=-6,
 )  # fmt: skip
 FP8E5M2 = _ieee("fp8e5m2", 8, 2, "ml_dtypes.float8_e5m2", "float8_e5m2")
+# OCP's e2m1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives.
+FP4 = DType(
+    "fp4", 4, "float", "ml_dtypes.float4_e2m1fn", 8, "uint8", -6.0, 6.0,
+    mantissa_bits=1, min_exponent=0, has_nan=False,
+)  # fmt: skip
+# OCP's scales: 2^-127 to 2^127, and one NaN.
+E8M0 = DType(
+    "e8m0", 8, "float", "ml_dtypes.float8_e8m0fnu", 8, "uint8", 2.0**-127, 2.0**127,
+    mantissa_bits=0, min_exponent=-127, is_scale=True,
+)  # fmt: skip
 I8 = _integer("i8", 8, signed=True)
 U8 = _integer("u8", 8, signed=False)
 I4 = _integer("i4", 4, signed=True)
+U4 = _integer("u4", 4, signed=False)
+I2 = _integer("i2", 2, signed=True)
+U2 = _integer("u2", 2, signed=False)
 I16 = _integer("i16", 16, signed=True)
 I32 = _integer("i32", 32, signed=True)
 I64 = _integer("i64", 64, signed=True)
 BOOL = DType("bool", 1, "bool", "bool", 8, "bool", 0.0, 1.0)
 
 DTYPES: dict[str, DType] = {
-    dtype.name: dtype for dtype in (F32, F16, BF16, FP8, FP8E5M2, I8, U8, I4, I16, I32, I64, BOOL)
+    dtype.name: dtype
+    for dtype in (F32, F16, BF16, FP8, FP8E5M2, FP4, E8M0, I8, U8, I4, U4, I2, U2, I16, I32, I64, BOOL)
 }
 
 

@@ -30,17 +30,20 @@ def _round_float(x: FloatArray, dtype: DType) -> FloatArray:
     safe = np.where(finite, x, 0.0)
     step = _step_exponent(np.abs(safe), dtype)
     rounded = np.ldexp(np.rint(np.ldexp(safe, -step)), step)
+    if dtype.is_scale:
+        return np.where(finite, np.clip(rounded, dtype.min_finite, dtype.max_finite), np.nan)
     beyond = dtype.max_finite if dtype.saturates else np.inf
     rounded = np.where(np.abs(rounded) > dtype.max_finite, np.copysign(beyond, safe), rounded)
-    special = np.where(np.isinf(x), np.copysign(beyond, x), np.nan)
+    special = np.where(np.isinf(x), np.copysign(beyond, x), np.nan if dtype.has_nan else 0.0)
     return np.where(finite, rounded, special)
 
 
 def round_to(x: ArrayLike, dtype: DType | str, rounding: Literal["nearest", "zero"] = "nearest") -> FloatArray:
     """The values of `dtype` nearest to x, ties to even, as float64 of x's shape.
 
-    Floats: beyond the range f32, f16 and bf16 give infinities, both fp8 types their largest finite value
-    (of an infinity too); NaN stays NaN; the sign of zero is kept. Integers: saturating, NaN gives 0;
+    Floats: beyond the range f32, f16 and bf16 give infinities, fp4 and both fp8 types their largest finite value
+    (of an infinity too); NaN stays NaN, or becomes 0 where the type has none; the sign of zero is kept. e8m0: a tie
+    goes to the larger power; what is below 2^-127, 0 and negative numbers too, becomes that, and an infinity NaN. Integers: saturating, NaN gives 0;
     rounding="zero" drops the fraction instead, as an explicit cast to an integer does. bool: x != 0.
     i64 is exact as far as float64 is, to 2**53; `encode` of an integer array has no such limit.
     """
@@ -83,9 +86,9 @@ def _encode_integers(x: NDArray, dtype: DType) -> NDArray:
 
 
 def encode(x: ArrayLike, dtype: DType | str) -> NDArray:
-    """x rounded as by `round_to` and stored in numpy's type for `dtype` (i4: one int8 a value).
+    """x rounded as by `round_to` and stored in numpy's type for `dtype`, one value each (i4: an int8).
 
-    Raises MissingStorageError for bf16 and fp8 without ml_dtypes; `to_bits` does without it.
+    Raises MissingStorageError for bf16 and floats of 8 and 4 bits without ml_dtypes; `to_bits` does without it.
     """
     dtype = dtype_of(dtype)
     values = np.asarray(x)
@@ -112,7 +115,9 @@ def decode(stored: ArrayLike, dtype: DType | str) -> FloatArray:
 
 
 def _bits_of(rounded: FloatArray, dtype: DType) -> NDArray:
-    """The bit patterns of values that are already values of a float type of 8 or 16 bits."""
+    """The bit patterns of values that are already values of a float type of at most 16 bits."""
+    if dtype.is_scale:
+        return np.where(np.isnan(rounded), 255, np.frexp(rounded)[1] - 1 - dtype.min_exponent).astype(np.uint8)
     magnitude = np.abs(rounded)
     finite = np.isfinite(rounded)
     safe = np.where(finite, magnitude, 0.0)
@@ -143,9 +148,11 @@ def to_bits(x: ArrayLike, dtype: DType | str) -> NDArray:
 
 @cache
 def _values_of_bytes(name: str) -> FloatArray:
-    """The 256 values of an 8-bit float type, by bit pattern."""
+    """The values of a float type of at most 8 bits, by bit pattern."""
     dtype = dtype_of(name)
-    code = np.arange(128)
+    if dtype.is_scale:
+        return np.append(np.ldexp(1.0, np.arange(255) + dtype.min_exponent), np.nan)
+    code = np.arange(2 ** (dtype.bits - 1))
     field, fraction = code >> dtype.mantissa_bits, code & (2**dtype.mantissa_bits - 1)
     hidden = np.where(field > 0, 2**dtype.mantissa_bits, 0)
     exponent = np.maximum(field, 1) - dtype.exponent_bias - dtype.mantissa_bits
@@ -165,6 +172,6 @@ def from_bits(bits: ArrayLike, dtype: DType | str) -> FloatArray:
     if dtype.name == "bf16":  # the upper half of an f32
         with np.errstate(invalid="ignore"):  # a signalling NaN turns quiet on the way
             return (codes.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    if dtype.is_float and dtype.bits == 8:
+    if dtype.is_float and dtype.bits <= 8:
         return _values_of_bytes(dtype.name)[codes]
     return codes.view(dtype.storage).astype(np.float64)

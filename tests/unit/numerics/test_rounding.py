@@ -11,9 +11,10 @@ import torch
 from hetc.numerics import DTYPES, UnknownDTypeError, dtype_of
 from hetc.numerics.rounding import decode, encode, from_bits, round_to, to_bits, ulp
 
-FLOATS = ["f32", "f16", "bf16", "fp8", "fp8e5m2"]
-NARROW = ["f16", "bf16", "fp8", "fp8e5m2"]
-INTEGERS = ["i8", "u8", "i4", "i16", "i32", "i64"]
+FLOATS = ["f32", "f16", "bf16", "fp8", "fp8e5m2", "fp4"]
+NARROW = ["f16", "bf16", "fp8", "fp8e5m2", "fp4"]
+IN_TORCH = ["f16", "bf16", "fp8", "fp8e5m2"]
+INTEGERS = ["i8", "u8", "i4", "u4", "i2", "u2", "i16", "i32", "i64"]
 
 
 def samples(dtype: str) -> np.ndarray:
@@ -53,7 +54,8 @@ def test_every_bit_pattern_decodes_and_encodes_back(dtype):
     ordinary = np.isfinite(values)
     np.testing.assert_array_equal(to_bits(values[ordinary], dtype), codes[ordinary])
     np.testing.assert_array_equal(decode(encode(values[ordinary], dtype), dtype), values[ordinary])
-    assert np.isnan(from_bits(to_bits(np.nan, dtype).reshape(1), dtype)).all()
+    read_back = from_bits(to_bits(np.nan, dtype).reshape(1), dtype)
+    np.testing.assert_array_equal(read_back, [np.nan if spec.has_nan else 0.0])
 
 
 @pytest.mark.parametrize("dtype", NARROW)
@@ -81,7 +83,7 @@ def test_the_end_of_the_range_is_where_the_next_value_would_round_to(dtype):
     np.testing.assert_array_equal(round_to(-x, dtype), [-spec.max_finite, -beyond, -beyond, -beyond])
 
 
-@pytest.mark.parametrize("dtype", NARROW)
+@pytest.mark.parametrize("dtype", IN_TORCH)
 def test_torch_rounds_and_reads_the_same(dtype):
     spec, twin = DTYPES[dtype], getattr(torch, DTYPES[dtype].torch_name)
     codes = np.arange(2**spec.bits).astype(spec.bits_storage)
@@ -94,7 +96,7 @@ def test_torch_rounds_and_reads_the_same(dtype):
         np.testing.assert_array_equal(round_to(inside, dtype), torch.from_numpy(inside).to(twin).double().numpy())
 
 
-@pytest.mark.parametrize("dtype", NARROW)
+@pytest.mark.parametrize("dtype", IN_TORCH)
 def test_every_nan_is_read_as_one_and_written_as_the_same(dtype):
     spec = DTYPES[dtype]
     codes = np.arange(2**spec.bits).astype(spec.bits_storage)
@@ -128,6 +130,23 @@ def test_double_rounding_does_not_happen():
         ("fp8", 1.97, 2.0),
         ("fp8e5m2", 1e6, 57344.0),
         ("fp8e5m2", -np.inf, -57344.0),
+        ("fp4", 5.0, 4.0),
+        ("fp4", 7.0, 6.0),
+        ("fp4", -np.inf, -6.0),
+        ("fp4", np.nan, 0.0),
+        ("e8m0", 1.5, 2.0),
+        ("e8m0", 1.49, 1.0),
+        ("e8m0", 3.0, 4.0),  # a tie goes up, whichever code is even
+        ("e8m0", 0.0, 2.0**-127),
+        ("e8m0", -5.0, 2.0**-127),
+        ("e8m0", 1e39, 2.0**127),
+        ("e8m0", np.inf, np.nan),
+        ("e8m0", np.nan, np.nan),
+        ("u4", 20.0, 15.0),
+        ("u4", -1.0, 0.0),
+        ("i2", 5.0, 1.0),
+        ("i2", -9.0, -2.0),
+        ("u2", 9.0, 3.0),
         ("i8", 2.5, 2.0),
         ("i8", -3.5, -4.0),
         ("i8", 200.0, 127.0),
@@ -188,10 +207,21 @@ def test_the_table_agrees_with_numpy_and_torch(dtype):
     if spec.is_float:
         limits = ml_dtypes.finfo(spec.storage)
         assert (float(limits.max), float(limits.smallest_normal)) == (spec.max_finite, 2.0**spec.min_exponent)
-        assert torch.finfo(twin).max == spec.max_finite
-    elif spec.is_integer and spec.name != "i4":
+        assert spec.is_coded or torch.finfo(twin).max == spec.max_finite
+    elif spec.is_integer and not spec.is_coded:
         assert float(np.iinfo(spec.storage).max) == spec.max_finite
         assert float(torch.iinfo(twin).min) == spec.min_finite
+
+
+def test_scales_agree_with_ml_dtypes():
+    """Normal numbers of f32 up to the last power: what becomes of others is ours to say (see `test_corners`)."""
+    x = np.abs(samples("e8m0"))
+    x = x[(x >= 2.0**-126) & (x < 2.0**127)]
+    with np.errstate(over="ignore"):
+        theirs = x.astype(ml_dtypes.float8_e8m0fnu).view(np.uint8)
+    np.testing.assert_array_equal(to_bits(x, "e8m0"), theirs)
+    codes = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(from_bits(codes, "e8m0"), codes.view(ml_dtypes.float8_e8m0fnu).astype(np.float64))
 
 
 def test_a_wrong_name_lists_the_right_ones():
