@@ -81,6 +81,8 @@ PIPELINE: tuple[Stage, ...] = (
             "scatter-update",
             "expand-update",
             "remove-unused",
+            # Updates are values of their memory's type until here; from here on every byte has an address.
+            "expand-codes",
             "index-width",
         ),
         _legal(_FRAME, _REGION, _STATEMENTS),

@@ -76,7 +76,7 @@ def memory_rows(module: ModuleOp, estimate: Mapping[str, int]) -> list[dict[str,
         if declaration.role.data == "memory":
             home = declaration.attributes["home"]
             size_bytes = bytes_of(declaration.type, dims)
-            rows.append({"name": name, "home": plain(home), "dtype": dtype_name(declaration.type.element)})
+            rows.append({"name": name, "home": plain(home), "dtype": dtype_name(declaration.type.decoded.element)})
             rows[-1]["bytes"] = size_bytes
     return rows
 

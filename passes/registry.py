@@ -19,6 +19,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "scatter-update",
         "expand-update",
         "remove-unused",
+        "expand-codes",
         "index-width",
     ),
     "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers", "schedule-kernels"),

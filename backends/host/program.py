@@ -12,7 +12,7 @@ from hetc.devices import UnknownKind, device_kind
 from hetc.diagnostics import Diagnostic
 from hetc.dialects import host
 from hetc.dialects.host import HOST_KIND, BufferType
-from hetc.dialects.mp import DeclareOp, DimOp, RowsAttr, SparseAttr
+from hetc.dialects.mp import DeclareOp, DimOp, RowsAttr, SparseAttr, dtype_name
 from hetc.dialects.mp.derived import most_of
 from hetc.writer import Writer
 
@@ -188,6 +188,9 @@ def _tensor(declaration: DeclareOp, memory: host.MemoryOp | None) -> str:
         parts.append(f"home={values.repr_of(_home(declaration))}")
     if isinstance(type_.storage, SparseAttr):
         parts.append(f"stored_bound={type_.storage.stored_bound.data}")
+    if type_.coded is not None:
+        codes = (dtype_name(type_.coded.element), type_.coded.count.data)
+        parts.append(f"codes={values.tuple_of(map(values.repr_of, codes))}")
     if type_.rows is not None:
         parts.append(f"rows={_rows(type_.rows)}")
     if "group" in declaration.attributes:

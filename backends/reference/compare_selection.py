@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hetc.backends.reference.compare import Verdict, allowed_error, compare_values, cropped
 from hetc.backends.reference.selection import Selection, best, qualifying
-from hetc.backends.reference.tensors import Tensor
+from hetc.backends.reference.tensors import Tensor, values_of
 from hetc.dialects.mp import dtype_name
 
 BoolArray = NDArray[np.bool_]
@@ -23,11 +23,24 @@ def compare_tensor(actual: np.ndarray, expected: Tensor, *, exact: bool = False)
     if expected.selection is not None:
         chosen = expected.selection
         return compare_selection(actual, chosen, inside=expected.inside[..., :1], exact=exact)
+    if expected.type.coded is not None:
+        return _compare_codes(actual, expected, exact)
     name = dtype_name(expected.type.element)
     present = expected.present | ~expected.inside
     return compare_values(
         actual, expected.array, present, name, magnitude=expected.magnitude, inside=expected.inside, exact=exact
     )
+
+
+def _compare_codes(actual: np.ndarray, expected: Tensor, exact: bool) -> Verdict:
+    """Bytes by the values that they are codes of: one may be the next of its type."""
+    coded = expected.type.coded
+    assert coded is not None
+    got, want = (values_of(cropped(array, expected.array.shape), expected.type) for array in (actual, expected.array))
+    inside = expected.inside
+    if coded.count.data:
+        inside = np.broadcast_to(inside.all(axis=-1, keepdims=True), want.shape)
+    return compare_values(got, want, None, dtype_name(coded.element), inside=inside, exact=exact)
 
 
 def compare_selection(

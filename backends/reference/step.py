@@ -16,7 +16,7 @@ from hetc.backends.reference.memory import append, committed
 from hetc.backends.reference.scatter import scatter
 from hetc.backends.reference.selection import Selection
 from hetc.backends.reference.sparse import SparseMatrix
-from hetc.backends.reference.tensors import SparseTensor, Tensor, bind, stored
+from hetc.backends.reference.tensors import SparseTensor, Tensor, bind, stored, values_of
 from hetc.backends.reference.update import update
 from hetc.dialects.mp import (
     AppendOp,
@@ -84,6 +84,7 @@ def run_step(
 ) -> StepResult:
     """Execute one step in float64.
 
+    Tensors are values on both sides, also where the module keeps them in bytes (and bytes are taken, too).
     inputs: name -> array of each input and weight; memories: name -> array or SparseMatrix of each memory. Any
     numpy dtype of the right kind (float, integer, bool; ml_dtypes too); an extent over a run-time dim is a capacity
     of at least the live extent. dims: live extents during the step, the step's own rows included: an int, or for a
@@ -261,14 +262,15 @@ class _Execution:
             type_ = op.value.type
             assert isinstance(type_, TensorType)
             self.declared[name] = bind(self.given[name], type_, self.environment, name)
-        self.result.memories[name] = committed(self.environment, self.declared[name], self.values[op.value])
+        held = committed(self.environment, self.declared[name], self.values[op.value])
+        self.result.memories[name] = values_of(held, self.declared[name].type)
 
     def _output(self, op: OutputOp) -> None:
         value = self.values[op.value]
         if not isinstance(value, Tensor):
             raise OracleError(f"output {op.output.data} is sparse")
         part = tuple(slice(self.environment.longest(key)) for key in value.type.shape)
-        self.result.outputs[op.output.data] = stored(value.array[part], op.element)
+        self.result.outputs[op.output.data] = values_of(stored(value.array[part], op.element), value.type)
         self.result.output_values[op.output.data] = value
 
     def _kernel(self, op: KernelOp) -> None:

@@ -14,7 +14,8 @@ from hetc.backends.reference.environment import Environment, OracleError
 from hetc.backends.reference.selection import Selection
 from hetc.backends.reference.sparse import SparseMatrix
 from hetc.dialects.mp import TensorType, dtype_name, is_index
-from hetc.numerics import FP8, FP8E5M2, DType, dtype_of
+from hetc.numerics import DType, dtype_of
+from hetc.numerics.packing import as_bytes, unpack
 from hetc.numerics.rounding import round_to, ulp
 from hetc.numerics.tolerance import tolerance
 
@@ -87,9 +88,10 @@ def compute_kind(element: Attribute) -> type:
     return np.bool_ if isinstance(element, IntegerType) and element.width.data == 1 else np.int64
 
 
-def fill_of(element: Attribute) -> int:
-    """What an absent element is stored as."""
-    return -1 if is_index(element) else 0
+def fill_of(element: Attribute) -> float:
+    """What an absent element is stored as: -1 for an index, else 0 or what is nearest to it."""
+    dtype = element_dtype(element)
+    return -1 if dtype is None else dtype.min_finite if dtype.is_scale else 0
 
 
 def stored(value: np.ndarray, element: Attribute) -> np.ndarray:
@@ -109,7 +111,7 @@ def stored_magnitude(magnitude: np.ndarray, value: np.ndarray, element: Attribut
         return magnitude
     # A type that saturates has no step beyond its end.
     step = np.where(np.isfinite(value), ulp(np.where(np.isfinite(value), value, 0.0), dtype), 0.0)
-    capped = np.minimum(magnitude, 2 * dtype.max_finite) if dtype in (FP8, FP8E5M2) else magnitude
+    capped = np.minimum(magnitude, 2 * dtype.max_finite) if dtype.bits <= 8 else magnitude
     return capped + step / tolerance("f32").rtol
 
 
@@ -126,10 +128,19 @@ def bind(given: np.ndarray | SparseMatrix | Tensor | SparseTensor, type: TensorT
     if isinstance(given, SparseMatrix):
         raise OracleError(f"{label} is dense, but a sparse matrix was given")
     array = np.asarray(given)
+    if type.coded is not None:
+        array = as_bytes(array, dtype_name(type.coded.element), type.coded.count.data)
     _check_extents(array.shape, type, environment, label)
     if isinstance(type.element, AnyFloat) == (array.dtype.kind in "iub"):
         raise OracleError(f"{label}: elements are {dtype_name(type.element)}, but the array's are {array.dtype}")
     return Tensor(array, type, environment.exists(type.shape, array.shape))
+
+
+def values_of(array: np.ndarray | SparseMatrix, type: TensorType) -> np.ndarray | SparseMatrix:
+    """The values that an array of the type stands for: of bytes that are codes, what they are codes of."""
+    if type.coded is None or isinstance(array, SparseMatrix):
+        return array
+    return unpack(array.astype(np.uint8), dtype_name(type.coded.element), type.coded.count.data)
 
 
 def _check_extents(shape: tuple[int, ...], type: TensorType, environment: Environment, label: str) -> None:

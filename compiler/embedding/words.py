@@ -52,7 +52,10 @@ class BodyWord(Word):
         )
 
 
-DTYPE_WORDS = ("f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i4", "i16", "i32", "i64", "bool")
+DTYPE_WORDS = (
+    "f32", "f16", "bf16", "fp8", "fp8e5m2", "fp4", "e8m0", "i8", "u8", "i4", "u4", "i2", "u2", "i16", "i32", "i64",
+    "bool",
+)  # fmt: skip
 SIGNATURE_WORDS = ("weight", "memory", "sparse", "ring", "le")
 BLOCK_WORDS = tuple(word for word in BLOCKS if word != "for")
 """Blocks that Python has no word for."""

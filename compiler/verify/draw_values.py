@@ -35,7 +35,10 @@ def drawn_values(
     if isinstance(type.element, IntegerType | IndexType):
         if is_position:
             return _positions(name, shape, rng, limit)
-        return rng.integers(0 if name.startswith("u") else -7, 8, shape)
+        low, high = _range(name)
+        return rng.integers(max(low, -7), min(high, 7) + 1, shape)
+    if name == "e8m0":
+        return 2.0 ** rng.integers(-3, 4, shape)
     if style == "integers":
         return rng.integers(-2, 3, shape).astype(np.float64)
     # Weights are drawn so that a contraction over their first extent keeps the size of what it is applied to.

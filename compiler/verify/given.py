@@ -22,7 +22,7 @@ from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, Diagnostic
 from hetc.numerics import DType, dtype_of
 from hetc.runtime.errors import InputError
 from hetc.runtime.specification import Pipeline, Tensor
-from hetc.runtime.tensors import to_host
+from hetc.runtime.tensors import to_stored
 
 DEFAULT_CALLS = 2
 _HELP = "write it with `numpy.savez(FILE, name=array, ...)`"
@@ -120,11 +120,13 @@ def _check_arrays(pipeline: Pipeline, named: NamedArrays, wrong: Diagnostics) ->
     for name, array in _all(named):
         spec = pipeline.tensors[name]
         try:
-            to_host(array, spec.element, name)
+            shape = to_stored(array, spec.element, spec.codes, name).shape
         except InputError as error:
-            wrong.error(CODE, str(error), help=_conversion(name, array, dtype_of(spec.element)))
-        fits = array.ndim == len(spec.extents) and all(
-            isinstance(extent, str) or extent == size for extent, size in zip(spec.extents, array.shape, strict=True)
+            element = spec.element if spec.codes is None else spec.codes[0]
+            wrong.error(CODE, str(error), help=_conversion(name, array, dtype_of(element)))
+            shape = array.shape
+        fits = len(shape) == len(spec.extents) and all(
+            isinstance(extent, str) or extent == size for extent, size in zip(spec.extents, shape, strict=True)
         )
         if not fits:
             wrong.error(CODE, f"tensor '{name}': expected {_text(spec)}, got {list(array.shape)}")

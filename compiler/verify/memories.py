@@ -29,6 +29,7 @@ from hetc.dialects.mp import (
 )
 from hetc.dialects.task import KernelOp, TransferOp
 from hetc.numerics import dtype_of
+from hetc.numerics.packing import as_bytes
 from hetc.numerics.rounding import decode, encode
 from hetc.runtime.state import State
 from hetc.runtime.trace import KernelTrace
@@ -44,7 +45,11 @@ class MemoryJudge:
 
     def contents(self, state: State) -> dict[str, np.ndarray]:
         """Every memory's live contents."""
-        return {name: state.read(name) for name in self.pipeline.declarations if name in state.pipeline.memories}
+        return {name: self._held(state, name) for name in self.pipeline.declarations if name in state.pipeline.memories}
+
+    def _held(self, state: State, name: str) -> np.ndarray:
+        """A memory's live contents: values, or the bytes where they are codes."""
+        return state.read(name, as_stored=self.pipeline.declarations[name].type.coded is not None)
 
     def judge(
         self,
@@ -68,7 +73,7 @@ class MemoryJudge:
         self.wrong.update({dim: None for dim, size in lengths.items() if not np.array_equal(size, state.lengths[dim])})
         commits = {op.declared.data: op for op in step.body.block.ops if isinstance(op, CommitOp)}
         for name, old in before.items():
-            actual = state.read(name)
+            actual = self._held(state, name)
             expected = call.value(commits[name].value, ()) if name in commits else old
             expected = self._within(expected, old, actual.shape, self.pipeline.declarations[name].type, state)
             self.checked.setdefault(name)
@@ -163,7 +168,10 @@ class _Call:
                 return self._result(owner, list(owner.outputs).index(value), passes)  # type: ignore[arg-type]
         assert isinstance(owner, GetOp)
         name = owner.declared.data
-        return np.asarray(self.before[name] if name in self.before else self.inputs[name])
+        if name in self.before:
+            return np.asarray(self.before[name])
+        given, coded = np.asarray(self.inputs[name]), self.pipeline.declarations[name].type.coded
+        return given if coded is None else as_bytes(given, dtype_name(coded.element), coded.count.data)
 
     def _argument(self, loop: ForOp, value: SSAValue, passes: tuple[int, ...]) -> np.ndarray:
         depth = len(loops_around(loop))

@@ -34,5 +34,5 @@ def stays(copy: CopyOp, declarations: Mapping[str, DeclareOp]) -> bool:
 
 def described(type: TensorType) -> str:
     """`bf16[B, T, 128]`, as the language writes it."""
-    sparse = "sparse " if type.is_sparse else ""
+    sparse, type = "sparse " if type.is_sparse else "", type.decoded
     return f"{sparse}{dtype_name(type.element)}[{', '.join(map(str, type.shape))}]"

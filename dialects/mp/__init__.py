@@ -38,7 +38,7 @@ from hetc.dialects.mp.region import (
     RoundOp,
     YieldOp,
 )
-from hetc.dialects.mp.storage import DenseAttr, RowsAttr, SparseAttr
+from hetc.dialects.mp.storage import CodesAttr, DenseAttr, RowsAttr, SparseAttr
 from hetc.dialects.mp.structure import (
     CommitOp,
     ConstantOp,
@@ -63,6 +63,7 @@ from hetc.dialects.mp.types import (
     dtype_name,
     extent,
     extent_key,
+    is_coded,
     is_index,
     storage_bits,
 )
@@ -76,7 +77,7 @@ MP = Dialect(
         TopkOp, SelectOp, SoftmaxOp, RopeOp, QuantizeOp, AppendOp, ClearOp, UpdateOp, PutOp, ScatterOp,
         ForOp, NextOp,
     ],
-    [DimAttr, RangeAttr, WideIndexType, DenseAttr, SparseAttr, RowsAttr, TensorType],
+    [DimAttr, RangeAttr, WideIndexType, DenseAttr, SparseAttr, RowsAttr, CodesAttr, TensorType],
 )  # fmt: skip
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "AndOp",
     "AppendOp",
     "ClearOp",
+    "CodesAttr",
     "CommitOp",
     "ComputeOp",
     "ConstantOp",
@@ -141,6 +143,7 @@ __all__ = [
     "index_block",
     "interval_of_type",
     "intervals_of",
+    "is_coded",
     "is_index",
     "is_pass_number",
     "layer_type",

@@ -4,6 +4,10 @@
 #mp.sparse<N>                                      compressed along the first dim
 #mp.rows<132 at 0>                                 rows 132 elements apart, beginning at element 0
 #mp.rows<128 at 0 in pages of 64 every 8448>       64 rows a page, pages 8448 elements apart, found through a table
+
+What the elements of a tensor of bytes are, where they are not numbers themselves:
+
+#mp.codes<si4 by 63>                               rows of 63 values of 4 bits, two a byte
 """
 
 from __future__ import annotations
@@ -85,6 +89,32 @@ class RowsAttr(ParametrizedAttribute):
             raise VerifyException(f"mp.rows: {self} has distances that are not positive")
         if self.is_paged and self.page.data < self.row.data:
             raise VerifyException(f"mp.rows: pages {self.page.data} elements apart do not hold rows of {self.row.data}")
+
+
+@irdl_attr_definition
+class CodesAttr(ParametrizedAttribute):
+    """The elements are bytes (ui8) that hold bit patterns of `element`: along the last dim as many a byte as it has room
+    for, the first in the low bits, `count` in a row; where `count` is 0, one a byte. Bits that are left over are 0."""
+
+    name = "mp.codes"
+    element: Attribute
+    count: IntAttr
+
+    def __init__(self, element: Attribute, count: int | IntAttr = 0):
+        super().__init__(element, IntAttr(count) if isinstance(count, int) else count)
+
+    def print_parameters(self, printer: Printer) -> None:
+        with printer.in_angle_brackets():
+            printer.print_attribute(self.element)
+            if self.count.data:
+                printer.print_string(f" by {self.count.data}")
+
+    @classmethod
+    def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
+        with parser.in_angle_brackets():
+            element = parser.parse_type()
+            count = parser.parse_integer() if parser.parse_optional_keyword("by") else 0
+        return [element, IntAttr(count)]
 
 
 Storage: TypeAlias = DenseAttr | SparseAttr | RowsAttr

@@ -16,8 +16,10 @@ from xdsl.dialects.builtin import (
     AnyFloat,
     ArrayAttr,
     BFloat16Type,
+    Float4E2M1FNType,
     Float8E4M3FNType,
     Float8E5M2Type,
+    Float8E8M0FNUType,
     Float16Type,
     Float32Type,
     IndexType,
@@ -37,7 +39,8 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from hetc.dialects.mp.storage import DenseAttr, RowsAttr, SparseAttr
+from hetc.dialects.mp.storage import CodesAttr, DenseAttr, RowsAttr, SparseAttr
+from hetc.numerics import dtype_of
 
 LARGEST_EXTENT = 2**31 - 1
 """Of a dim, of a constant extent and of a capacity: what an index of 32 bits reaches."""
@@ -135,22 +138,24 @@ class RangeAttr(ParametrizedAttribute):
 
 @irdl_attr_definition
 class TensorType(ParametrizedAttribute, TypeAttribute):
-    """A tensor value: extents (constants or run-time dims), element type, storage."""
+    """A tensor value: extents (constants or run-time dims), element type, storage, and what bytes are codes of."""
 
     name = "mp.tensor"
     extents: ArrayAttr[Attribute]
     element: Attribute
     storage: Attribute
+    codes: Attribute
 
     def __init__(
         self,
         extents: Sequence[int | str | Extent] | ArrayAttr[Attribute],
         element: Attribute,
         storage: Attribute | None = None,
+        codes: CodesAttr | None = None,
     ):
         if not isinstance(extents, ArrayAttr):
             extents = ArrayAttr([extent(value) for value in extents])
-        super().__init__(extents, element, storage or DenseAttr())
+        super().__init__(extents, element, storage or DenseAttr(), codes or NoneAttr())
 
     @property
     def rank(self) -> int:
@@ -164,7 +169,22 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
     @property
     def layer(self) -> TensorType:
         """The type of what lies at one index of the first extent."""
-        return TensorType(ArrayAttr(self.extents.data[1:]), self.element, self.storage)
+        return TensorType(ArrayAttr(self.extents.data[1:]), self.element, self.storage, self.coded)
+
+    @property
+    def coded(self) -> CodesAttr | None:
+        """What the elements are codes of; None for elements that are numbers themselves."""
+        return self.codes if isinstance(self.codes, CodesAttr) else None
+
+    @property
+    def decoded(self) -> TensorType:
+        """The tensor of values that the bytes are codes of; itself where they are none."""
+        if self.coded is None:
+            return self
+        extents = list(self.extents)
+        if self.coded.count.data:
+            extents[-1] = extent(self.coded.count.data)
+        return TensorType(ArrayAttr(extents), self.coded.element, self.storage)
 
     @property
     def rows(self) -> RowsAttr | None:
@@ -179,7 +199,7 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
     @property
     def plain(self) -> TensorType:
         """The same tensor, row-major."""
-        return TensorType(self.extents, self.element)
+        return TensorType(self.extents, self.element, codes=self.coded)
 
     @property
     def is_sparse(self) -> bool:
@@ -191,9 +211,10 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
             printer.print_list(self.extents, lambda value: _print_extent(printer, value))
             printer.print_string("], ")
             printer.print_attribute(self.element)
-            if not isinstance(self.storage, DenseAttr):
-                printer.print_string(", ")
-                printer.print_attribute(self.storage)
+            for item in (self.storage, self.codes):
+                if not isinstance(item, DenseAttr | NoneAttr):
+                    printer.print_string(", ")
+                    printer.print_attribute(item)
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[Attribute]:
@@ -203,8 +224,11 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
             )
             parser.parse_punctuation(",")
             element = parser.parse_type()
-            storage = parser.parse_attribute() if parser.parse_optional_punctuation(",") else DenseAttr()
-        return (ArrayAttr(extents), element, storage)
+            further: list[Attribute] = []
+            while parser.parse_optional_punctuation(","):
+                further.append(parser.parse_attribute())
+        codes = further.pop() if further and isinstance(further[-1], CodesAttr) else NoneAttr()
+        return (ArrayAttr(extents), element, further[0] if further else DenseAttr(), codes)
 
     def verify(self) -> None:
         for value in self.extents:
@@ -214,6 +238,8 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
             raise VerifyException(f"a sparse mp.tensor has two dims, got {self.rank}")
         if self.rows is not None and not any(isinstance(value, DimAttr) for value in self.extents):
             raise VerifyException("an mp.tensor stored by rows has a run-time dim")
+        if self.coded is not None and self.element != ELEMENT_TYPES["u8"]:
+            raise VerifyException(f"mp.tensor: codes lie in bytes (ui8), not in {self.element}")
         compute_type(self.element)
 
 
@@ -223,7 +249,7 @@ def compute_type(element: Attribute) -> Attribute:
         return IndexType()
     if isinstance(element, AnyFloat) and storage_bits(element) <= 32:
         return Float32Type()
-    if isinstance(element, IntegerType) and element.width.data in (1, 4, 8, 16, 32, 64):
+    if isinstance(element, IntegerType) and element.width.data in (1, 2, 4, 8, 16, 32, 64):
         width = element.width.data
         return i1 if width == 1 else i64 if width == 64 else i32
     raise VerifyException(f"mp.tensor: unsupported element type {element}")
@@ -235,22 +261,25 @@ def is_index(element: Attribute) -> bool:
 
 
 def storage_bits(element: Attribute) -> int:
-    """Bits of one stored element. An index is stored as a 32-bit or 64-bit integer, a bool and an i4 as one byte."""
+    """Bits of one stored element. An index is stored as a 32-bit or 64-bit integer, a bool as one byte. What is packed
+    counts as a byte, too: the pass expand-codes makes bytes of it, before anything asks where it lies."""
     if is_index(element):
         return 64 if isinstance(element, WideIndexType) else 32
-    if isinstance(element, IntegerType):
-        return max(element.width.data, 8)
-    if isinstance(element, Float8E4M3FNType | Float8E5M2Type):
-        return 8
-    if isinstance(element, BFloat16Type | Float16Type):
-        return 16
-    if isinstance(element, Float32Type):
-        return 32
-    raise VerifyException(f"mp.tensor: unsupported element type {element}")
+    if element not in _DTYPE_NAMES:
+        raise VerifyException(f"mp.tensor: unsupported element type {element}")
+    return dtype_of(dtype_name(element)).storage_bits
+
+
+def is_coded(element: Attribute) -> bool:
+    """Whether elements of this type are codes in bytes to kernels (see the table of number types)."""
+    return not is_index(element) and dtype_of(dtype_name(element)).is_coded
 
 
 _INTEGER_NAMES = {
+    (2, Signedness.SIGNED): "i2",
+    (2, Signedness.UNSIGNED): "u2",
     (4, Signedness.SIGNED): "i4",
+    (4, Signedness.UNSIGNED): "u4",
     (8, Signedness.SIGNED): "i8",
     (8, Signedness.UNSIGNED): "u8",
     (16, Signedness.SIGNED): "i16",
@@ -264,6 +293,8 @@ ELEMENT_TYPES: dict[str, Attribute] = {
     "bf16": BFloat16Type(),
     "fp8": Float8E4M3FNType(),
     "fp8e5m2": Float8E5M2Type(),
+    "fp4": Float4E2M1FNType(),
+    "e8m0": Float8E8M0FNUType(),
     "index": IndexType(),
     "index64": WideIndexType(),
     **{name: IntegerType(width, signedness) for (width, signedness), name in _INTEGER_NAMES.items()},

@@ -25,8 +25,7 @@ def pack(values: ArrayLike, dtype: DType | str) -> NDArray[np.uint8]:
     values: numbers, rounded as `round_to` does; a single one gives a single byte. Raises ValueError for a type that is
     not stored in codes."""
     dtype = _coded(dtype)
-    array = np.asarray(values)
-    codes = codes_of(array.astype(np.float64) if dtype.is_float else array, dtype)
+    codes = codes_of(np.asarray(values), dtype)
     if not codes.ndim or dtype.per_byte == 1:
         return codes
     short = -codes.shape[-1] % dtype.per_byte
@@ -36,22 +35,36 @@ def pack(values: ArrayLike, dtype: DType | str) -> NDArray[np.uint8]:
     return np.bitwise_or.reduce(groups << shifts, axis=-1).astype(np.uint8)
 
 
-def unpack(stored: ArrayLike, dtype: DType | str, count: int | None = None) -> NDArray:
-    """The values of packed bytes: float64, or int64 of integers. `count`: the values of a row, where its last byte holds
-    fewer than it could; a single byte holds a single value. Raises ValueError for another dtype than uint8."""
+def unpack(stored: ArrayLike, dtype: DType | str, count: int = 0) -> NDArray:
+    """The values of packed bytes: float64, or int64 of integers. `count`: the values of a row; 0 where each byte holds
+    one, as a single byte always does. Raises ValueError for another dtype than uint8."""
     dtype = _coded(dtype)
     bytes_ = np.asarray(stored)
     if bytes_.dtype != np.uint8:
         raise ValueError(f"packed {dtype} are bytes (uint8), got {bytes_.dtype}")
     shifts = np.arange(dtype.per_byte, dtype=np.uint8) * np.uint8(dtype.bits)
     codes = (bytes_[..., None] >> shifts) & np.uint8(2**dtype.bits - 1)
-    flat = codes[..., 0] if not bytes_.ndim else codes.reshape(*bytes_.shape[:-1], -1)
-    return values_of(flat if count is None or not bytes_.ndim else flat[..., :count], dtype)
+    flat = codes.reshape(*bytes_.shape[:-1], -1) if count and bytes_.ndim else codes[..., 0]
+    return values_of(flat[..., :count] if count and bytes_.ndim else flat, dtype)
+
+
+def as_bytes(given: NDArray, dtype: DType | str, count: int) -> NDArray[np.uint8]:
+    """What a caller hands over for rows of `count` values (0: one value a byte): bytes as they are, values packed.
+    uint8 arrays whose last extent is that of the bytes are bytes. Raises ValueError for another last extent."""
+    dtype = _coded(dtype)
+    length = packed_extent(count, dtype) if count else None
+    if given.dtype == np.uint8 and (length is None or given.shape[-1:] == (length,)):
+        return given
+    if count and given.shape[-1:] != (count,):
+        found = given.shape[-1] if given.ndim else "a single value"
+        raise ValueError(f"expected rows of {count} values of {dtype}, or of {length} bytes (uint8), got {found}")
+    return pack(given, dtype)
 
 
 def codes_of(values: NDArray, dtype: DType) -> NDArray[np.uint8]:
     """The bit pattern of each value, in the low bits of a byte."""
-    return to_bits(values, dtype).astype(np.uint8) & np.uint8(2**dtype.bits - 1)
+    plain = values if values.dtype.kind in "iub" and not dtype.is_float else values.astype(np.float64)
+    return to_bits(plain, dtype).astype(np.uint8) & np.uint8(2**dtype.bits - 1)
 
 
 def values_of(codes: NDArray[np.uint8], dtype: DType) -> NDArray:

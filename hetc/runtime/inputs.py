@@ -15,7 +15,7 @@ from hetc.runtime.errors import CapacityError, InputError
 from hetc.runtime.regions import box
 from hetc.runtime.specification import Pipeline, Tensor, length_array
 from hetc.runtime.state import State
-from hetc.runtime.tensors import to_host
+from hetc.runtime.tensors import bytes_of, to_stored
 
 Given = Mapping[str, Buffer]
 LengthArrays = dict[str, NDArray[np.int32]]
@@ -67,10 +67,11 @@ def _overlap(first: Buffer, second: Buffer) -> bool:
 
 def _placed(value: Any, spec: Tensor, name: str, devices: Mapping[str, Device]) -> tuple[Device, Any, tuple[int, ...]]:
     """Where a caller's tensor lies, the flat array that it is there, and its shape."""
+    lying = value if spec.codes is None else bytes_of(value, spec.codes)
     for device in devices.values():
-        if device.holds(value, spec.element):
-            return device, device.adopt(value, spec.element, name), tuple(value.shape)
-    array = to_host(value, spec.element, name)
+        if lying is not None and device.holds(lying, spec.element):
+            return device, device.adopt(lying, spec.element, name), tuple(lying.shape)
+    array = to_stored(value, spec.element, spec.codes, name)
     return devices[HOST], array.reshape(-1), array.shape
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hetc.runtime.errors import CapacityError, InputError
 from hetc.runtime.memory import DenseMemory, SparseHome
 from hetc.runtime.regions import region_rows
-from hetc.runtime.tensors import to_host
+from hetc.runtime.tensors import to_host, to_stored
 
 if TYPE_CHECKING:
     from hetc.runtime.state import State
@@ -22,7 +22,7 @@ def load(state: State, name: str, given: Any, lengths: object) -> None:
     if name in state.sparse:
         _load_sparse(state, name, given, lengths)
         return
-    values = to_host(given, spec.element, name)
+    values = to_stored(given, spec.element, spec.codes, name)
     _check_shape(state, name, values.shape)
     memories = state.parts(name)
     along = memories[0].along

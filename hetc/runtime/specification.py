@@ -46,7 +46,8 @@ class Tensor:
     stored_bound: the most stored entries of a sparse memory, compressed along its first dim; None for a dense one.
     init: what a memory's elements are before they are written. stripes: HBM channels of the home's buffer. layered:
     how many of the first extents are of layers, each in a buffer of its own. rows: where rows lie, for one that is not
-    row-major; group: the memory that it shares its rows' or pages' place with.
+    row-major; group: the memory that it shares its rows' or pages' place with. codes: the elements are bytes of codes
+    of this type, of so many values in a row (0: one a byte).
     """
 
     role: Literal["input", "weight", "memory"]
@@ -60,6 +61,7 @@ class Tensor:
     layered: int = 0
     rows: Rows | None = None
     group: str = ""
+    codes: tuple[str, int] | None = None
 
     @property
     def layer(self) -> Tensor:

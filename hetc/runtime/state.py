@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hetc.numerics.packing import unpack
 from hetc.runtime import loading
 from hetc.runtime.binding import bind
 from hetc.runtime.buffers import Buffer
@@ -149,7 +150,8 @@ class State(Guarded):
         loading.load_columns(self, name, row_numbers)
 
     def read(self, name: str, *, as_stored: bool = False) -> NDArray:
-        """A copy of a memory's live contents: float64 or integers, or in the element's own numpy dtype."""
+        """A copy of a memory's live contents: float64 or integers, or in the element's own numpy dtype (of what is
+        packed: the bytes, uint8)."""
         spec = self.memory(name)
         if name in self.sparse:
             home = self.sparse[name]
@@ -161,6 +163,8 @@ class State(Guarded):
             ]
             over = layers_of(spec.extents, spec.layered)
             values = np.stack(parts).reshape(*over, *parts[0].shape) if over else parts[0]
+        if spec.codes is not None and not as_stored:
+            return unpack(values, *spec.codes)
         return stored(values, spec.element) if as_stored else decoded(values, spec.element)
 
     def bind(self, *, block_table: Any = None, lengths: Any = None, **tensors: Any) -> None:

@@ -2,7 +2,8 @@
 
 What may be handed in for a declared element type: the same dtype in torch or ml_dtypes; for a float also float32,
 which is rounded to nearest even (8-bit floats saturate); for an integer or an index any integer dtype whose values
-all fit. Python's numbers, and lists of them, have no dtype of their own and take the declared one.
+all fit. Python's numbers, and lists of them, have no dtype of their own and take the declared one. What is kept in bytes of
+codes (see `hetc.numerics.packing`) is handed over as such bytes, or as values.
 
 Autograd is not looked at: a tensor that requires a gradient gives its values, as under `torch.no_grad`.
 """
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.numerics import DTYPES, DType
+from hetc.numerics.packing import as_bytes, packed_extent
 from hetc.numerics.rounding import to_bits
 from hetc.runtime.elements import element_type, host_dtype
 from hetc.runtime.errors import InputError
@@ -47,6 +49,51 @@ def to_host(value: Any, element: str, name: str) -> NDArray:
             raise InputError(f"{what}: expected bool, got {array.dtype}")
         return np.asarray(array, order="C").view(np.uint8)
     return _integers(array, wanted, what)
+
+
+Codes = tuple[str, int]
+"""A number type that is kept in bytes, and how many values a row has (0: a byte holds one)."""
+
+
+def to_stored(value: Any, element: str, codes: Codes | None, name: str) -> NDArray:
+    """As `to_host`; for a tensor of codes the bytes, which are taken as they are (see `bytes_of`), or made of values.
+
+    Raises InputError."""
+    if codes is None:
+        return to_host(value, element, name)
+    lying = bytes_of(value, codes)
+    if lying is not None:
+        return to_host(lying, element, name)
+    what, dtype = f"tensor '{name}'", DTYPES[codes[0]]
+    array = host_values(value, what)
+    if isinstance(value, _PYTHON) and not isinstance(value, np.generic):
+        array = _typed(array, dtype, what)
+    if array.dtype.name.removeprefix("u") in ("int2", "int4"):  # of ml_dtypes
+        array = array.astype(np.int16)
+    _float_bits(array, dtype, what) if dtype.is_float else _integers(array, dtype, what)
+    try:
+        return as_bytes(array, dtype, codes[1])
+    except ValueError as error:
+        raise InputError(f"{what}: {error}") from error
+
+
+def bytes_of(value: Any, codes: Codes) -> Any:
+    """The bytes of what a caller hands over as bytes, where they lie, else None: an array of uint8 or of the type's own
+    packed dtype whose rows are as long as those of the bytes."""
+    dtype, count = DTYPES[codes[0]], codes[1]
+    length = packed_extent(count, dtype) if count else None
+    if not hasattr(value, "dtype") or (length is not None and tuple(value.shape[-1:]) != (length,)):
+        return None
+    if is_torch(value):
+        import torch
+
+        packed = {"fp4": "float4_e2m1fn_x2", "e8m0": "float8_e8m0fnu"}.get(dtype.name, "uint8")
+        if value.dtype == getattr(torch, packed, torch.uint8) and value.layout is torch.strided:
+            return value.view(torch.uint8)
+        return value if value.dtype == torch.uint8 else None
+    if dtype.is_scale and str(value.dtype) == "float8_e8m0fnu":
+        return np.asarray(value).view(np.uint8)
+    return value if value.dtype == np.uint8 else None
 
 
 def host_values(value: Any, what: str) -> NDArray:
