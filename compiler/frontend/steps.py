@@ -10,7 +10,7 @@ from hetc.compiler.frontend.lower.expressions import location_of
 from hetc.compiler.frontend.lower.missing_picks import warn_of_missing_picks
 from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed
-from hetc.compiler.frontend.resolve.declare import declare_growth, element_of
+from hetc.compiler.frontend.resolve.declare import check_packed, declare_growth, element_of
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
 from hetc.compiler.frontend.resolve.symbols import Tensor
 from hetc.compiler.frontend.statements import StatementLowering
@@ -121,11 +121,12 @@ def _finish(tree: ast.Step, step: StepEmitter) -> None:
         step.stage = last_stage
         try:
             value = _output_value(output, step)
+            assert isinstance(value.type, TensorType)
+            check_packed(value.type, f"rows of the output `{output.name}`", output.span, environment)
         except Refused:
             continue
         finally:
             step.stage = ""
-        assert isinstance(value.type, TensorType)
         step.add(OutputOp(output.name, value, value.type.element), output.span)
     for declared in environment.declared.values():
         if declared.role != "memory":

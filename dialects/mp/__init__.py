@@ -66,6 +66,7 @@ from hetc.dialects.mp.types import (
     is_coded,
     is_index,
     storage_bits,
+    values_a_byte,
 )
 
 MP = Dialect(
@@ -153,4 +154,5 @@ __all__ = [
     "storage_bits",
     "tensors_read",
     "times",
+    "values_a_byte",
 ]

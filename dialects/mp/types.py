@@ -270,6 +270,11 @@ def storage_bits(element: Attribute) -> int:
     return dtype_of(dtype_name(element)).storage_bits
 
 
+def values_a_byte(type: TensorType) -> int:
+    """How many values of its type share a byte of the last extent (1: none)."""
+    return 1 if is_index(type.element) or not type.rank else dtype_of(dtype_name(type.element)).per_byte
+
+
 def is_coded(element: Attribute) -> bool:
     """Whether elements of this type are codes in bytes to kernels (see the table of number types)."""
     return not is_index(element) and dtype_of(dtype_name(element)).is_coded

@@ -30,6 +30,7 @@ from hetc.dialects.mp import (
     dtype_name,
     extent_key,
     is_coded,
+    values_a_byte,
 )
 from hetc.numerics import DType, dtype_of
 from hetc.passes.emission import constant, emit, index
@@ -98,15 +99,11 @@ def _dtype(type: object) -> DType | None:
 
 def in_bytes(type: TensorType) -> TensorType:
     """The tensor as bytes. Distances between rows are counted in bytes from the beginning."""
-    per_byte, last = dtype_of(dtype_name(type.element)).per_byte, type.shape[-1] if type.rank else ""
+    per_byte, last = values_a_byte(type), type.shape[-1] if type.rank else ""
     if per_byte == 1 or not isinstance(last, int):
         return TensorType(type.extents, BYTE, type.storage, CodesAttr(type.element))
     extents = [*(extent_key(item) for item in type.extents.data[:-1]), -(-last // per_byte)]
     return TensorType(extents, BYTE, type.storage, CodesAttr(type.element, last))
-
-
-def _values_a_byte(type: TensorType, dtype: DType) -> int:
-    return dtype.per_byte if type.rank and isinstance(type.shape[-1], int) else 1
 
 
 def _declare(op: DeclareOp, dtype: DType) -> None:
@@ -114,7 +111,7 @@ def _declare(op: DeclareOp, dtype: DType) -> None:
     if isinstance(op.init, FloatAttr | IntegerAttr):
         from hetc.numerics.packing import pack  # numpy takes longer to import than the compiler runs
 
-        count = _values_a_byte(op.type, dtype)
+        count = values_a_byte(op.type)
         byte = int(pack([op.init.value.data] * count, dtype)[0])
         op.properties["init"] = IntegerAttr(byte, i32)
     op.properties["type"] = in_bytes(op.type)
@@ -129,7 +126,7 @@ def _take_apart(op: ReadOp, dtype: DType) -> None:
     type_ = op.tensor.type
     assert isinstance(type_, TensorType)
     at, shift = list(op.indices), None
-    count = _values_a_byte(type_, dtype)
+    count = values_a_byte(type_) if type_.rank and isinstance(type_.shape[-1], int) else 1
     if count > 1:
         size = index(count, op)
         place = add(arith.IndexCastOp(add(ModOp(at[-1], size)), i32))

@@ -28,6 +28,7 @@ from hetc.dialects.mp import (
     extent_key,
     in_order,
     index_block,
+    values_a_byte,
 )
 from hetc.passes.emission import conjunction, constant, emit, index
 from hetc.passes.normalize.expansion import steps
@@ -45,7 +46,8 @@ class ScatterUpdatePass(ModulePass):
     """Rewrites each mp.update that leaves at least `least` elements of its memory as they are (at the largest extents)
     as statements that compute what is written and where to, and an mp.scatter.
 
-    Before: presence is explicit. After: no such mp.update is left. The last indices of the memory that the update runs
+    Before: presence is explicit. After: no such mp.update is left; one that writes a part of a byte (`m[j, at]` of i4) is.
+    The last indices of the memory that the update runs
     over as a whole are written in one piece. Where several indices of the update may reach one place, `assign`
     leaves the last of them, and `add` adds all up at each and leaves the last: the number of places squared,
     whatever the size of the memory.
@@ -63,8 +65,15 @@ class ScatterUpdatePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for step, presence in steps(op):
             for statement in list(in_order(step.body.block)):
-                if isinstance(statement, UpdateOp) and _spared(statement) >= self.least:
+                if isinstance(statement, UpdateOp) and _in_bytes(statement) and _spared(statement) >= self.least:
                     _Scatter(statement, presence).rewrite()
+
+
+def _in_bytes(op: UpdateOp) -> bool:
+    """Whether whole bytes are written: of what is packed, whole rows."""
+    type_ = op.memory.type
+    assert isinstance(type_, TensorType)
+    return values_a_byte(type_) == 1 or bool(_piece(op))
 
 
 def _spared(op: UpdateOp) -> int:

@@ -19,7 +19,7 @@ from hetc.compiler.frontend.resolve.environment import Ended, LoopLayers, Refuse
 from hetc.compiler.frontend.resolve.symbols import Declared, Tensor
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Related
-from hetc.dialects.mp import PASS_NUMBER, ComputeOp, ForOp, NextOp, TensorType, WideIndexType, dtype_name, layer_type
+from hetc.dialects.mp import PASS_NUMBER, ComputeOp, ForOp, NextOp, TensorType, WideIndexType, dtype_name, layer_type, values_a_byte
 
 
 @dataclass(frozen=True)
@@ -265,8 +265,9 @@ def _type(value: SSAValue) -> TensorType:
 
 
 def _layers_of(type: TensorType) -> int:
-    """The constant first extent of a dense tensor, 0 where it has none."""
-    first = type.shape[0] if type.rank and not type.is_sparse else 0
+    """The constant first extent of a dense tensor, 0 where it has none, or where layers share bytes."""
+    apart = type.rank > 1 or values_a_byte(type) == 1
+    first = type.shape[0] if type.rank and not type.is_sparse and apart else 0
     return first if isinstance(first, int) else 0
 
 

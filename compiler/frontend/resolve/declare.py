@@ -13,7 +13,8 @@ from hetc.compiler.frontend.resolve.symbols import Declared
 from hetc.compiler.frontend.syntax import ast
 from hetc.compiler.frontend.syntax.elsewhere import DTYPES_ELSEWHERE
 from hetc.diagnostics import Related, suggest
-from hetc.dialects.mp import ELEMENT_TYPES, SparseAttr, TensorType
+from hetc.dialects.mp import ELEMENT_TYPES, SparseAttr, TensorType, dtype_name, values_a_byte
+from hetc.source import Span
 
 # Entries of a sparse tensor are counted in 64 bits.
 MAX_STORED = 2**63 - 1
@@ -64,9 +65,28 @@ def _declare(pipeline: ast.Pipeline, item: ast.Declaration, environment: Environ
     elif item.stored_bound is not None:
         raise environment.refuse("HET102", "only a sparse tensor has a bound on its stored entries", item.span)
     type_ = TensorType(extents, element, storage)
+    check_packed(type_, f"rows of `{item.name}`", item.name_span, environment)
     slots = next((place for place, key in enumerate(extents) if isinstance(key, int)), None)
     ring = (slots, item.counter) if item.counter and slots is not None else None
+    if ring is not None and slots == len(extents) - 1 and values_a_byte(type_) > 1:
+        message = f"slots of the ring `{item.name}` would share bytes; what it keeps in a slot needs a further extent"
+        raise environment.refuse("HET102", message, item.name_span, help="of i8, which takes a byte, it needs none")
     return Declared(item.name, item.role, type_, item.name_span, _initial(item, type_, environment), ring=ring)
+
+
+def check_packed(type: TensorType, what: str, span: Span, environment: Environment) -> None:
+    """What leaves the step lies in bytes, of which each row takes whole ones. Raises Refused."""
+    name, count = dtype_name(type.element), values_a_byte(type)
+    if count == 1:
+        return
+    if type.is_sparse:
+        message = f"entries of a sparse tensor take whole bytes, and {name} is packed, {count} values a byte"
+        raise environment.refuse("HET301", message, span, help="expected u8 or i8")
+    last = type.shape[-1]
+    if not isinstance(last, int):
+        message = f"{what} are packed, {count} values of {name} a byte: their last extent must be a constant, not `{last}`"
+        help = f"put a constant extent last, or keep {'fp8' if name == 'fp4' else 'u8' if name[0] == 'u' else 'i8'} values"
+        raise environment.refuse("HET102", message, span, help=help)
 
 
 def _extent(item: ast.Declaration, extent: ast.Expr, environment: Environment) -> int | str:

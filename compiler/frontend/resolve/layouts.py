@@ -18,7 +18,7 @@ from hetc.compiler.frontend.resolve.environment import Environment, Refused
 from hetc.compiler.frontend.syntax import ast
 from hetc.compiler.vocabulary import LAYOUTS
 from hetc.diagnostics import Related, suggest
-from hetc.dialects.mp import RowsAttr, TensorType, storage_bits
+from hetc.dialects.mp import RowsAttr, TensorType, storage_bits, values_a_byte
 from hetc.source import Span
 
 
@@ -159,8 +159,8 @@ class _Group:
 
 
 def _row_bytes(type: TensorType) -> int:
-    inner = type.shape[type.row_axis + 1 :]
-    return prod(int(size) for size in inner) * storage_bits(type.element) // 8
+    *inner, last = (1, *(int(size) for size in type.shape[type.row_axis + 1 :]))
+    return prod(inner) * -(-last // values_a_byte(type)) * storage_bits(type.element) // 8
 
 
 def _aligned(sizes: list[int], units: list[int]) -> tuple[list[int], int]:
