@@ -69,6 +69,10 @@ KNOWN, DECIDED = "known", "decided"
 one of its sides may decide alone."""
 
 
+HOLDS = "holds"
+"""The attribute of an op whose value is one of this element type, put together from its bits."""
+
+
 def marked(op: Operation, mark: str) -> Operation:
     """The op with a mark."""
     op.attributes[mark] = UnitAttr()

@@ -33,7 +33,7 @@ from hetc.dialects.mp import (
     values_a_byte,
 )
 from hetc.numerics import DType, dtype_of
-from hetc.passes.emission import constant, emit, index
+from hetc.passes.emission import HOLDS, constant, emit, index
 from hetc.passes.normalize.codes import decoded, encoded, rounded
 from hetc.passes.normalize.expansion import Body
 from hetc.passes.rebuild import inline_region, merge_equal
@@ -138,6 +138,8 @@ def _take_apart(op: ReadOp, dtype: DType) -> None:
     if shift is not None:
         code = add(arith.AndIOp(add(arith.ShRSIOp(code, shift)), add(constant(2**dtype.bits - 1, i32))))
     value = decoded(code, dtype, add)
+    assert isinstance(value.owner, Operation)
+    value.owner.attributes[HOLDS] = type_.element
     if dtype.is_scale and op.present is not None:  # what is not there reads as 0, which no code stands for
         value = add(arith.SelectOp(op.present, value, add(constant(0.0, value.type))))
     op.result.replace_all_uses_with(value)

@@ -17,10 +17,11 @@ from xdsl.dialects.builtin import (
     f16,
     f32,
 )
-from xdsl.ir import Attribute, BlockArgument, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
-from hetc.dialects.mp import RangeAttr, RangedOp, ReadOp, ReduceOp, RoundOp, TensorType, dim_of
+from hetc.dialects.mp import RangeAttr, RangedOp, ReadOp, ReduceOp, RoundOp, TensorType, dim_of, is_coded
 from hetc.dialects.mp.types import DimAttr, extent_key
+from hetc.passes.emission import HOLDS
 from hetc.passes.schedule.gpu_dependencies import Dependencies, Indices, stored_row
 
 SMALLEST = 16
@@ -66,17 +67,19 @@ def exact_type(value: SSAValue) -> Attribute:
     """The narrowest type of matrix operands that holds every value of a factor: bf16, f16 or f32."""
     owner = value.owner
     element: Attribute = f32
-    if isinstance(owner, arith.SIToFPOp) and isinstance(owner.input.owner, ReadOp):
+    if isinstance(owner, arith.SIToFPOp):
         owner = owner.input.owner
-    if isinstance(owner, ReadOp):
+    if isinstance(owner, Operation) and HOLDS in owner.attributes:
+        element = owner.attributes[HOLDS]
+    elif isinstance(owner, ReadOp):
         type_ = owner.tensor.type
         assert isinstance(type_, TensorType)
         element = type_.element
     elif isinstance(owner, RoundOp):
         element = owner.element
-    if isinstance(element, BFloat16Type | Float8E4M3FNType | Float8E5M2Type):
+    if isinstance(element, BFloat16Type | Float8E4M3FNType | Float8E5M2Type) or is_coded(element):
         return bf16
-    if isinstance(element, IntegerType) and element.width.data in (4, 8):
+    if isinstance(element, IntegerType) and element.width.data == 8:
         return bf16  # 8 bits of significand hold 255 and -128
     return f16 if isinstance(element, Float16Type) else f32
 
