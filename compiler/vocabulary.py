@@ -47,7 +47,7 @@ class Kind(Enum):
 class Builtin:
     """A built-in function. `least` to `most`: the plain arguments of one of elements. `options`: arguments by name,
     each with the words that it takes, none where it takes an expression. `rules`: words that are called in an
-    option."""
+    option; `words`: those that may be a plain argument."""
 
     name: str
     kind: Kind
@@ -55,6 +55,7 @@ class Builtin:
     most: int = 1
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 def _alike(kind: Kind, names: str, least: int = 1, most: int | None = None) -> tuple[Builtin, ...]:
@@ -75,7 +76,11 @@ BUILTINS: tuple[Builtin, ...] = (
         options={"at": (), "base": (), "dims": (), "layout": ("half", "interleaved"), "scaling": ()},
         rules=("linear", "yarn", "llama3"),
     ),
-    Builtin("quantize", Kind.CONVERSION, options={"block": (), "scale": ("pow2", "f32"), "floor": ()}),
+    Builtin(
+        "quantize", Kind.CONVERSION,
+        options={"block": (), "scale": ("pow2", "f32", "f16", "bf16", "fp8", "fp8e5m2", "e8m0"), "floor": ()},
+        words=("mxfp4", "mxfp8", "nvfp4"),
+    ),
     Builtin("topk", Kind.SELECTION, options={"order": ("any", "score", "index")}),
     Builtin("select", Kind.SELECTION, options={"capacity": ()}),
     Builtin("sort", Kind.SELECTION, options={"order": ("ascending", "descending")}),
@@ -98,6 +103,8 @@ EFFECTS = table(Kind.EFFECT)
 INDEXED = table(Kind.REDUCTION, Kind.ALONG, Kind.CONVERSION, Kind.SELECTION, Kind.JOIN)
 """What has indices in brackets. `min` and `max` have or have not."""
 FUNCTIONS = tuple(dict.fromkeys(item.name for item in BUILTINS))
-OPTION_WORDS = tuple(dict.fromkeys(word for item in BUILTINS for words in item.options.values() for word in words))
+OPTION_WORDS = tuple(
+    dict.fromkeys(word for item in BUILTINS for words in (*item.options.values(), item.words) for word in words)
+)
 """Words that stand among a call's arguments and name no value."""
 RULES = tuple(rule for item in BUILTINS for rule in item.rules)

@@ -15,11 +15,11 @@ NumberTypes: TypeAlias = Callable[[Attribute], str]
 
 _STORAGE = {
     "f32": "float", "f16": "uint16_t", "bf16": "uint16_t", "fp8": "uint8_t", "fp8e5m2": "uint8_t", "index": "int32_t",
-    "index64": "int64_t", "i4": "int8_t", "i8": "int8_t", "u8": "uint8_t", "i16": "int16_t", "i32": "int32_t",
+    "index64": "int64_t", "i8": "int8_t", "u8": "uint8_t", "i16": "int16_t", "i32": "int32_t",
     "i64": "int64_t", "bool": "uint8_t",
 }  # fmt: skip
 _NARROW_FLOATS = ("f16", "bf16", "fp8", "fp8e5m2")
-_SATURATED = ("i4", "i8", "u8", "i16")
+_SATURATED = ("i8", "u8", "i16")
 
 
 def storage(element: Attribute) -> str:

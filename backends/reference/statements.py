@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import cast
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -25,7 +25,7 @@ from hetc.backends.reference.tensors import (
     stored_magnitude,
 )
 from hetc.dialects.mp import ComputeOp, ConstantOp, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TensorType, TopkOp
-from hetc.numerics.quantization import quantize
+from hetc.numerics.quantization import ScaleKind, quantize
 
 Tensors = Mapping[SSAValue, Tensor | SparseTensor]
 
@@ -179,7 +179,7 @@ def quantized(op: QuantizeOp, environment: Environment, tensors: Tensors) -> tup
     present = environment.exists(x.type.shape, shape).copy()
     for one in conditions.values():
         present &= one
-    kind: Literal["pow2", "f32"] = "pow2" if op.scale_kind.data == "pow2" else "f32"
+    kind = cast(ScaleKind, op.scale_kind.data)
     floor = float(op.floor.value.data)
     value = np.where(present, value, 0.0)
     narrow, scale = quantize(value, axis, dtype, block, kind, floor)

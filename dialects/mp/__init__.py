@@ -9,7 +9,7 @@ from xdsl.ir import Dialect
 
 from hetc.dialects.mp.compute import ComputeOp, RangedOp, index_block, tensors_read
 from hetc.dialects.mp.intervals import Interval, Intervals, below, interval_of_type, intervals_of
-from hetc.dialects.mp.irregular import QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
+from hetc.dialects.mp.irregular import SCALES, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
 from hetc.dialects.mp.loop import (
     PASS_NUMBER,
     ForOp,
@@ -86,6 +86,7 @@ __all__ = [
     "LARGEST_EXTENT",
     "MP",
     "PASS_NUMBER",
+    "SCALES",
     "WRITES_IN_PLACE",
     "AndOp",
     "AppendOp",

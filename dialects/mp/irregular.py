@@ -32,9 +32,13 @@ from xdsl.irdl import (
 from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp.compute import RangedOp
-from hetc.dialects.mp.types import RangeAttr, TensorType, extent_key
+from hetc.dialects.mp.types import ELEMENT_TYPES, RangeAttr, TensorType, extent_key
 
 ORDERS = ("any", "score", "index")
+SCALES = {"pow2": ELEMENT_TYPES["f32"]} | {
+    name: ELEMENT_TYPES[name] for name in ("f32", "f16", "bf16", "fp8", "fp8e5m2", "e8m0")
+}
+"""Kinds of scales, and what they are stored in."""
 
 
 @irdl_op_definition
@@ -199,8 +203,8 @@ class RopeOp(RangedOp):
 @irdl_op_definition
 class QuantizeOp(IRDLOperation):
     """`%q, %scale = mp.quantize %x {axis, block, scale_kind, floor}`: blocks of `block` elements along `axis` share
-    a scale: max(amax, floor) / largest, rounded up to a power of two where `scale_kind` is `pow2`; q is x / scale
-    rounded to nearest even, saturating. `scale` has the axis replaced by the number of blocks, or dropped
+    a scale of the kind `scale_kind` (see `hetc.numerics.quantization`) for max(amax, floor); q is x / scale rounded to
+    nearest even, saturating. `scale` has the axis replaced by the number of blocks, or dropped
     where one block is the whole axis."""
 
     name = "mp.quantize"
@@ -231,5 +235,9 @@ class QuantizeOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        if self.scale_kind.data not in ("pow2", "f32"):
-            raise VerifyException(f"mp.quantize: scale is pow2 or f32, got {self.scale_kind.data}")
+        kind, scale = self.scale_kind.data, self.scale.type
+        assert isinstance(scale, TensorType)
+        if kind not in SCALES:
+            raise VerifyException(f"mp.quantize: scale is one of {', '.join(SCALES)}, got {kind}")
+        if scale.element != SCALES[kind]:
+            raise VerifyException(f"mp.quantize: scales of kind {kind} are {SCALES[kind]}, not {scale.element}")

@@ -3,7 +3,7 @@
 dtypes        the table: widths, ranges, storage in numpy and torch; its names stand here too
 rounding      round_to, ulp; encode and decode to storage; to_bits and from_bits
 packing       pack, unpack: the bytes of types that take less than one
-quantization  pow2_scale, f32_scale, quantize
+quantization  scales of blocks by their kind, quantize
 tolerance     how near a result must lie to the oracle, by type
 
 All but the first work on arrays. Who needs them imports them by their names: compiling asks for the table alone, and numpy

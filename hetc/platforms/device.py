@@ -13,7 +13,6 @@ from hetc.platforms.figure import Figure, Model, PositiveFigure
 _WIDER = {
     "bool": "i8",
     "u8": "i16",
-    "i4": "i8",
     "i8": "i16",
     "i16": "i32",
     "i32": "i64",

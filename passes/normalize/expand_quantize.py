@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import IntegerType, ModuleOp, f32, i32
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from hetc.dialects.mp import ComputeOp, QuantizeOp, RangeAttr, TensorType, dtype_name, in_order, storage_bits
-from hetc.numerics.dtypes import dtype_of
+from hetc.dialects.mp import ComputeOp, QuantizeOp, RangeAttr, RoundOp, TensorType, dtype_name, in_order, storage_bits
+from hetc.numerics.dtypes import DType, dtype_of
 from hetc.passes.normalize.expansion import Body, insert, ranges_over, steps, without_ranges
 from hetc.passes.normalize.rejection import rejected
 
@@ -28,9 +28,9 @@ BIAS = 127
 class ExpandQuantizePass(ModulePass):
     """Rewrites each mp.quantize as three mp.compute: the largest magnitude, the scale and the values.
 
-    Before: presence is explicit. After: no mp.quantize is left. A scale is max(amax, floor) / largest, rounded to f32
-    or up to a power of two (in integer arithmetic on the bits, so exactly), 1 where that is 0, at least 2^-126 as a
-    power of two; NaN and infinity pass into it. Values are x / scale, by a power of two x times its exact reciprocal.
+    Before: presence is explicit. After: no mp.quantize is left. A scale is what `hetc.numerics.quantization` says of its
+    kind: max(amax, floor) / largest rounded to the type it is stored in, or a power of two (in integer arithmetic on
+    the bits, so exactly; `pow2` at least 2^-126). Values are x / scale, by a power of two x times its exact reciprocal.
 
     Example: `%q, %s = mp.quantize %x 1 "pow2" 1.0e-4` of bf16[B, 128] becomes
 
@@ -85,10 +85,17 @@ class Expansion:
         magnitude = body.read(amax.result, body.indices)
         floor = max(float(self.op.floor.value.data), 0.0)
         magnitude = body.add(arith.MaximumfOp(magnitude, body.number(floor)))
-        is_pow2 = self.op.scale_kind.data == "pow2"
-        chosen = pow2_scale(body, magnitude, self.largest) if is_pow2 else f32_scale(body, magnitude, self.largest)
-        scale = body.compute(chosen, self.scale_element)
-        return amax, scale, self._values(scale, is_pow2)
+        kind = self.op.scale_kind.data
+        scale = body.compute(self._scale(body, magnitude, kind), self.scale_element)
+        return amax, scale, self._values(scale, kind in ("pow2", "e8m0"))
+
+    def _scale(self, body: Body, magnitude: SSAValue, kind: str) -> SSAValue:
+        if kind == "pow2":
+            return pow2_scale(body, magnitude, self.largest)
+        if kind == "e8m0":
+            return exponent_scale(body, magnitude, self.largest)
+        scale = f32_scale(body, magnitude, self.largest)
+        return scale if kind == "f32" else narrow_scale(body, scale, dtype_of(kind), self.scale_element)
 
     def _amax(self) -> ComputeOp:
         body = Body(self.scale_ranges, self.op)
@@ -129,6 +136,26 @@ def f32_scale(body: Body, magnitude: SSAValue, largest: float) -> SSAValue:
     return body.add(arith.SelectOp(is_zero, body.number(1.0), scale))
 
 
+def narrow_scale(body: Body, quotient: SSAValue, dtype: DType, element: Attribute) -> SSAValue:
+    """The quotient rounded to a narrower float, its least positive where that is 0."""
+    scale = body.add(RoundOp(quotient, element))
+    is_zero = body.add(arith.CmpfOp(scale, body.number(0.0), "oeq"))
+    return body.add(arith.SelectOp(is_zero, body.number(dtype.smallest_step), scale))
+
+
+def exponent_scale(body: Body, magnitude: SSAValue, largest: float) -> SSAValue:
+    """The power of two whose exponent is magnitude's less largest's, at least 2^-127; NaN where it is not finite."""
+    (bits,) = struct.unpack("<I", struct.pack("<f", largest))
+    own = body.number((bits >> MANTISSA_BITS) - BIAS, i32)
+    exponent = body.add(arith.ShRSIOp(body.add(arith.BitcastOp(magnitude, i32)), body.number(MANTISSA_BITS, i32)))
+    field = body.add(arith.MaxSIOp(body.add(arith.SubiOp(exponent, own)), body.number(0, i32)))
+    power = body.add(arith.BitcastOp(body.add(arith.ShLIOp(field, body.number(MANTISSA_BITS, i32))), f32))
+    is_least = body.add(arith.CmpiOp(field, body.number(0, i32), "eq"))
+    power = body.add(arith.SelectOp(is_least, body.number(2.0**-127), power))
+    is_finite = body.add(arith.CmpfOp(magnitude, body.number(python_math.inf), "olt"))
+    return body.add(arith.SelectOp(is_finite, power, body.number(python_math.nan)))
+
+
 def pow2_scale(body: Body, magnitude: SSAValue, largest: float) -> SSAValue:
     """The least power of two, from 2^-126, that is at least magnitude / largest; 1 for 0; infinity and NaN pass.
 
@@ -149,9 +176,12 @@ def pow2_scale(body: Body, magnitude: SSAValue, largest: float) -> SSAValue:
 
 
 def divided_by_pow2(body: Body, x: SSAValue, scale: SSAValue) -> SSAValue:
-    """x / scale for a normal power of two, by its reciprocal, whose exponent is the negative; a quotient for others."""
+    """x / scale for a power of two, by its reciprocal, whose exponent is the negative (2^-127, which is no normal
+    number, has one that is); a quotient for others."""
     bits = body.add(arith.BitcastOp(scale, i32))
     mirrored = body.add(arith.SubiOp(body.number(2 * BIAS << MANTISSA_BITS, i32), bits))
-    product = body.add(arith.MulfOp(x, body.add(arith.BitcastOp(mirrored, f32))))
+    is_normal = body.add(arith.CmpfOp(scale, body.number(2.0**-126), "oge"))
+    reciprocal = body.add(arith.SelectOp(is_normal, body.add(arith.BitcastOp(mirrored, f32)), body.number(2.0**127)))
+    product = body.add(arith.MulfOp(x, reciprocal))
     is_finite = body.add(arith.CmpfOp(scale, body.number(python_math.inf), "olt"))
     return body.add(arith.SelectOp(is_finite, product, body.add(arith.DivfOp(x, scale))))

@@ -41,9 +41,9 @@ TO_LLVM = (
 SMALL_FLOATS: dict[str, Any] = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E5M2": ml_dtypes.float8_e5m2}
 NUMPY: dict[str, Any] = {
     "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "i64": np.int64, "i32": np.int32,
-    "i16": np.int16, "i8": np.int8, "i4": np.int8, "i1": np.bool_, **SMALL_FLOATS,
+    "i16": np.int16, "i8": np.int8, "i1": np.bool_, **SMALL_FLOATS,
 }  # fmt: skip
-"""The numpy type of a tensor of each element type; an i4 takes a byte, as it does in a memref."""
+"""The numpy type of a tensor of each element type."""
 
 
 class Function:
@@ -107,7 +107,6 @@ def _argument(value: int | np.ndarray, element: str) -> tuple[Any, Any]:
         return ctypes.pointer(number), number
     # A copy: memories are written in place.
     array = np.array(value, dtype=NUMPY[element], order="C")
-    array = array & 15 if element == "i4" else array
     fields: list[Any] = [array.ctypes.data, array.ctypes.data, 0]
     if array.ndim:
         strides = [stride // array.itemsize for stride in array.strides]
@@ -119,7 +118,7 @@ def _argument(value: int | np.ndarray, element: str) -> tuple[Any, Any]:
 def _array(descriptor: Any, element: str) -> np.ndarray:
     """A result, copied, in the numpy type of its element."""
     array = _view(descriptor, np.dtype(NUMPY[element]).itemsize).copy()
-    return (array.view(np.int8) << 4) >> 4 if element == "i4" else array.view(NUMPY[element])
+    return array.view(NUMPY[element])
 
 
 def _view(descriptor: Any, item_bytes: int) -> np.ndarray:

@@ -21,11 +21,13 @@ def options_of(call: ast.Call, environment: Environment) -> dict[str, ast.Expr]:
     return {keyword.name: keyword.value for keyword in call.keywords}
 
 
-def word_of(call: ast.Call, options: Mapping[str, ast.Expr], name: str, environment: Environment) -> str:
-    """An option that is one of a few words; the first of them is the default. Raises Refused."""
+def word_of(
+    call: ast.Call, options: Mapping[str, ast.Expr], name: str, environment: Environment, default: str = ""
+) -> str:
+    """An option that is one of a few words; the first of them is the default where no other is named. Raises Refused."""
     given, allowed = options.get(name), INDEXED[call.function].options[name]
     if given is None:
-        return allowed[0]
+        return default or allowed[0]
     if not isinstance(given, ast.Name) or given.name not in allowed:
         message = f"expected `{name}` to be {' or '.join(allowed)}"
         raise environment.refuse("HET108", message, given.span)

@@ -23,11 +23,13 @@ from hetc.compiler.frontend.resolve.symbols import Tensor
 from hetc.compiler.frontend.resolve.typed import Axis, Flat, IndexValue, Result
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Related
-from hetc.dialects.mp import ELEMENT_TYPES, QuantizeOp, TensorType
+from hetc.dialects.mp import ELEMENT_TYPES, SCALES, QuantizeOp, TensorType
 from hetc.source import Span
 
-QUANTIZED = ("fp8", "i8", "i4")
-# The smallest absolute maximum that a scale is made for: keeps the scale of a block of zeros a normal number.
+QUANTIZED = ("fp8", "fp8e5m2", "fp4", "i8", "i4", "i2")
+# Names for what stands beside them: values, elements of a block, scales.
+FORMATS = {"mxfp4": ("fp4", 32, "e8m0"), "mxfp8": ("fp8", 32, "e8m0"), "nvfp4": ("fp4", 16, "fp8")}
+# The smallest absolute maximum that an f32 scale is made for: keeps the scale of a block of zeros a normal number.
 QUANTIZE_FLOOR = 1e-4
 
 
@@ -63,9 +65,10 @@ def resolve_quantize(statement: ast.Define, call: ast.Call, environment: Environ
         message = "`quantize` takes a tensor and a dtype, and gives values and scales"
         help = "write `x8[b, d], xs[b] = quantize[d](x[b, d], fp8, scale=pow2)`"
         raise environment.refuse("HET108", message, span, help=help)
-    if dtype.name not in QUANTIZED:
-        message = f"`quantize` gives {', '.join(QUANTIZED)}, not `{dtype.name}`"
+    if dtype.name not in (*QUANTIZED, *FORMATS):
+        message = f"`quantize` gives {', '.join((*QUANTIZED, *FORMATS))}, not `{dtype.name}`"
         raise environment.refuse("HET110", message, dtype.span)
+    name, size, kind = FORMATS.get(dtype.name, (dtype.name, None, "pow2"))
     indices = [index for index in targets[0].indices if isinstance(index, ast.Index)]
     around, (value,) = resolve(environment, indices, call.arguments[:1])
     places = _axes(call, around, environment)
@@ -73,6 +76,9 @@ def resolve_quantize(statement: ast.Define, call: ast.Call, environment: Environ
     check_rows(around, over, "quantize", call.span, environment)
     axes, axis, flat = list(around), places[0], None
     if len(places) > 1:
+        if dtype.name in FORMATS:
+            message = f"the blocks of `{dtype.name}` lie along one index"
+            raise environment.refuse("HET108", message, dtype.span, help="quantize over one index")
         if "block" in options:
             message = "`block` divides the extent of one index"
             place = next(keyword.span for keyword in call.keywords if keyword.name == "block")
@@ -80,15 +86,17 @@ def resolve_quantize(statement: ast.Define, call: ast.Call, environment: Environ
         free = [item for item in around if item not in over]
         flat = flatten(over, free, environment, call.span)
         axes, axis = [*free, flat.index], len(free)
-    block = _block(options, axes[axis], environment)
+    block = _block(options, axes[axis], call.span, size, environment)
     scale_shape = _scale_shape(targets, axes, axis, block, environment)
-    floor = float(evaluate(options["floor"], environment, "`floor`")) if "floor" in options else QUANTIZE_FLOOR
-    if floor <= 0:
-        raise environment.refuse("HET108", "`floor` must be above 0", options["floor"].span)
-    scale = word_of(call, options, "scale", environment)
+    scale = word_of(call, options, "scale", environment, kind)
+    floor = QUANTIZE_FLOOR if SCALES[scale] == f32 else 0.0
+    if "floor" in options:
+        floor = float(evaluate(options["floor"], environment, "`floor`"))
+        if floor <= 0:
+            raise environment.refuse("HET108", "`floor` must be above 0", options["floor"].span)
     values, scales = map(result_of, targets)
     return Quantize(
-        values, scales, tuple(axes), axis, value, dtype.name, block, scale, floor, tuple(scale_shape), flat,
+        values, scales, tuple(axes), axis, value, name, block, scale, floor, tuple(scale_shape), flat,
         tuple(around), call.arguments[0].span, span,
     )  # fmt: skip
 
@@ -106,13 +114,16 @@ def _axes(call: ast.Call, infos: Sequence[Axis], environment: Environment) -> li
     return found
 
 
-def _block(options: dict[str, ast.Expr], axis: Axis, environment: Environment) -> int | None:
-    if "block" not in options:
-        return None
-    block = evaluate_integer(options["block"], environment, "`block`", low=1)
-    if not isinstance(axis.key, int) or axis.key % block:
+def _block(
+    options: dict[str, ast.Expr], axis: Axis, span: Span, block: int | None, environment: Environment
+) -> int | None:
+    """Elements that share a scale: as `block=` says, else as the format does; None for all."""
+    if "block" in options:
+        span = options["block"].span
+        block = evaluate_integer(options["block"], environment, "`block`", low=1)
+    if block is not None and (not isinstance(axis.key, int) or axis.key % block):
         message = f"`block` must divide the extent of `{axis.name}`, {axis.key}; got {block}"
-        raise environment.refuse("HET108", message, options["block"].span)
+        raise environment.refuse("HET108", message, span)
     return block
 
 
@@ -155,7 +166,7 @@ def lower_quantize(node: Quantize, step: StepEmitter) -> None:
 def _lower_one(node: Quantize, x: SSAValue, step: StepEmitter, values: Result) -> Tensor:
     """The values under their name, and the scales."""
     type_ = TensorType([axis.key for axis in node.axes], ELEMENT_TYPES[node.dtype])
-    scale_type = TensorType(node.scale_shape, f32)
+    scale_type = TensorType(node.scale_shape, SCALES[node.scale])
     op = QuantizeOp(x, node.axis, node.block, node.scale, node.floor, type_, scale_type)
     step.add(op, node.span, values.name)
     op.scale.name_hint = plain_name(node.scales.name)

@@ -93,30 +93,6 @@ inline float from_fixed(const T& total, bool is_nan) {
   return float_of(is_nan ? 0x7fc00000u : total == 0 ? 0u : bits - (18u << 23));
 }
 
-// Two signed 4-bit numbers a byte, the even index in the low half.
-inline int from_i4(ap_uint<4> code) {
-#pragma HLS INLINE
-  const int value = int(code.to_uint());
-  return value >= 8 ? value - 16 : value;
-}
-inline ap_uint<4> to_i4(int value) {
-#pragma HLS INLINE
-  const int saturated = value < -8 ? -8 : value > 7 ? 7 : value;
-  return ap_uint<4>(saturated & 15);
-}
-inline int i4_low(ap_uint<8> pair) {
-#pragma HLS INLINE
-  return from_i4(ap_uint<4>(pair.to_uint() & 15));
-}
-inline int i4_high(ap_uint<8> pair) {
-#pragma HLS INLINE
-  return from_i4(ap_uint<4>(pair.to_uint() >> 4));
-}
-inline ap_uint<8> i4_pair(int low, int high) {
-#pragma HLS INLINE
-  return ap_uint<8>(to_i4(low).to_uint() | to_i4(high).to_uint() << 4);
-}
-
 // Unsigned order of keys is order of numbers; -0 and +0 have one key, and every NaN has the lowest.
 inline ap_uint<32> ordered(float value) {
 #pragma HLS INLINE

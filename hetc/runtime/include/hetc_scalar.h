@@ -206,7 +206,6 @@ inline T saturate_to(S value, S low, S high) {
 #pragma HLS INLINE
   return T(value < low ? low : value > high ? high : value);
 }
-inline int8_t saturate_i4(int64_t value) { return saturate_to<int8_t, int64_t>(value, -8, 7); }
 inline int8_t saturate_i8(int64_t value) { return saturate_to<int8_t, int64_t>(value, -128, 127); }
 inline uint8_t saturate_u8(int64_t value) { return saturate_to<uint8_t, int64_t>(value, 0, 255); }
 inline int16_t saturate_i16(int64_t value) { return saturate_to<int16_t, int64_t>(value, -32768, 32767); }

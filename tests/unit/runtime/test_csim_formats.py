@@ -111,23 +111,6 @@ def test_keys_are_ordered_as_the_floats(fast: dict[str, CsimKernel]) -> None:
     assert keys[number].min() == 0x007FFFFF  # minus infinity, above every NaN
 
 
-def test_pairs_of_four_bit_numbers(fast: dict[str, CsimKernel]) -> None:
-    pairs = np.arange(256, dtype=np.uint8)
-    low, high, packed = np.zeros(256, np.int32), np.zeros(256, np.int32), np.zeros(256, np.uint8)
-    fast["nibbles"].run(pairs, low, high, packed, 256)
-    signed = np.array([*range(8), *range(-8, 0)])
-    np.testing.assert_array_equal(low, signed[pairs & 15])
-    np.testing.assert_array_equal(high, signed[pairs >> 4])
-    np.testing.assert_array_equal(packed, pairs)
-
-
-def test_four_bit_numbers_saturate(fast: dict[str, CsimKernel]) -> None:
-    values = np.arange(-300, 300, dtype=np.int32)
-    codes = np.zeros(len(values), np.uint8)
-    fast["saturate_nibbles"].run(values, codes, len(values))
-    np.testing.assert_array_equal(codes, np.clip(values, -8, 7) & 15)
-
-
 @pytest.mark.parametrize("bits", [1, 4, 8, 16, 32, 64])
 def test_byte_lanes_and_range_lanes_agree(fast: dict[str, CsimKernel], slow: dict[str, CsimKernel], bits: int) -> None:
     words = np.random.default_rng(bits).integers(0, 256, (9, 64), dtype=np.uint8)

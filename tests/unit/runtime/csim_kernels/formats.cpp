@@ -33,18 +33,6 @@ extern "C" void ordered_keys(const float* values, unsigned* keys, float* back, i
   }
 }
 
-extern "C" void nibbles(const unsigned char* pairs, int* low, int* high, unsigned char* packed, int n) {
-  for (int i = 0; i < n; ++i) {
-    low[i] = hetc::i4_low(pairs[i]);
-    high[i] = hetc::i4_high(pairs[i]);
-    packed[i] = hetc::i4_pair(low[i], high[i]).to_uint();
-  }
-}
-
-extern "C" void saturate_nibbles(const int* values, unsigned char* codes, int n) {
-  for (int i = 0; i < n; ++i) codes[i] = hetc::to_i4(values[i]).to_uint();
-}
-
 template <int BITS>
 static void copy_lanes(const ap_uint<512>* words, unsigned long long* lanes, ap_uint<512>* rebuilt, int n) {
   for (int row = 0; row < n; ++row) {
