@@ -20,14 +20,16 @@ from hetc.backends.reference import SparseMatrix, StepResult, run_step
 from hetc.compiler.driver import Options, compile_source_file, front_end, write_directory
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import pipeline_of
-from hetc.dialects.mp import DimAttr, PipelineOp, dtype_name
+from hetc.dialects.mp import DimAttr, OutputOp, PipelineOp, dtype_name, is_coded
 from hetc.dialects.mp.derived import most_of, value_of
 from hetc.numerics import dtype_of
+from hetc.numerics.packing import unpack
 from hetc.numerics.rounding import encode, round_to
 from hetc.platforms import DEFAULT_PLATFORM
 from hetc.source import read_source
 
 Dims = Mapping[str, int]
+Codes = tuple[str, int]
 ROOT = Path(__file__).resolve().parent.parent
 THREE_KINDS = str(Path(__file__).with_name("three_kinds.toml"))
 """A platform with a GPU, an FPGA and a processor."""
@@ -76,7 +78,10 @@ class OracleSession(Session):
         for name, declaration in self.pipeline.declarations.items():
             if declaration.role.data == "memory":
                 init = getattr(declaration.init, "value", None)
-                self.memories[name] = self._empty(declaration.type, 0 if init is None else init.data)
+                start, type_ = 0 if init is None else init.data, declaration.type
+                if type_.coded is not None:
+                    start = unpack(np.uint8(start), dtype_name(type_.coded.element)).item()
+                self.memories[name] = self._empty(type_.decoded, start)
 
     def _empty(self, type_: Any, init: float) -> Any:
         shape = tuple(size if isinstance(size, int) else self.capacities[size] for size in type_.shape)
@@ -135,11 +140,15 @@ def extents_during(session: OracleSession, tensors: Mapping[str, np.ndarray]) ->
 
 
 class ProgramSession(Session):
-    """Runs a compiled program: C simulation of the FPGA kernels, Triton's interpreter for the GPU's."""
+    """Runs a compiled program: C simulation of the FPGA kernels, Triton's interpreter for the GPU's.
 
-    def __init__(self, program: Any, capacities: Dims, lengths: Mapping[str, Any]):
+    codes: of the outputs that come as bytes, what they hold (see `output_codes`)."""
+
+    def __init__(
+        self, program: Any, capacities: Dims, lengths: Mapping[str, Any], codes: Mapping[str, Codes] | None = None
+    ):
         super().__init__()
-        self.program = program
+        self.program, self.codes = program, codes or {}
         self.specification = program.PIPELINE
         self.step = next(iter(self.specification.steps))
         self.state = program.new_state(**capacities)
@@ -153,12 +162,15 @@ class ProgramSession(Session):
         tensor = self.specification.tensors[name]
         growing = [item for item in tensor.dims if item in self.specification.growing]
         lengths = self.state.lengths[growing[0]].copy() if growing else None
-        self.state.load(name, _as_stored(array, tensor.element), lengths)
+        self.state.load(name, _as_stored(array, tensor), lengths)
 
     def call(self, **tensors: np.ndarray) -> dict[str, np.ndarray]:
-        given = {name: _as_stored(value, self.specification.tensors[name].element) for name, value in tensors.items()}
+        given = {name: _as_stored(value, self.specification.tensors[name]) for name, value in tensors.items()}
         outputs = self.program.step(self.step)(self.state, self.extents, **given)
-        return {name: _plain(value) for name, value in outputs.items()}
+        return {
+            name: unpack(value.numpy(), *self.codes[name]) if name in self.codes else _plain(value)
+            for name, value in outputs.items()
+        }
 
     def memory(self, name: str) -> np.ndarray:
         return self.state.read(name)
@@ -177,8 +189,21 @@ def _is_float(element: str) -> bool:
     return element != "index" and dtype_of(element).is_float
 
 
-def _as_stored(values: np.ndarray, element: str) -> np.ndarray:
-    return encode(values, "i32" if element == "index" else element)
+def _as_stored(values: np.ndarray, tensor: Any) -> np.ndarray:
+    if tensor.codes is not None:  # as values, which the program packs
+        return values.astype(np.float32 if values.dtype.kind == "f" else np.int32)
+    return encode(values, "i32" if tensor.element == "index" else tensor.element)
+
+
+def output_codes(module: ModuleOp) -> dict[str, Codes]:
+    """The outputs that a compiled program gives as bytes: the type of what these hold, and how many of a row."""
+    found = {}
+    for op in module.walk():
+        if isinstance(op, OutputOp) and is_coded(op.element):
+            name, shape = dtype_name(op.element), op.value.type.shape  # type: ignore[attr-defined]
+            packed = shape and dtype_of(name).per_byte > 1
+            found[op.output.data] = (name, shape[-1] if packed else 0)
+    return found
 
 
 def _plain(value: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ from hetc.compiler.report import pipeline_of
 from hetc.dialects.mp import in_order
 from hetc.runtime.program import load_program
 from hetc.source import SourceFile
-from tests.executors import OracleSession, ProgramSession, Session
+from tests.executors import OracleSession, ProgramSession, Session, output_codes
 
 # A platform that has the kind of device.
 PLATFORMS = {"gpu": "mi210", "fpga": "mi210+u55c", "cpu": "cpu"}
@@ -29,7 +29,8 @@ def session_of(
         module = compile_source(source)
         run_stages(module, "mp" if way == "oracle" else "expanded", {})
         return OracleSession(module, capacities, lengths, strict=way != "oracle")
-    steps = pipeline_of(compile_source(source)).steps.values()
+    module = compile_source(source)
+    steps = pipeline_of(module).steps.values()
     stages = {
         op.attributes["stage"].data  # type: ignore[attr-defined]
         for step in steps
@@ -40,4 +41,4 @@ def session_of(
     write_directory(compilation, directory / "out")
     program = load_program(directory / "out", "emulation")
     assert set(program.backends) <= {way}
-    return ProgramSession(program, capacities, lengths)
+    return ProgramSession(program, capacities, lengths, output_codes(module))

@@ -9,11 +9,13 @@ import numpy as np
 from xdsl.dialects.builtin import DYNAMIC_INDEX, ModuleOp
 
 from hetc.backends.reference import StepResult, run_step
+from hetc.backends.reference.tensors import values_of
 from hetc.compiler.driver import Options, front_end
 from hetc.compiler.pipeline import run_stages
 from hetc.compiler.report import pipeline_of
 from hetc.compiler.upstream import lower, verify
 from hetc.dialects.mp import dtype_name
+from hetc.numerics.packing import as_bytes
 from hetc.passes.lower_linalg.limits import left_out
 from hetc.passes.lower_linalg.signature import arguments_of, results_of, upstream_type
 from hetc.source import SourceFile
@@ -55,17 +57,24 @@ class UpstreamProgram:
             elif argument.kind == "lengths":
                 arguments.append(np.asarray(extents[argument.name], np.int32))
             else:
-                arguments.append(_with_spare(np.asarray(given[argument.name]), argument.type))
+                arguments.append(_with_spare(self._as_declared(argument.name, given), argument.type))
         made: dict[str, dict[str, np.ndarray]] = {"output": {}, "memory": {}}
         results = results_of(step, self.omitted)
         for result, array in zip(results, self.functions[name](*arguments), strict=True):
             if result.kind == "memory":  # of its capacity, spare places included
-                before = np.asarray(given[result.name])
+                before = self._as_declared(result.name, given)
                 assert array.shape == _with_spare(before, upstream_type(result.op.value.type)).shape  # type: ignore[arg-type]
                 array = array[tuple(slice(extent) for extent in before.shape)]
-            made[result.kind][result.name] = plain(array, dtype_name(result.op.value.type.element))  # type: ignore[union-attr]
+            type_ = result.op.value.type  # type: ignore[union-attr]
+            made[result.kind][result.name] = values_of(plain(array, dtype_name(type_.element)), type_)  # type: ignore[assignment]
         memories = {**oracle.memories, **made["memory"]}
         return StepResult(outputs=made["output"], memories=memories, cleared=oracle.cleared)
+
+
+    def _as_declared(self, name: str, given: Mapping[str, Any]) -> np.ndarray:
+        """A tensor's values, or the bytes that they are kept in."""
+        coded, array = self.pipeline.declarations[name].type.coded, np.asarray(given[name])
+        return array if coded is None else as_bytes(array, dtype_name(coded.element), coded.count.data)
 
 
 class UpstreamSession(Session):

@@ -14,6 +14,7 @@ from hetc.compiler.report import pipeline_of
 from hetc.compiler.verify.draw import STYLES, Draw, draw, stored_entries
 from hetc.dialects.mp import CommitOp, PipelineOp, ScatterOp, dtype_name
 from hetc.dialects.registry import new_context
+from hetc.numerics.packing import as_bytes
 from hetc.numerics.rounding import round_to
 from hetc.source import SourceFile, read_source
 from tests.upstream.executing import UpstreamProgram, expanded
@@ -30,12 +31,18 @@ def agree_with_the_oracle(program: UpstreamProgram, given: dict[str, Any], exten
     outputs, memories = found.outputs, found.memories
     assert outputs.keys() == expected.outputs.keys() and memories.keys() == expected.memories.keys()
     for output, tensor in expected.output_values.items():
-        verdict = compare_tensor(outputs[output], tensor)
+        verdict = compare_tensor(_stored(outputs[output], tensor), tensor)
         assert verdict.ok, f"{output}: {verdict.note}"
     for op in step.body.block.ops:
         if isinstance(op, CommitOp) and not isinstance(expected.memories[op.declared.data], SparseMatrix):
-            verdict = compare_tensor(memories[op.declared.data], expected.values[op.value])  # type: ignore[arg-type]
+            held = expected.values[op.value]
+            verdict = compare_tensor(_stored(memories[op.declared.data], held), held)  # type: ignore[arg-type]
             assert verdict.ok, f"{op.declared.data}: {verdict.note}"
+
+
+def _stored(values: np.ndarray, tensor: Any) -> np.ndarray:
+    coded = tensor.type.coded
+    return values if coded is None else as_bytes(values, dtype_name(coded.element), coded.count.data)
 
 
 def arguments(pipeline: PipelineOp, drawn: Draw, rng: np.random.Generator) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -13,7 +13,7 @@ from hetc.compiler.frontend.resolve.symbols import Declared
 from hetc.compiler.frontend.syntax import ast
 from hetc.compiler.frontend.syntax.elsewhere import DTYPES_ELSEWHERE
 from hetc.diagnostics import Related, suggest
-from hetc.dialects.mp import ELEMENT_TYPES, SparseAttr, TensorType, dtype_name, values_a_byte
+from hetc.dialects.mp import ELEMENT_TYPES, SparseAttr, TensorType, dtype_name, is_coded, values_a_byte
 from hetc.source import Span
 
 # Entries of a sparse tensor are counted in 64 bits.
@@ -77,11 +77,11 @@ def _declare(pipeline: ast.Pipeline, item: ast.Declaration, environment: Environ
 def check_packed(type: TensorType, what: str, span: Span, environment: Environment) -> None:
     """What leaves the step lies in bytes, of which each row takes whole ones. Raises Refused."""
     name, count = dtype_name(type.element), values_a_byte(type)
+    if type.is_sparse and is_coded(type.element):
+        message = f"entries of a sparse tensor of {name} are not supported yet"
+        raise environment.refuse("HET301", message, span, help="expected a type of 8 bits or more, as u8")
     if count == 1:
         return
-    if type.is_sparse:
-        message = f"entries of a sparse tensor take whole bytes, and {name} is packed, {count} values a byte"
-        raise environment.refuse("HET301", message, span, help="expected u8 or i8")
     last = type.shape[-1]
     if not isinstance(last, int):
         message = f"{what} are packed, {count} values of {name} a byte: their last extent must be a constant, not `{last}`"

@@ -123,8 +123,8 @@ def test_integers_of_a_memory_are_compared_exactly(monkeypatch: pytest.MonkeyPat
     assert run(compilation, inputs={"x": x}).ok
     read = State.read
 
-    def one_more(state: State, name: str) -> np.ndarray:
-        held = read(state, name)
+    def one_more(state: State, name: str, *, as_stored: bool = False) -> np.ndarray:
+        held = read(state, name, as_stored=as_stored)
         return held + np.array([1, 0, 0, 0]) if name == memory and held.size else held
 
     monkeypatch.setattr(State, "read", one_more)
