@@ -94,13 +94,15 @@ def _decoded_scale(code: SSAValue, add: Add) -> SSAValue:
 
 
 def _encoded_scale(value: SSAValue, add: Add) -> SSAValue:
-    """What is not above 0 is the least power, what is not finite NaN."""
+    """What is not above 0 is the least power, what is not finite NaN. Below the least normal number of f32, the bits of
+    which the exponent 1 stands for, lies one power only."""
     is_finite = add(arith.CmpfOp(add(math.AbsFOp(value)), _real(python_math.inf, add), "olt"))
     zero = _real(0.0, add)
     is_ordinary = add(arith.AndIOp(is_finite, add(arith.CmpfOp(value, zero, "ogt"))))
     bits = add(arith.BitcastOp(add(arith.SelectOp(is_ordinary, value, zero)), i32))
     exponent = add(arith.ShRSIOp(add(arith.AddiOp(bits, _number(_HALF, add))), _number(MANTISSA_BITS, add)))
-    code = add(arith.MinSIOp(exponent, _number(254, add)))
+    is_least = add(arith.CmpiOp(bits, _number(_HALF + _HALF // 2, add), "slt"))
+    code = add(arith.SelectOp(is_least, _number(0, add), add(arith.MinSIOp(exponent, _number(254, add)))))
     return add(arith.SelectOp(is_finite, code, _number(255, add)))
 
 

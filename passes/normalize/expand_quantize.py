@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from hetc.dialects.mp import ComputeOp, QuantizeOp, RangeAttr, RoundOp, TensorType, dtype_name, in_order, storage_bits
-from hetc.numerics.dtypes import DType, dtype_of
+from hetc.numerics.dtypes import dtype_of
 from hetc.passes.normalize.expansion import Body, insert, ranges_over, steps, without_ranges
 from hetc.passes.normalize.rejection import rejected
 
@@ -94,8 +94,9 @@ class Expansion:
             return pow2_scale(body, magnitude, self.largest)
         if kind == "e8m0":
             return exponent_scale(body, magnitude, self.largest)
-        scale = f32_scale(body, magnitude, self.largest)
-        return scale if kind == "f32" else narrow_scale(body, scale, dtype_of(kind), self.scale_element)
+        if kind == "f32":
+            return f32_scale(body, magnitude, self.largest)
+        return narrow_scale(body, magnitude, self.largest, self.scale_element)
 
     def _amax(self) -> ComputeOp:
         body = Body(self.scale_ranges, self.op)
@@ -136,11 +137,12 @@ def f32_scale(body: Body, magnitude: SSAValue, largest: float) -> SSAValue:
     return body.add(arith.SelectOp(is_zero, body.number(1.0), scale))
 
 
-def narrow_scale(body: Body, quotient: SSAValue, dtype: DType, element: Attribute) -> SSAValue:
-    """The quotient rounded to a narrower float, its least positive where that is 0."""
-    scale = body.add(RoundOp(quotient, element))
+def narrow_scale(body: Body, magnitude: SSAValue, largest: float, element: Attribute) -> SSAValue:
+    """magnitude / largest rounded to a narrower float, its least positive where that is 0."""
+    scale = body.add(RoundOp(body.add(arith.DivfOp(magnitude, body.number(largest))), element))
     is_zero = body.add(arith.CmpfOp(scale, body.number(0.0), "oeq"))
-    return body.add(arith.SelectOp(is_zero, body.number(dtype.smallest_step), scale))
+    least = dtype_of(dtype_name(element)).smallest_step
+    return body.add(arith.SelectOp(is_zero, body.number(least), scale))
 
 
 def exponent_scale(body: Body, magnitude: SSAValue, largest: float) -> SSAValue:
