@@ -73,6 +73,10 @@ HOLDS = "holds"
 """The attribute of an op whose value is one of this element type, put together from its bits."""
 
 
+CONVERSION = "conversion"
+"""The mark of an op that takes a value out of its byte or puts it in: no operation of the program."""
+
+
 def marked(op: Operation, mark: str) -> Operation:
     """The op with a mark."""
     op.attributes[mark] = UnitAttr()

@@ -263,7 +263,9 @@ class _Execution:
             assert isinstance(type_, TensorType)
             self.declared[name] = bind(self.given[name], type_, self.environment, name)
         held = committed(self.environment, self.declared[name], self.values[op.value])
-        self.result.memories[name] = values_of(held, self.declared[name].type)
+        if not isinstance(held, SparseMatrix):
+            held = values_of(held, self.declared[name].type)
+        self.result.memories[name] = held
 
     def _output(self, op: OutputOp) -> None:
         value = self.values[op.value]

@@ -136,9 +136,9 @@ def bind(given: np.ndarray | SparseMatrix | Tensor | SparseTensor, type: TensorT
     return Tensor(array, type, environment.exists(type.shape, array.shape))
 
 
-def values_of(array: np.ndarray | SparseMatrix, type: TensorType) -> np.ndarray | SparseMatrix:
+def values_of(array: np.ndarray, type: TensorType) -> np.ndarray:
     """The values that an array of the type stands for: of bytes that are codes, what they are codes of."""
-    if type.coded is None or isinstance(array, SparseMatrix):
+    if type.coded is None:
         return array
     return unpack(array.astype(np.uint8), dtype_name(type.coded.element), type.coded.count.data)
 

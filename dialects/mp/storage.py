@@ -93,8 +93,8 @@ class RowsAttr(ParametrizedAttribute):
 
 @irdl_attr_definition
 class CodesAttr(ParametrizedAttribute):
-    """The elements are bytes (ui8) that hold bit patterns of `element`: along the last dim as many a byte as it has room
-    for, the first in the low bits, `count` in a row; where `count` is 0, one a byte. Bits that are left over are 0."""
+    """The elements are bytes (ui8) that hold bit patterns of `element`: along the last dim as many a byte as it has
+    room for, the first in the low bits, `count` in a row; where `count` is 0, one a byte."""
 
     name = "mp.codes"
     element: Attribute

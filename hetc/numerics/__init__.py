@@ -6,8 +6,8 @@ packing       pack, unpack: the bytes of types that take less than one
 quantization  scales of blocks by their kind, quantize
 tolerance     how near a result must lie to the oracle, by type
 
-All but the first work on arrays. Who needs them imports them by their names: compiling asks for the table alone, and numpy
-takes longer to import than the table.
+All but the first work on arrays. Who needs them imports them by their names: compiling asks for the table alone, and
+numpy takes longer to import than the table.
 """
 
 from hetc.numerics.dtypes import (

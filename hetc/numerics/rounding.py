@@ -43,8 +43,9 @@ def round_to(x: ArrayLike, dtype: DType | str, rounding: Literal["nearest", "zer
 
     Floats: beyond the range f32, f16 and bf16 give infinities, fp4 and both fp8 types their largest finite value
     (of an infinity too); NaN stays NaN, or becomes 0 where the type has none; the sign of zero is kept. e8m0: a tie
-    goes to the larger power; what is below 2^-127, 0 and negative numbers too, becomes that, and an infinity NaN. Integers: saturating, NaN gives 0;
-    rounding="zero" drops the fraction instead, as an explicit cast to an integer does. bool: x != 0.
+    goes to the larger power; what is below 2^-127, 0 and negative numbers too, becomes that, and an infinity NaN.
+    Integers: saturating, NaN gives 0; rounding="zero" drops the fraction instead, as an explicit cast to an integer
+    does. bool: x != 0.
     i64 is exact as far as float64 is, to 2**53; `encode` of an integer array has no such limit.
     """
     dtype = dtype_of(dtype)

@@ -13,6 +13,12 @@ from hetc.platforms.figure import Figure, Model, PositiveFigure
 _WIDER = {
     "bool": "i8",
     "u8": "i16",
+    "i2": "i8",
+    "u2": "i8",
+    "i4": "i8",
+    "u4": "i8",
+    "fp4": "fp8",
+    "e8m0": "bf16",
     "i8": "i16",
     "i16": "i32",
     "i32": "i64",

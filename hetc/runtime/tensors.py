@@ -2,8 +2,8 @@
 
 What may be handed in for a declared element type: the same dtype in torch or ml_dtypes; for a float also float32,
 which is rounded to nearest even (8-bit floats saturate); for an integer or an index any integer dtype whose values
-all fit. Python's numbers, and lists of them, have no dtype of their own and take the declared one. What is kept in bytes of
-codes (see `hetc.numerics.packing`) is handed over as such bytes, or as values.
+all fit. Python's numbers, and lists of them, have no dtype of their own and take the declared one. What is kept in
+bytes of codes (see `hetc.numerics.packing`) is handed over as such bytes, or as values.
 
 Autograd is not looked at: a tensor that requires a gradient gives its values, as under `torch.no_grad`.
 """

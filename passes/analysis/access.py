@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType
 from xdsl.ir import BlockArgument, OpResult, SSAValue
 
-from hetc.dialects.mp import DimSizeOp, ReadOp, ReadStoredOp, ReduceOp, is_pass_number
+from hetc.dialects.mp import DimSizeOp, ReadOp, ReadStoredOp, ReduceOp, TensorType, is_pass_number
+from hetc.passes.emission import constant_value
 
 
 def indices_used(value: SSAValue) -> dict[BlockArgument, None]:
@@ -37,6 +39,28 @@ def indices_used(value: SSAValue) -> dict[BlockArgument, None]:
     return found
 
 
+def touched(read: ReadOp | ReadStoredOp) -> dict[BlockArgument, float]:
+    """The indices that a read goes through, and the share of each one's values that reach another element: where `i`
+    stands as `i // 8`, and nowhere else, an eighth."""
+    found: dict[BlockArgument, float] = {}
+    for index in read.indices:
+        divided = _divided(index)
+        for argument in indices_used(index):
+            share = 1.0 if divided is None or argument in found else divided
+            found[argument] = share
+    return found
+
+
+def _divided(index: SSAValue) -> float | None:
+    """1 / n of an index that is `i // n`; None for any other."""
+    if not isinstance(index, OpResult) or not isinstance(index.op, arith.FloorDivSIOp | arith.ShRSIOp):
+        return None
+    number = constant_value(index.op.rhs)
+    if not isinstance(index.op.lhs, BlockArgument) or not isinstance(number, int) or number < 1:
+        return None
+    return 1 / number if isinstance(index.op, arith.FloorDivSIOp) else 0.5**number
+
+
 def is_indirect(index: SSAValue) -> bool:
     """Whether an index comes from data: somewhere on the way to it a tensor is read."""
     pending, seen = [index], set[SSAValue]()
@@ -61,4 +85,7 @@ def access_kind(read: ReadOp | ReadStoredOp) -> str:
         return "sparse"
     if any(is_indirect(index) for index in read.indices):
         return "gather"
-    return "affine" if all(isinstance(index, BlockArgument) for index in read.indices) else "blocked"
+    indices, type_ = list(read.indices), read.tensor.type
+    if isinstance(type_, TensorType) and type_.coded is not None and indices and _divided(indices[-1]) is not None:
+        indices.pop()  # values of a row, in the order in which its bytes hold them
+    return "affine" if all(isinstance(index, BlockArgument) for index in indices) else "blocked"

@@ -3,7 +3,8 @@
 A statement scans where it iterates over a run-time dim that says how much a memory holds, or over the slots of a ring
 memory.
 
-An operation of `arith` or `math` on floats or data integers counts one, a combining step of a reduction one.
+An operation of `arith` or `math` on floats or data integers counts one, a combining step of a reduction one; what takes
+values out of packed bytes is counted by itself.
 Traffic counts each element that a statement touches once, however often its loops come back to it.
 """
 
@@ -36,9 +37,10 @@ from hetc.dialects.mp import (
     storage_bits,
     times,
 )
-from hetc.passes.analysis.access import access_kind, indices_used, is_indirect
+from hetc.passes.analysis.access import access_kind, indices_used, is_indirect, touched
 from hetc.passes.analysis.polynomial import Polynomial
 from hetc.passes.analysis.rings import Slots, goes_over_slots
+from hetc.passes.emission import CONVERSION
 
 BURST_BYTES = 64
 """What memory delivers at least for one address: 64 bytes on HBM2 (32-byte pseudo-channel bursts of two)."""
@@ -50,7 +52,7 @@ COLUMN_BYTES = 4
 @dataclass(frozen=True)
 class Traffic:
     """Elements of one tensor that a statement reads. `contiguous` elements in a row lie side by side; `over_slots`
-    where they are those of a ring memory, slot by slot, or of a value as long as one."""
+    where they are those of a ring memory, slot by slot, or of a value as long as one. codes: what bytes hold."""
 
     value: SSAValue
     elements: Polynomial
@@ -58,10 +60,12 @@ class Traffic:
     access: str
     contiguous: int
     over_slots: bool = False
+    codes: Attribute | None = None
 
     @property
     def dtype(self) -> str:
-        return dtype_name(self.element)
+        """The number type of the values: of bytes that are codes, what they hold."""
+        return dtype_name(self.codes or self.element)
 
     def bytes_moved(self, bits: int | None = None) -> Polynomial:
         """Bytes at `bits` an element (default: as stored); a gather moves whole bursts, and a sparse element
@@ -78,12 +82,14 @@ class Traffic:
 
 @dataclass(frozen=True)
 class OpFacts:
-    """One statement. `irregular` names what a regular, dense loop nest would not do."""
+    """One statement. `conversions`: operations that take values out of bytes and put them in. `irregular` names what a
+    regular, dense loop nest would not do."""
 
     op: Operation
     stage: str
     line: str
     flop: Polynomial
+    conversions: Polynomial
     reads: tuple[Traffic, ...]
     scan: bool
     irregular: tuple[str, ...]
@@ -111,7 +117,7 @@ def op_facts(op: Operation, live: frozenset[str], slots: Slots | None = None) ->
     `slots_of`. Over all passes of the loops around it."""
     facts, count = pass_facts(op, live, slots), times(op)
     reads = tuple(replace(traffic, elements=traffic.elements * count) for traffic in facts.reads)
-    return replace(facts, flop=facts.flop * count, reads=reads)
+    return replace(facts, flop=facts.flop * count, conversions=facts.conversions * count, reads=reads)
 
 
 def pass_facts(op: Operation, live: frozenset[str], slots: Slots | None = None) -> OpFacts:
@@ -123,6 +129,7 @@ def pass_facts(op: Operation, live: frozenset[str], slots: Slots | None = None) 
         stage="" if stage is None else stage.data,  # type: ignore[attr-defined]
         line=source_line(op),
         flop=walker.flop,
+        conversions=walker.conversions,
         reads=tuple(walker.reads.values()),
         scan=bool(walker.iterated & live) or any(traffic.over_slots for traffic in walker.reads.values()),
         irregular=tuple(sorted(walker.irregular)),
@@ -142,7 +149,7 @@ class _Walker:
 
     def __init__(self, op: Operation, slots: Slots) -> None:
         self.slots = slots
-        self.flop = Polynomial()
+        self.flop, self.conversions = Polynomial(), Polynomial()
         self.reads: dict[SSAValue, Traffic] = {}
         self.iterated: set[int | str] = set()
         self.irregular: set[str] = set()
@@ -183,7 +190,10 @@ class _Walker:
             elif isinstance(op, ReadOp | ReadStoredOp):
                 self._read(op)
             elif op.name.startswith(("arith.", "math.")) and _counts(op):
-                self.flop += space
+                if CONVERSION in op.attributes:
+                    self.conversions += space
+                else:
+                    self.flop += space
 
     def _reduce(self, op: ReduceOp, space: Polynomial) -> None:
         argument = op.body.block.args[0]
@@ -212,8 +222,8 @@ class _Walker:
         if access == "gather":
             self.irregular.add("data-dependent")
         elements = Polynomial.of(1)
-        for argument in self._touched(read):
-            elements = elements * self.trips[argument]
+        for argument, share in touched(read).items():
+            elements = elements * self.trips[argument] * share
         if isinstance(read, ReadStoredOp):
             self.irregular.add("sparse")
             column = read.indices[1]
@@ -224,13 +234,12 @@ class _Walker:
         if known is None or _size(known.elements) < _size(elements):
             over_slots = over_slots or (known is not None and known.over_slots)
             contiguous = _contiguous(read, self.trips)
-            self.reads[read.tensor] = Traffic(read.tensor, elements, type_.element, access, contiguous, over_slots)
+            codes = None if type_.coded is None else type_.coded.element
+            self.reads[read.tensor] = Traffic(
+                read.tensor, elements, type_.element, access, contiguous, over_slots, codes
+            )
         elif over_slots and not known.over_slots:
             self.reads[read.tensor] = replace(known, over_slots=True)
-
-    @staticmethod
-    def _touched(read: ReadOp | ReadStoredOp) -> dict[BlockArgument, None]:
-        return {argument: None for index in read.indices for argument in indices_used(index)}
 
 
 def _counts(op: Operation) -> bool:

@@ -58,7 +58,7 @@ class StageFacts:
         """Bytes by memory, weight, input and intermediate, and `written`; elements at the device's compute dtype."""
         totals = dict.fromkeys(("memory", "weight", "input", "intermediate", "written"), 0.0)
         for traffic in self.reads:
-            bits = compute_bits(device, traffic.dtype)
+            bits = compute_bits(device, traffic.dtype) if traffic.codes is None else None
             totals[source_of(traffic.value)] += traffic.bytes_moved(bits).evaluate(dims)
         for value, count in self.written:
             assert isinstance(value.type, TensorType)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from xdsl.context import Context
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, ModuleOp, i32
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
@@ -25,6 +26,7 @@ from hetc.dialects.mp import (
     ReadOp,
     ReduceOp,
     RoundOp,
+    ScatterOp,
     TensorType,
     compute_type,
     dtype_name,
@@ -33,9 +35,10 @@ from hetc.dialects.mp import (
     values_a_byte,
 )
 from hetc.numerics import DType, dtype_of
-from hetc.passes.emission import HOLDS, constant, emit, index
+from hetc.passes.emission import CONVERSION, HOLDS, constant, emit, index, marked
 from hetc.passes.normalize.codes import decoded, encoded, rounded
 from hetc.passes.normalize.expansion import Body
+from hetc.passes.normalize.rejection import rejected
 from hetc.passes.rebuild import inline_region, merge_equal
 
 BYTE = ELEMENT_TYPES["u8"]
@@ -47,9 +50,9 @@ class ExpandCodesPass(ModulePass):
     defines one puts its bytes together.
 
     Before: presence is explicit, composite ops are expanded, and mp.scatter writes whole rows.
-    After: no element of these types is left, nor an mp.round to one; the bytes' types say what they hold. Along the last
-    extent, where that is a constant, a byte holds as many values as it has room for; else (of what a step keeps for
-    itself) one. What takes a reduction is computed before it is put into bytes, once for each value.
+    After: no element of these types is left, nor an mp.round to one; the bytes' types say what they hold. Along the
+    last extent, where that is a constant, a byte holds as many values as it has room for; else (of what a step keeps
+    for itself) one. What takes a reduction is computed before it is put into bytes, once for each value.
 
     Example: `%q = mp.compute [d in 63] { mp.yield %v } : si4`, read at %i, becomes
 
@@ -73,10 +76,13 @@ def _expand(pipeline: PipelineOp) -> None:
             _take_apart(op, held[op.tensor])
         elif isinstance(op, RoundOp) and is_coded(op.element):
             dtype = dtype_of(dtype_name(op.element))
-            op.result.replace_all_uses_with(rounded(op.value, dtype, lambda made, op=op: emit(made, op)))  # type: ignore[misc]
+            add = partial(_conversion, op)
+            op.result.replace_all_uses_with(rounded(op.value, dtype, add))
             Rewriter.erase_op(op)
         elif isinstance(op, OutputOp) and is_coded(op.element):
             op.properties["element"] = BYTE
+        elif isinstance(op, ScatterOp) and op.memory in held and not op.piece_rank and _shared(op.memory.type):
+            raise rejected(op, "expand-codes", "a part of a byte is not written in place")
         elif isinstance(op, DeclareOp) and (dtype := _dtype(op.type)) is not None:
             _declare(op, dtype)
     for op in ops:
@@ -86,6 +92,10 @@ def _expand(pipeline: PipelineOp) -> None:
         if _dtype(value.type) is not None and not (isinstance(value.owner, Operation) and value.owner.parent is None):
             assert isinstance(value.type, TensorType)
             Rewriter.replace_value_with_new_type(value, in_bytes(value.type))
+
+
+def _conversion(before: Operation, made: Operation) -> SSAValue:
+    return emit(marked(made, CONVERSION), before)
 
 
 def _values(op: Operation) -> list[SSAValue]:
@@ -106,6 +116,11 @@ def in_bytes(type: TensorType) -> TensorType:
     return TensorType(extents, BYTE, type.storage, CodesAttr(type.element, last))
 
 
+def _shared(type: Attribute) -> bool:
+    """Whether values share a byte."""
+    return isinstance(type, TensorType) and values_a_byte(type) > 1
+
+
 def _declare(op: DeclareOp, dtype: DType) -> None:
     """The declaration, and a byte of which each value is what the memory begins with."""
     if isinstance(op.init, FloatAttr | IntegerAttr):
@@ -119,11 +134,7 @@ def _declare(op: DeclareOp, dtype: DType) -> None:
 
 def _take_apart(op: ReadOp, dtype: DType) -> None:
     """A read of a value as one of its byte."""
-
-    def add(made: Operation) -> SSAValue:
-        return emit(made, op)
-
-    type_ = op.tensor.type
+    add, type_ = partial(_conversion, op), op.tensor.type
     assert isinstance(type_, TensorType)
     at, shift = list(op.indices), None
     count = values_a_byte(type_) if type_.rank and isinstance(type_.shape[-1], int) else 1
@@ -134,7 +145,7 @@ def _take_apart(op: ReadOp, dtype: DType) -> None:
         at[-1] = add(arith.FloorDivSIOp(at[-1], size))
     read = ReadOp(op.tensor, at, op.present)
     Rewriter.replace_value_with_new_type(read.result, i32)  # as of the bytes that the tensor is about to be
-    code = add(read)
+    code = emit(read, op)
     if shift is not None:
         code = add(arith.AndIOp(add(arith.ShRSIOp(code, shift)), add(constant(2**dtype.bits - 1, i32))))
     value = decoded(code, dtype, add)
@@ -189,12 +200,19 @@ def _bytes(like: ComputeOp, source: ComputeOp, type: TensorType, dtype: DType) -
         last = ranges[-1]
         ranges[-1] = RangeAttr(last.index, type.shape[-1], None)
     body = Body(ranges, like)
+
+    def add(made: Operation) -> SSAValue:
+        return body.add(marked(made, CONVERSION))
+
     byte: SSAValue | None = None
     for place in range(dtype.per_byte if length else 1):
-        code = _code(source, body, length, dtype.per_byte, place, dtype)
+        value, conditions = _value(source, body, length, dtype.per_byte, place)
+        code = encoded(value, dtype, add)
+        for condition in conditions:
+            code = add(arith.SelectOp(condition, code, body.number(0, i32)))
         if place:
-            code = body.add(arith.ShLIOp(code, body.number(place * dtype.bits, i32)))
-        byte = code if byte is None else body.add(arith.OrIOp(byte, code))
+            code = add(arith.ShLIOp(code, body.number(place * dtype.bits, i32)))
+        byte = code if byte is None else add(arith.OrIOp(byte, code))
     assert byte is not None
     made = body.compute(byte, BYTE)
     merge_equal(made.body.block)
@@ -202,8 +220,10 @@ def _bytes(like: ComputeOp, source: ComputeOp, type: TensorType, dtype: DType) -
     return made
 
 
-def _code(source: ComputeOp, body: Body, length: int, per_byte: int, place: int, dtype: DType) -> SSAValue:
-    """The bit pattern of one of a byte's values, 0 where there is none."""
+def _value(
+    source: ComputeOp, body: Body, length: int, per_byte: int, place: int
+) -> tuple[SSAValue, tuple[SSAValue, ...]]:
+    """One of a byte's values, and the conditions under which there is one."""
     indices: list[SSAValue] = list(body.indices)
     inside: SSAValue | None = None
     if length:
@@ -216,9 +236,6 @@ def _code(source: ComputeOp, body: Body, length: int, per_byte: int, place: int,
     mapping: Mapping[SSAValue, SSAValue] = dict(zip(source.body.block.args, indices, strict=True))
     values = inline_region(source.body.block, mapping, body.block)
     end = source.yielded
-    code = encoded(values.get(end.value, end.value), dtype, body.add)
     present = None if end.present is None else values.get(end.present, end.present)
-    for condition in (present, inside):
-        if condition is not None:
-            code = body.add(arith.SelectOp(condition, code, body.number(0, i32)))
-    return code
+    conditions = tuple(condition for condition in (present, inside) if condition is not None)
+    return values.get(end.value, end.value), conditions

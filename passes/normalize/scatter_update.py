@@ -46,9 +46,8 @@ class ScatterUpdatePass(ModulePass):
     """Rewrites each mp.update that leaves at least `least` elements of its memory as they are (at the largest extents)
     as statements that compute what is written and where to, and an mp.scatter.
 
-    Before: presence is explicit. After: no such mp.update is left; one that writes a part of a byte (`m[j, at]` of i4) is.
-    The last indices of the memory that the update runs
-    over as a whole are written in one piece. Where several indices of the update may reach one place, `assign`
+    Before: presence is explicit. After: no such mp.update is left, but of those that write a part of a byte (`m[j, at]`
+    of i4). The last indices of the memory that the update runs over as a whole are written in one piece. Where several indices of the update may reach one place, `assign`
     leaves the last of them, and `add` adds all up at each and leaves the last: the number of places squared,
     whatever the size of the memory.
 

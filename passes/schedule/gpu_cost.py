@@ -76,11 +76,11 @@ class Estimator:
         return self._closed[op]
 
     def _facts_of(self, op: RangedOp) -> tuple[dict[SSAValue, float], float]:
-        """Bytes moved by tensor that is read, and floating-point operations."""
+        """Bytes moved by tensor that is read, and operations, those that take bytes apart included."""
         if op not in self._facts:
             facts, _ = self._closed_of(op)
             reads = {traffic.value: traffic.bytes_moved().evaluate(self.extents) for traffic in facts.reads}
-            self._facts[op] = reads, facts.flop.evaluate(self.extents)
+            self._facts[op] = reads, (facts.flop + facts.conversions).evaluate(self.extents)
         return self._facts[op]
 
     def _memo(self, op: RangedOp, plan: StatementPlan) -> tuple[list[LaunchCost], float]:

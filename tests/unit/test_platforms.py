@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from hetc.numerics import DTYPES
 from hetc.platforms import (
     DEFAULT_PLATFORM,
     RESOURCES,
@@ -93,6 +94,9 @@ def test_fpga_ridge_points() -> None:
         ("a100+u55c", "fp8", "bf16"),
         ("h200", "fp8", "fp8"),
         ("mi210", "bf16", "bf16"),
+        ("mi210", "i4", "i8"),
+        ("mi210", "fp4", "bf16"),
+        ("h200", "fp4", "fp8"),
         ("mi210", "u8", "i32"),
         ("mi210", "i64", "i64"),
         ("mi210", "bool", "i8"),
@@ -115,11 +119,10 @@ def test_compute_dtype_of_an_fpga() -> None:
     assert {storage: fpga().compute_dtype(storage) for storage in wanted} == wanted
 
 
-def test_every_dtype_that_kernels_see_has_arithmetic_everywhere() -> None:
-    dtypes = ["f32", "f16", "bf16", "fp8", "fp8e5m2", "i8", "u8", "i16", "i32", "i64", "bool"]
+def test_every_dtype_of_the_language_has_arithmetic_everywhere() -> None:
     for name in list_platforms():
         for device in load_platform(name).devices.values():
-            assert all(device.ridge_flop_per_byte(dtype) > 0 for dtype in dtypes)
+            assert all(device.ridge_flop_per_byte(dtype) > 0 for dtype in DTYPES)
 
 
 def test_a_dtype_that_no_device_has() -> None:

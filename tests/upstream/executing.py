@@ -70,7 +70,6 @@ class UpstreamProgram:
         memories = {**oracle.memories, **made["memory"]}
         return StepResult(outputs=made["output"], memories=memories, cleared=oracle.cleared)
 
-
     def _as_declared(self, name: str, given: Mapping[str, Any]) -> np.ndarray:
         """A tensor's values, or the bytes that they are kept in."""
         coded, array = self.pipeline.declarations[name].type.coded, np.asarray(given[name])

@@ -19,7 +19,17 @@ from hetc.compiler.frontend.resolve.environment import Ended, LoopLayers, Refuse
 from hetc.compiler.frontend.resolve.symbols import Declared, Tensor
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Related
-from hetc.dialects.mp import PASS_NUMBER, ComputeOp, ForOp, NextOp, TensorType, WideIndexType, dtype_name, layer_type, values_a_byte
+from hetc.dialects.mp import (
+    PASS_NUMBER,
+    ComputeOp,
+    ForOp,
+    NextOp,
+    TensorType,
+    WideIndexType,
+    dtype_name,
+    layer_type,
+    values_a_byte,
+)
 
 
 @dataclass(frozen=True)

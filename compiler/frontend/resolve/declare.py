@@ -79,13 +79,17 @@ def check_packed(type: TensorType, what: str, span: Span, environment: Environme
     name, count = dtype_name(type.element), values_a_byte(type)
     if type.is_sparse and is_coded(type.element):
         message = f"entries of a sparse tensor of {name} are not supported yet"
-        raise environment.refuse("HET301", message, span, help="expected a type of 8 bits or more, as u8")
+        raise environment.refuse("HET301", message, span, help="keep entries of another type, as u8 or f32")
     if count == 1:
         return
     last = type.shape[-1]
     if not isinstance(last, int):
-        message = f"{what} are packed, {count} values of {name} a byte: their last extent must be a constant, not `{last}`"
-        help = f"put a constant extent last, or keep {'fp8' if name == 'fp4' else 'u8' if name[0] == 'u' else 'i8'} values"
+        message = (
+            f"{what} are packed, {count} values of {name} a byte: their last extent must be a constant, not `{last}`"
+        )
+        help = (
+            f"put a constant extent last, or keep {'fp8' if name == 'fp4' else 'u8' if name[0] == 'u' else 'i8'} values"
+        )
         raise environment.refuse("HET102", message, span, help=help)
 
 

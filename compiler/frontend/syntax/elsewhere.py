@@ -159,7 +159,8 @@ DTYPES_ELSEWHERE: dict[str, str] = {
     "bfloat16": "bf16", "bfloat": "bf16", "float8": "fp8", "fp8e4m3": "fp8", "fp8e4m3fn": "fp8", "float8_e4m3fn": "fp8",
     "float8_e5m2": "fp8e5m2", "float4_e2m1fn": "fp4", "e2m1": "fp4", "float8_e8m0fnu": "e8m0", "ue8m0": "e8m0",
     "int2": "i2", "uint2": "u2", "int4": "i4", "uint4": "u4", "int8": "i8", "uint8": "u8", "byte": "u8",
-    "int16": "i16", "short": "i16", "int": "i32", "int32": "i32", "long": "i64", "int64": "i64", "boolean": "bool", "bool_": "bool", "i1": "bool",
+    "int16": "i16", "short": "i16", "int": "i32", "int32": "i32", "long": "i64", "int64": "i64", "boolean": "bool",
+    "bool_": "bool", "i1": "bool",
 }  # fmt: skip
 """What other languages call the dtypes."""
 

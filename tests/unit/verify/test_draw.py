@@ -188,9 +188,7 @@ def test_a_sparse_memory_leaves_room_for_what_is_appended(stored: int) -> None:
         drawn(COUNTS.format(element="u8", stored=12), calls=3)
 
 
-@pytest.mark.parametrize(
-    "element", ["f32", "bf16", "f16", "fp8", "fp8e5m2", "u8", "i8", "i16", "i32", "i64", "bool"]
-)
+@pytest.mark.parametrize("element", ["f32", "bf16", "f16", "fp8", "fp8e5m2", "u8", "i8", "i16", "i32", "i64", "bool"])
 def test_a_sparse_memory_of_each_type_runs(element: str) -> None:
     """Whether values count or only say that something is there."""
     text = COUNTS.format(element=element, stored=500)
