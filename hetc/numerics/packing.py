@@ -1,8 +1,8 @@
 """The bytes of element types that take less than one.
 
 Along the last dim each byte holds 2 values of 4 bits, or 4 of 2, the first in the low bits; the last byte of a row that
-is no whole number of bytes ends in bits that are 0. So lie ONNX's 4-bit tensors and torch's `float4_e2m1fn_x2`. A value is
-its bit pattern: two's complement, or sign, exponent and fraction.
+is no whole number of bytes ends in bits that are 0. So lie ONNX's 4-bit tensors and torch's `float4_e2m1fn_x2`. A value
+is its bit pattern: two's complement, or sign, exponent and fraction.
 """
 
 from __future__ import annotations

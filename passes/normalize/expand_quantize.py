@@ -29,8 +29,9 @@ class ExpandQuantizePass(ModulePass):
     """Rewrites each mp.quantize as three mp.compute: the largest magnitude, the scale and the values.
 
     Before: presence is explicit. After: no mp.quantize is left. A scale is what `hetc.numerics.quantization` says of
-    its kind: max(amax, floor) / largest rounded to the type it is stored in, or a power of two (in integer arithmetic on
-    the bits, so exactly; `pow2` at least 2^-126). Values are x / scale, by a power of two x times its exact reciprocal.
+    its kind: max(amax, floor) / largest rounded to the type it is stored in, or a power of two (in integer arithmetic
+    on the bits, so exactly; `pow2` at least 2^-126). Values are x / scale, by a power of two x times its exact
+    reciprocal.
 
     Example: `%q, %s = mp.quantize %x 1 "pow2" 1.0e-4` of bf16[B, 128] becomes
 

@@ -47,9 +47,9 @@ class ScatterUpdatePass(ModulePass):
     as statements that compute what is written and where to, and an mp.scatter.
 
     Before: presence is explicit. After: no such mp.update is left, but of those that write a part of a byte (`m[j, at]`
-    of i4). The last indices of the memory that the update runs over as a whole are written in one piece. Where several indices of the update may reach one place, `assign`
-    leaves the last of them, and `add` adds all up at each and leaves the last: the number of places squared,
-    whatever the size of the memory.
+    of i4). The last indices of the memory that the update runs over as a whole are written in one piece. Where several
+    indices of the update may reach one place, `assign` leaves the last of them, and `add` adds all up at each and
+    leaves the last: the number of places squared, whatever the size of the memory.
 
     Example: `m[idx[j], d] = x[j, d]` over j in 8, d in 64 and a memory [100000, 64] becomes
 
