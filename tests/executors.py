@@ -160,7 +160,7 @@ class ProgramSession(Session):
 
     def load(self, name: str, array: np.ndarray) -> None:
         tensor = self.specification.tensors[name]
-        growing = [item for item in tensor.dims if item in self.specification.growing]
+        growing = [item for item in tensor.dims if item in self.specification.kept]
         lengths = self.state.lengths[growing[0]].copy() if growing else None
         self.state.load(name, _as_stored(array, tensor), lengths)
 

@@ -138,8 +138,10 @@ def _with_derived(pipeline: PipelineOp, extents: Mapping[str, int]) -> dict[str,
 
 
 def _growth(pipeline: PipelineOp) -> dict[str, list[int | str]]:
-    """Growing dims and the rows (a number or a dim) that the steps append along them."""
-    found: dict[str, list[int | str]] = {}
+    """The dims whose lengths a state keeps, and the rows (a number or a dim) that the steps append along them: none
+    along a dim of rows that only lie there, in pages."""
+    placed = (item.type for item in pipeline.declarations.values() if item.type.rows is not None)
+    found: dict[str, list[int | str]] = {str(type_.shape[type_.row_axis]): [] for type_ in placed}
     for step in pipeline.steps.values():
         for name, rows in step.grows.data.items():
             found.setdefault(name, []).append(extent_key(rows))

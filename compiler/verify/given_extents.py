@@ -48,10 +48,10 @@ class GivenExtents:
         for name in self.dims:
             sizes = [int(np.max(call[name], initial=0)) for call in live if name in call]
             sizes += [size for size, _ in self._shaped(name, self.named.memories)]
-            if sizes and name not in self.pipeline.growing:
+            if sizes and name not in self.pipeline.kept:
                 capacities[name] = max(1, *sizes)
         lengths = {}
-        for name in self.pipeline.growing:
+        for name in self.pipeline.kept:
             lengths[name] = self._start(name, capacities)
             capacities[name] = self._with_growth(name, lengths[name], live)
         missing = [name for name in self.pipeline.state_dims if name not in capacities]
@@ -66,11 +66,11 @@ class GivenExtents:
         return Draw(complete, lengths, {}, self.named.weights, memories, self.named.inputs, live, entries)
 
     def _live(self, call: int) -> dict[str, Any]:
-        """The live extents in one call of the dims that do not grow."""
+        """The live extents in one call of the dims that the state does not keep."""
         found: dict[str, Any] = {}
         tensors = {**self.named.weights, **self.named.inputs[call]}
         for name in self.dims:
-            if name in self.pipeline.growing:
+            if name in self.pipeline.kept:
                 continue
             sizes = self._shaped(name, tensors)
             other = next((item for item in sizes if item[0] != sizes[0][0]), None)

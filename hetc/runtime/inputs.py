@@ -80,7 +80,7 @@ def live_lengths(
 ) -> tuple[LengthArrays, LengthArrays]:
     """(lengths before the step, lengths during it) of every run-time dim; appended rows count in the second.
 
-    A growing dim's length is the state's; any other's is what `given` says, else an input's extent, else the
+    The length of a dim that the state keeps is the state's; any other's is what `given` says, else an input's extent, else the
     state's. Raises InputError where extents disagree, CapacityError where one is too large.
     """
     pipeline = state.pipeline
@@ -88,8 +88,8 @@ def live_lengths(
     for name in given:
         if name not in pipeline.dims:
             raise InputError(f"pipeline '{pipeline.name}' has no dim '{name}'")
-        if name in pipeline.growing or pipeline.dims[name].derived is not None:
-            why = "it grows: state.set_lengths sets it" if name in pipeline.growing else "it follows from other dims"
+        if name in pipeline.kept or pipeline.dims[name].derived is not None:
+            why = "the state keeps it: state.set_lengths sets it" if name in pipeline.kept else "it follows from others"
             raise InputError(f"dim {name} cannot be given with a call; {why}")
     before: LengthArrays = {}
     ordered = sorted(pipeline.dims, key=lambda name: pipeline.dims[name].per is not None)
@@ -100,7 +100,7 @@ def live_lengths(
         if dim.per is not None and dim.per not in state.given and dim.per not in before:
             continue  # no tensor has its rows, so none has it
         rows = None if dim.per is None else _rows_of(state, dim.per, before)
-        if name in pipeline.growing:
+        if name in pipeline.kept:
             before[name] = state.lengths[name]
         elif name in given:
             before[name] = length_array(given[name], rows, name)
@@ -143,7 +143,7 @@ def extents_of(pipeline: Pipeline, tensors: Given) -> dict[str, tuple[str, int]]
                         f"tensor '{name}': expected {_described(spec)}, got {list(tensor.shape)} "
                         f"({size} instead of {item} in dim {position})"
                     )
-            elif item not in pipeline.growing and pipeline.dims[item].derived is None:
+            elif item not in pipeline.kept and pipeline.dims[item].derived is None:
                 other = found.setdefault(item, (name, size))
                 if other[1] != size:
                     raise InputError(f"dim {item} is {other[1]} in tensor '{other[0]}' and {size} in tensor '{name}'")

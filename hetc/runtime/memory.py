@@ -32,7 +32,7 @@ class Copy:
 
 
 class DenseMemory:
-    """`along`: the dim that the memory grows by ("" where it does not grow). `bound`: its buffer is the caller's own
+    """`along`: the dim whose length says how much of the memory there is ("" where it is all there). `bound`: its buffer is the caller's own
     tensor, and stays so."""
 
     def __init__(
@@ -46,8 +46,8 @@ class DenseMemory:
     ) -> None:
         self.name, self.spec, self.pools = name, spec, pools
         self.pers, self.devices, self.capacities = pipeline.pers, devices, capacities
-        growing = [dim for dim in self.spec.dims if dim in pipeline.growing]
-        self.along = growing[-1] if growing else ""
+        kept = [dim for dim in self.spec.dims if dim in pipeline.kept]
+        self.along = kept[-1] if kept else ""
         self.version = 0
         self.bound = False
         self.copies: dict[tuple[str, Stripes | None], Copy] = {}

@@ -129,16 +129,19 @@ class Pipeline:
         return {name: item for name, item in self.tensors.items() if item.role == "memory"}
 
     @property
-    def growing(self) -> tuple[str, ...]:
-        """The dims that some step appends along."""
-        return tuple(dict.fromkeys(dim for step in self.steps.values() for dim in step.grows))
+    def kept(self) -> tuple[str, ...]:
+        """The dims whose lengths a state keeps: those that some step appends along, and those of rows in pages or
+        records, which the caller fills where no step does."""
+        grown = (dim for step in self.steps.values() for dim in step.grows)
+        placed = (item.dims[-1] for item in self.memories.values() if item.rows is not None)
+        return tuple(dict.fromkeys([*grown, *placed]))
 
     @property
     def state_dims(self) -> tuple[str, ...]:
-        """The dims (derived ones aside) that a state is allocated by: those of memories and of growth."""
+        """The dims (derived ones aside) that a state is allocated by: those of memories, and those whose lengths it keeps."""
         named = [dim for item in self.memories.values() for dim in item.dims]
         plain: dict[str, None] = {}
-        for dim in [*named, *self.growing]:
+        for dim in [*named, *self.kept]:
             for source in self.dims[dim].of or (dim,):
                 plain.update({source: None} | ({per: None} if (per := self.dims[source].per) else {}))
         return tuple(name for name in self.dims if name in plain)

@@ -51,7 +51,7 @@ class State(Guarded):
         self._lengths: dict[str, NDArray[np.int32]] = {}
         self.lengths = ReadOnly(self._lengths, "state.set_lengths(T=...) sets lengths")
         for name in self.given:
-            start = 0 if name in pipeline.growing else self.given[name]
+            start = 0 if name in pipeline.kept else self.given[name]
             self._set_length(name, length_array(start, self._rows(name), name))
         self.pools = Pools(pipeline, self._capacities, self._pages({} if pages is None else pages))
         self.dense: dict[str, DenseMemory] = {}
@@ -179,11 +179,11 @@ class State(Guarded):
         bind(self, tensors, block_table)
         if lengths is not None:
             if not isinstance(lengths, Mapping):
-                if len(self.pipeline.growing) != 1:
+                if len(self.pipeline.kept) != 1:
                     raise InputError(
-                        f"lengths: expected a mapping; {', '.join(self.pipeline.growing) or 'no dim'} grow"
+                        f"lengths: expected a mapping: the state keeps those of {', '.join(self.pipeline.kept) or 'no dim'}"
                     )
-                lengths = {self.pipeline.growing[0]: lengths}
+                lengths = {self.pipeline.kept[0]: lengths}
             self.set_lengths(**lengths)
 
     def clear(self, dim: str) -> None:

@@ -61,8 +61,9 @@ class StepRun:
         self.state.enter(self.step)
         try:
             self.state.pools.refresh()
-            for dim in self.pipeline.steps[self.step].grows:
-                self.state.pools.hold(dim, self.lengths[dim])
+            for dim in self.pipeline.kept:  # the caller's table is looked at whether or not the step appends
+                if dim in self.lengths:
+                    self.state.pools.hold(dim, self.lengths[dim])
         except BaseException:
             self._give_back()
             raise

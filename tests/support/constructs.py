@@ -163,11 +163,24 @@ CONSTRUCTS: dict[str, tuple[str, str, str, str]] = {
     "`sort` over several indices": (f"{X}\n{KEYS}", ROW + "\ny[b, i], o[b, i], p[b, i] = sort[t, d](keys[b, t, d] * x[b, d])", "y, o, p", " grows T by 1"),
     "`sort` with the order, descending, over rows": (f"{X}\n{KEYS}", ROW + "\ny[b, i], o[b, i] = sort[t](keys[b, t, 0], order=descending)", "y, o", " grows T by 1"),
     "`rope` with `scaling`": (X, "h[b, d] = rope[d](x[b, d], at=70, layout=half, scaling=yarn(factor=4, original=16))\no[b, d] = rope[d](h[b, d], at=3, layout=half, scaling=linear(factor=2))", "o", ""),
+    "dtypes i4 u4 i2 u2 fp4 in packed bytes, e8m0": (
+        f"{X}\nweight w: i4[D]\ninput c: fp4[B, D]\nmemory keys: u4[B, T, D] @paged(4)\nmemory ks: e8m0[B, T] @planes(keys)\nmemory state: i2[3, D] = 1",
+        "r[b, d] = u4(x[b, d] * 4)\ne[b] = abs(x[b, 0])\nappend(keys, r)\nappend(ks, e)\nstate[1, d] = i32(x[0, d])\nstate[0, 2] += 1\nn[b, d] = u2(r[b, d])\n"
+        "o[b, d] = w[d] * c[b, d] + sum[t](keys[b, t, d] * ks[b, t]) + state[d % 3, d] + n[b, d]",
+        "o, n", " grows T by 1",
+    ),
+    "`quantize` mxfp4, mxfp8, nvfp4, stored": (
+        "dim F = 64\ninput x: f32[B, F]\nmemory keys: fp4[B, T, F]\nmemory scale: e8m0[B, T, 2]",
+        "a[b, f], s[b, g] = quantize[f](x[b, f], mxfp4)\nc[b, f], e[b, g] = quantize[f](x[b, f], mxfp8)\nh[b, f], i[b, g] = quantize[f](x[b, f], nvfp4)\n"
+        "append(keys, a)\nappend(scale, s)\no[b] = sum[t](keys[b, t, 3] * scale[b, t, 0])\ny[b, f] = c[b, f] * e[b, f // 32] + h[b, f] * i[b, f // 16]",
+        "o, y, a, s", " grows T by 1",
+    ),
     "`quantize` i4 in blocks, stored": (
         f"{X}\nmemory codes: i4[D]\nmemory scales: f32[2]",
         "q[d], s[j] = quantize[d](x[0, d], i4, block=4, scale=f32)\no[d] = codes[d] * scales[d // 4] + q[d]\ncodes[d] = q[d]\nscales[j] = s[j]", "o", "",
     ),
     "memory in pages (`@paged`)": (f"{X}\nmemory keys: bf16[B, T, D] @paged(4)", ROW + "\np[b, k] = topk[t](keys[b, t, 0], K)\no[b, d] = sum[k](keys[b, p[b, k], d])", "o", " grows T by 1"),
+    "memory in pages that is only read": (f"{X}\nmemory keys: bf16[B, T, D] @paged(4)\nmemory size: fp8[B, T] @planes(keys)", "o[b] = sum[t](keys[b, t, 0] * size[b, t] * x[b, 0])", "o", ""),
     "memories in one record (`@record`)": (f"{X}\n{KEYS}\nmemory size: f32[B, T] @record(keys)", ROW + "\nn[b] = sum[d](x[b, d])\nappend(size, n)\no[b] = sum[t](keys[b, t, 0] * size[b, t])", "o", " grows T by 1"),
     "planes in pages (`@planes`)": (f"{X}\nmemory keys: bf16[B, T, D] @paged(4)\nmemory size: f32[B, T] @planes(keys)", ROW + "\nn[b] = sum[d](x[b, d])\nappend(size, n)\no[b] = sum[t](keys[b, t, 0] * size[b, t])", "o", " grows T by 1"),
     "memory striped over channels (`@striped`)": (f"{X}\nmemory keys: bf16[B, T, 16] @striped(4)", "r[b, i < 16] = x[b, i // 2]\nappend(keys, r)\no[b, t] = sum[i < 16](keys[b, t, i] * x[b, i // 2])", "o", " grows T by 1"),

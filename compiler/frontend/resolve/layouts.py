@@ -15,6 +15,7 @@ from math import prod
 
 from hetc.compiler.frontend.resolve.dims import evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
+from hetc.compiler.frontend.resolve.symbols import Dim
 from hetc.compiler.frontend.syntax import ast
 from hetc.compiler.vocabulary import LAYOUTS
 from hetc.diagnostics import Related, suggest
@@ -123,18 +124,17 @@ class _Group:
             self.environment.declared[item.name] = replace(item, type=type_, group=group)
 
     def _check(self, name: str, block: int) -> None:
-        """The last run-time dim is one that grows, with only its rows before it; members run over the leader's."""
+        """The last run-time dim is one whose length the state keeps, with only its rows before it; members run over the
+        leader's."""
         environment, declared = self.environment, self.environment.declared[name]
         span = self.chosen[name].span if name in self.chosen else declared.span
         shape = declared.type.shape
         last = declared.type.row_axis
         dim = environment.dim_of_extent(shape[last]) if last >= 0 else None
-        if dim is None or dim.name not in environment.growing:
-            message = f"rows of `{name}` are those of a dim that grows, and it has none"
-            related, help = (Related(declared.span, "declared here"),), None
-            if dim is not None and not dim.derived:
-                grown = f"`step add(x) grows {dim.name} by 1:`"
-                help = f"write a step that appends to it, {grown}; a state may be filled by its caller, and call others"
+        if dim is None or not self._is_kept(dim):
+            message = f"rows of `{name}` are those of a dim that the state knows the length of, and it has none"
+            related = (Related(declared.span, "declared here"),)
+            help = "expected a dim that grows, or a run-time dim of memories alone, whose rows the caller brings"
             raise environment.refuse("HET203", message, span, related=related, help=help)
         before = [key for key in shape[:last] if isinstance(key, str)]
         if before != ([dim.per] if dim.per is not None else []) or (before and shape[last - 1] != dim.per):
@@ -146,6 +146,14 @@ class _Group:
             message = f"`{name}` does not have the rows of `{self.leader}`"
             related = (Related(environment.declared[self.leader].span, "declared here"),)
             raise environment.refuse("HET203", message, span, related=related)
+
+    def _is_kept(self, dim: Dim) -> bool:
+        """Whether a state keeps the dim's length: a call's tensors do not say it, nor do other dims."""
+        if dim.name in self.environment.growing:
+            return True
+        others = [item.type.shape for item in self.environment.declared.values() if item.role != "memory"]
+        is_batch = any(other.per == dim.name for other in self.environment.dims.values())
+        return not dim.derived and not is_batch and all(dim.name not in shape for shape in others)
 
     def _refuse_mixture(self, kinds: set[str]) -> Refused:
         span = self.chosen[self.members[0]].span

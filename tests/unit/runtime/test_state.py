@@ -89,7 +89,9 @@ def test_lengths_from_anywhere(demo: Any) -> None:
 
 def test_lengths_that_a_call_cannot_say(demo: Any) -> None:
     state, x = demo.new_state(B=1, T=4), np.ones((1, 3), np.float32)
-    with pytest.raises(InputError, match=r"dim T cannot be given with a call; it grows: state.set_lengths sets it"):
+    with pytest.raises(
+        InputError, match=r"dim T cannot be given with a call; the state keeps it: state.set_lengths sets it"
+    ):
         demo.decode(state, {"T": 2}, x=x, W=W)
     with pytest.raises(InputError, match="no dim 'S'"):
         demo.decode(state, {"S": 2}, x=x, W=W)
