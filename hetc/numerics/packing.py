@@ -30,7 +30,7 @@ def pack(values: ArrayLike, dtype: DType | str) -> NDArray[np.uint8]:
         return codes
     short = -codes.shape[-1] % dtype.per_byte
     padded = np.pad(codes, [(0, 0)] * (codes.ndim - 1) + [(0, short)])
-    groups = padded.reshape(*codes.shape[:-1], -1, dtype.per_byte)
+    groups = padded.reshape(*codes.shape[:-1], padded.shape[-1] // dtype.per_byte, dtype.per_byte)
     shifts = np.arange(dtype.per_byte, dtype=np.uint8) * np.uint8(dtype.bits)
     return np.bitwise_or.reduce(groups << shifts, axis=-1).astype(np.uint8)
 
@@ -44,8 +44,9 @@ def unpack(stored: ArrayLike, dtype: DType | str, count: int = 0) -> NDArray:
         raise ValueError(f"packed {dtype} are bytes (uint8), got {bytes_.dtype}")
     shifts = np.arange(dtype.per_byte, dtype=np.uint8) * np.uint8(dtype.bits)
     codes = (bytes_[..., None] >> shifts) & np.uint8(2**dtype.bits - 1)
-    flat = codes.reshape(*bytes_.shape[:-1], -1) if count and bytes_.ndim else codes[..., 0]
-    return values_of(flat[..., :count] if count and bytes_.ndim else flat, dtype)
+    packed = count and bytes_.ndim
+    flat = codes.reshape(*bytes_.shape[:-1], bytes_.shape[-1] * dtype.per_byte) if packed else codes[..., 0]
+    return values_of(flat[..., :count] if packed else flat, dtype)
 
 
 def as_bytes(given: NDArray, dtype: DType | str, count: int) -> NDArray[np.uint8]:

@@ -151,6 +151,10 @@ def _fresh(rng: np.random.Generator, tensor: Tensor, program: Program, sizes: Si
     shape = tuple(program.dims[dim].size or int(np.max(sizes[dim])) for dim in tensor.dims)
     if tensor.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
+    if tensor.dtype == "e8m0":
+        return 2.0 ** rng.integers(-2, 2, shape)
+    if tensor.dtype == "fp4":
+        return rng.integers(-4, 5, shape) / 2
     if tensor.kind == "f":
         return rng.integers(-8, 9, shape) / 4
     if tensor.largest >= 2.0**31:

@@ -11,6 +11,7 @@ from random_programs.tree import (
     LIMITS,
     NARROW_FLOATS,
     NARROW_INTEGERS,
+    PACKED,
     Argument,
     Call,
     Dim,
@@ -21,9 +22,9 @@ from random_programs.tree import (
 )
 
 CONSTANTS = (2, 3, 4, 5, 8)
-FLOATS = ("f32", "bf16", "f16", "fp8", "fp8e5m2")
-INTEGERS = ("i32", "i8", "u8", "i16", "i4")
-ANY = ("f32", "f32", *NARROW_FLOATS, "i32", *NARROW_INTEGERS, "bool")
+FLOATS = ("f32", "bf16", "f16", "fp8", "fp8e5m2", "fp4")
+INTEGERS = ("i32", "i8", "u8", "i16", "i4", "u4", "i2", "u2")
+ANY = ("f32", "f32", *FLOATS[1:], "i32", *NARROW_INTEGERS, "bool")
 PLAIN_BOUND, PLAIN_BITS = 16, 4
 """What exact floats in memories stay within: each write is made to fit, so that steps can be called in any order."""
 
@@ -143,7 +144,7 @@ class Declarations(Drawing):
 
     def declare(self) -> None:
         choose = self.random.choice
-        self.tensor("x", ("B", "D"), "input", choose(("f32", "bf16", "f16", "fp8")))
+        self.tensor("x", ("B", "D"), "input", choose(("f32", "bf16", "f16", "fp8", "fp4")))
         self.tensor("y", choose([("E",), ("D", "E"), ("B", "E")]), "input", choose(("f32", "f32", *ANY)))
         self.tensor("w", choose([("D", "E"), ("E", "D"), ("D",)]), "weight", choose(("bf16", "f32", *ANY)))
         self.tensor("n", choose([("B", "E"), ("E",), ("D",)]), "input", choose(INTEGERS))
@@ -158,6 +159,9 @@ class Declarations(Drawing):
             self.tensor("big", ("D",), choose(("input", "weight")), "i64")
         if self.chance(0.4):
             self._declare_wide()
+        if self.chance(0.2):
+            dims = choose([("E",), ("D",), ("B",), ("B", "D")])
+            self.tensor("power", dims, "input" if "B" in dims else choose(("input", "weight")), "e8m0")
         if self.chance(0.3):
             self.tensor("flag", ("B", "D"), "input", "bool")
         if "R" in self.dims:
@@ -194,12 +198,12 @@ class Declarations(Drawing):
 
     def _declare_initial(self) -> None:
         """A memory that begins with a number, and one that begins with another tensor's values."""
-        dtype = self.random.choice(("f32", "bf16", "i32", "i8", "u8"))
-        number = self.random.choice((1, 2, 5)) if dtype in LIMITS else self.random.choice((-1.5, 0.25, 2.0))
+        dtype = self.random.choice(("f32", "bf16", "fp4", "i32", "i8", "u8", "i4", "u2"))
+        number = self.random.choice((1, 2, 3)) if dtype in LIMITS else self.random.choice((-1.5, 0.25, 2.0))
         self.tensor("begin", self.random.choice([("D",), ("B", "E"), ()]), "memory", dtype, initial=number)
         plain = [item for item in self.tensors.values() if item.role in ("input", "weight") and item.kind in "fib"]
         source = self.random.choice([item for item in plain if set(item.dims) <= {"B", "D", "E", "L"}])
-        dtypes = {"f": ("f32", "bf16", "fp8"), "i": ("i32", "i16", "i8"), "b": ("bool",)}[source.kind]
+        dtypes = {"f": ("f32", "bf16", "fp8", "fp4"), "i": ("i32", "i16", "i8", "i4"), "b": ("bool",)}[source.kind]
         dims = list(source.dims)
         more = [dim for dim in ("B", "D", "E") if dim not in dims]
         if more and self.chance(0.4):
@@ -234,10 +238,17 @@ class Declarations(Drawing):
             dtype = choose(("f32", "f32", *NARROW_FLOATS))
             self.tensor("ema", choose([("D",), ("B", "D"), ("B",)]), "memory", dtype, exact=False)
 
+    def _lying(self, dtype: str, dims: tuple[str, ...], ring: bool) -> str:
+        """The dtype, or a wider one where its rows would be no whole number of bytes that the program fixes."""
+        constant = [bool(self.dims[dim].size) for dim in dims]
+        apart = not dims or (constant[-1] and not (ring and constant.index(True) == len(dims) - 1))
+        return dtype if apart else PACKED.get(dtype, dtype)
+
     def tensor(
         self, name: str, dims: tuple[str, ...], role: str, dtype: str, exact: bool = True, **more: object
     ) -> Tensor:
         """Declare a tensor. Inputs are drawn as multiples of 1/4 up to 2 (fp8e5m2 holds them), integers up to 7."""
+        dtype = self._lying(dtype, dims, bool(more.get("ring")))
         kind = kind_of(dtype)
         largest = 7
         if dtype in NARROW_INTEGERS and self.chance(0.2):

@@ -17,6 +17,10 @@ from random_programs.judge import Mismatch, compare_call, expectations
 from random_programs.options import options_of
 from random_programs.program import Program
 from random_programs.spell import spell
+from random_programs.tree import PACKED
+
+CODED = (*PACKED, "e8m0")
+FP4 = [sign * value for sign in (1.0, -1.0) for value in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)]
 
 
 def judge_on_devices(
@@ -41,9 +45,9 @@ def judge_on_devices(
         given = {name: _stored(array) for name, array in call.inputs.items()}
         sizes = {name: size for name, size in call.sizes.items() if name in compiled.PIPELINE.dims}
         results = compiled.step(call.step.name)(state, sizes, **weights, **given)
-        outputs = {name: _plain(results[name]) for name in call.step.outputs}
+        outputs = {name: _plain(results[name], program, name) for name in call.step.outputs}
         memories = {
-            tensor.name: np.asarray(state.read(tensor.name))
+            tensor.name: _values(state.read(tensor.name, as_stored=tensor.dtype in CODED), program, tensor.name)
             for tensor in program.memories
             if not tensor.dtype.startswith("sparse")
         }
@@ -71,9 +75,27 @@ def _state(compiled: HostProgram, program: Program, data: Data) -> State:
     return state
 
 
-def _plain(result: torch.Tensor) -> np.ndarray:
+def _plain(result: torch.Tensor, program: Program, name: str) -> np.ndarray:
     """numpy has no narrow floats: f32 holds them all."""
-    return (result.float() if result.is_floating_point() else result).numpy()
+    return _values((result.float() if result.is_floating_point() else result).numpy(), program, name)
+
+
+def _values(array: np.ndarray, program: Program, name: str) -> np.ndarray:
+    """The values that bytes hold, the first of a byte's in its low bits; of what is no such bytes the array."""
+    tensor = program.tensors[name]
+    if tensor.dtype not in CODED:
+        return array
+    if tensor.dtype == "e8m0":
+        return np.where(array == 255, np.nan, 2.0 ** (array.astype(float) - 127))
+    bits = 4 if tensor.dtype in ("fp4", "i4", "u4") else 2
+    size = program.dims[tensor.dims[-1]].size if tensor.dims else None
+    places = 8 // bits if size else 1
+    digits = np.stack([array // 2 ** (bits * place) % 2**bits for place in range(places)], axis=-1)
+    flat = digits.reshape(*array.shape[:-1], array.shape[-1] * places)[..., :size] if size else digits[..., 0]
+    if tensor.dtype == "fp4":
+        return np.array(FP4)[flat]
+    wide = flat.astype(np.int64)
+    return wide - 2**bits * (wide >= 2 ** (bits - 1)) if tensor.dtype[0] == "i" else wide
 
 
 def _stored(array: np.ndarray) -> np.ndarray:

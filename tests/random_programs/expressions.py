@@ -119,7 +119,9 @@ class Expressions(MoreExpressions):
         inner = self._draw("f", scope, depth, True)
         if not inner.exact or inner.step_bits > 8 or inner.bound > 30000:  # f16 holds no more
             return None
-        name = self.random.choice(("bf16", "f16", "fp8", "fp8e5m2"))
+        name = self.random.choice(("bf16", "f16", "fp8", "fp8e5m2", "fp4", "e8m0" if not exact else "fp4"))
+        if name == "e8m0":  # what is not above 0 becomes a number that needs more places than others have
+            return Unary("f", False, 1.5 * inner.bound + 1, 24, name, inner)
         return Unary("f", True, inner.bound * 1.25, inner.step_bits, name, inner)
 
     def _reduce_float(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
@@ -156,7 +158,7 @@ class Expressions(MoreExpressions):
             place = self.argument(scope, depth)
             return None if place is None else Unary("i", True, 64, 0, "i32", place)
         if source == "n":
-            name, bound = self.random.choice((("i8", 128), ("u8", 255), ("i16", 2**15)))
+            name, bound = self.random.choice((("i8", 128), ("u8", 255), ("i16", 2**15), ("i4", 8), ("u4", 15), ("i2", 2), ("u2", 3)))
             return Unary("i", True, bound, 0, name, self._draw("i", scope, depth, True))
         inner = self._draw(source, scope, depth, True)
         if not inner.exact or inner.kind != source:

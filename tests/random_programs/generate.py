@@ -9,7 +9,7 @@ from random_programs.declarations import Declarations
 from random_programs.pieces import Pieces
 from random_programs.program import Invoke, Loop, Program, Statement, Step, When, in_stages, walk, written
 from random_programs.rewrite import children, mentioned_tensors, uses
-from random_programs.tree import Tensor
+from random_programs.tree import PACKED, Tensor
 from random_programs.unused import dims_used
 
 _STEPS = ("add", "ask", "change")
@@ -125,7 +125,7 @@ class _Generator(Pieces, Declarations):
             (2, self.softmax),
             (2, self.sort),
             (1, self.rope),
-            (1, self.quantize),
+            (2, self.quantize),
             (3, self.update),
             (3, self.when),
             (3, self.loop),
@@ -141,11 +141,15 @@ class _Generator(Pieces, Declarations):
                 return
 
     def _outputs(self) -> tuple[str, ...]:
-        values = [tensor.name for tensor in self.names.values() if tensor.role == "value" and tensor.name[0] != "r"]
-        rest = [tensor.name for tensor in self.names.values() if tensor.role == "value"]
+        rest = [tensor.name for tensor in self.names.values() if tensor.role == "value" and self._lies_whole(tensor)]
+        values = [name for name in rest if name[0] != "r"]
         outputs = values[-4:] or rest[-1:]
         memories = [memory for memory in self.memories if self._is_output(memory)]
         return (*outputs, *(memory.name for memory in memories if self.chance(0.3)))
+
+    def _lies_whole(self, tensor: Tensor) -> bool:
+        """Whether rows of an output would be whole bytes."""
+        return tensor.dtype not in PACKED or not tensor.dims or bool(self.dims[tensor.dims[-1]].size)
 
     def _is_output(self, memory: Tensor) -> bool:
         return not memory.ring and not memory.dtype.startswith("sparse")

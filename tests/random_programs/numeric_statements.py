@@ -6,7 +6,7 @@ from random_programs.expression_parts import index_of
 from random_programs.extents import Scope, indices_alone, is_total
 from random_programs.program import Quantize, Rope
 from random_programs.statements import Statements
-from random_programs.tree import Binary, Const, Dim, DimValue, Expr, Tensor
+from random_programs.tree import FORMATS, Binary, Const, Dim, DimValue, Expr, Tensor
 
 _SCALINGS = (
     ("linear", (2.0,)),
@@ -16,6 +16,10 @@ _SCALINGS = (
     ("llama3", (8.0, 32.0, 1.0, 4.0)),
     ("llama3", (2.0, 8.0, 0.5, 2.0)),
 )
+
+
+NARROW = {"fp8": ("f", 448, 9), "fp4": ("f", 6, 1), "i8": ("i", 128, 0), "i4": ("i", 8, 0), "i2": ("i", 2, 0)}
+"""What is quantised to: the kind of exact values, their bound and the binary places that they need."""
 
 
 class NumericStatements(Statements):
@@ -62,9 +66,12 @@ class NumericStatements(Statements):
                 dims = drawn[0]
                 size = self.dims[dims[-1]].size or 1
                 block = self.random.choice([None, *(each for each in (2, 4) if size % each == 0)])
-                rule = self.random.choice(("pow2", "f32"))
+                rule = self.random.choice(("pow2", "f32", "e8m0", "e8m0", "fp8", "bf16", "f16"))
                 axes = 2 if block is None and self.chance(0.4) else 1
-                self.quantized(*drawn, self.random.choice(("fp8", "i8", "i4")), rule, block, axes)
+                to = self.random.choice(tuple(NARROW))
+                if block is not None and self.chance(0.5):
+                    to, rule = self.random.choice(tuple(FORMATS))
+                self.quantized(*drawn, to, rule, block, axes)
                 return
 
     def quantized(
@@ -78,15 +85,17 @@ class NumericStatements(Statements):
         axes: int = 1,
     ) -> tuple[Tensor, Tensor]:
         """The statement that quantises a value over its last `axes` indices, and its results."""
-        kind, bound, bits = ("f", 448, 9) if to == "fp8" else ("i", 128, 0)
-        exact = rule == "pow2"
+        kind, bound, bits = NARROW[to]
+        exact = rule in ("pow2", "e8m0")
         if not exact:
-            kind, bits = ("f", 24) if to == "fp8" else ("q", 24)
+            kind, bits = ("f", 24) if kind == "f" else ("q", 24)
         scale_dims = dims[:-axes] if block is None else (*dims[:-1], self.blocks(dims[-1], block))
         tensor = self.known(Tensor(self.fresh("s"), dims, to, "value", kind, exact, bound, bits))
-        scale = self.known(Tensor(self.fresh("s"), scale_dims, "f32", "value", "f", False, 16, 24))
+        stored = "f32" if rule == "pow2" else rule
+        scale = self.known(Tensor(self.fresh("s"), scale_dims, stored, "value", "f", False, 64, 24))
         floor = self.random.choice((None, None, 0.5))
-        ends = (rule, floor, block, self.fresh("g") if block else "", axes)
+        named = block is not None and (to, rule) in FORMATS and self.chance(0.7)
+        ends = (rule, floor, block, self.fresh("g") if block else "", axes, named)
         self.body.append(Quantize(tensor, scale, names, value, to, *ends))
         self.present |= {tensor.name, scale.name}
         return tensor, scale

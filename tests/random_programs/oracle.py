@@ -110,7 +110,7 @@ def _memories(program: Program, data: Data, module: ModuleOp) -> dict[str, Any]:
             sparse = tensor.dtype.startswith("sparse")
             found[name] = _sparse(array, data.lengths[tensor.dims[1]]) if sparse else array
             continue
-        shape = [size if isinstance(size, int) else sizes[size] for size in declaration.type.shape]  # type: ignore[union-attr]
+        shape = [size if isinstance(size, int) else sizes[size] for size in declaration.type.decoded.shape]  # type: ignore[union-attr]
         start = 0 if tensor is None or isinstance(tensor.initial, str) else tensor.initial or 0
         found[name] = np.full(shape, start, float if tensor is not None and tensor.kind == "f" else int)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random_programs.expression_parts import index_of, is_exact
 from random_programs.extents import Scope, as_i32, indices_alone
 from random_programs.functions import Functions
+from random_programs.numeric_statements import NARROW
 from random_programs.program import Append, Define
 from random_programs.tree import Binary, Concat, Const, Dim, Expr, Read, Reduce, Tensor
 
@@ -88,13 +89,14 @@ class Pieces(Functions):
         blocks = [each for each in (2, 4) if size % each == 0]
         block = self.random.choice([None, *blocks])
         dims = ("B", "T") if block is None else ("B", "T", self.blocks("D", block))
-        dtype = self.random.choice(("fp8", "i8", "i4"))
+        dtype = self.random.choice(tuple(NARROW))
         exact = self.chance(0.5)
-        kind = "f" if dtype == "fp8" else "i" if exact else "q"
-        bound, bits = (448, 9) if dtype == "fp8" else (128, 0)
+        kind, bound, bits = NARROW[dtype]
+        kind = kind if exact or kind == "f" else "q"
+        scale = self.random.choice(("f32", "e8m0") if exact else ("f32", "fp8", "bf16"))
         narrow = Tensor("packed", ("B", "T", "D"), dtype, "memory", kind, exact, bound, bits if exact else 24)
         self.known(narrow)
-        self.known(Tensor("sized", dims, "f32", "memory", "f", False, 16, 24))
+        self.known(Tensor("sized", dims, scale, "memory", "f", False, 64, 24))
 
     def _rows_of_input(self, dims: tuple[str, ...]) -> str:
         """A tensor over the dims that repeats an input."""
@@ -117,7 +119,8 @@ class Pieces(Functions):
             value = Read("f", True, 2, 2, rows, tuple(index_of(name) for name in names))
         block = None if len(scale.dims) == 2 else self.dims[scale.dims[-1]].derived
         size = None if block is None else int(block[2])
-        values, scales = self.quantized(dims, names, value, narrow.dtype, "pow2" if narrow.exact else "f32", size)
+        rule = "pow2" if narrow.exact and scale.dtype == "f32" else scale.dtype
+        values, scales = self.quantized(dims, names, value, narrow.dtype, rule, size)
         for memory, appended in ((narrow, values), (scale, scales)):
             self.body.append(Append(memory.name, appended.name))
             self.appended.add(memory.name)

@@ -23,6 +23,7 @@ from random_programs.program import (
     Topk,
 )
 from random_programs.tree import (
+    FORMATS,
     Age,
     Argument,
     Binary,
@@ -215,10 +216,11 @@ class Speller:
             names = self.with_indices(names, [statement.block_index])
             rows = (*rows, statement.block_index)
         options = "" if statement.block is None else f", block={statement.block}"
-        options += f", scale={statement.rule}"
+        to = FORMATS[statement.to, statement.rule] if statement.named else statement.to
+        options += "" if statement.named else f", scale={statement.rule}"
         options += "" if statement.floor is None else f", floor={statement.floor!r}"
         value = self.text(statement.value, names)
-        call = f"quantize[{', '.join(names[index] for index in over)}]({value}, {statement.to}{options})"
+        call = f"quantize[{', '.join(names[index] for index in over)}]({value}, {to}{options})"
         left = self._target(statement.tensor.name, statement.indices, names)
         return f"{left}, {self._target(statement.scale.name, rows, names)} = {call}"
 

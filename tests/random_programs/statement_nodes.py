@@ -115,7 +115,8 @@ class Rope:
 class Quantize:
     """tensor[indices], scale[the others] = quantize[the last `axes` indices](value, to, ...); present everywhere.
 
-    block: the elements that share a scale, which then has `block_index` in the last one's place."""
+    block: the elements that share a scale, which then has `block_index` in the last one's place. named: the type and
+    the rule are written as the name of a format."""
 
     tensor: Tensor
     scale: Tensor
@@ -127,6 +128,7 @@ class Quantize:
     block: int | None = None
     block_index: str = ""
     axes: int = 1
+    named: bool = False
 
 
 @dataclass(frozen=True)

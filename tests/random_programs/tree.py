@@ -167,10 +167,17 @@ class Tensor:
 
 KINDS = {"i": "i32", "l": "i64", "x": "index", "b": "bool", "f": "f32"}
 """The dtype of a defined tensor by the kind of its value, unless a cast is outermost."""
-NARROW_FLOATS = ("bf16", "f16", "fp8", "fp8e5m2")
-NARROW_INTEGERS = ("i8", "u8", "i4", "i16")
+NARROW_FLOATS = ("bf16", "f16", "fp8", "fp8e5m2", "fp4", "e8m0")
+NARROW_INTEGERS = ("i8", "u8", "i4", "u4", "i2", "u2", "i16")
+PACKED = {"fp4": "fp8", "i4": "i8", "u4": "u8", "i2": "i8", "u2": "u8"}
+"""Those that share bytes along the last dim, which must be constant, and what stands for them where it is not."""
+FORMATS = {("fp4", "e8m0"): "mxfp4", ("fp8", "e8m0"): "mxfp8", ("fp4", "fp8"): "nvfp4"}
+"""The names of values with their scales."""
 LIMITS = {
+    "i2": (-2, 1),
+    "u2": (0, 3),
     "i4": (-8, 7),
+    "u4": (0, 15),
     "i8": (-128, 127),
     "u8": (0, 255),
     "i16": (-(2**15), 2**15 - 1),

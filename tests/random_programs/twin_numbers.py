@@ -226,21 +226,29 @@ def rope(lanes: list[Lane], at: int, radians: list[float], layout: str) -> list[
 
 def quantize(lanes: list[Lane], to: str, rule: str, floor: float, block: int | None) -> tuple[list[Lane], list[Lane]]:
     """(narrow values, scales): for each block, or for all without one, the scale is max(largest magnitude, floor) /
-    limit, or the least power of two not below it. Values by a scale that is rounded may be off where they nearly lie
-    between two."""
-    limit = {"fp8": 448, "i8": 127, "i4": 7}[to]
+    limit, or the least power of two not below it (pow2), or the power of two of its exponent less limit's (e8m0), or
+    rounded to a narrow float. Values by a scale that is rounded may be off where they nearly lie between two."""
+    limit = {"fp8": 448, "i8": 127, "i4": 7, "fp4": 6, "i2": 1}[to]
     values: list[Lane] = []
     scales: list[Lane] = []
     block = block or max(len(lanes), 1)
     for start in range(0, max(len(lanes), 1), block):
         part = [value for value, _ in lanes[start : start + block]]
-        needed = max(*map(abs, part), 0.0, float(np.float32(floor))) / limit
-        if rule == "pow2":
+        largest = max(*map(abs, part), 0.0, float(np.float32(floor)))
+        needed = largest / limit
+        if rule in ("pow2", "e8m0"):
             mantissa, exponent = math.frexp(needed)
             scale = 2.0 ** (exponent - 1 if mantissa == 0.5 else exponent)
+            if rule == "e8m0":
+                exponent = math.frexp(largest)[1] - math.frexp(limit)[1] if largest else _LEAST_POWER
+                scale = 2.0 ** max(exponent, _LEAST_POWER)
             scales.append(exact(scale))
             narrow = [_quantized(value / scale, to, limit) for value in part]
-            values += [exact(value) if to == "fp8" else value for value in narrow]
+            values += [exact(value) if to in _FORMATS else value for value in narrow]
+        elif rule != "f32":
+            scale = _nearest(rule, float(np.float32(largest) / np.float32(limit))) or _LEAST[rule]
+            scales.append(exact(scale))
+            values += [_near(value / scale, to, limit) for value in part]
         else:
             scales.append((needed, 2 * needed))
             values += [_near(value / needed, to, limit) for value in part]
@@ -248,7 +256,7 @@ def quantize(lanes: list[Lane], to: str, rule: str, floor: float, block: int | N
 
 
 def _quantized(value: float, to: str, limit: int) -> float:
-    return _nearest("fp8", value) if to == "fp8" else max(-limit - 1, min(limit, round(value)))
+    return _nearest(to, value) if to in _FORMATS else max(-limit - 1, min(limit, round(value)))
 
 
 def _near(value: float, to: str, limit: int) -> Lane:
@@ -275,7 +283,10 @@ def store(dtype: str, lane: Lane) -> Lane:
 
 
 _RANGES = {
+    "i2": (-2, 1),
+    "u2": (0, 3),
     "i4": (-8, 7),
+    "u4": (0, 15),
     "i8": (-128, 127),
     "u8": (0, 255),
     "i16": (-(2**15), 2**15 - 1),
@@ -288,11 +299,19 @@ _FORMATS = {
     "bf16": (7, -126, 3.3895e38),
     "fp8": (3, -6, 448.0),
     "fp8e5m2": (2, -14, 57344.0),
+    "fp4": (1, 0, 6.0),
 }
+_LEAST = {"f16": 2.0**-24, "bf16": 2.0**-133, "fp8": 2.0**-9}
+_LEAST_POWER = -127
+"""Of e8m0: it holds powers of two from here on, and no 0."""
 
 
 def _nearest(dtype: str, value: float) -> float:
-    """Round to nearest even with so many mantissa bits, gradual underflow and saturation."""
+    """Round to nearest even with so many mantissa bits, gradual underflow and saturation; of powers of two to the
+    nearest one, the larger of two."""
+    if dtype == "e8m0":
+        fraction, exponent = math.frexp(max(value, 2.0**_LEAST_POWER))
+        return 2.0 ** (exponent if fraction >= 0.75 else exponent - 1)
     mantissa_bits, lowest_exponent, limit = _FORMATS[dtype]
     if value == 0:
         return 0.0

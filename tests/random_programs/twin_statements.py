@@ -214,7 +214,8 @@ class TwinStatements(TwinExpressions):
         tensor, scale = self.define(statement.tensor), self.define(statement.scale)
         facts, axes = self.known[tensor], range(len(names) - statement.axes, len(names))
         over = self._over(names, facts, axes)
-        rule = f"{statement.to!r}, {statement.rule!r}, {statement.floor or 1e-4}, {statement.block}"
+        floor = statement.floor or (1e-4 if statement.rule in ("pow2", "f32") else 0.0)
+        rule = f"{statement.to!r}, {statement.rule!r}, {floor}, {statement.block}"
         scales = (*names[: -statement.axes], *(["part"] if statement.block else []))
         body = [
             f"narrow, scales = quantize([{value} {self._each(over)}], {rule})",

@@ -48,6 +48,10 @@ def test_a_single_value_takes_a_byte():
     assert pack([1.0, 0.5], "e8m0").tolist() == [127, 126]
 
 
+def test_of_nothing_there_is_nothing():
+    assert pack(np.zeros((0, 5)), "i4").shape == (0, 3) and unpack(np.zeros((0, 3), np.uint8), "i4", 5).shape == (0, 5)
+
+
 def test_what_takes_whole_bytes_is_refused():
     with pytest.raises(ValueError, match="nothing to pack"):
         pack([1.0], "bf16")
