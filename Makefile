@@ -11,7 +11,8 @@ help:  ## print this list
 setup:  ## install hetc here, editable, with what emulation and the tests need
 	.ci/setup
 
-demo:  ## compile a sparse attention step, explain it, run it checked under emulation; search real text with BM25
+demo:  ## run a sparse attention step, compile it for two devices, explain it, run that emulated; search real text with BM25
+	hetc run examples/dsa/dsa.mp --check
 	hetc compile examples/dsa/dsa.mp --dims examples/dsa/small.toml --policy intensity -o $(OUT)
 	hetc explain examples/dsa/dsa.mp --dims examples/dsa/paper.toml
 	hetc run $(OUT) --check
