@@ -1,18 +1,19 @@
 """softmax<f32, N>: sum of exp(x) w over the sum of exp(x), for N weights w an element, in one pass.
 
 State (m, l, n, o): the largest x so far, the sum of exp(x - m), the number of elements, the weighted sums of the same.
-A new maximum rescales what is there (Milakov and Gimelshein, arXiv 1805.02867). An element of -inf adds 0, and of
-nothing but such the result is NaN, as that of softmax is; over no element it is 0."""
+A new maximum rescales what is there, as in `normalizer`. An element of -inf adds 0, and of nothing but such the result
+is NaN, as that of softmax is; over no element it is 0."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects import arith, math
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import Float32Type, f32, i32
 from xdsl.ir import Attribute, SSAValue
 
 from hetc.dialects.nest.combiners.base import INFINITY, Build, Combiner, Field
+from hetc.dialects.nest.combiners.normalizer import rescaling
 
 
 class Softmax(Combiner):
@@ -44,18 +45,12 @@ class Softmax(Combiner):
 
     def merge(self, build: Build, state: Sequence[SSAValue], other: Sequence[SSAValue]) -> list[SSAValue]:
         m = build.add(arith.MaximumfOp(state[0], other[0]))
-        mine, theirs = self._scale(build, state[0], m), self._scale(build, other[0], m)
+        mine, theirs = rescaling(build, state[0], m), rescaling(build, other[0], m)
 
         def joined(a: SSAValue, b: SSAValue) -> SSAValue:
             return build.plus(build.times(a, mine), build.times(b, theirs))
 
         return [m, joined(state[1], other[1]), build.plus(state[2], other[2]), joined(state[3], other[3])]
-
-    def _scale(self, build: Build, before: SSAValue, after: SSAValue) -> SSAValue:
-        """exp(before - after), 0 where `before` is -inf whatever `after` is."""
-        scale = build.add(math.ExpOp(build.add(arith.SubfOp(before, after))))
-        nothing = build.compare("oeq", before, build.constant(-INFINITY, f32))
-        return build.select(nothing, build.constant(0.0, f32), scale)
 
     def finish(self, build: Build, state: Sequence[SSAValue]) -> list[SSAValue]:
         nothing = build.compare("eq", state[2], build.constant(0, i32))
