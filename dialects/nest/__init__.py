@@ -1,7 +1,7 @@
 """The nest dialect: a kernel as loops over buffers, the form in which kernels are scheduled, priced and printed.
 
 `kernel` holds the frame, `structure` the loops, `memory` what they read and write, `accumulate` the states of combiners
-(`combiners`), `types` the types, `legality` the rules between ops, `linear` indices as sums.
+(`combiners`), `types` the types, `legality` and `streams` the rules between ops, `linear` indices as sums.
 """
 
 from xdsl.ir import Dialect
@@ -18,7 +18,7 @@ from hetc.dialects.nest.accumulate import (
 )
 from hetc.dialects.nest.combiners import Build, Combiner, CombinerAttr, Field, combiner_of
 from hetc.dialects.nest.kernel import KernelOp
-from hetc.dialects.nest.legality import Access, accesses, accesses_inside, dependence
+from hetc.dialects.nest.legality import Access, accesses, accesses_inside, dependence, unawaited
 from hetc.dialects.nest.linear import Form, form_of, is_inside
 from hetc.dialects.nest.memory import BufferOp, FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
 from hetc.dialects.nest.structure import EntriesOp, ForOp, PhaseOp, YieldOp
@@ -50,5 +50,5 @@ __all__ = [
     "Access", "ArrangeOp", "BindAttr", "BufferOp", "BufferType", "Build", "Combiner", "CombinerAttr", "EntriesOp",
     "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "KernelOp", "LoadOp", "MergeOp", "OfferedOp",
     "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside", "combiner_of",
-    "dependence", "form_of", "is_inside", "is_queue",
+    "dependence", "form_of", "is_inside", "is_queue", "unawaited",
 ]  # fmt: skip

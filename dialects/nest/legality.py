@@ -6,8 +6,10 @@ Independent passes   A loop that is bound `parallel` or `vector`: what different
                      A `vector` loop may also fold into a state from around it.
 Folds                at indices computed from data need a combiner whose folds may come in any order, or columns of
                      stored entries, each of which occurs once in a row.
-Places               What outlives a phase lies in global memory. A stream has one op that pushes and one that pops, and
-                     streams go round in no circle.
+Places               What outlives a phase lies in global memory.
+Barriers             Only a phase waits for the one before: what a parallel loop writes to global memory is used by
+                     nothing else in its phase.
+Streams              See `streams`.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ from hetc.dialects.nest.accumulate import (
 from hetc.dialects.nest.combiners import combiner_of
 from hetc.dialects.nest.linear import Form, form_of, is_inside
 from hetc.dialects.nest.memory import FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
+from hetc.dialects.nest.streams import verify_streams
 from hetc.dialects.nest.structure import EntriesOp, ForOp, PhaseOp
-from hetc.dialects.nest.types import GLOBAL, PARALLEL, STREAM, VECTOR, AccType, BufferType
+from hetc.dialects.nest.types import GLOBAL, PARALLEL, VECTOR, AccType, BufferType
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def accesses(op: Operation) -> Iterator[Access]:
         case ArrangeOp():
             yield Access(op, op.states, tuple(op.indices), True)
         case PushOp():
+            yield Access(op, op.buffer, (), False)
             yield Access(op, op.stream, (), True)
         case PopOp():
             yield Access(op, op.stream, (), True)
@@ -134,9 +138,9 @@ def verify_kernel(kernel: Operation) -> None:
             _verify_fold(op)
         elif isinstance(op, ForOp) and (op.is_bound(PARALLEL) or op.is_bound(VECTOR)):
             verify_independent(op)
-    for block in {op.parent for op in kernel.walk() if _makes_stream(op)}:
-        assert block is not None
-        _verify_streams(block)
+        elif isinstance(op, PhaseOp):
+            _verify_barriers(op)
+    verify_streams(kernel)
 
 
 def _verify_global(value: SSAValue) -> None:
@@ -183,36 +187,24 @@ def _has_column(value: SSAValue) -> bool:
     return any(_has_column(operand) for operand in owner.operands)
 
 
-def _makes_stream(op: Operation) -> bool:
-    return any(isinstance(result.type, BufferType) and result.type.where == STREAM for result in op.results)
+def _verify_barriers(phase: PhaseOp) -> None:
+    for loop in phase.walk():
+        if isinstance(loop, ForOp) and loop.is_bound(PARALLEL):
+            problem = unawaited(loop, phase)
+            if problem is not None:
+                raise VerifyException(f"nest.phase: {problem}")
 
 
-def _verify_streams(block: Block) -> None:
-    streams = [op.results[0] for op in block.ops if _makes_stream(op)]
-    pushing: dict[SSAValue, list[Operation]] = {stream: [] for stream in streams}
-    popping: dict[SSAValue, list[Operation]] = {stream: [] for stream in streams}
-    for op in block.ops:
-        inner = list(op.walk())
-        for stream in streams:
-            if any(isinstance(item, PushOp) and item.stream is stream for item in inner):
-                pushing[stream].append(op)
-            if any(isinstance(item, PopOp) and item.stream is stream for item in inner):
-                popping[stream].append(op)
-    after: dict[Operation, set[Operation]] = {}
-    for stream in streams:
-        if len(pushing[stream]) != 1 or len(popping[stream]) != 1:
-            name = stream.name_hint or "a stream"
-            raise VerifyException(f"nest.phase: {name} is pushed by one op of its block and popped by one")
-        after.setdefault(pushing[stream][0], set()).add(popping[stream][0])
-    if _has_circle(after):
-        raise VerifyException("nest.phase: streams go round in a circle")
-
-
-def _has_circle(after: dict[Operation, set[Operation]]) -> bool:
-    waiting = dict(after)
-    while True:
-        ends = [op for op, following in waiting.items() if not following & waiting.keys()]
-        if not ends:
-            return bool(waiting)
-        for op in ends:
-            del waiting[op]
+def unawaited(loop: ForOp, phase: PhaseOp) -> str | None:
+    """Why the passes of a parallel loop would have to be waited for inside of its phase; None where nothing waits."""
+    written: set[SSAValue] = set()
+    for access in accesses_inside(loop):
+        type_ = access.target.type
+        assert isinstance(type_, BufferType | AccType)
+        if access.writes and type_.where == GLOBAL:
+            written.add(access.target)
+    for access in accesses_inside(phase):
+        if access.target in written and not is_inside(access.op, loop):
+            name = access.target.name_hint or "a buffer"
+            return f"{name} is written in a parallel loop and used beside it: only a phase waits for the one before"
+    return None

@@ -182,34 +182,32 @@ class StoreOp(IRDLOperation):
         _element(self, self.buffer, self.indices, self.value.type)
 
 
-def _row(op: IRDLOperation, stream: SSAValue, values: Sequence[Attribute]) -> None:
-    type_ = stream.type
-    assert isinstance(type_, BufferType)
-    if type_.where != STREAM:
-        raise VerifyException(f"{op.name}: expected a stream, got {type_}")
-    count = 1
-    for size in type_.shape:
-        assert isinstance(size, int)
-        count *= size
-    if list(values) != [compute_type(type_.element)] * count:
-        raise VerifyException(f"{op.name}: expected {count} values of type {compute_type(type_.element)}")
+def _rows(op: IRDLOperation, stream: SSAValue, row: SSAValue) -> None:
+    """A row that goes into a stream or comes out of it."""
+    stream_type, row_type = stream.type, row.type
+    assert isinstance(stream_type, BufferType) and isinstance(row_type, BufferType)
+    if stream_type.where != STREAM or row_type.where == STREAM:
+        raise VerifyException(f"{op.name}: expected a stream and a buffer, got {stream_type} and {row_type}")
+    if (stream_type.shape, stream_type.element) != (row_type.shape, row_type.element):
+        raise VerifyException(f"{op.name}: rows of {stream_type} are no rows of {row_type}")
 
 
 @irdl_op_definition
 class PushOp(IRDLOperation):
-    """`nest.push %v into %sc : f32 into type`: one row, element by element, at the end of a stream."""
+    """`nest.push %row into %rows : type, type`: what a buffer holds, as it is stored, as one row at the end of a stream
+    of its extents."""
 
     name = "nest.push"
-    values = var_operand_def()
+    buffer = operand_def(BufferType)
     stream = operand_def(BufferType)
-    traits = traits_def(MemoryWriteEffect())
-    assembly_format = "$values `into` $stream attr-dict `:` type($values) `into` type($stream)"
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+    assembly_format = "$buffer `into` $stream attr-dict `:` type($buffer) `,` type($stream)"
 
-    def __init__(self, values: Sequence[SSAValue], stream: SSAValue):
-        super().__init__(operands=[values, stream])
+    def __init__(self, buffer: SSAValue, stream: SSAValue):
+        super().__init__(operands=[buffer, stream])
 
     def verify_(self) -> None:
-        _row(self, self.stream, [value.type for value in self.values])
+        _rows(self, self.stream, self.buffer)
 
 
 @irdl_op_definition
@@ -227,9 +225,4 @@ class PopOp(IRDLOperation):
         super().__init__(operands=[stream, buffer])
 
     def verify_(self) -> None:
-        source, target = self.stream.type, self.buffer.type
-        assert isinstance(source, BufferType) and isinstance(target, BufferType)
-        if source.where != STREAM or target.where == STREAM:
-            raise VerifyException("nest.pop: from a stream into a buffer")
-        if (source.shape, source.element) != (target.shape, target.element):
-            raise VerifyException(f"nest.pop: rows of {source} into {target}")
+        _rows(self, self.stream, self.buffer)

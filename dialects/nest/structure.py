@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, IntegerAttr, i1, i64
 from xdsl.ir import Attribute, Block, BlockArgument, Region, SSAValue
 from xdsl.irdl import (
@@ -29,6 +30,13 @@ from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp import TensorType, compute_type
 from hetc.dialects.nest.types import BindAttr
+
+
+def _number(value: SSAValue) -> int | None:
+    """The number that a value is, None where it is no constant."""
+    owner = value.owner
+    is_constant = isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr)
+    return owner.value.value.data if is_constant else None  # type: ignore[union-attr]
 
 
 @irdl_op_definition
@@ -121,6 +129,9 @@ class ForOp(IRDLOperation):
             raise VerifyException("nest.for: the region has one argument, of type index")
         if self.step_size < 1 or self.most_passes < 0:
             raise VerifyException("nest.for: a positive step and a number of passes")
+        lower, upper = _number(self.lower), _number(self.upper)
+        if lower is not None and upper is not None and upper - lower > self.step_size * self.most_passes:
+            raise VerifyException(f"nest.for: from {lower} to {upper} there are more than {self.most_passes} passes")
 
 
 @irdl_op_definition

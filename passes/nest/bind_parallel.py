@@ -15,8 +15,8 @@ from hetc.dialects import nest
 
 @dataclass(frozen=True)
 class BindParallelPass(ModulePass):
-    """Bind the outermost loop of each phase whose passes are independent to `parallel`; one of a single pass is no loop
-    to speak of, and the search goes on inside.
+    """Bind the outermost loop of each phase whose passes are independent, and which nothing beside it in its phase has
+    to wait for, to `parallel`; one of a single pass is no loop to speak of, and the search goes on inside.
 
     Before: no loop of the kernels on one of `devices` is bound. After: at most one on the way to each statement is.
 
@@ -35,14 +35,14 @@ class BindParallelPass(ModulePass):
 def bind(kernel: nest.KernelOp) -> None:
     """The loops of one kernel."""
     for phase in [item for item in kernel.block.ops if isinstance(item, nest.PhaseOp)]:
-        for loop in list(_outermost(phase.block)):
+        for loop in list(_outermost(phase.block, phase)):
             loop.properties["bind"] = nest.BindAttr(nest.PARALLEL)
 
 
-def _outermost(block: Block) -> Iterator[nest.ForOp]:
+def _outermost(block: Block, phase: nest.PhaseOp) -> Iterator[nest.ForOp]:
     for op in block.ops:
         if isinstance(op, nest.ForOp):
-            if op.most_passes > 1 and nest.dependence(op) is None:
+            if op.most_passes > 1 and nest.dependence(op) is None and nest.unawaited(op, phase) is None:
                 yield op
             else:
-                yield from _outermost(op.block)
+                yield from _outermost(op.block, phase)
