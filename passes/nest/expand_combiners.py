@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -92,7 +93,9 @@ class _Expansion:
         def start(indices: Sequence[SSAValue]) -> None:
             self._update(builder, op.result, indices, lambda build, state: _combiner(op.result).start(build))
 
-        _at_each(builder, list(type_.extents), [], start)
+        # States that outlive phases get their identity in one: only phases run anything.
+        with builder.phase() if type_.where == nest.GLOBAL else nullcontext():
+            _at_each(builder, list(type_.extents), [], start)
 
     def _fold(self, builder: Builder, op: nest.FoldOp) -> None:
         """One step, where the condition holds."""
