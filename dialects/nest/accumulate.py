@@ -83,8 +83,9 @@ class AccOp(IRDLOperation):
 
 @irdl_op_definition
 class FoldOp(IRDLOperation):
-    """`nest.fold %v into %d[%h] if %p : f32 into type`: one more element; where the condition is false the state stays as it
-    is. An index that is computed from data needs an exact combiner, or a column of `nest.entries` (each occurs once).
+    """`nest.fold %v into %d[%h] if %p : f32 into type`: one more element; where the condition is false the state stays
+    as it is. An index that is computed from data needs an exact combiner, or a column of `nest.entries` (each occurs
+    once).
 
     The last of the values that a combiner of sized states takes is a region over an index of that size:
     `nest.fold %x into %f[] weights { ^bb0(%v: index): ... nest.yield %w : f32 } : ...`.
@@ -208,8 +209,8 @@ class FinishOp(IRDLOperation):
 
 @irdl_op_definition
 class ArrangeOp(IRDLOperation):
-    """`nest.arrange %k[%b] by "score" : type`: `score` descending (ties by lower index) or `index` ascending. Afterwards
-    a queue takes no more."""
+    """`nest.arrange %k[%b] by "score" : type`: `score` descending (ties by lower index) or `index` ascending.
+    Afterwards a queue takes no more."""
 
     name = "nest.arrange"
     states = operand_def(AccType)
@@ -257,8 +258,8 @@ class EntryOp(IRDLOperation):
 
 @irdl_op_definition
 class OfferedOp(IRDLOperation):
-    """`%n = nest.offered %k[%b] : type`: how many of the pairs that were folded a queue could have taken, those that did
-    not fit among them."""
+    """`%n = nest.offered %k[%b] : type`: how many of the pairs that were folded a queue could have taken, those that
+    did not fit among them."""
 
     name = "nest.offered"
     states = operand_def(AccType)

@@ -37,8 +37,8 @@ class Form:
 
 
 def form_of(index: SSAValue, loop: ForOp) -> Form | None:
-    """An index inside of a loop as a sum over the loop's own index and over values from around it; what the loops further
-    inside add is a range. None where it depends on something else that changes inside."""
+    """An index inside of a loop as a sum over the loop's own index and over values from around it; what the loops
+    further inside add is a range. None where it depends on something else that changes inside."""
     owner = index.owner
     if isinstance(owner, Block):
         return _argument_form(index, owner, loop)

@@ -63,8 +63,8 @@ class _OperandRead(IRDLOperation):
 
 @irdl_op_definition
 class ReadOp(_OperandRead):
-    """`%v = nest.read %x[%i, %j] if %p : type -> f32`: 0 where the condition is false; the indices are in range where it
-    holds. Operands are not written while a kernel runs, so equal reads are one."""
+    """`%v = nest.read %x[%i, %j] if %p : type -> f32`: 0 where the condition is false; the indices are in range where
+    it holds. Operands are not written while a kernel runs, so equal reads are one."""
 
     name = "nest.read"
     result = result_def(Attribute)
@@ -139,8 +139,8 @@ def _element(op: IRDLOperation, buffer: SSAValue, indices: Sequence[SSAValue], v
 
 @irdl_op_definition
 class LoadOp(IRDLOperation):
-    """`%v = nest.load %s[%b, %t] if %p : type -> f32`: 0 where the condition is false; the indices are in range where it
-    holds."""
+    """`%v = nest.load %s[%b, %t] if %p : type -> f32`: 0 where the condition is false; the indices are in range where
+    it holds."""
 
     name = "nest.load"
     buffer = operand_def(BufferType)
@@ -165,8 +165,8 @@ class LoadOp(IRDLOperation):
 
 @irdl_op_definition
 class StoreOp(IRDLOperation):
-    """`nest.store %v in %s[%b, %t] : f32, type`: in range by the limits of the loops. Rounds to the element type, ties to
-    even; fp8 and integers saturate."""
+    """`nest.store %v in %s[%b, %t] : f32, type`: in range by the limits of the loops. Rounds to the element type, ties
+    to even; fp8 and integers saturate."""
 
     name = "nest.store"
     value = operand_def(Attribute)

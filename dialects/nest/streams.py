@@ -1,9 +1,9 @@
 """The rules of streams.
 
 A stream joins two ops of the block that it is declared in, one that pushes in one place, and a later one that pops in
-one place. As many rows go in as come out. So streams go round in no circle, and carrying the ops out one after the other
-gives what carrying them out at the same time does. Two streams that fork and join again need depth for that: the depth
-is a device's matter, the meaning has none.
+one place. As many rows go in as come out. So streams go round in no circle, and carrying the ops out one after the
+other gives what carrying them out at the same time does. Two streams that fork and join again need depth for that: the
+depth is a device's matter, the meaning has none.
 """
 
 from __future__ import annotations
@@ -82,4 +82,3 @@ def _key(value: SSAValue) -> Hashable:
     if isinstance(owner, DimSizeOp):
         return (owner.dim.data, None if owner.per is None else _key(owner.per))
     return value
-

@@ -1,7 +1,7 @@
 """What loops take on a processor, read from the loops.
 
-Every op counts as often as the loops around it run at the extents asked for. Elements of a tensor that stay in the caches
-are fetched once, others as often as they are accessed.
+Every op counts as often as the loops around it run at the extents asked for. Elements of a tensor that stay in the
+caches are fetched once, others as often as they are accessed.
 """
 
 from __future__ import annotations

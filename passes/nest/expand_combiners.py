@@ -23,7 +23,8 @@ Inner = Callable[[Builder, SSAValue], SSAValue]
 @dataclass(frozen=True)
 class ExpandCombinersPass(ModulePass):
     """Replace states by buffers of their fields, and folds, merges and finishes by what their combiner's builder makes.
-    Queues stay: a device keeps them itself.
+    Queues stay: a device keeps them itself. A `vector` loop that folds into a state from around it loses its bind: what
+    was a fold is then a load and a store of one element, which lanes may not share.
 
     Before: any verified nest.kernel on one of `devices`. After: no nest.acc there but queues.
 
@@ -61,6 +62,9 @@ class _Expansion:
         for op in declared:
             op.detach()
             op.erase()
+        for op in kernel.walk():
+            if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR) and nest.dependence(op) is not None:
+                del op.properties["bind"]
 
     def _builder(self, source: Operation) -> Builder:
         return Builder(self.dims, Block(), source)
@@ -148,15 +152,17 @@ class _Expansion:
         make: Callable[[nest.Build, Sequence[SSAValue]], list[SSAValue]],
         inner: Sequence[Inner] = (),
     ) -> None:
-        """Store what `make` gives for a state, and for the values of `inner`, which only the loop over the size of sized
-        fields knows. What does not depend on the place in a sized field is worked out once."""
+        """Store what `make` gives for a state, and for the values of `inner`, which only the loop over the size of
+        sized fields knows. What does not depend on the place in a sized field is worked out once."""
         combiner, buffers = _combiner(states), self.buffers[states]
         sized = [item.size is not None for item in combiner.state]
         waiting = Block(arg_types=[item.type for item in combiner.state if item.size is not None])
         for _ in inner:
             waiting.insert_arg(combiner.takes[-1], len(waiting.args))
         places = iter(waiting.args)
-        loads = [None if is_sized else nest.LoadOp(buffer, indices) for is_sized, buffer in zip(sized, buffers, strict=True)]
+        loads = [
+            None if is_sized else nest.LoadOp(buffer, indices) for is_sized, buffer in zip(sized, buffers, strict=True)
+        ]
         state = [next(places) if load is None else load.result for load in loads]
         build = nest.Build()
         made = make(build, [*state, *places])

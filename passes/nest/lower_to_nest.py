@@ -21,8 +21,8 @@ from hetc.passes.refusal import refuse
 
 @dataclass(frozen=True)
 class LowerToNestPass(ModulePass):
-    """Add a `nest.kernel` for each task kernel on one of `devices`: the naive form, in which a statement is a phase, its
-    free indices are loops, a reduction is a fold and a selection a queue. Raises LoweringRefused.
+    """Add a `nest.kernel` for each task kernel on one of `devices`: the naive form, in which a statement is a phase,
+    its free indices are loops, a reduction is a fold and a selection a queue. Raises LoweringRefused.
 
     Before: kernels are cut, presence is explicit. After: each kernel on one of the devices has a nest.kernel of its
     name beside the pipeline; the task kernels stay, for the host's lowering.

@@ -27,8 +27,8 @@ NUMBERS = ("arith", "math", "mp")
 
 @dataclass
 class RegionLowering:
-    """Lowers regions at the end of a builder's block. `homes`: where each tensor lies, an operand or a buffer. The values
-    of the builder hold what mp values became."""
+    """Lowers regions at the end of a builder's block. `homes`: where each tensor lies, an operand or a buffer. The
+    values of the builder hold what mp values became."""
 
     builder: Builder
     homes: Mapping[SSAValue, SSAValue]

@@ -75,7 +75,7 @@ class Combiner(ABC):
     def __init__(self, type: Attribute, size: int = 0) -> None:
         if not isinstance(type, self.TYPES):
             raise ValueError(f"{self.NAME} does not combine values of type {type}")
-        if self.SIZED != (size > 0):
+        if (size > 0) != self.SIZED:
             raise ValueError(f"{self.NAME} has {'a' if self.SIZED else 'no'} size")
         self.type, self.size = type, size
 
