@@ -151,7 +151,10 @@ class EntriesOp(IRDLOperation):
     body = region_def("single_block")
     traits = traits_def(NoTerminator())
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
-    assembly_format = "$tensor `[` $row `]` `from` $lower `to` $upper (`if` $present^)? `most` $most $body attr-dict `:` type($tensor)"
+    assembly_format = (
+        "$tensor `[` $row `]` `from` $lower `to` $upper (`if` $present^)? `most` $most $body attr-dict "
+        "`:` type($tensor)"
+    )
 
     def __init__(
         self,
