@@ -52,16 +52,16 @@ class _Expansion:
 
     def expand(self, kernel: nest.KernelOp) -> None:
         declared = [op for op in kernel.walk() if isinstance(op, nest.AccOp) and not nest.is_queue(op.result)]
-        for op in declared:
-            builder = self._builder(op)
-            self._declare(builder, op)
-            _put_before(builder, op)
+        for states in declared:
+            builder = self._builder(states)
+            self._declare(builder, states)
+            _put_before(builder, states)
         for op in list(kernel.walk()):
             if isinstance(op, nest.FoldOp | nest.MergeOp | nest.FinishOp) and op.states in self.buffers:
                 self._replace(op)
-        for op in declared:
-            op.detach()
-            op.erase()
+        for states in declared:
+            states.detach()
+            states.erase()
         for op in kernel.walk():
             if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR) and nest.dependence(op) is not None:
                 del op.properties["bind"]

@@ -26,7 +26,7 @@ class _Extreme(Simple):
     def join(self, build: Build, first: SSAValue, second: SSAValue) -> SSAValue:
         is_float = isinstance(self.type, Float32Type)
         kind = self.FLOAT if is_float else self.CONDITION if self.type == i1 else self.INTEGER
-        return build.add(kind(first, second))  # type: ignore[call-arg]
+        return build.add(kind(first, second))  # type: ignore[call-arg, arg-type]
 
 
 class Max(_Extreme):
