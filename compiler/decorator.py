@@ -131,7 +131,8 @@ class HeteroPipeline(Guarded):
 
     @functools.cached_property
     def program(self) -> HostProgram:
-        """The compiled program with its devices opened: real ones where this machine has them; what a named platform has and the machine has not is emulated."""
+        """The compiled program with its devices opened: real ones where this machine has them; what a named platform
+        has and the machine has not is emulated."""
         from hetc.runtime.program import load_program
 
         return load_program(self._cached)
@@ -246,10 +247,10 @@ def hetero_pipeline(
 ) -> Any:
     """Make a pipeline of a function: its text is read as equations, it is never executed.
 
-    platform: the devices (`hetc platform list`), by default those of this machine, else its processor. grows: rows that a call appends along each growing dim; it is part
-    of the text, so it is written out here. policy: `auto` or `intensity`; objective: `latency`, `energy` or `edp`.
-    pins: device kinds of stages. dims: overrides of constants and bounds. estimate: the extents that estimates are
-    made at. layouts: how memories lie, `{"keys": "paged(64)"}`. Raises
+    platform: the devices (`hetc platform list`), by default those of this machine, else its processor. grows: rows that
+    a call appends along each growing dim; it is part of the text, so it is written out here. policy: `auto` or
+    `intensity`; objective: `latency`, `energy` or `edp`. pins: device kinds of stages. dims: overrides of constants and
+    bounds. estimate: the extents that estimates are made at. layouts: how memories lie, `{"keys": "paged(64)"}`. Raises
     DiagnosticError where the function's text cannot be read.
     """
     given = {

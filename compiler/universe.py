@@ -18,6 +18,7 @@ from hetc.diagnostics import DiagnosticError
 from hetc.dialects.registry import all_dialects
 from hetc.passes.registry import all_passes
 
+
 def target(form: str) -> type[Target]:
     """`hetc-opt -t FORM`: the files that a backend prints of a module, each under its path."""
     printed = text_forms()[form]

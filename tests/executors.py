@@ -244,7 +244,8 @@ def compile_to(
     platform: str = DEFAULT_PLATFORM,
 ) -> dict[str, Any]:
     """Compile a file below the project's root into `out`; gives the compiler's report. Stages are placed by the rule,
-    so that both devices have some; with a pin on the processor the platform has all three kinds. The rest as Options has it."""
+    so that both devices have some; with a pin on the processor the platform has all three kinds. The rest as Options
+    has it."""
     if "cpu" in (pins or {}).values():
         platform = THREE_KINDS
     options = Options(platform, dims or {}, estimate or {}, pins or {}, policy="intensity")

@@ -178,9 +178,7 @@ class BodyPrinter:
             place = row_major(type_.shape, indices)
         self._element(op.result, op.present, type_.element, f"{name}[{place}]", f"{name}_value")
 
-    def _element(
-        self, result: SSAValue, present: SSAValue | None, element: Attribute, place: str, hint: str
-    ) -> None:
+    def _element(self, result: SSAValue, present: SSAValue | None, element: Attribute, place: str, hint: str) -> None:
         made = decoded(element, place)
         if present is not None and self.text(present) != "true":
             made = Expression(f"{self.operand(present)} ? {made.operand} : {c_types.zero(result.type)}", False)

@@ -57,11 +57,9 @@ def in_order(type: nest.BufferType, order: Sequence[int] | None, indices: Sequen
     return row_major([type.shape[at] for at in order], [indices[at] for at in order])
 
 
-def in_rows(
-    table: str, shape: Sequence[int | str], axis: int, rows: RowsAttr, indices: Sequence[Expression]
-) -> str:
-    """The number of an element of an operand whose rows lie by strides or in pages (see mp.rows), found through the table
-    of that name."""
+def in_rows(table: str, shape: Sequence[int | str], axis: int, rows: RowsAttr, indices: Sequence[Expression]) -> str:
+    """The number of an element of an operand whose rows lie by strides or in pages (see mp.rows), found through the
+    table of that name."""
     parts = [_row(table, shape, axis, rows, indices)]
     if rows.offset.data:
         parts.append(str(rows.offset.data))

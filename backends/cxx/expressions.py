@@ -1,5 +1,5 @@
-"""Scalar operations as C++ expressions: one table, no decisions. What differs between the devices that are programmed in
-C++ is a `Style`."""
+"""Scalar operations as C++ expressions: one table, no decisions. What differs between the devices that are programmed
+in C++ is a `Style`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float32Type, FloatAttr, IndexType, IntegerAttr, i1, i32, i64
+from xdsl.dialects.builtin import Float32Type, FloatAttr, IndexType, IntegerAttr, i1, i64
 from xdsl.ir import Attribute, Operation
 
 from hetc.backends.cxx.c_types import NumberTypes, rounded
@@ -65,8 +65,8 @@ _UNSIGNED = {"ult": "<", "ule": "<=", "ugt": ">", "uge": ">="}
 
 @dataclass(frozen=True)
 class Style:
-    """How one device's C++ is written. types: the C++ type of each number; math: the namespace of its mathematics; wide:
-    types whose bare numbers C++ would take for an `int` where it deduces a template's argument."""
+    """How one device's C++ is written. types: the C++ type of each number; math: the namespace of its mathematics;
+    wide: types whose bare numbers C++ would take for an `int` where it deduces a template's argument."""
 
     types: NumberTypes
     math: str

@@ -18,7 +18,7 @@ DEVICE = DeviceKind(
     runtime="hetc.runtime.fpga:open_device",
     needs=("g++", "ap_int"),
     notes=(
-        "FPGA launches are serial: XRT's Python binding waits without releasing Python's lock, so one is in flight at a "
-        "time.\nGPU work that can start earlier is launched before the host waits for the FPGA."
+        "FPGA launches are serial: XRT's Python binding waits without releasing Python's lock, so one is in flight at "
+        "a time.\nGPU work that can start earlier is launched before the host waits for the FPGA."
     ),
 )

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from xdsl.dialects import scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from hetc.backends.cxx.names import Names
 from hetc.backends.hls import c_types
 from hetc.backends.hls.declarations import array_pragmas, extents, loop_pragmas, queue_type
 from hetc.backends.hls.expressions import Expression, expression, is_known
-from hetc.backends.cxx.names import Names
 from hetc.dialects import fpga
 from hetc.dialects.locations import source_line
 from hetc.writer import Writer

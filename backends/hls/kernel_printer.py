@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from hetc.backends.cxx.names import Names, argument_name
 from hetc.backends.hls import c_types
 from hetc.backends.hls.declarations import extents, queue_type
 from hetc.backends.hls.expressions import Expression
 from hetc.backends.hls.function_printer import FunctionPrinter
-from hetc.backends.cxx.names import Names, argument_name
 from hetc.backends.hls.tables import table_rows
 from hetc.dialects import fpga
 from hetc.dialects.locations import source_line

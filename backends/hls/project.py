@@ -7,9 +7,9 @@ from importlib.resources import files
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
+from hetc.backends.cxx.names import Names, argument_name
 from hetc.backends.hls.function_printer import FunctionPrinter
 from hetc.backends.hls.kernel_printer import KernelPrinter
-from hetc.backends.cxx.names import Names, argument_name
 from hetc.backends.hls.testbench import testbench
 from hetc.diagnostics import Diagnostic
 from hetc.dialects import fpga

@@ -108,7 +108,9 @@ def selection_options(function: Function) -> Function:
         ),
         dim_option,
         dims_file_option,
-        click.option("-p", "--platform", default=None, metavar="NAME", help="A platform's name, or its file; auto: what is here."),
+        click.option(
+            "-p", "--platform", default=None, metavar="NAME", help="A platform's name, or its file; auto: what is here."
+        ),
     ):
         gather = decorate(gather)
     return gather  # type: ignore[return-value]

@@ -41,7 +41,9 @@ def print_form(source: SourceFile, options: Options, form: str) -> int:
         return 0
     printed = text_forms()[form]
     files = compile_source_file(source, options).files
-    chosen = {path: text for path, text in files.items() if path.startswith(printed.folder) and path.endswith(printed.endings)}
+    chosen = {
+        path: text for path, text in files.items() if path.startswith(printed.folder) and path.endswith(printed.endings)
+    }
     if not chosen:
         print(f"no {form}: nothing of this pipeline was placed there", file=sys.stderr)
     for path, text in chosen.items():

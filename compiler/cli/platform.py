@@ -21,8 +21,8 @@ ACTIONS = ("list", "show", "measure")
 @json_option
 @verbosity_options
 def command(action: str, name: str | None, as_json: bool) -> int:
-    """List the platforms, show every figure of one with its source, or measure this machine's processor: `auto` takes what
-    was found, and NAME.toml keeps it elsewhere."""
+    """List the platforms, show every figure of one with its source, or measure this machine's processor: `auto` takes
+    what was found, and NAME.toml keeps it elsewhere."""
     if action not in ACTIONS:
         raise unknown("action", action, ACTIONS)
     if action == "measure":

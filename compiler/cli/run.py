@@ -57,8 +57,8 @@ def command(
     calls: int | None,
     as_json: bool,
 ) -> int:
-    """Run a pipeline on random inputs: on the devices that are here, else on the processor. A platform that is named and
-    not here is emulated, as is with --emulate the one that compile takes by default.
+    """Run a pipeline on random inputs: on the devices that are here, else on the processor. A platform that is named
+    and not here is emulated, as is with --emulate the one that compile takes by default.
 
     With --inputs, arrays of a .npz file are the inputs and weights; a memory that is among them is what it begins with.
     Their shapes say the extents; an array under the name of a dim says its lengths.

@@ -30,8 +30,8 @@ DRAWN_BYTES = 8
 COLUMN_NUMBER_BYTES = 4
 """Beside each entry of a sparse memory."""
 OPERATIONS_PER_S = {True: 3e7, False: 3e8}
-"""Of kernels under emulation (the interpreter works in numpy on blocks, C simulation on one core), and of kernels that run
-on a device while the oracle follows in numpy: roughly."""
+"""Of kernels under emulation (the interpreter works in numpy on blocks, C simulation on one core), and of kernels that
+run on a device while the oracle follows in numpy: roughly."""
 LONG_S = 600.0
 
 

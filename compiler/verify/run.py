@@ -46,8 +46,9 @@ def run(
 
     Each step is called `calls` times (2, or as `inputs` say) on one state. With `check` every kernel is compared with
     the oracle run on the inputs that the kernel received, and every memory with what it must hold. style, extents,
-    largest: see `draw`. mode: which devices to open (see `open_device`). warn is told of a run that will be long. Raises PipelineError where the program cannot run,
-    DiagnosticError where a work directory or the inputs cannot be used, or where the machine has too little memory.
+    largest: see `draw`. mode: which devices to open (see `open_device`). warn is told of a run that will be long.
+    Raises PipelineError where the program cannot run, DiagnosticError where a work directory or the inputs cannot be
+    used, or where the machine has too little memory.
     """
     compilation = recompiled(WorkDirectory.open(target)) if isinstance(target, Path) else target
 

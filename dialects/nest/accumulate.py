@@ -141,7 +141,9 @@ class FoldOp(IRDLOperation):
         elif self.weights is not None:
             raise VerifyException(f"nest.fold: {combiner.NAME} takes no weights")
         if tuple(given) != combiner.takes:
-            raise VerifyException(f"nest.fold: {combiner.NAME} takes {list(map(str, combiner.takes))}, got {list(map(str, given))}")
+            raise VerifyException(
+                f"nest.fold: {combiner.NAME} takes {list(map(str, combiner.takes))}, got {list(map(str, given))}"
+            )
         if self.unit is not None and self.unit.data not in UNITS:
             raise VerifyException(f"nest.fold: the unit is one of {', '.join(UNITS)}, got {self.unit.data}")
 

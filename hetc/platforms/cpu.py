@@ -9,8 +9,8 @@ from hetc.platforms.figure import Figure, PositiveFigure
 
 
 class Cpu(Device):
-    """Cores that share a memory. What a kernel takes is counted in its loops: operations at so many a clock on each core
-    that has work, and what does not stay in the caches at the memory's rate."""
+    """Cores that share a memory. What a kernel takes is counted in its loops: operations at so many a clock on each
+    core that has work, and what does not stay in the caches at the memory's rate."""
 
     memory_bytes: PositiveFigure
     bandwidth_bytes_per_s: PositiveFigure

@@ -36,8 +36,8 @@ def list_devices() -> tuple[str, ...]:
 
 
 def load_platform(name_or_path: str | Path = DEFAULT_PLATFORM) -> Platform:
-    """A platform by name, or from a TOML file: whatever ends in `.toml` or holds a `/` is a path. Device names joined by
-    `+` are a platform of those, without direct links; `auto` is that of this machine.
+    """A platform by name, or from a TOML file: whatever ends in `.toml` or holds a `/` is a path. Device names joined
+    by `+` are a platform of those, without direct links; `auto` is that of this machine.
 
     Raises DiagnosticError (exit 2): no such platform or file, no TOML, or a wrong, missing or unknown key,
     each named by its path in the file.

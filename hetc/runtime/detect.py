@@ -12,8 +12,8 @@ from hetc.runtime.versions import installed_version
 
 
 def gpu(root: Path = Path("/")) -> str:
-    """The device file of the first GPU that is seen, "" where none is, where none describes it, or where torch or Triton
-    is missing or torch is a build without GPU support."""
+    """The device file of the first GPU that is seen, "" where none is, where none describes it, or where torch or
+    Triton is missing or torch is a build without GPU support."""
     torch = installed_version("torch") or "+cpu"
     if torch.endswith("+cpu") or installed_version("triton") is None:
         return ""

@@ -84,7 +84,10 @@ def _check_python(_root: Path) -> Check:
 
 
 def _check_compiler(_root: Path) -> Check:
-    how, needed = "apt-get install g++, or name a C++17 compiler in CXX", "kernels of the processor, C simulation of FPGA kernels"
+    how, needed = (
+        "apt-get install g++, or name a C++17 compiler in CXX",
+        "kernels of the processor, C simulation of FPGA kernels",
+    )
     try:
         command = find_compiler()
     except CompilerMissingError as error:

@@ -80,8 +80,8 @@ def live_lengths(
 ) -> tuple[LengthArrays, LengthArrays]:
     """(lengths before the step, lengths during it) of every run-time dim; appended rows count in the second.
 
-    The length of a dim that the state keeps is the state's; any other's is what `given` says, else an input's extent, else the
-    state's. Raises InputError where extents disagree, CapacityError where one is too large.
+    The length of a dim that the state keeps is the state's; any other's is what `given` says, else an input's extent,
+    else the state's. Raises InputError where extents disagree, CapacityError where one is too large.
     """
     pipeline = state.pipeline
     found = extents_of(pipeline, tensors)

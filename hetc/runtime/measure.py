@@ -1,4 +1,5 @@
-"""The figures of this machine's processor, measured: its memory's rate, its peak by dtype, what a call takes. Seconds."""
+"""The figures of this machine's processor, measured: its memory's rate, its peak by dtype, what a call takes.
+Seconds."""
 
 from __future__ import annotations
 
@@ -116,7 +117,10 @@ def _cache_bytes() -> int:
 def as_toml(found: Processor, when: str) -> str:
     """A platform file of the processor alone. when: the date, for the figures' source."""
     source = f"measured here, {when}"
-    copied = f'transfers = [{{ bytes = 4_096, us = 1, source = "estimate" }}, {{ bytes = 1_048_576, us = {1.048576e6 / found.copy_bytes_per_s * 1e6:.3g}, source = "{source}" }}]'
+    large_us = (1 << 20) / found.copy_bytes_per_s * 1e6
+    points = [(4_096, 1.0, "estimate"), (1 << 20, large_us, source)]
+    listed = [f'{{ bytes = {size}, us = {us:.3g}, source = "{origin}" }}' for size, us, origin in points]
+    copied = f"transfers = [{', '.join(listed)}]"
     lines = [f'title = "this machine: {_plain(found.title)}, {found.cores} cores"', "", "[devices.cpu]", 'kind = "cpu"']
     lines += [f'title = "{_plain(found.title)}, {found.cores} cores"']
     figures = {
@@ -132,9 +136,14 @@ def as_toml(found: Processor, when: str) -> str:
     }
     lines += [f'{name} = {{ value = {value:.4g}, source = "{source}" }}' for name, value in figures.items()]
     unknown = "assumption: no power was measured"
-    lines += [f'idle_watts = {{ value = 10, source = "{unknown}" }}', f'board_watts = {{ value = 100, source = "{unknown}" }}']
+    lines += [
+        f'idle_watts = {{ value = 10, source = "{unknown}" }}',
+        f'board_watts = {{ value = 100, source = "{unknown}" }}',
+    ]
     lines += ["", "[devices.cpu.peak_flop_per_s]"]
-    lines += [f'{name} = {{ value = {value:.4g}, source = "{source}" }}' for name, value in found.peak_ops_per_s.items()]
+    lines += [
+        f'{name} = {{ value = {value:.4g}, source = "{source}" }}' for name, value in found.peak_ops_per_s.items()
+    ]
     for way in ("to_device", "to_host"):
         lines += ["", f"[devices.cpu.host_link.{way}]", 'title = "a copy in the same memory"']
         lines += [f'bandwidth_bytes_per_s = {{ value = {found.copy_bytes_per_s:.4g}, source = "{source}" }}', copied]

@@ -32,8 +32,8 @@ class Copy:
 
 
 class DenseMemory:
-    """`along`: the dim whose length says how much of the memory there is ("" where it is all there). `bound`: its buffer is the caller's own
-    tensor, and stays so."""
+    """`along`: the dim whose length says how much of the memory there is ("" where it is all there). `bound`: its
+    buffer is the caller's own tensor, and stays so."""
 
     def __init__(
         self,

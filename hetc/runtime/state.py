@@ -180,9 +180,8 @@ class State(Guarded):
         if lengths is not None:
             if not isinstance(lengths, Mapping):
                 if len(self.pipeline.kept) != 1:
-                    raise InputError(
-                        f"lengths: expected a mapping: the state keeps those of {', '.join(self.pipeline.kept) or 'no dim'}"
-                    )
+                    kept = ", ".join(self.pipeline.kept) or "no dim"
+                    raise InputError(f"lengths: expected a mapping: the state keeps those of {kept}")
                 lengths = {self.pipeline.kept[0]: lengths}
             self.set_lengths(**lengths)
 

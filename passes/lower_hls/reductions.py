@@ -10,8 +10,8 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from hetc.dialects import fpga
 from hetc.dialects.mp import ReadStoredOp, ReduceOp, YieldOp, extent_key
-from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Loop
 from hetc.passes.analysis.stored_entries import stored_only, varying_in
+from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Loop
 from hetc.passes.lower_hls.memory import Sparse
 from hetc.passes.lower_hls.regions import RegionLowering
 

@@ -25,8 +25,8 @@ from hetc.dialects.mp import (
     YieldOp,
     extent_key,
 )
-from hetc.passes.lower_hls.builder import Body, Frame
 from hetc.passes.analysis.stored_entries import conjuncts, depends_on
+from hetc.passes.lower_hls.builder import Body, Frame
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.memory import Sparse
 from hetc.passes.lower_hls.reductions import TREE, combine, identity

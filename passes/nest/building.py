@@ -48,9 +48,7 @@ class Builder:
         key = extent_key(extent)
         return self.index(key) if isinstance(key, int) else self.value(DimSizeOp(key, row))
 
-    def row_of(
-        self, extent: Attribute, extents: Sequence[Attribute], indices: Sequence[SSAValue]
-    ) -> SSAValue | None:
+    def row_of(self, extent: Attribute, extents: Sequence[Attribute], indices: Sequence[SSAValue]) -> SSAValue | None:
         """The index of the row that an extent is of, among the indices of the extents before it; None where it is the
         same in every row."""
         key = extent_key(extent)

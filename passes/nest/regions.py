@@ -95,9 +95,7 @@ class RegionLowering:
         value, present = self.lower(op.body.block)
         self._add(op, states, value, present, index)
 
-    def _add(
-        self, op: ReduceOp, states: SSAValue, value: SSAValue, present: SSAValue | None, index: SSAValue
-    ) -> None:
+    def _add(self, op: ReduceOp, states: SSAValue, value: SSAValue, present: SSAValue | None, index: SSAValue) -> None:
         """A fold; a place is folded with its index."""
         values = [value, index] if op.kind.data in ("argmax", "argmin") else [value]
         self.builder.add(nest.FoldOp(values, states, [], present))

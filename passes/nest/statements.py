@@ -69,9 +69,7 @@ class StatementLowering:
     def _overflow(self, op: SelectOp, queue: SSAValue, capacity: int, outer: Sequence[SSAValue]) -> None:
         """How many qualified beyond the capacity."""
         builder = self.region.builder
-        beyond = builder.value(
-            arith.SubiOp(builder.value(nest.OfferedOp(queue)), builder.index(capacity))
-        )
+        beyond = builder.value(arith.SubiOp(builder.value(nest.OfferedOp(queue)), builder.index(capacity)))
         self._store(builder.value(arith.MaxSIOp(beyond, builder.index(0))), op.overflow, outer)
 
     def _store(self, value: SSAValue, result: SSAValue, indices: Sequence[SSAValue]) -> None:

@@ -233,7 +233,9 @@ def test_a_kernel_is_estimated_for_one_pass(kind: str) -> None:
     pins = {"apply": kind, "prepare": kind}
     reports = [
         compile_source_file(
-            SourceFile("decoder.mp", DECODER), Options(THREE_KINDS, {"L": layers, "B": 2, "T": 32}, pins=pins), until="placed"
+            SourceFile("decoder.mp", DECODER),
+            Options(THREE_KINDS, {"L": layers, "B": 2, "T": 32}, pins=pins),
+            until="placed",
         ).report
         for layers in (2, 6)
     ]

@@ -158,7 +158,9 @@ class Expressions(MoreExpressions):
             place = self.argument(scope, depth)
             return None if place is None else Unary("i", True, 64, 0, "i32", place)
         if source == "n":
-            name, bound = self.random.choice((("i8", 128), ("u8", 255), ("i16", 2**15), ("i4", 8), ("u4", 15), ("i2", 2), ("u2", 3)))
+            name, bound = self.random.choice(
+                (("i8", 128), ("u8", 255), ("i16", 2**15), ("i4", 8), ("u4", 15), ("i2", 2), ("u2", 3))
+            )
             return Unary("i", True, bound, 0, name, self._draw("i", scope, depth, True))
         inner = self._draw(source, scope, depth, True)
         if not inner.exact or inner.kind != source:

@@ -21,8 +21,8 @@ HEADER = """# What each backend supports
 
 Made by `tests/support` (`pytest tests/support -m 'full or not full' --update-golden` writes it): each construct is a
 small program, compiled with its stage pinned to the device and executed there (on the processor, and under emulation: C
-simulation, Triton's interpreter), every kernel compared with the float64 oracle. `yes` means that it ran and agreed; otherwise the code of
-the diagnostic that refuses it stands there.
+simulation, Triton's interpreter), every kernel compared with the float64 oracle. `yes` means that it ran and agreed;
+otherwise the code of the diagnostic that refuses it stands there.
 
 | construct | front end and oracle | FPGA | GPU | processor |
 |---|---|---|---|---|

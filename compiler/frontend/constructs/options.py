@@ -24,7 +24,8 @@ def options_of(call: ast.Call, environment: Environment) -> dict[str, ast.Expr]:
 def word_of(
     call: ast.Call, options: Mapping[str, ast.Expr], name: str, environment: Environment, default: str = ""
 ) -> str:
-    """An option that is one of a few words; the first of them is the default where no other is named. Raises Refused."""
+    """An option that is one of a few words; the first of them is the default where no other is named. Raises
+    Refused."""
     given, allowed = options.get(name), INDEXED[call.function].options[name]
     if given is None:
         return default or allowed[0]

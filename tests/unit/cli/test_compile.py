@@ -14,8 +14,8 @@ from hetc.compiler import driver, work_directory
 from hetc.compiler.cli import app
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.manifest import seal
-from hetc.passes.refusal import LoweringRefused
 from hetc.passes.lower_host.refusal import HostLoweringRefused
+from hetc.passes.refusal import LoweringRefused
 from hetc.passes.schedule.model import Refused
 from hetc.source import plain_file_name
 

@@ -54,9 +54,7 @@ def opt(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_forms_and_times_go_to_standard_error(
-    program: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_forms_and_times_go_to_standard_error(program: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--print-ir-after-all", "--time-passes"]
     assert app.run(["compile", program, "-p", "cpu", "-o", str(tmp_path / "out"), *asked]) == 0
     shown = capsys.readouterr().err

@@ -112,9 +112,6 @@ def test_random_programs_have_no_undefined_behaviour() -> None:
 
 def test_the_checked_build_ends_at_undefined_behaviour(tmp_path: Path) -> None:
     text = 'extern "C" int shift(int by) { return 1 << by; }\n'
-    command = (
-        "from hetc.runtime.cpu_build import build\n"
-        f"build({{'shift.cpp': {text!r}}}, 'checked').shift(40)"
-    )
+    command = f"from hetc.runtime.cpu_build import build\nbuild({{'shift.cpp': {text!r}}}, 'checked').shift(40)"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
     assert done.returncode != 0 and "shift exponent 40 is too large" in done.stderr
