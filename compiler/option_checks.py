@@ -41,7 +41,7 @@ def check_pins(module: ModuleOp, pins: Mapping[str, str], estimate: Mapping[str,
         if kind not in platform.kinds:
             raise _usage(
                 f"stage {stage} is pinned to {kind}, but platform {platform.name} has no device of that kind",
-                f"it has {', '.join(platform.kinds)}",
+                f"it has {', '.join(platform.kinds)}; -p names another (`hetc platform list`)",
             )
     run_time = {name for name, dim in pipeline.dims.items() if not dim.is_static}
     for name, extent in estimate.items():

@@ -30,7 +30,7 @@ class Names:
 RESERVED_METHODS = frozenset(
     {
         "PIPELINE", "KERNELS", "CONSTANTS", "METHODS", "SETTABLE", "backends", "begin", "constant", "devices",
-        "directory", "freeze", "frozen", "frozen_weights", "new_state", "on_kernel", "on_transfer", "pass_number",
+        "directory", "emulated", "freeze", "frozen", "frozen_weights", "new_state", "on_kernel", "on_transfer", "pass_number",
         "step", "unfreeze",
     }
 )  # fmt: skip

@@ -35,7 +35,7 @@ def render_verdict(report: RunReport, source: str) -> str:
     compared = any(row.note != NOT_CHECKED for row in report.rows)
     right = "all stages ok" if compared else "all stages ran; nothing was compared (--check does)"
     verdict = f"wrong: {', '.join(wrong)}" if wrong else right
-    lines = [_sizes(report, source), *_emulation(report), verdict]
+    lines = [*_emulation(report), _sizes(report, source), verdict]
     return f"{table}\n\n" + "\n".join(lines)
 
 

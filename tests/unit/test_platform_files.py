@@ -117,9 +117,9 @@ def test_a_kind_without_a_model_of_its_own(tmp_path: Path) -> None:
     link = "{ title = 'none', bandwidth_bytes_per_s = F, transfers = [{ bytes = F, us = F }] }"
     text = f"""
     title = "this machine"
-    [devices.cpu]
-    kind = "cpu"
-    title = "a processor"
+    [devices.npu]
+    kind = "npu"
+    title = "a neural processor"
     source = "measured"
     memory_bytes = 8e9
     bandwidth_bytes_per_s = 20e9
@@ -133,11 +133,10 @@ def test_a_kind_without_a_model_of_its_own(tmp_path: Path) -> None:
     peak_flop_per_s = {{ f32 = {{ value = 100e9, source = "measured" }} }}
     host_link = {{ to_device = {link}, to_host = {link} }}
     """
-    device = load_platform(write(tmp_path, text.replace("F,", MEASURED + ",").replace("F }", MEASURED + " }"))).devices[
-        "cpu"
-    ]
+    path = write(tmp_path, text.replace("F,", MEASURED + ",").replace("F }", MEASURED + " }"))
+    device = load_platform(path).devices["npu"]
     assert type(device) is Processor
-    assert (device.name, device.compute_dtype("fp8"), device.ridge_flop_per_byte("bf16")) == ("cpu", "f32", 5)
+    assert (device.name, device.compute_dtype("fp8"), device.ridge_flop_per_byte("bf16")) == ("npu", "f32", 5)
 
 
 @pytest.mark.parametrize(

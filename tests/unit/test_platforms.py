@@ -38,7 +38,7 @@ def fpga(name: str = DEFAULT_PLATFORM) -> Fpga:
 def test_the_platforms_that_ship() -> None:
     assert list_platforms()[0] == DEFAULT_PLATFORM == "mi210+u55c"
     assert set(list_platforms()) == {
-        *("mi210+u55c", "a100+u55c", "h200+u55c", "h200+v80", "mi210+v80", "h200", "mi210"),
+        *("mi210+u55c", "a100+u55c", "h200+u55c", "h200+v80", "mi210+v80", "h200", "mi210", "cpu", "cpu+u55c"),
     }
 
 

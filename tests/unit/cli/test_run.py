@@ -62,7 +62,7 @@ def program(tmp_path: Path) -> str:
 
 
 def fixed_report(*rows: Row):
-    return lambda target, **options: RunReport(list(rows), {}, 2)
+    return lambda target, **options: RunReport(list(rows), calls=2)
 
 
 def test_a_program_runs_and_agrees_with_the_oracle(program, capsys):
@@ -165,7 +165,7 @@ def test_a_cache_that_cannot_be_written_is_the_environments(tmp_path, capsys, mo
     (tmp_path / "file").write_text("")
     (tmp_path / "demo.mp").write_text(PROGRAM)
     monkeypatch.setenv("HETC_CACHE_DIR", str(tmp_path / "file"))
-    assert app.run(["run", str(tmp_path / "demo.mp"), "--pin", "relevancy=fpga", "--pin", "retrieve=fpga"]) == 3
+    assert app.run(["run", str(tmp_path / "demo.mp"), "--emulate", "--pin", "relevancy=fpga"]) == 3
     err = capsys.readouterr().err
     assert "HET503" in err and "name a folder that can be written in HETC_CACHE_DIR" in err
 
@@ -194,7 +194,7 @@ def test_a_memory_as_long_as_another_dim_makes_it(monkeypatch):
 
 
 def test_the_verdict_names_what_is_wrong():
-    report = RunReport([RIGHT, WRONG], {}, 4, extents={"B": [3], "T": [0, 7, 9], "C": [4, 0, 2, 9, 1]})
+    report = RunReport([RIGHT, WRONG], calls=4, extents={"B": [3], "T": [0, 7, 9], "C": [4, 0, 2, 9, 1]})
     text = render_verdict(report, "random values of seed 5")
     assert text.splitlines()[-2] == "4 calls on random values of seed 5: B = 3, T = 0/7/9, C = 0 to 9"
     assert text.splitlines()[-1] == "wrong: retrieve"
@@ -231,7 +231,7 @@ def test_a_failing_program_is_no_traceback(program, capsys, monkeypatch):
 
 def test_an_unknown_build_type_is_a_mistake_of_the_caller(program, capsys, monkeypatch):
     monkeypatch.setenv("HETC_CSIM_BUILD_TYPE", "O3")
-    assert app.run(["run", program, "--pin", "relevancy=fpga"]) == 2
+    assert app.run(["run", program, "--emulate", "--pin", "relevancy=fpga"]) == 2
     message = "HETC_CSIM_BUILD_TYPE is `O3`; expected one of optimised, plain, checked, mixed"
     assert message in " ".join(capsys.readouterr().err.split())
 

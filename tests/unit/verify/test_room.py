@@ -59,15 +59,15 @@ def test_a_sparse_memory_holds_as_much_as_it_may_or_has_places_for() -> None:
 
 def test_a_long_run_is_said_to_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
     module = compile_source(SourceFile("p.mp", PROGRAM))
-    assert room.long_run(module, EXTENTS, 2) is None
+    assert room.long_run(module, EXTENTS, 2, True) is None
     # Of an element of the sum: reads, conversion, product and yield; the reduction and the end for each of y.
     operations = 2 * 100 * 64 * (1024 * 5 + 2)
-    monkeypatch.setattr(room, "OPERATIONS_PER_S", operations / 7200)
-    said = room.long_run(module, EXTENTS, 2)
+    monkeypatch.setattr(room, "OPERATIONS_PER_S", {True: operations / 7200, False: operations / 1200})
+    said = room.long_run(module, EXTENTS, 2, True)
     assert said is not None
     assert said.startswith("emulating 7e+07 operations takes about 2 hours (a rough estimate); smaller dims take less")
-    monkeypatch.setattr(room, "OPERATIONS_PER_S", operations / 1200)
-    assert "about 20 minutes" in (room.long_run(module, EXTENTS, 2) or "")
+    said = room.long_run(module, EXTENTS, 2, False)
+    assert said is not None and said.startswith("running and checking") and "about 20 minutes" in said
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
