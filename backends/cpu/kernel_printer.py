@@ -22,10 +22,21 @@ _SPARSE = {"row_start": "int64_t", "row_length": "int32_t", "column": "int32_t"}
 
 def knows(op: Operation) -> bool:
     """Whether the op can be printed in a kernel."""
-    kinds = (nest.PhaseOp, nest.YieldOp, nest.BufferOp, ConstantOp, DimSizeOp, scf.YieldOp)
+    kinds = (nest.PhaseOp, nest.YieldOp, ConstantOp, DimSizeOp, scf.YieldOp)
     if isinstance(op, nest.AccOp):
-        return nest.is_queue(op.result)
+        type_ = op.result.type
+        assert isinstance(type_, nest.AccType)
+        # One queue, where it is used: an array of them, and one that outlives a phase, have no form yet.
+        return nest.is_queue(op.result) and not type_.shape and type_.where != nest.GLOBAL
+    if isinstance(op, nest.BufferOp):
+        return _buffer_type(op).where != nest.STREAM
     return isinstance(op, kinds) or BodyPrinter.prints(op) or is_known(op)
+
+
+def _buffer_type(op: nest.BufferOp) -> nest.BufferType:
+    type_ = op.result.type
+    assert isinstance(type_, nest.BufferType)
+    return type_
 
 
 class KernelPrinter:

@@ -9,8 +9,13 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-from nest_kernels import run
+from nest_kernels import parsed, run
 from numpy.typing import NDArray
+
+from hetc.backends.cpu.project import check
+from hetc.dialects.registry import new_context
+from hetc.passes.nest.bind_arguments import BindArgumentsPass
+from hetc.passes.nest.expand_combiners import ExpandCombinersPass
 
 SKETCHES = Path(__file__).parents[2] / "filecheck" / "nest-sketches"
 ABSENT = -1
@@ -18,6 +23,16 @@ ABSENT = -1
 
 def sketch(name: str) -> str:
     return (SKETCHES / f"{name}.mlir").read_text()
+
+
+@pytest.mark.parametrize("name", ["dsa-scan-cpu", "dsa-scan-fpga", "lserve-bounds"])
+def test_what_the_processor_cannot_print_is_refused(name: str) -> None:
+    """Several queues and streams: an error that names them, no text that means something else."""
+    module = parsed(sketch(name).replace('on "fpga"', 'on "cpu"'))
+    for pass_ in (ExpandCombinersPass(), BindArgumentsPass()):
+        pass_.apply(new_context(), module)
+    codes = {(item.code, item.message.split(" in kernel")[0]) for item in check(module)}
+    assert ("HET330", "C++ has no form for nest.acc") in codes
 
 
 def best(scores: NDArray, count: int) -> list[int]:
