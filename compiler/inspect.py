@@ -6,11 +6,13 @@ import ast
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hetc.compiler.gpu_builds import MODULE, launches_of
 from hetc.compiler.table import Table, energy_text, si, time_text
 from hetc.compiler.work_directory import WorkDirectory
+from hetc.devices import UnknownKind, device_kind
 from hetc.runtime.triton_compile import KernelBuild, violations
 
 # `// scan.mp:31` and `# scan.mp:31`: how generated text names the line that it came from.
@@ -52,7 +54,7 @@ def kernels_of(directory: WorkDirectory) -> list[GeneratedKernel]:
     found = []
     for row in directory.report.get("kernels", []):
         names = launches.get(row["name"], [])
-        texts, first_lines = _texts(directory, row["name"], names)
+        texts, first_lines = _texts(directory, row["device"], row["name"], names)
         schedule = row.get("schedule") or {}
         found.append(
             GeneratedKernel(
@@ -62,11 +64,22 @@ def kernels_of(directory: WorkDirectory) -> list[GeneratedKernel]:
     return found
 
 
-def _texts(directory: WorkDirectory, kernel: str, launches: list[str]) -> tuple[dict[str, str], dict[str, int]]:
+def _sources(device: str) -> tuple[str, ...]:
+    """The suffix of a kernel's own file: the first of each text form that the kind prints."""
+    try:
+        return tuple(suffixes[0] for suffixes in device_kind(device).prints.values())
+    except UnknownKind:
+        return ()
+
+
+def _texts(
+    directory: WorkDirectory, device: str, kernel: str, launches: list[str]
+) -> tuple[dict[str, str], dict[str, int]]:
     texts: dict[str, str] = {}
     first_lines: dict[str, int] = {}
-    for path in directory.files:
-        if path == f"fpga/{kernel}/{kernel}.cpp":
+    sources = _sources(device)
+    for path in [path for path in directory.files if path.startswith(f"{device}/")]:
+        if Path(path).stem == kernel and path.endswith(sources):
             texts[path], first_lines[path] = directory.text(path), 1
     if launches:
         lines = directory.text(MODULE).splitlines()

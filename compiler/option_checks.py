@@ -8,6 +8,7 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 
 from hetc.compiler.report import pipeline_of
+from hetc.devices import device_kinds
 from hetc.diagnostics import Diagnostic, DiagnosticError, suggest
 from hetc.dialects.mp import in_order
 from hetc.passes.partition.policies import OBJECTIVES, POLICIES
@@ -37,6 +38,11 @@ def check_pins(module: ModuleOp, pins: Mapping[str, str], estimate: Mapping[str,
             raise _usage(
                 f"the pipeline has no stage {stage}",
                 f"did you mean {guess}?" if guess else f"it has {', '.join(sorted(stages))}",
+            )
+        if kind not in device_kinds():
+            raise _usage(
+                f"stage {stage} is pinned to {kind}, and no device kind of that name is installed",
+                f"installed are {', '.join(device_kinds())}",
             )
         if kind not in platform.kinds:
             raise _usage(

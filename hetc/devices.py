@@ -38,6 +38,8 @@ class DeviceKind:
     needs        what running its kernels here takes, by the names of `hetc doctor`
     checks       more rows of `hetc doctor`: name -> `module:function`, which is given the root of the file system
     everywhere   whether every machine is such a device
+    mapped       whether its runtime keeps a copy of the device's buffers in the host's memory
+    options      options of `runtime` that the command line of a host program takes: name -> help
     notes        what a host program with such a device says of how it runs
     """
 
@@ -59,6 +61,8 @@ class DeviceKind:
     needs: tuple[str, ...] = ()
     checks: Mapping[str, str] = field(default_factory=dict)
     everywhere: bool = False
+    mapped: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
     notes: str = ""
 
 
@@ -79,7 +83,7 @@ def _entries() -> dict[str, EntryPoint]:
 def device_kind(kind: str) -> DeviceKind:
     """The manifest of a kind. Raises UnknownKind, which lists those that are installed."""
     if kind not in _entries():
-        raise UnknownKind(f"no device kind '{kind}' is installed; there is {', '.join(_entries()) or 'none'}")
+        raise UnknownKind(f"no device kind '{kind}' is installed; installed are {', '.join(_entries()) or 'none'}")
     manifest = _entries()[kind].load()
     assert isinstance(manifest, DeviceKind) and manifest.kind == kind
     return manifest

@@ -17,6 +17,9 @@ DEVICE = DeviceKind(
     prints={"hls-cpp": (".cpp", ".h")},
     runtime="hetc.runtime.fpga:open_device",
     needs=("g++", "ap_int"),
+    # XRT keeps a copy of a card's buffers in the host's memory.
+    mapped=True,
+    options={"xclbin": "the FPGA's bitstream; without one its kernels are simulated"},
     notes=(
         "FPGA launches are serial: XRT's Python binding waits without releasing Python's lock, so one is in flight at "
         "a time.\nGPU work that can start earlier is launched before the host waits for the FPGA."

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hetc.devices import device_kind
 from hetc.runtime.buffers import Stripes
+from hetc.runtime.devices import HOST
 from hetc.runtime.errors import PipelineError
 from hetc.runtime.pages import Rows
 from hetc.runtime.program import HostProgram
@@ -27,16 +29,18 @@ def main(program: type[HostProgram], file: str) -> None:
     parser = argparse.ArgumentParser(description=f"Host program of the pipeline {program.PIPELINE.name}.")
     parser.add_argument("--check", action="store_true", help="run on random inputs and compare with the oracle")
     parser.add_argument("--mode", choices=("any", "emulation", "hardware"), default="any", help="which devices to open")
-    parser.add_argument("--xclbin", help="the FPGA's bitstream; without one its kernels are simulated")
-    arguments = parser.parse_args()
+    options = {kind: device_kind(kind).options for kind in program.PIPELINE.devices if kind != HOST}
+    for name, text in {name: text for own in options.values() for name, text in own.items()}.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", help=text)
+    arguments = vars(parser.parse_args())
     directory = Path(file).resolve().parent.parent
     try:
-        options = {"fpga": {"xclbin": arguments.xclbin}} if "fpga" in program.PIPELINE.devices else {}
-        opened = program(directory, arguments.mode, options)
+        chosen = {kind: {name: arguments[name] for name in own} for kind, own in options.items()}
+        opened = program(directory, arguments["mode"], chosen)
     except PipelineError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     for kind, backend in opened.backends.items():
         print(f"{kind}: {backend}")
-    if arguments.check:
+    if arguments["check"]:
         command = [sys.executable, "-c", _CHECK, "run", str(directory), "--check"]
         sys.exit(subprocess.run(command, check=False).returncode)

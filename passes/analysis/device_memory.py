@@ -15,6 +15,7 @@ from typing import cast
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
+from hetc.devices import device_kind
 from hetc.dialects import host
 from hetc.dialects.host import HOST_KIND, BufferType, described
 from hetc.dialects.locations import source_line
@@ -93,8 +94,8 @@ def device_memory(module: ModuleOp, given: Mapping[str, int] | None = None) -> d
     steps = {step: list(_in_use(step, program, resident)) for step in program.steps}
     kinds = dict.fromkeys([*resident.kinds, *(item.kind for used in steps.values() for item in used)])
     devices = {kind: _device(kind, resident.of(kind), steps) for kind in kinds if kind != HOST_KIND}
-    # XRT keeps a copy of a card's buffers in the host's memory.
-    mapped = [Held(f"buffers of the {kind}", "mapped", item.bytes) for kind, item in devices.items() if kind == "fpga"]
+    copied = [kind for kind in devices if device_kind(kind).mapped]
+    mapped = [Held(f"buffers of the {kind}", "mapped", devices[kind].bytes) for kind in copied]
     return {**devices, HOST_KIND: _device(HOST_KIND, (*resident.of(HOST_KIND), *mapped), steps)}
 
 

@@ -52,12 +52,12 @@ class AssignBanksPass(ModulePass):
     platform: str = DEFAULT_PLATFORM
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        card = load_platform(self.platform).device_of_kind("fpga")
-        if not isinstance(card, Fpga):
+        cards = [device for device in load_platform(self.platform).devices.values() if isinstance(device, Fpga)]
+        if not cards:
             return
         for program in [item for item in op.body.block.ops if isinstance(item, host.ProgramOp)]:
             groups = _groups(program, op)
-            loads = [0] * int(card.memory.channels)
+            loads = [0] * int(cards[0].memory.channels)
             taken: list[dict[str, int]] = [{} for _ in loads]
             for group in sorted(groups, key=lambda item: -item.bytes):
                 _join(group, loads, taken)

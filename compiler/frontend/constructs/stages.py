@@ -22,7 +22,7 @@ def pin(stage: ast.Stage, step: StepEmitter) -> None:
     kind, diagnostics = stage.pin.name, step.environment.diagnostics
     if kind not in device_kinds():
         message = f"no backend makes programs for a device of kind `{kind}`"
-        help = f"stages are pinned to {', '.join(device_kinds())}"
+        help = f"installed are {', '.join(device_kinds())}"
         diagnostics.error("HET302", message, stage.pin.span, help=help)
     elif step.pins.setdefault(stage.name, kind) != kind:
         before = step.pins[stage.name]

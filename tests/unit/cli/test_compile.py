@@ -186,7 +186,8 @@ def test_a_link_to_a_work_directory_stays_a_link(program, tmp_path, there):
     ("arguments", "expected"),
     [
         (["--pin", "relevance=gpu"], "did you mean relevancy?"),
-        (["--pin", "relevancy=fgpa"], "has no device of that kind"),
+        (["--pin", "relevancy=fgpa"], "installed are gpu, cpu, fpga"),
+        (["-p", "cpu", "--pin", "relevancy=fpga"], "has no device of that kind"),
         (["-D", "TT=4"], "did you mean `T`?"),
         (["--policy", "costs"], "valid policies: auto, intensity"),
         (["-p", "mi21"], "no platform is called `mi21`"),
