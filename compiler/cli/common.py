@@ -173,6 +173,15 @@ class Selection:
         )
 
 
+    def say_default(self, source: SourceFile) -> None:
+        """Say which platform is taken where none is named."""
+        from hetc.compiler.embedding.source import decorator_options
+        from hetc.platforms import DEFAULT_PLATFORM
+
+        if not (self.platform or decorator_options(source).get("platform")):
+            say(f"for {DEFAULT_PLATFORM}, as no platform is named; -p auto is this machine")
+
+
 def read_extents(dims_file: str | None, dims: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
     """Overrides and extents of estimates from --dims and -D. Raises DiagnosticError (exit 2)."""
     from hetc.compiler.cli.dims_file import read_dims_file

@@ -82,6 +82,7 @@ def command(
         compilation = compile_source_file(source, options, observe=_stage_clock(ctx), after_pass=watch)
         write_directory(compilation, out, force)
     watch.report()
+    selection.say_default(source)
     say(f"{shown_name(file)} -> {out}: {_summary(compilation)}")
     say(verdict(compilation.report))
     code = _verified_upstream(compilation) if verify_with_mlir else 0

@@ -55,6 +55,7 @@ def _report(file: str, selection: Selection) -> tuple[dict[str, Any], Diagnostic
         return WorkDirectory.open(Path(file)).report, None
     source = read_program(file)
     options = selection.options(source)
+    selection.say_default(source)
     from hetc.compiler.driver import explain_source_file
 
     with without_collection():
