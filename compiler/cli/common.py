@@ -172,7 +172,6 @@ class Selection:
             objective=self.objective or own.get("objective", OBJECTIVES[0]),
         )
 
-
     def say_default(self, source: SourceFile) -> None:
         """Say which platform is taken where none is named."""
         from hetc.compiler.embedding.source import decorator_options

@@ -92,11 +92,8 @@ def live_lengths(
             why = "the state keeps it: state.set_lengths sets it" if name in pipeline.kept else "it follows from others"
             raise InputError(f"dim {name} cannot be given with a call; {why}")
     before: LengthArrays = {}
-    ordered = sorted(pipeline.dims, key=lambda name: pipeline.dims[name].per is not None)
-    for name in ordered:
+    for name in pipeline.ordered_dims:
         dim = pipeline.dims[name]
-        if dim.derived is not None:
-            continue
         if dim.per is not None and dim.per not in state.given and dim.per not in before:
             continue  # no tensor has its rows, so none has it
         rows = None if dim.per is None else _rows_of(state, dim.per, before)
@@ -105,7 +102,7 @@ def live_lengths(
         elif name in given:
             before[name] = length_array(given[name], rows, name)
         elif name in found:
-            before[name] = length_array(found[name][1], rows, name)
+            before[name] = np.full(1 if rows is None else rows, found[name][1], np.int32)
         elif name in state.lengths:
             before[name] = state.lengths[name]
         else:

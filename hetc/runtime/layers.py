@@ -16,8 +16,10 @@ from hetc.runtime.regions import Extents, Lengths, box, region_rows, row_element
 def live_values(buffer: Buffer, pers: Mapping[str, str], high: Lengths, absent: int = 0) -> NDArray:
     """The elements below `high` as one host array, `absent` where a row is shorter than the longest."""
     shape = box(buffer.extents, pers, high)
-    values = np.full(shape, absent, host_dtype(buffer.element))
     rows = region_rows(buffer.extents, buffer.shape, pers, high)
+    if len(rows) * buffer.row_elements == prod(shape):  # no row is shorter than the longest
+        return np.array(buffer.read_rows(rows)).reshape(shape)
+    values = np.full(shape, absent, host_dtype(buffer.element))
     target = region_rows(buffer.extents, shape, pers, high)
     if values.size:
         values.reshape(-1, buffer.row_elements)[target] = buffer.read_rows(rows)

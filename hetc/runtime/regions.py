@@ -7,7 +7,9 @@ that a step appends, the live prefix of a memory. A row is what follows the last
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +25,13 @@ def layers_of(extents: Extents, layered: int) -> tuple[int, ...]:
     return tuple(int(size) for size in extents[:layered])
 
 
+@lru_cache(maxsize=4096)
 def row_axis(extents: Extents) -> int:
     """The last run-time dim's position, -1 where all extents are constant (then all is one row)."""
     return max((position for position, item in enumerate(extents) if isinstance(item, str)), default=-1)
 
 
+@lru_cache(maxsize=4096)
 def row_elements(extents: Extents) -> int:
     """Elements of one row."""
     return prod(int(item) for item in extents[row_axis(extents) + 1 :])
@@ -43,27 +47,42 @@ def region_rows(
     """The numbers, ascending, of the rows of a buffer of `shape` whose every index is below `high`, and at or past
     `low` along the dims that it names. `pers` names the dim that a dim is per, which stands before it."""
     axis = row_axis(extents)
-    if axis < 0:
-        return np.zeros(1, np.int64)
-    # Along a dim of `low` the grid counts from there: a few new rows cost nothing for the many that precede them.
-    first = low if low is not None else {}
-    counted = {key: np.maximum(high[key] - first.get(key, 0), 0) for key in extents if isinstance(key, str)}
-    sizes = [min(_largest(extents[at], pers, counted), shape[at]) for at in range(axis + 1)]
-    grid = np.meshgrid(*(np.arange(size, dtype=np.int64) for size in sizes), indexing="ij", sparse=True)
-    number = np.zeros((1,) * len(grid), np.int64)
-    inside = np.ones((1,) * len(grid), np.bool_)
-    for at, index in enumerate(grid):
-        key = extents[at]
-        owner = grid[extents.index(pers[key])] if isinstance(key, str) and key in pers else None
-        if isinstance(key, str) and owner is not None:
-            inside = inside & (index < counted[key][owner])
-        if isinstance(key, str) and key in first:
-            index = index + (first[key][owner] if owner is not None else int(first[key][0]))
-        number = number * shape[at] + index
-    whole = np.broadcast_shapes(number.shape, inside.shape)
-    if inside.all():
-        return np.broadcast_to(number, whole).flatten()
-    return np.broadcast_to(number, whole)[np.broadcast_to(inside, whole)]
+    number, first = np.zeros(1, np.int64), low if low is not None else {}
+    at_dim: dict[str, NDArray[np.int64]] = {}  # of each number so far the index along a dim, from the region's first on
+    for place in range(axis + 1):
+        key, size = extents[place], shape[place]
+        owner = at_dim[pers[key]] if isinstance(key, str) and key in pers else None
+        count, begin = _run(key, size, owner, high, first)
+        if isinstance(count, int):
+            within = np.arange(count, dtype=np.int64)
+            number = (number[:, None] * size + (begin if owner is None else begin[:, None]) + within).reshape(-1)
+            at_dim = {dim: np.repeat(index, count) for dim, index in at_dim.items()}
+            index = np.tile(within, len(number) // count) if count and place else within
+        else:
+            ends = np.cumsum(count)
+            index = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - count, count)
+            number = np.repeat(number * size + begin, count) + index
+            at_dim = {dim: np.repeat(index_, count) for dim, index_ in at_dim.items()}
+        if isinstance(key, str):
+            at_dim.setdefault(key, index)
+    return number
+
+
+def _run(
+    key: int | str, size: int, owner: NDArray[np.int64] | None, high: Lengths, low: Lengths
+) -> tuple[int | NDArray[np.int64], Any]:
+    """How many indices of a dim lie in the region, and the first of them: numbers, or one for each row so far."""
+    if isinstance(key, int):
+        return min(key, size), 0
+    ends, begins = high[key], low.get(key)
+    if owner is None:
+        begin = 0 if begins is None else int(begins[0])
+        return max(min(int(ends[0]) - begin, size), 0), begin
+    begin = 0 if begins is None else begins[owner].astype(np.int64)
+    count = np.clip(ends[owner].astype(np.int64) - begin, 0, size)
+    if len(count) and bool((count == count[0]).all()):
+        return int(count[0]), begin if isinstance(begin, np.ndarray) else np.zeros(len(count), np.int64)
+    return count, begin
 
 
 def _largest(key: int | str, pers: Mapping[str, str], high: Lengths) -> int:
@@ -83,6 +102,7 @@ def box(extents: Extents, pers: Mapping[str, str], lengths: Lengths) -> tuple[in
 def as_slice(rows: NDArray[np.int64]) -> Rows:
     """A run of neighbouring rows as a slice (a view or one copy), else the numbers themselves."""
     # The ends alone are cheap to look at, and enough to rule most lists out.
-    if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows) and bool((np.diff(rows) == 1).all()):
+    ends_fit = len(rows) > 0 and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
+    if ends_fit and (len(rows) < 3 or bool((np.diff(rows) == 1).all())):
         return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from math import prod
 from typing import Any, Literal
 
@@ -120,15 +120,15 @@ class Pipeline:
     kernels: Mapping[str, str] = field(default_factory=dict)
     workspace: Mapping[str, tuple[tuple[Occupant, ...], ...]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def pers(self) -> dict[str, str]:
         return {name: dim.per for name, dim in self.dims.items() if dim.per is not None}
 
-    @property
+    @cached_property
     def memories(self) -> dict[str, Tensor]:
         return {name: item for name, item in self.tensors.items() if item.role == "memory"}
 
-    @property
+    @cached_property
     def kept(self) -> tuple[str, ...]:
         """The dims whose lengths a state keeps: those that some step appends along, and those of rows in pages or
         records, which the caller fills where no step does."""
@@ -136,7 +136,7 @@ class Pipeline:
         placed = (item.dims[-1] for item in self.memories.values() if item.rows is not None)
         return tuple(dict.fromkeys([*grown, *placed]))
 
-    @property
+    @cached_property
     def state_dims(self) -> tuple[str, ...]:
         """The dims (derived ones aside) that a state is allocated by: those of memories, and those whose lengths it
         keeps."""
@@ -146,6 +146,12 @@ class Pipeline:
             for source in self.dims[dim].of or (dim,):
                 plain.update({source: None} | ({per: None} if (per := self.dims[source].per) else {}))
         return tuple(name for name in self.dims if name in plain)
+
+    @cached_property
+    def ordered_dims(self) -> tuple[str, ...]:
+        """The dims that no other gives, each after the one that it is per."""
+        own = [name for name, dim in self.dims.items() if dim.derived is None]
+        return tuple(sorted(own, key=lambda name: self.dims[name].per is not None))
 
     def capacities(self, given: Mapping[str, int], needed: Sequence[str]) -> dict[str, int]:
         """Checked capacities of the dims `needed`. Raises InputError, CapacityError."""

@@ -21,6 +21,8 @@ class Workspace:
     def __init__(self, slots: Mapping[str, Sequence[Sequence[Occupant]]]) -> None:
         self.slots = slots
         self._arrays: dict[Place, tuple[int, tuple[Any, ...]]] = {}
+        # The values that were asked for last, as long as their slot's arrays are the same.
+        self._buffers: dict[tuple[Place, str, str], Buffer] = {}
 
     def buffer(
         self,
@@ -32,24 +34,36 @@ class Workspace:
         name: str,
     ) -> Buffer:
         """A value in its slot, as its own extents and element."""
+        known = self._buffers.get((place, name, value.element))
+        if known is not None and known.shape == shape and known.extents == value.extents and known.place == place:
+            return known
         kind, slot, _ = place
         occupants = self.slots[kind][slot] if isinstance(slot, int) else (value,)
         size = max(item.array_bytes(capacities) for item in occupants)
         held = self._arrays.get(place)
         channels = 1 if value.stripes is None else value.stripes.channels
         if held is None or held[0] < size:
-            self._arrays.pop(place, None)  # what is replaced is free before its successor is there
+            self._forget(place)  # what is replaced is free before its successor is there
             held = (size, tuple(device.allocate(size, "u8") for _ in range(channels)))
             self._arrays[place] = held
         arrays = tuple(device.view(array, value.element, value.elements(shape)) for array in held[1])
-        return Buffer(device, value.extents, tuple(shape), value.element, arrays, value.stripes, name=name, place=place)
+        made = Buffer(device, value.extents, tuple(shape), value.element, arrays, value.stripes, name=name, place=place)
+        self._buffers[place, name, value.element] = made
+        return made
 
     def exchange(self, value: Buffer, other: Buffer) -> bool:
         """Let the slot of `value` have the arrays of `other`, of the same shape, so that its own can be kept. False,
         changing nothing, where `value` lies in no slot."""
         if value.place is None:
             return False
-        size, _ = self._arrays[value.place]
-        self._arrays[value.place] = (size, other.arrays)
+        place, (size, _) = value.place, self._arrays[value.place]
+        self._forget(place)
+        self._arrays[place] = (size, other.arrays)
         value.place = None
         return True
+
+    def _forget(self, place: Place) -> None:
+        """The slot's arrays, and the values that lie in them."""
+        self._arrays.pop(place, None)
+        for key in [key for key in self._buffers if key[0] == place]:
+            del self._buffers[key]
