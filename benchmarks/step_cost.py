@@ -2,7 +2,7 @@
 
     python benchmarks/step_cost.py
 
-One line a program: a step that appends, scores, selects and gathers, on each device kind (emulated where there is none).
+A step that appends, scores, selects and gathers, on each device kind.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class Names:
 RESERVED_METHODS = frozenset(
     {
         "PIPELINE", "KERNELS", "CONSTANTS", "METHODS", "SETTABLE", "backends", "begin", "constant", "devices",
-        "directory", "emulated", "freeze", "frozen", "frozen_weights", "new_state", "on_kernel", "on_transfer", "pass_number",
-        "step", "unfreeze",
+        "directory", "emulated", "freeze", "frozen", "frozen_weights", "new_state", "on_kernel", "on_transfer",
+        "pass_number", "step", "unfreeze",
     }
 )  # fmt: skip
 """What every program has besides its steps; a step of such a name becomes a method with an underscore."""
