@@ -136,9 +136,11 @@ def _alone(report: Row, plans: Mapping[str, Row]) -> str:
 
 
 def _times(plan: Row, chosen: Row) -> str:
-    """`18x the time and 13x the energy` of what was chosen."""
-    time, energy = plan["time_us"] / chosen["time_us"], plan["energy_mj"] / chosen["energy_mj"]
-    return f"{_factor(time)} the time and {_factor(energy)} the energy"
+    """`18x the time and 13x the energy` of what was chosen; of energy nothing where one of the two takes none."""
+    time = f"{_factor(plan['time_us'] / chosen['time_us'])} the time"
+    if not plan["energy_mj"] or not chosen["energy_mj"]:
+        return time
+    return f"{time} and {_factor(plan['energy_mj'] / chosen['energy_mj'])} the energy"
 
 
 def _factor(ratio: float) -> str:

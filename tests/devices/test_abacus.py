@@ -1,0 +1,115 @@
+"""A device kind in a package of its own: found by its entry point, with no line of the compiler for it.
+
+Every command runs in a process of its own, on whose path the package is."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PACKAGE = HERE / "abacus"
+MIX, PLATFORM = HERE / "mix.mp", HERE / "gpu+abacus.toml"
+
+
+def hetc(*arguments: str | Path, installed: bool = True, code: int = 0) -> str:
+    """What a command prints, with and without the package."""
+    path = [str(PACKAGE)] if installed else []
+    path += [item for item in os.environ.get("PYTHONPATH", "").split(os.pathsep) if item]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "COLUMNS": "200"}
+    main = "import sys; from hetc.compiler.cli.app import run; sys.exit(run(sys.argv[1:]))"
+    command = [sys.executable, "-c", main, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=300)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def verdicts(text: str) -> dict[str, list[str]]:
+    """The rows of `hetc run --check`: stage -> device, what ran it, ..."""
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines() if " ok" in line and "  " in line}
+
+
+def test_the_package_knows_no_other_backend() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [item.name for item in node.names] if isinstance(node, ast.Import) else []
+            assert not any(name.startswith("hetc.backends") for name in names), path
+
+
+def test_stages_pinned_in_a_mix_with_the_gpu() -> None:
+    rows = verdicts(hetc("run", MIX, "-p", PLATFORM, "--check"))
+    devices = {stage: row[:2] for stage, row in rows.items()}
+    assert devices["prepare"] == devices["retrieve"] == ["abacus", "abacus"]
+    assert devices["relevancy"] == devices["apply"] == ["gpu", "triton-interpreter"]
+
+
+def test_all_of_it_on_the_new_kind(tmp_path: Path) -> None:
+    """Pins on the command line, where the file has none."""
+    program = tmp_path / "mix.mp"
+    program.write_text(MIX.read_text().replace(" @abacus", "").replace(" @gpu", ""))
+    pins = [f"--pin={stage}=abacus" for stage in ("prepare", "relevancy", "retrieve", "apply")]
+    rows = verdicts(hetc("run", program, "-p", PLATFORM, "--check", *pins))
+    stages = ("prepare", "relevancy", "retrieve", "apply")
+    assert {stage: rows[stage][0] for stage in stages} == dict.fromkeys(stages, "abacus")
+
+
+def test_a_kernel_that_it_refuses_goes_elsewhere(tmp_path: Path) -> None:
+    """A form that it does not have is its scheduler's to refuse: the reason stands at the line."""
+    program = tmp_path / "mix.mp"
+    program.write_text(MIX.read_text().replace("relu(x[b, d])", "tanh(x[b, d])"))
+    text = hetc("compile", program, "-p", PLATFORM, "-o", tmp_path / "out", code=1)
+    assert "an abacus has no form for math.tanh" in text
+    program.write_text(program.read_text().replace("prepare @abacus", "prepare"))
+    assert verdicts(hetc("run", program, "-p", PLATFORM, "--check"))["prepare"][0] == "gpu"
+
+
+def test_it_is_explained_and_its_text_is_shown(tmp_path: Path) -> None:
+    """An estimate of no energy is compared by time alone."""
+    text = " ".join(hetc("explain", MIX, "-p", PLATFORM).split())
+    assert re.search(r"Everything on the gpu would take \S+ of the time and \S+ of the energy\.", text)
+    assert re.search(r"Everything on the abacus would take \S+ of the time\.", text)
+    assert "for b_" in hetc("compile", MIX, "-p", PLATFORM, "--emit", "beads")
+    out = tmp_path / "out"
+    hetc("compile", MIX, "-p", PLATFORM, "-o", out)
+    assert (out / "abacus" / "retrieve.py").is_file()
+    rows = [line.split() for line in hetc("inspect", out, "--no-build").splitlines()]
+    (row,) = (row for row in rows if row[:2] == ["retrieve", "abacus"])
+    assert row[4] == "lines" and int(row[3]) > 10
+
+
+def test_its_host_program_takes_its_options(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    hetc("compile", MIX, "-p", PLATFORM, "-o", out)
+    environment = {**os.environ, "PYTHONPATH": f"{PACKAGE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, str(out / "host" / "mix_host.py")]
+    for options, code in ((["--speed", "9"], 0), (["--xclbin", "x"], 2)):
+        done = subprocess.run([*command, *options], capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == code, done.stderr
+        assert ("abacus: abacus" in done.stdout) == (code == 0)
+    assert "An abacus is moved by hand." in (out / "host" / "mix_host.py").read_text()
+
+
+def test_the_doctor_looks_for_what_it_needs() -> None:
+    (row,) = (line for line in hetc("doctor").splitlines() if line.split()[:2] == ["ok", "beads"])
+    assert row.endswith("running kernels of an abacus")
+    assert "beads" not in hetc("doctor", installed=False)
+
+
+@pytest.mark.parametrize("pinned", ["in the file", "on the command line"])
+def test_a_pin_on_a_kind_that_is_not_installed_lists_those_that_are(pinned: str, tmp_path: Path) -> None:
+    program, out = tmp_path / "mix.mp", tmp_path / "out"
+    if pinned == "in the file":
+        program.write_text(MIX.read_text())
+        text = hetc("compile", program, "-p", "mi210", "-o", out, installed=False, code=1)
+    else:
+        program.write_text(MIX.read_text().replace(" @abacus", ""))
+        text = hetc("compile", program, "-p", "mi210", "-o", out, "--pin=prepare=abacus", installed=False, code=2)
+    assert "abacus" in text
+    assert "installed are gpu, cpu, fpga" in text
