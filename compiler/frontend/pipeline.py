@@ -16,7 +16,7 @@ from hetc.compiler.frontend.resolve.declare_dims import declare_dims
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.layouts import place_memories
 from hetc.compiler.frontend.resolve.symbols import Declared, Dim
-from hetc.compiler.frontend.steps import build_step
+from hetc.compiler.frontend.step import build_step
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Diagnostics, Related
 from hetc.dialects.mp import DeclareOp, DimOp, PipelineOp, StepOp, compute_type

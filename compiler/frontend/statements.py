@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hetc.compiler.frontend.constructs.concat import expand_concat
 from hetc.compiler.frontend.constructs.definition import augmented, lower_definition, resolve_definition
-from hetc.compiler.frontend.constructs.loops import LoopEmitter
+from hetc.compiler.frontend.constructs.loops import lower_loop, resolve_loop
 from hetc.compiler.frontend.constructs.run_time_topk import expand_topk
 from hetc.compiler.frontend.constructs.stages import pin, stage_around
 from hetc.compiler.frontend.constructs.table import EFFECTS, construct_of
@@ -14,7 +14,7 @@ from hetc.compiler.frontend.constructs.update import is_update, lower_update, re
 from hetc.compiler.frontend.constructs.when import lower_when
 from hetc.compiler.frontend.expand.inline import Inliner
 from hetc.compiler.frontend.expand.shadowing import with_own_names
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
 from hetc.compiler.frontend.resolve.targets import check_each_once, check_target, with_places
 from hetc.compiler.frontend.syntax import ast
@@ -28,14 +28,13 @@ class StatementLowering:
         self.step = step
         self.inliner = inliner
         self.environment = step.environment
-        self.loop = LoopEmitter(step, inliner, self.lower)
 
     def lower(self, statement: ast.Statement) -> None:
         """After an error the statement's names are poisoned: later uses of them say nothing more."""
         match statement:
             case ast.Repeat() | ast.Loop():
                 with stage_around(statement, self.step):
-                    self.loop.emit(statement)
+                    self._loop(statement)
             case ast.Inlined():
                 self._inlined(statement)
             case ast.When():
@@ -57,6 +56,14 @@ class StatementLowering:
                 self.lower(inner)
         finally:
             self.environment.calls.pop()
+
+    def _loop(self, loop: ast.Repeat | ast.Loop) -> None:
+        told = len(self.environment.diagnostics)
+        try:
+            node = resolve_loop(loop, self.environment, self.inliner)
+        except Refused:
+            return
+        lower_loop(node, self.step, self.lower, told)
 
     def _when(self, block: ast.When) -> None:
         try:

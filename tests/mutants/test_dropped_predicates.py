@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import IndexType, i1
 from xdsl.ir import Operation, SSAValue
 
 from hetc.compiler.frontend.lower.arithmetic import Arithmetic
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.dialects.mp import GuardOp, PresentOp, PutOp, RangedOp, ReduceOp
 from hetc.passes.emission import constant, constant_value, emit, leaves
 from hetc.passes.normalize import explicit_presence, region_presence

@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend.constructs.rope import lower_rope, resolve_rope
 from hetc.compiler.frontend.constructs.softmax import lower_softmax, resolve_softmax
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.typed import Axis, Expr

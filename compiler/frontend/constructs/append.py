@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import IndexType, IntegerType, i32, i64
 from xdsl.ir import Attribute
 
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
 from hetc.compiler.frontend.resolve.symbols import Declared, Tensor
 from hetc.compiler.frontend.syntax import ast

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend.constructs.when import guards_over, held
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.symbols import Dim
 from hetc.compiler.frontend.resolve.typed import Axis, Guard

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import IndexType
 
 from hetc.compiler.frontend.constructs.results import check_new, check_number, lower_places, result_of, same_indices
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.hoist import Hoister
-from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.expressions import resolve

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -12,10 +12,10 @@ from xdsl.ir import Block, Region, SSAValue
 from hetc.compiler.frontend.expand.inline import Inliner
 from hetc.compiler.frontend.expand.layers import Uses, assigned, by_layers, layer_name
 from hetc.compiler.frontend.expand.rewriting import plain_name
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.dims import evaluate_integer
-from hetc.compiler.frontend.resolve.environment import Ended, LoopLayers, Refused
+from hetc.compiler.frontend.resolve.environment import Ended, Environment, LoopLayers, Refused
 from hetc.compiler.frontend.resolve.symbols import Declared, Tensor
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Related
@@ -30,120 +30,128 @@ from hetc.dialects.mp import (
     layer_type,
     values_a_byte,
 )
+from hetc.source import Span
 
 
 @dataclass(frozen=True)
-class _Names:
-    """What a loop does with names from around it: `carried` from pass to pass, `sliced` by layers, of which `written`
-    get new contents."""
+class Loop:
+    """A loop and what it does with names from around it: `carried` from pass to pass, `sliced` by layers, of which
+    `written` get new contents. `body`: its statements, with layers under names of their own."""
 
+    index: str
+    passes: int
     carried: tuple[str, ...]
     sliced: tuple[str, ...]
     written: tuple[str, ...]
+    body: tuple[ast.Statement, ...]
+    span: Span
 
 
-class LoopEmitter:
-    """Emits loops; `emit_statement` emits one statement of a body."""
+def resolve_loop(loop: ast.Repeat | ast.Loop, environment: Environment, inliner: Inliner) -> Loop:
+    """Raises Refused after a diagnostic."""
+    index = _index(loop, environment)
+    passes = _passes(loop, environment)
+    body = tuple(_expanded(loop.statements, environment, inliner))
+    carried, sliced, written = _names(body, index, passes, environment)
+    inside = tuple(by_layers(inner, index, sliced) for inner in body) if index else body
+    return Loop(index, passes, tuple(carried), tuple(sliced), tuple(written), inside, loop.span)
 
-    def __init__(self, step: StepEmitter, inliner: Inliner, emit_statement: Callable[[ast.Statement], None]):
-        self.step, self.inliner, self.emit_statement = step, inliner, emit_statement
-        self.environment = step.environment
 
-    def emit(self, loop: ast.Repeat | ast.Loop) -> None:
-        """One loop. Every mistake in it is told; then there is no op of it."""
-        told = len(self.environment.diagnostics)
+def _passes(loop: ast.Repeat | ast.Loop, environment: Environment) -> int:
+    """How many passes; one after an error, so that the statements inside are still checked."""
+    count, purpose = (
+        (loop.count, "the number of repetitions")
+        if isinstance(loop, ast.Repeat)
+        else (loop.extent, "the number of layers")
+    )
+    try:
+        return evaluate_integer(count, environment, purpose, low=1)
+    except Refused:
+        return 1
+
+
+def _index(loop: ast.Repeat | ast.Loop, environment: Environment) -> str:
+    if isinstance(loop, ast.Repeat):
+        return ""
+    name = loop.index.name
+    if name in environment.dims or name in environment.tensors:
+        message = f"`{name}` has a meaning already; a loop has an index of its own"
+        raise environment.refuse("HET101", message, loop.index.span)
+    return name
+
+
+def _expanded(
+    statements: Iterable[ast.Statement], environment: Environment, inliner: Inliner
+) -> Iterator[ast.Statement]:
+    """The statements with the calls of functions inside of them replaced by what they say."""
+    for statement in statements:
+        if isinstance(statement, ast.Inlined):
+            yield statement
+            continue
+        if not isinstance(statement, ast.Define | ast.Effect):
+            statement = replace(statement, statements=tuple(_expanded(statement.statements, environment, inliner)))
+        if isinstance(statement, ast.Repeat | ast.Loop | ast.Stage):
+            yield statement
+            continue
         try:
-            index = self._index(loop)
+            yield inliner.expand(statement, environment) or statement
         except Refused:
-            return
-        passes = self._passes(loop)
-        body = tuple(self._expanded(loop.statements))
-        names = self._names(body, index, passes)
-        inside = tuple(by_layers(inner, index, names.sliced) for inner in body) if index else body
-        _Emission(self, loop, index, passes, names).emit(inside, told)
-
-    def _passes(self, loop: ast.Repeat | ast.Loop) -> int:
-        """How many passes; one after an error, so that the statements inside are still checked."""
-        count, purpose = (
-            (loop.count, "the number of repetitions")
-            if isinstance(loop, ast.Repeat)
-            else (loop.extent, "the number of layers")
-        )
-        try:
-            return evaluate_integer(count, self.environment, purpose, low=1)
-        except Refused:
-            return 1
-
-    def _index(self, loop: ast.Repeat | ast.Loop) -> str:
-        if isinstance(loop, ast.Repeat):
-            return ""
-        name = loop.index.name
-        if name in self.environment.dims or name in self.environment.tensors:
-            message = f"`{name}` has a meaning already; a loop has an index of its own"
-            raise self.environment.refuse("HET101", message, loop.index.span)
-        return name
-
-    def _expanded(self, statements: Iterable[ast.Statement]) -> Iterator[ast.Statement]:
-        """The statements with the calls of functions inside of them replaced by what they say."""
-        for statement in statements:
-            if isinstance(statement, ast.Inlined):
-                yield statement
-                continue
-            if not isinstance(statement, ast.Define | ast.Effect):
-                statement = replace(statement, statements=tuple(self._expanded(statement.statements)))
-            if isinstance(statement, ast.Repeat | ast.Loop | ast.Stage):
-                yield statement
-                continue
-            try:
-                yield self.inliner.expand(statement, self.environment) or statement
-            except Refused:
-                if isinstance(statement, ast.Define | ast.Effect):
-                    self.environment.poison(statement)
-
-    def _names(self, body: tuple[ast.Statement, ...], index: str, passes: int) -> _Names:
-        environment = self.environment
-        uses, names = Uses().add(body, index), assigned(body)
-        sliced, written = [], []
-        for name, tensor in environment.tensors.items():
-            if name not in uses.layered or tensor.declared is None or tensor.is_poisoned:
-                continue
-            layers = _layers_of(tensor.type)
-            # A layer is read as it is stored; what the step defined anew may have absent elements.
-            stored = tensor.value is not None and not isinstance(tensor.value.owner, ComputeOp)
-            if name not in names and layers >= passes and stored:
-                sliced.append(name)
-            elif name in names and name not in uses.whole and layers == passes:
-                sliced.append(name)
-                written.append(name)
-        known = {name for name, tensor in environment.tensors.items() if not tensor.is_poisoned}
-        carried = [
-            name
-            for name, guarded in names.items()
-            # What a `when` defines ends with it; what it writes to a memory does not.
-            if name in known and name not in written and (not guarded or name in environment.declared)
-        ]
-        return _Names(tuple(carried), tuple(sliced), tuple(written))
+            if isinstance(statement, ast.Define | ast.Effect):
+                environment.poison(statement)
 
 
-class _Emission:
+def _names(
+    body: tuple[ast.Statement, ...], index: str, passes: int, environment: Environment
+) -> tuple[list[str], list[str], list[str]]:
+    """The names that are carried, those that are sliced, and those of them that are written."""
+    uses, names = Uses().add(body, index), assigned(body)
+    sliced, written = [], []
+    for name, tensor in environment.tensors.items():
+        if name not in uses.layered or tensor.declared is None or tensor.is_poisoned:
+            continue
+        layers = _layers_of(tensor.type)
+        # A layer is read as it is stored; what the step defined anew may have absent elements.
+        stored = tensor.value is not None and not isinstance(tensor.value.owner, ComputeOp)
+        if name not in names and layers >= passes and stored:
+            sliced.append(name)
+        elif name in names and name not in uses.whole and layers == passes:
+            sliced.append(name)
+            written.append(name)
+    known = {name for name, tensor in environment.tensors.items() if not tensor.is_poisoned}
+    carried = [
+        name
+        for name, guarded in names.items()
+        # What a `when` defines ends with it; what it writes to a memory does not.
+        if name in known and name not in written and (not guarded or name in environment.declared)
+    ]
+    return carried, sliced, written
+
+
+def lower_loop(node: Loop, step: StepEmitter, lower: Callable[[ast.Statement], None], told: int) -> None:
+    """The op of a loop; `lower` takes one statement of the body. Where more than `told` mistakes are known after it,
+    there is no op."""
+    _Lowering(node, step, lower).lower(told)
+
+
+class _Lowering:
     """One loop becoming one op."""
 
-    def __init__(self, emitter: LoopEmitter, loop: ast.Repeat | ast.Loop, index: str, passes: int, names: _Names):
-        self.step, self.environment, self.emit_statement = emitter.step, emitter.environment, emitter.emit_statement
-        self.loop, self.index, self.passes, self.names = loop, index, passes, names
+    def __init__(self, node: Loop, step: StepEmitter, lower_statement: Callable[[ast.Statement], None]):
+        self.node, self.step, self.environment = node, step, step.environment
+        self.lower_statement = lower_statement
         self.before: dict[str, Tensor] = {}
 
-    def emit(self, body: Sequence[ast.Statement], told: int) -> None:
-        environment, names = self.environment, self.names
+    def lower(self, told: int) -> None:
+        environment, names = self.environment, self.node
         carried = [self._initial(name) for name in names.carried]
         sliced = [_value(environment.tensors[name]) for name in names.sliced]
-        types = [*(value.type for value in carried), *(layer_type(_type(value), self.passes) for value in sliced)]
+        types = [*(value.type for value in carried), *(layer_type(_type(value), self.node.passes) for value in sliced)]
         block = Block(arg_types=[PASS_NUMBER, *types])
-        environment.know_passes(block.args[0], self.passes)
+        environment.know_passes(block.args[0], self.node.passes)
         self.before = dict(environment.tensors)
         with self._inside(block):
-            for statement in body:
-                self.emit_statement(statement)
+            for statement in self.node.body:
+                self.lower_statement(statement)
             inside = dict(environment.tensors)
             ends = self._ends(block) if len(environment.diagnostics) == told else None
         self._end_names(inside)
@@ -157,11 +165,11 @@ class _Emission:
                 environment.tensors.pop(names.carried[at])
         new = [end for end in ends if end is not None]
         self.step.block, outer = block, self.step.block
-        self.step.add(NextOp(new[: len(kept)], new[len(kept) :]), self.loop.span)
+        self.step.add(NextOp(new[: len(kept)], new[len(kept) :]), self.node.span)
         self.step.block = outer
         written = [names.sliced.index(name) for name in names.written]
-        op = ForOp(self.index, self.passes, [carried[at] for at in kept], sliced, written, Region(block))
-        self.step.add(op, self.loop.span)
+        op = ForOp(self.node.index, self.node.passes, [carried[at] for at in kept], sliced, written, Region(block))
+        self.step.add(op, self.node.span)
         for name, value in zip([*(names.carried[at] for at in kept), *names.written], op.outputs, strict=True):
             value.name_hint = plain_name(name)
             self.step.define(name, self.before[name].span, value)
@@ -182,13 +190,13 @@ class _Emission:
     @contextmanager
     def _inside(self, block: Block) -> Iterator[None]:
         """Statements go to `block`, whose arguments the names stand for."""
-        environment, step, names = self.environment, self.step, self.names
+        environment, step, names = self.environment, self.step, self.node
         outer, step.block = step.block, block
         number, *arguments = block.args
-        if self.index:
-            number.name_hint = self.index
-            environment.tensors[self.index] = Tensor(self.index, self.loop.span, number)
-        layers = tuple(layer_name(name, self.index) for name in names.sliced)
+        if self.node.index:
+            number.name_hint = self.node.index
+            environment.tensors[self.node.index] = Tensor(self.node.index, self.node.span, number)
+        layers = tuple(layer_name(name, self.node.index) for name in names.sliced)
         for name, value in zip([*names.carried, *layers], arguments, strict=True):
             original = self._original(name)
             tensor, declared = environment.tensors[original], environment.tensors[original].declared
@@ -199,7 +207,7 @@ class _Emission:
             environment.tensors[name] = Tensor(name, tensor.span, value, declared=declared)
             if name != original and original in environment.appended:
                 environment.appended[name] = environment.appended[original]
-        environment.loops.append(LoopLayers(frozenset(layers), self.passes, self.loop.span))
+        environment.loops.append(LoopLayers(frozenset(layers), self.node.passes, self.node.span))
         try:
             yield
         finally:
@@ -213,21 +221,21 @@ class _Emission:
                     environment.appended[self._original(name)] = environment.appended.pop(name)
 
     def _original(self, name: str) -> str:
-        return name.removesuffix(f"[{self.index}]") if self.index else name
+        return name.removesuffix(f"[{self.node.index}]") if self.node.index else name
 
     def _ends(self, block: Block) -> list[SSAValue | None] | None:
         """What each carried name and each written layer is after a pass, None in the place of a name that is no
         longer the same and was not read either. None where a mistake was told."""
         environment = self.environment
         found: list[SSAValue | None] = []
-        names = [*self.names.carried, *(layer_name(name, self.index) for name in self.names.written)]
+        names = [*self.node.carried, *(layer_name(name, self.node.index) for name in self.node.written)]
         for at, name in enumerate(names):
-            begin = block.args[1 + at] if at < len(self.names.carried) else None
+            begin = block.args[1 + at] if at < len(self.node.carried) else None
             if name not in environment.tensors and begin is not None and begin.first_use is None:
                 found.append(None)  # a loop inside of the body ended it
                 continue
             try:
-                tensor = environment.tensor(name, self.loop.span)
+                tensor = environment.tensor(name, self.node.span)
             except Refused:
                 return None
             end = self._initial(name) if begin is not None else _value(tensor)
@@ -246,7 +254,7 @@ class _Emission:
         element = dtype_name(begin.element)
         help = f"cast it: `{element}(...)`" if begin.shape == end.shape and element != "index" else None
         code = "HET106" if begin.shape == end.shape else "HET104"
-        self.environment.refuse(code, message, self.loop.span, related=related, help=help)
+        self.environment.refuse(code, message, self.node.span, related=related, help=help)
 
     def _end_names(self, inside: dict[str, Tensor]) -> None:
         """Names that the body defines end with it, as does what a carried name was where it is not carried on."""
@@ -254,14 +262,14 @@ class _Emission:
         environment.tensors.clear()
         environment.tensors.update(self.before)
         for name, tensor in inside.items():
-            if name not in self.before and not name.startswith("%") and name != self.index:
+            if name not in self.before and not name.startswith("%") and name != self.node.index:
                 self._end(name)
                 if tensor.is_poisoned:
                     environment.broken.add(name)
 
     def _end(self, name: str) -> None:
         help = f"what a loop hands on has a value of the same extents before it: define `{name}` there, too"
-        self.environment.ended.setdefault(name, Ended(self.loop.span, help))
+        self.environment.ended.setdefault(name, Ended(self.node.span, help))
 
 
 def _value(tensor: Tensor) -> SSAValue:

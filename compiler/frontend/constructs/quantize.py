@@ -12,8 +12,8 @@ from hetc.compiler.frontend.constructs.options import options_of, word_of
 from hetc.compiler.frontend.constructs.results import check_new, result_of
 from hetc.compiler.frontend.constructs.softmax import check_rows
 from hetc.compiler.frontend.expand.rewriting import plain_name
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.hoist import Hoister, define
-from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment, Refused

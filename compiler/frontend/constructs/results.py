@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.functions import several_results

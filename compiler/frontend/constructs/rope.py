@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend.constructs.options import options_of, word_of
 from hetc.compiler.frontend.constructs.rope_scaling import plain, scaled
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve import typed, walk
 from hetc.compiler.frontend.resolve.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment

@@ -11,9 +11,9 @@ from xdsl.ir import SSAValue
 from hetc.compiler.frontend.constructs.options import options_of, word_of
 from hetc.compiler.frontend.constructs.results import check_new, check_number, lower_places, result_of, same_indices
 from hetc.compiler.frontend.expand.rewriting import is_named, plain_name
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.expressions import ExpressionEmitter
 from hetc.compiler.frontend.lower.hoist import Hoister
-from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed, walk
 from hetc.compiler.frontend.resolve.dims import evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment

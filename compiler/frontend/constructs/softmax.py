@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from xdsl.dialects.builtin import f32
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve import typed, walk
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.typed import Axis

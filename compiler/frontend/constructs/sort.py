@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from hetc.compiler.frontend.constructs.elementwise import TABLE
 from hetc.compiler.frontend.constructs.options import options_of, word_of
 from hetc.compiler.frontend.constructs.results import check_new, result_of, same_indices
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.hoist import define
-from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve.dims import evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.expressions import resolve

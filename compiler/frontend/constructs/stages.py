@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.syntax import ast
 from hetc.devices import device_kinds
 

@@ -12,7 +12,7 @@ from hetc.compiler.frontend.constructs.extreme import lower_extreme, resolve_ext
 from hetc.compiler.frontend.constructs.quantize import lower_quantize, resolve_quantize
 from hetc.compiler.frontend.constructs.selection import lower_selection, resolve_selection
 from hetc.compiler.frontend.constructs.sort import lower_sort, resolve_sort
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.syntax import ast
 
 

@@ -11,8 +11,8 @@ from xdsl.ir import Region
 from hetc.compiler.frontend.constructs.results import result_of
 from hetc.compiler.frontend.constructs.when import guards_over, held
 from hetc.compiler.frontend.expand.shadowing import free_names
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.hoist import Hoister
-from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.constraints import constraints_of
 from hetc.compiler.frontend.resolve.environment import Environment

@@ -8,9 +8,9 @@ from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend.expand.shadowing import condition_with_own_names, free_names
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.expressions import ExpressionEmitter
 from hetc.compiler.frontend.lower.hoist import define
-from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.environment import Ended, Environment
 from hetc.compiler.frontend.resolve.expressions import resolve

@@ -9,7 +9,7 @@ from typing import Any
 from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend.constructs.along import ALONG
-from hetc.compiler.frontend.lower.step import StepEmitter
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve import typed, walk
 from hetc.compiler.frontend.resolve.symbols import Tensor
 from hetc.compiler.frontend.resolve.typed import Axis

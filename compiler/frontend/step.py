@@ -6,9 +6,9 @@ from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from hetc.compiler.frontend.expand.inline import Inliner
+from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.expressions import location_of
 from hetc.compiler.frontend.lower.missing_picks import warn_of_missing_picks
-from hetc.compiler.frontend.lower.step import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.declare import check_packed, declare_growth, element_of
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
