@@ -29,9 +29,9 @@ class Call:
 
 @dataclass
 class Data:
-    """lengths: of the growing dims before the first call, one a row for a dim per another; capacity: enough for all
-    calls. memories: the contents before the first call, over the capacity; those that begin with what the program
-    says are not among them."""
+    """lengths: of the dims that the state keeps before the first call, one a row for a dim per another; capacity:
+    enough for all calls. memories: the contents before the first call, over the capacity; those that begin with what
+    the program says are not among them."""
 
     batch: int
     lengths: dict[str, int | list[int]]
@@ -83,12 +83,12 @@ def draw_data(program: Program, seed: int, calls: int | None = None) -> Data:
     order = [int(each) for each in rng.permutation(64)]
     sizes = [[int(each) for each in rng.integers(0, 4, 8)] for _ in range(12)]
     steps = _order(program, order, count if calls is None else calls, exact=calls is not None)
-    lengths = {dim: rows if program.dims[dim].per else plain for dim in program.growing}
+    lengths = {dim: rows if program.dims[dim].per else plain for dim in sorted(program.kept)}
     found = []
     for step, drawn in zip(steps, sizes, strict=False):
         given: dict[str, int | list[int]] = {}
         for number, (name, dim) in enumerate(program.dims.items()):
-            if dim.size is None and dim.derived is None and name not in program.growing and name != "B":
+            if dim.size is None and dim.derived is None and name not in program.kept and name != "B":
                 each = [min(size + 1, dim.bound) for size in drawn[:batch]]
                 given[name] = min(drawn[number % 8], dim.bound) if dim.per is None else each
         growth = {dim: _rows(program, by, given) for dim, by in step.grows.items()}

@@ -128,7 +128,7 @@ class Declarations(Drawing):
             if self.chance(0.3):
                 dims["Q"] = Dim("Q", bound=32, derived=("//", "N", 2))
         dims["G"] = Dim("G", size=2)
-        if self.chance(0.2):
+        if self.chance(0.3):
             dims["R"] = Dim("R", bound=6)
         if self.chance(0.15):
             dims["U"] = Dim("U", bound=5, per="B")
@@ -136,6 +136,8 @@ class Declarations(Drawing):
             dims["S"] = Dim("S", size=self.random.choice((2, 3, 4)))
         if self.chance(0.45):
             dims["L"] = Dim("L", size=self.random.choice((2, 3)))
+        if self.chance(0.2):
+            dims["V"] = Dim("V", bound=24, per="B")
         if self.chance(0.4):
             divisor = self.random.randint(2, 4)
             function = self.random.choice(("//", "ceildiv", "//", "ceildiv", "-", "min"))
@@ -148,7 +150,8 @@ class Declarations(Drawing):
         self.tensor("y", choose([("E",), ("D", "E"), ("B", "E")]), "input", choose(("f32", "f32", *ANY)))
         self.tensor("w", choose([("D", "E"), ("E", "D"), ("D",)]), "weight", choose(("bf16", "f32", *ANY)))
         self.tensor("n", choose([("B", "E"), ("E",), ("D",)]), "input", choose(INTEGERS))
-        self.tensor("mem", ("B", "T", "D"), "memory", choose(FLOATS))
+        pages = choose(("", "", "paged(2)", "paged(4)"))
+        self.tensor("mem", ("B", "T", "D"), "memory", choose(FLOATS), layout=pages)
         if self.chance(0.5):
             self.tensor("tag", ("B", "T"), "memory", choose(("f32", "i32", "i8", "bool")))
         if "N" in self.dims:
@@ -168,6 +171,11 @@ class Declarations(Drawing):
             self.tensor("z", choose([("R",), ("R", "D"), ("B", "R")]), "input", choose(ANY))
         if "U" in self.dims:
             self.tensor("u", ("B", "U"), "input", choose(ANY))
+        if "V" in self.dims:
+            pages = f"paged({choose((1, 2, 4))})"
+            self.tensor("cache", ("B", "V", choose("DE")), "memory", choose(ANY), layout=pages)
+            beside = choose(("planes(cache)", "record(cache)", pages))
+            self.tensor("hint", choose([("B", "V"), ("B", "V", "E")]), "memory", choose(ANY), layout=beside)
         self._declare_updated()
         if "L" in self.dims:
             self._declare_layers()
@@ -199,7 +207,7 @@ class Declarations(Drawing):
     def _declare_initial(self) -> None:
         """A memory that begins with a number, and one that begins with another tensor's values."""
         dtype = self.random.choice(("f32", "bf16", "fp4", "i32", "i8", "u8", "i4", "u2"))
-        number = self.random.choice((1, 2, 3)) if dtype in LIMITS else self.random.choice((-1.5, 0.25, 2.0))
+        number = self.random.choice((1, 2, 3)) if dtype in LIMITS else self.random.choice((-1.5, 0.5, 2.0))
         self.tensor("begin", self.random.choice([("D",), ("B", "E"), ()]), "memory", dtype, initial=number)
         plain = [item for item in self.tensors.values() if item.role in ("input", "weight") and item.kind in "fib"]
         source = self.random.choice([item for item in plain if set(item.dims) <= {"B", "D", "E", "L"}])

@@ -22,7 +22,9 @@ from random_programs.tree import (
     Tensor,
     Var,
     Where,
+    Whole,
 )
+from random_programs.wholes import WHOLES, meaning
 
 
 def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
@@ -34,7 +36,7 @@ def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
                 return replace(part, name=names.get(part.name, part.name))
             case DimValue():
                 return replace(part, row=names.get(part.row or "", part.row))
-            case Reduce():
+            case Reduce() | Whole():
                 row = names.get(part.row or "", part.row)
                 return replace(part, index=names.get(part.index, part.index), row=row)
             case Concat():
@@ -59,6 +61,8 @@ class Expansion:
         def change(part: Expr) -> Expr:
             if isinstance(part, Concat):
                 return _chosen(part)
+            if isinstance(part, Whole):
+                return meaning(part)
             if isinstance(part, Call):
                 given = dict(zip(part.parameters, part.arguments, strict=True))
                 return self.value(_with_arguments(self._own_indices(part.body), given))
@@ -69,7 +73,7 @@ class Expansion:
     def _own_indices(self, body: Expr) -> Expr:
         """The body with its reductions' indices renamed for this call."""
         number = next(self._numbers)
-        bound = {part.index for part in parts_of(body) if isinstance(part, Reduce)}
+        bound = {part.index for part in parts_of(body) if isinstance(part, Reduce) or _reduces(part)}
         return renamed(body, {name: f"{name}_{number}" for name in bound})
 
     def statement(self, statement: Statement) -> Statement:
@@ -94,6 +98,11 @@ class Expansion:
             names.get(item, item) if isinstance(item, str) else _reads_renamed(item, names) for item in function.results
         )
         return body, results
+
+
+def _reduces(part: Expr) -> bool:
+    """Whether it is a call over an index of its own."""
+    return isinstance(part, Whole) and not WHOLES[part.function].keeps
 
 
 def _chosen(concat: Concat) -> Expr:

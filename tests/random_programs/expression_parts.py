@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from random_programs.extents import Scope, indices_alone
 from random_programs.positions import WIDE, Positions, index_of
-from random_programs.tree import Age, Binary, Const, DimValue, Expr, Read, Reduce, Tensor, Unary, Var, Where
+from random_programs.tree import Age, Binary, Const, DimValue, Expr, Read, Reduce, Tensor, Unary, Var, Where, Whole
+from random_programs.wholes import WHOLES
 
 _LARGEST_EXACT = 2.0**23
 
@@ -109,7 +110,7 @@ class Parts(Positions):
         """A dim to reduce over; those of a row where there is one."""
         dims = self.dims
         plain = [name for name in ("N", "Q", "S", "L", "M", "R", "W") if name in dims]
-        per = [name for name in ("P", "U") if name in dims]
+        per = [name for name in ("P", "U", "V") if name in dims]
         choices = ["D", "E", "D", "E", "K", "in place", *plain, *plain[:2]] + ["B"] * (not rows)
         choices += ["T", "T", "T", *per] if rows else []
         dim = self.random.choice(choices)
@@ -122,6 +123,8 @@ class Parts(Positions):
         row = self.random.choice(rows) if known.per else None
         name = self.drawing.fresh("i" if dim.isdigit() else dim.lower())
         body = self._draw(inner, {**scope, name: (dim, row)}, depth, exact)
+        if function == "mean" and self.random.random() < 0.4:
+            body = self._reduce(kind, function, inner, {**scope, name: (dim, row)}, depth, exact) or body
         alone = not dim.isdigit() and name in indices_alone(body)
         if known.per is not None and not alone:
             return None  # nothing would say which row it is
@@ -147,9 +150,33 @@ class Parts(Positions):
         keeps = function in ("sum", "prod", "count", "any", "all", "argmax", "argmin") and (
             kind != "f" or is_exact(bound, bits)
         )
-        same = isinstance(body, Reduce) and body.function == function and function in ("sum", "prod", "any", "all")
+        joins = ("sum", "prod", "any", "all", "mean")
+        same = isinstance(body, Reduce) and body.function == function and function in joins
         joined = same and self.random.random() < 0.7
         return Reduce(kind, body.exact and keeps, bound, bits, function, name, dim, row, body, not alone, joined)
+
+    def _over_an_index(self, scope: Scope, depth: int) -> Expr | None:
+        """A function over an index: one in scope that it keeps, or one of its own."""
+        function = self.random.choice(tuple(WHOLES))
+        rows = [name for name, (dim, _) in scope.items() if dim == "B"]
+        if WHOLES[function].keeps:
+            names = [name for name, (dim, row) in scope.items() if not self.dims[dim].per or row]
+            if not names:
+                return None
+            name = self.random.choice(names)
+            dim, row = scope[name]
+        else:
+            dim = self._reduced_dim(rows)
+            row = self.random.choice(rows) if self.dims[dim].per else None
+            name = self.drawing.fresh("i" if dim.isdigit() else dim.lower())
+        operand = self._draw("f", {**scope, name: (dim, row)}, depth, False)
+        alone = not dim.isdigit() and name in indices_alone(operand)
+        if operand.kind != "f" or (not alone and (WHOLES[function].keeps or self.dims[dim].per)):
+            return None
+        known = self.dims[dim]
+        bound = WHOLES[function].bound(operand.bound, known.size or known.bound)
+        facts = ("f", False, bound, 24, function, name, dim, row, operand)
+        return Whole(*facts, not alone) if bound < 1e6 else None
 
     def _or_infinite(self, function: str, condition: Expr, body: Expr) -> Expr:
         """What is reduced where a condition holds, else what an extreme never is unless there is nothing else."""

@@ -59,7 +59,7 @@ class Expressions(MoreExpressions):
             return self._leaf("f", scope, exact)
         choices = [self._reduce_float, self._binary_float, self._where, self._from_integer, self._rounded, self._called]
         choices += [self._power, self._divided]
-        weights = [10, 10, 4, 2, 2, 1, 1, 1]
+        weights = [10, 10, 4, 2, 2, 2, 1, 1]
         if not exact:
             choices.append(self._function)
             weights.append(4)
@@ -104,6 +104,8 @@ class Expressions(MoreExpressions):
         return Unary("f", inner.exact and kept, bound, inner.step_bits if kept else 24, name, inner)
 
     def _called(self, scope: Scope, depth: int, exact: bool) -> Expr | None:
+        if not exact and self.random.random() < 0.6:
+            return self._over_an_index(scope, depth)
         return self._call("f", scope, depth, exact)
 
     def _from_integer(self, scope: Scope, depth: int, exact: bool) -> Expr:

@@ -18,7 +18,9 @@ from random_programs.tree import (
     Unary,
     Var,
     Where,
+    Whole,
 )
+from random_programs.wholes import WHOLES
 
 Scope = dict[str, tuple[str, str | None]]
 """Indices in scope: the dim that each ranges over, and for a dim per another the index of its row."""
@@ -62,6 +64,8 @@ def indices_alone(expr: Expr) -> frozenset[str]:
         return inner | {index.name for index in expr.indices if isinstance(index, Var)}
     if isinstance(expr, Where) and isinstance(expr.condition, Binary) and isinstance(expr.condition.left, Var):
         return inner - {expr.condition.left.name}  # the condition may keep it within what is read
+    if isinstance(expr, Whole):
+        return inner if WHOLES[expr.function].keeps else inner - {expr.index}
     # Each part of a concat has the index for itself.
     return inner - {expr.index} if isinstance(expr, Concat) else inner
 

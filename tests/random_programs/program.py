@@ -170,9 +170,11 @@ class Program:
         return [tensor for tensor in self.tensors.values() if tensor.role == "memory"]
 
     @property
-    def growing(self) -> frozenset[str]:
-        """The dims that some step grows."""
-        return frozenset(dim for step in self.steps for dim in step.grows)
+    def kept(self) -> frozenset[str]:
+        """The dims whose lengths the state keeps: those that some step grows, and those of rows in pages."""
+        grown = {dim for step in self.steps for dim in step.grows}
+        placed = {next(dim for dim in tensor.dims if dim in "TNV") for tensor in self.tensors.values() if tensor.layout}
+        return frozenset(grown | placed)
 
 
 def walk(statements: Iterable[Statement]) -> Iterator[Statement]:

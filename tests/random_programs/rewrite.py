@@ -16,7 +16,7 @@ from random_programs.program import (
     When,
     walk,
 )
-from random_programs.tree import Age, Call, Expr, Read
+from random_programs.tree import Age, Call, Expr, Read, Whole
 
 
 def children(node: Any) -> tuple[Expr, ...]:
@@ -134,6 +134,19 @@ def uses(statement: Statement) -> frozenset[str]:
     if isinstance(statement, Alias):
         return found | {statement.of}
     return found | set(statement.arguments) if isinstance(statement, Invoke) else found
+
+
+def wholes_of(program: Program) -> list[str]:
+    """The functions over an index that are called, in the order of their names."""
+    found: set[str] = set()
+    pending = list(expressions(program))
+    for value in pending:
+        for part in parts_of(value):
+            if isinstance(part, Whole):
+                found.add(part.function)
+            elif isinstance(part, Call):
+                pending.append(part.body)
+    return sorted(found)
 
 
 def calls_of(program: Program) -> frozenset[str]:

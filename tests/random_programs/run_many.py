@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from random_programs.absence import Crossings, crossings
+from random_programs.coverage import held, table
 from random_programs.fast_csim import fast_csim
 from random_programs.generate import generate
 from random_programs.verdict import WAYS, Verdict, judge, placement
@@ -108,6 +109,7 @@ def summary(run: Run) -> str:
         for verdict in found.values()
         if verdict.kind == "refused"
     )
+    lines += ["", *table(held(generate(seed)) for seed in sorted(seeds))]
     if refused:
         lines += ["", "Refused, by reason:", "", "| run on | reason | programs |", "|---|---|---|"]
         lines += [f"| {way} | {reason} | {count} |" for (way, reason), count in refused.most_common()]

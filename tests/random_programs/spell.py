@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from random_programs.program import Function, Program, Step
+from random_programs.rewrite import wholes_of
 from random_programs.spell_blocks import BlockSpeller, indented
 from random_programs.tree import Dim, Tensor
+from random_programs.wholes import WHOLES
 
 
 def spell(program: Program) -> str:
@@ -35,6 +37,7 @@ class _Text(BlockSpeller):
         head = f"pipeline {name}{_grows(program.steps[0].grows) if single else ''}:"
         lines = [self._dim(dim) for dim in program.dims.values() if not dim.name.isdigit()]
         lines += [self._declaration(tensor) for tensor in program.declared]
+        lines += [f"def {name}[i](v): return {WHOLES[name].text}" for name in wholes_of(program)]
         for function in program.functions:
             lines += self._function(function)
         for step in program.steps:
@@ -52,7 +55,8 @@ class _Text(BlockSpeller):
         initial = "" if tensor.initial is None else f" = {tensor.initial}"
         extents = f"[{', '.join(tensor.dims)}]" if tensor.dims else ""
         dtype = f"{'ring ' if tensor.ring else ''}{tensor.dtype}"
-        return f"{tensor.role} {tensor.name}: {dtype}{extents}{stored}{initial}"
+        layout = f" @{tensor.layout}" if tensor.layout else ""
+        return f"{tensor.role} {tensor.name}: {dtype}{extents}{stored}{initial}{layout}"
 
     def _function(self, function: Function) -> list[str]:
         names = [item if isinstance(item, str) else item.name for item in function.parameters]

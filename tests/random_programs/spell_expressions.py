@@ -37,7 +37,9 @@ from random_programs.tree import (
     Unary,
     Var,
     Where,
+    Whole,
 )
+from random_programs.wholes import WHOLES
 
 Names = Mapping[str, str]
 """How the indices in scope are spelled, by their names in the tree."""
@@ -104,6 +106,8 @@ class Speller:
                 return f"where({', '.join(self.text(part, names) for part in parts)})"
             case Reduce():
                 return self._reduce(expr, names)
+            case Whole():
+                return self._whole(expr, names)
             case Concat():
                 return f"concat[{names[expr.index]}]({', '.join(self.text(part, names) for part in expr.parts)})"
             case Call():
@@ -119,6 +123,13 @@ class Speller:
         if expr.function in ("as f32", "as i32"):
             return inner
         return f"({expr.function}{inner})" if expr.function in ("-", "~", "not ") else f"{expr.function}({inner})"
+
+    def _whole(self, expr: Whole, names: Names) -> str:
+        if not WHOLES[expr.function].keeps:
+            seen = mentioned(expr.operand) | {expr.row} if self.hides else names.keys()
+            names = self.with_indices(names, [expr.index], frozenset(names.keys() - seen))
+        bound = f" < {expr.dim}" if expr.spell_bound else ""
+        return f"{expr.function}[{names[expr.index]}{bound}]({self.text(expr.operand, names)})"
 
     def _reduce(self, expr: Reduce, names: Names) -> str:
         indices, around = [], names

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from random_programs.program import Function, Program, Step
+from random_programs.rewrite import wholes_of
 from random_programs.spell import extent_of, result_text
 from random_programs.spell_blocks import BlockSpeller, indented
 from random_programs.tree import Dim, Tensor
+from random_programs.wholes import WHOLES
 
 
 def spell_python(program: Program) -> str:
@@ -29,6 +31,8 @@ class _Text(BlockSpeller):
         parameters = [f"{self._declaration(tensor)}," for tensor in program.declared]
         dims = [f"{self._dim(dim)}," for dim in program.dims.values() if not dim.name.isdigit()]
         lines = [f"@hetero_pipeline({grows})", f"def {name}(", *indented([*parameters, "*,", *dims]), "):"]
+        for name in wholes_of(program):
+            lines += indented([f"def {name}(v, *, i):", f"    return {WHOLES[name].text}"])
         for function in program.functions:
             lines += indented(self._function(function))
         for step in program.steps:
@@ -52,6 +56,8 @@ class _Text(BlockSpeller):
         typed = f"ring({typed})" if tensor.ring else typed
         initial = tensor.initial
         options = "" if initial is None else f", initial={initial!r}".replace("'", '"')
+        options += f", layout={tensor.layout}" if tensor.layout.startswith("paged") else ""
+        options += f', layout="{tensor.layout}"' if tensor.layout.startswith(("planes", "record")) else ""
         return (
             f"{tensor.name}: {typed}" if tensor.role == "input" else f"{tensor.name}: {tensor.role}({typed}{options})"
         )

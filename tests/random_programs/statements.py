@@ -11,7 +11,18 @@ from random_programs.tree import KINDS, Expr, Tensor, Where
 
 Dims = tuple[str, ...]
 Scored = tuple[tuple[Over, ...], Dims, Dims, Expr]
-_SPECIAL_DIMS = (("N",), ("N", "D"), ("B", "P"), ("B", "P"), ("Q",), ("B", "N"), ("B", "T", "N"), ("R",), ("B", "U"))
+_SPECIAL_DIMS = (
+    ("N",),
+    ("N", "D"),
+    ("B", "P"),
+    ("B", "P"),
+    ("Q",),
+    ("B", "N"),
+    ("B", "T", "N"),
+    ("R",),
+    ("B", "U"),
+    ("B", "V"),
+)
 _CHOSEN_FROM: list[tuple[Dims, Dims]] = [
     (("T",), ("B",)), (("T",), ("B",)), (("D",), ("B",)), (("E",), ()), (("N",), ()),
 ]  # fmt: skip
@@ -81,13 +92,14 @@ class Statements(Drawing):
             kind = value.kind
             if self.chance(0.3):
                 value = self._sometimes(value, over, free, names)
-            slots = (*free, "K")
+            taken = "R" if "R" in self.dims and self.chance(0.6) else "K"
+            slots = (*free, taken)
             order = self.random.choice(("score", "index", "any"))
             unordered = "any" * (order == "any")
             facts = (kind, value.exact, value.bound, value.step_bits)
-            scores = Tensor(self.fresh(unordered + "best"), slots, KINDS[kind], "value", *facts, scores=True)
+            scores = Tensor(self.fresh(unordered + "best"), slots, KINDS[kind], "value", *facts, scores=taken == "K")
             picked = self._tensors_of_indices(unordered + "picked", slots, over)
-            ends = (self.fresh("k"), over, value, "K", order)
+            ends = (self.fresh("k"), over, value, taken, order)
             self.body.append(Topk(self.known(scores), picked, names, *ends))
             return
 

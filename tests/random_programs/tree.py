@@ -126,6 +126,18 @@ class Call(Expr):
 
 
 @dataclass(frozen=True)
+class Whole(Expr):
+    """function[index](operand): a function over an index (see `wholes`), which keeps the index or reduces over it."""
+
+    function: str
+    index: str
+    dim: str
+    row: str | None
+    operand: Expr
+    spell_bound: bool
+
+
+@dataclass(frozen=True)
 class Dim:
     """size: constant; otherwise known at run time, at most `bound`, one a row of `per` if given. written: a larger
     bound that the program declares.
@@ -148,7 +160,7 @@ class Tensor:
 
     ring: a memory that keeps its last rows, its slots along the first dim of constant extent. initial: what a memory
     begins with, a number or a tensor's name. largest: the magnitude up to which data is drawn. scores: of topk, whose
-    absent ones are stored as the lowest value.
+    absent ones are stored as the lowest value. layout: of a memory, as it is written.
     """
 
     name: str
@@ -163,6 +175,7 @@ class Tensor:
     initial: float | str | None = None
     largest: float = 2
     scores: bool = False
+    layout: str = ""
 
 
 KINDS = {"i": "i32", "l": "i64", "x": "index", "b": "bool", "f": "f32"}

@@ -155,6 +155,8 @@ class TwinExpressions:
 
     def _reduce(self, expr: Reduce) -> str:
         span, body = self._span(expr.dim, expr.row), self.text(expr.body)
+        if expr.function == "mean" and expr.joined and isinstance(expr.body, Reduce):
+            return self._mean_of_several(expr)
         if expr.function in ("argmax", "argmin"):
             best = expr.function[3:]
             value = f"argument_of({best}, (({expr.index}, {body}) for {expr.index} in {span}))"
@@ -165,7 +167,22 @@ class TwinExpressions:
         else:
             table = _FLOAT_REDUCTIONS if expr.kind == "f" else _INTEGER_REDUCTIONS["l" if expr.kind == "l" else "i"]
             value = f"{table[expr.function]}({body} for {expr.index} in {span})"
-        passed_on = [item for item in self.conditions(expr.body) if expr.index not in mentioned(item)]
+        return self._where_passed_on(value, expr.body, {expr.index})
+
+    def _mean_of_several(self, expr: Reduce) -> str:
+        """A mean of means weighs another way: all elements are gone through at once."""
+        inner, loops, over = expr, [], set()
+        while True:
+            loops.append(f"for {inner.index} in {self._span(inner.dim, inner.row)}")
+            over.add(inner.index)
+            if not (inner.joined and isinstance(inner.body, Reduce)):
+                break
+            inner = inner.body
+        return self._where_passed_on(f"mean({self.text(inner.body)} {' '.join(loops)})", inner.body, over)
+
+    def _where_passed_on(self, value: str, body: Expr, over: set[str]) -> str:
+        """The value of a reduction, absent where its elements are for what mentions none of its own indices."""
+        passed_on = [item for item in self.conditions(body) if not over & mentioned(item)]
         if not passed_on:
             return value
         return f"({value} if {' and '.join(map(self.condition, passed_on))} else None)"

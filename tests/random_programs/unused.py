@@ -31,7 +31,7 @@ from random_programs.rewrite import (
     parts_of,
     uses,
 )
-from random_programs.tree import Call, Concat, DimValue, Expr, Reduce
+from random_programs.tree import Call, Concat, DimValue, Expr, Reduce, Whole
 
 
 def without_unused(program: Program) -> Program:
@@ -126,7 +126,7 @@ def dims_used(program: Program) -> frozenset[str]:
 def _dims_in(value: Expr) -> set[str]:
     found: set[str] = set()
     for part in parts_of(value):
-        if isinstance(part, Reduce | DimValue):
+        if isinstance(part, Reduce | DimValue | Whole):
             found.add(part.dim)
         elif isinstance(part, Concat):
             found |= {dim for dim, _ in part.extents}

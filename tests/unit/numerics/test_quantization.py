@@ -73,7 +73,7 @@ def test_values_are_values_of_the_type():
     [
         ({"dtype": "bf16"}, "not bf16"),
         ({"dtype": "i8", "block": 0}, "block"),
-        ({"dtype": "i8", "scale": "f16"}, "f16"),
+        ({"dtype": "i8", "scale": "i8"}, "got `i8`"),
     ],
 )
 def test_refusals(arguments, message):
