@@ -8,6 +8,15 @@ loops over layers, `storage` how tensors lie in memory, `types` the types.
 from xdsl.ir import Dialect
 
 from hetc.dialects.mp.compute import ComputeOp, RangedOp, index_block, tensors_read
+from hetc.dialects.mp.elements import (
+    ELEMENT_TYPES,
+    WideIndexType,
+    compute_type,
+    dtype_name,
+    is_coded,
+    is_index,
+    storage_bits,
+)
 from hetc.dialects.mp.intervals import Interval, Intervals, below, interval_of_type, intervals_of
 from hetc.dialects.mp.irregular import SCALES, QuantizeOp, RopeOp, SelectOp, SoftmaxOp, TopkOp
 from hetc.dialects.mp.loop import (
@@ -53,19 +62,12 @@ from hetc.dialects.mp.structure import (
     enclosing_step,
 )
 from hetc.dialects.mp.types import (
-    ELEMENT_TYPES,
     LARGEST_EXTENT,
     DimAttr,
     RangeAttr,
     TensorType,
-    WideIndexType,
-    compute_type,
-    dtype_name,
     extent,
     extent_key,
-    is_coded,
-    is_index,
-    storage_bits,
     values_a_byte,
 )
 

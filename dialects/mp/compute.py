@@ -13,9 +13,10 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, region_def, result_def
 from xdsl.utils.exceptions import VerifyException
 
+from hetc.dialects.mp.elements import compute_type
 from hetc.dialects.mp.region import YieldOp
 from hetc.dialects.mp.structure import dim_of
-from hetc.dialects.mp.types import DimAttr, RangeAttr, TensorType, compute_type, extent_key
+from hetc.dialects.mp.types import DimAttr, RangeAttr, TensorType, extent_key
 
 
 class RangedOp(IRDLOperation):

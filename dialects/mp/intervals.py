@@ -16,11 +16,12 @@ from xdsl.dialects.builtin import IndexType, IntegerAttr, IntegerType, Signednes
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.dialects.mp.compute import ComputeOp, RangedOp
+from hetc.dialects.mp.elements import WideIndexType
 from hetc.dialects.mp.irregular import SelectOp, TopkOp
 from hetc.dialects.mp.loop import is_pass_number, loop_of
 from hetc.dialects.mp.region import DimSizeOp, GuardOp, ModOp, ReadOp, ReadStoredOp, ReduceOp, RoundOp
 from hetc.dialects.mp.structure import PipelineOp
-from hetc.dialects.mp.types import TensorType, WideIndexType, extent_key
+from hetc.dialects.mp.types import TensorType, extent_key
 
 ABSENT_INDEX = -1
 """What an absent index is stored as."""

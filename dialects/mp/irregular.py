@@ -32,7 +32,8 @@ from xdsl.irdl import (
 from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp.compute import RangedOp
-from hetc.dialects.mp.types import ELEMENT_TYPES, RangeAttr, TensorType, extent_key
+from hetc.dialects.mp.elements import ELEMENT_TYPES
+from hetc.dialects.mp.types import RangeAttr, TensorType, extent_key
 
 ORDERS = ("any", "score", "index")
 SCALES = {"pow2": ELEMENT_TYPES["f32"]} | {

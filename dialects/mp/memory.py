@@ -29,8 +29,9 @@ from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp.compute import RangedOp
+from hetc.dialects.mp.elements import compute_type
 from hetc.dialects.mp.structure import dim_of
-from hetc.dialects.mp.types import DimAttr, RangeAttr, TensorType, compute_type, extent_key
+from hetc.dialects.mp.types import DimAttr, RangeAttr, TensorType, extent_key
 
 MODES = ("assign", "add")
 

@@ -38,8 +38,9 @@ from xdsl.irdl import (
 from xdsl.traits import IsTerminator, Pure
 from xdsl.utils.exceptions import VerifyException
 
+from hetc.dialects.mp.elements import compute_type
 from hetc.dialects.mp.structure import dim_of
-from hetc.dialects.mp.types import DimAttr, RangeAttr, TensorType, compute_type
+from hetc.dialects.mp.types import DimAttr, RangeAttr, TensorType
 
 REDUCTIONS = ("sum", "prod", "max", "min", "mean", "any", "all", "count", "argmax", "argmin")
 

@@ -138,8 +138,7 @@ class Pipeline:
 
     @cached_property
     def state_dims(self) -> tuple[str, ...]:
-        """The dims (derived ones aside) that a state is allocated by: those of memories, and those whose lengths it
-        keeps."""
+        """The dims (derived ones aside) that a state is allocated by: those of memories, and those that it keeps."""
         named = [dim for item in self.memories.values() for dim in item.dims]
         plain: dict[str, None] = {}
         for dim in [*named, *self.kept]:

@@ -10,7 +10,7 @@ Traffic counts each element that a statement touches once, however often its loo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from xdsl.dialects.builtin import IndexType, IntegerType, i1
@@ -26,7 +26,6 @@ from hetc.dialects.mp import (
     ReduceOp,
     RopeOp,
     SelectOp,
-    SparseAttr,
     StepOp,
     TensorType,
     TopkOp,
@@ -40,6 +39,7 @@ from hetc.dialects.mp import (
 from hetc.passes.analysis.access import access_kind, indices_used, is_indirect, touched
 from hetc.passes.analysis.polynomial import Polynomial
 from hetc.passes.analysis.rings import Slots, goes_over_slots
+from hetc.passes.analysis.sparse_reads import density, sparse_shape, stored_bound, stored_guards, without_dim
 from hetc.passes.emission import CONVERSION
 
 BURST_BYTES = 64
@@ -199,7 +199,7 @@ class _Walker:
         argument = op.body.block.args[0]
         trip = self._enter(argument, extent_key(op.range.extent))
         inner = space * trip
-        for read in _stored_guards(op):
+        for read in stored_guards(op):
             inner = self._sparse_space(read, inner)
         self.flop += inner
         self._block(op.body.block.ops, inner)
@@ -209,11 +209,11 @@ class _Walker:
         column = read.indices[1]
         if not isinstance(column, BlockArgument):
             return space
-        rows, columns = _sparse_shape(read)
-        kept = Polynomial.of(_density(read) if isinstance(columns, int) else 1)
+        rows, columns = sparse_shape(read)
+        kept = Polynomial.of(density(read) if isinstance(columns, int) else 1)
         if isinstance(columns, int):
             return space * kept
-        return _replace(space, columns, _stored_bound(read) / rows)
+        return without_dim(space, columns, stored_bound(read) / rows)
 
     def _read(self, read: ReadOp | ReadStoredOp) -> None:
         type_ = read.tensor.type
@@ -227,8 +227,8 @@ class _Walker:
         if isinstance(read, ReadStoredOp):
             self.irregular.add("sparse")
             column = read.indices[1]
-            if isinstance(column, BlockArgument) and not isinstance(_sparse_shape(read)[1], int):
-                elements = _replace(elements, str(_sparse_shape(read)[1]), _stored_bound(read) / _sparse_shape(read)[0])
+            if isinstance(column, BlockArgument) and not isinstance(sparse_shape(read)[1], int):
+                elements = without_dim(elements, str(sparse_shape(read)[1]), stored_bound(read) / sparse_shape(read)[0])
         known = self.reads.get(read.tensor)
         over_slots = goes_over_slots(read, self.slots)
         if known is None or _size(known.elements) < _size(elements):
@@ -247,49 +247,6 @@ def _counts(op: Operation) -> bool:
         return False
     type_ = op.operands[0].type
     return not isinstance(type_, IndexType) and type_ != i1 and not (isinstance(type_, IntegerType) and type_ == i1)
-
-
-def _stored_guards(op: ReduceOp) -> Iterator[ReadStoredOp]:
-    """Sparse reads whose `stored` flag the reduction's condition implies (conjunctions are followed)."""
-    pending = [op.yielded.present] if op.yielded.present is not None else []
-    while pending:
-        value = pending.pop()
-        owner = value.owner
-        if isinstance(owner, ReadStoredOp) and value is owner.stored:
-            yield owner
-        elif isinstance(owner, Operation) and owner.name == "arith.andi":
-            pending.extend(owner.operands)
-
-
-def _sparse_shape(read: ReadStoredOp) -> tuple[int, int | str]:
-    type_ = read.tensor.type
-    assert isinstance(type_, TensorType)
-    rows, columns = type_.shape
-    return (rows if isinstance(rows, int) else 1), columns
-
-
-def _stored_bound(read: ReadStoredOp) -> float:
-    type_ = read.tensor.type
-    assert isinstance(type_, TensorType) and isinstance(type_.storage, SparseAttr)
-    return float(type_.storage.stored_bound.data)
-
-
-def _density(read: ReadStoredOp) -> float:
-    rows, columns = _sparse_shape(read)
-    assert isinstance(columns, int)
-    return min(1.0, _stored_bound(read) / (rows * columns))
-
-
-def _replace(space: Polynomial, dim: str, value: float) -> Polynomial:
-    """`space` with one factor `dim` of each term replaced by a number (terms without it stay)."""
-    total = Polynomial()
-    for names, coefficient in space.terms:
-        if dim in names:
-            position = names.index(dim)
-            total += Polynomial(((names[:position] + names[position + 1 :], coefficient * value),))
-        else:
-            total += Polynomial(((names, coefficient),))
-    return total
 
 
 def _product(shape: tuple[int | str, ...]) -> Polynomial:

@@ -35,8 +35,8 @@ from hetc.passes.normalize.expansion import steps
 from hetc.passes.normalize.explicit_presence import StepPresence
 from hetc.passes.normalize.region_edits import replace_yield
 from hetc.passes.normalize.region_presence import Conditions, RegionPresence
-from hetc.passes.normalize.update_lanes import Mapping, Term, offset_from, reduce_lanes
-from hetc.passes.rebuild import arguments_of, clone_expression, erase_unused, merge_equal
+from hetc.passes.normalize.update_lanes import Mapping, Term, offset_from, owners_first, piece_of, reduce_lanes
+from hetc.passes.rebuild import clone_expression, erase_unused, merge_equal
 
 LEAST = 4096
 
@@ -72,7 +72,7 @@ def _in_bytes(op: UpdateOp) -> bool:
     """Whether whole bytes are written: of what is packed, whole rows."""
     type_ = op.memory.type
     assert isinstance(type_, TensorType)
-    return values_a_byte(type_) == 1 or bool(_piece(op))
+    return values_a_byte(type_) == 1 or bool(piece_of(op))
 
 
 def _spared(op: UpdateOp) -> int:
@@ -94,9 +94,9 @@ class _Scatter:
         self.op, self.presence = op, presence
         self.arguments = op.body.block.args
         self.put = op.put
-        self.piece = _piece(op)
+        self.piece = piece_of(op)
         inside = [position for position in range(len(self.arguments)) if position not in self.piece]
-        self.leading = _owners_first(op, inside)
+        self.leading = owners_first(op, inside)
         self.axes = len(self.put.indices) - len(self.piece)
         extents = tuple(op.memory.type.extents)  # type: ignore[attr-defined]
         self.sizes = [_largest(op, extent) for extent in extents[: self.axes]]
@@ -274,32 +274,3 @@ class _Scatter:
 
     def _integer(self, value: int, end: YieldOp) -> SSAValue:
         return emit(constant(value, self.number), end)
-
-
-def _piece(op: UpdateOp) -> tuple[int, ...]:
-    """The positions of the indices that run over the memory's last, constant, extents as a whole, in the memory's
-    order: nothing that decides where, or whether, is written depends on them."""
-    arguments, put, type_ = op.body.block.args, op.put, op.memory.type
-    assert isinstance(type_, TensorType)
-    found: list[int] = []
-    for axis in reversed(range(type_.rank)):
-        value, extent = put.indices[axis], type_.shape[axis]
-        others = (*put.indices[:axis], *([] if put.present is None else [put.present]))
-        position = next((at for at, argument in enumerate(arguments) if value is argument), None)
-        if position is None or extent != extent_key(op.index_ranges[position].extent) or not isinstance(extent, int):
-            break
-        if any(value in arguments_of(other) for other in others):
-            break
-        found.insert(0, position)
-    return tuple(found)
-
-
-def _owners_first(op: UpdateOp, positions: Sequence[int]) -> tuple[int, ...]:
-    """The positions in order, but each index after the one that its extent is per."""
-    found: dict[int, None] = {}
-    for position in positions:
-        owner = op.index_ranges[position].per_position
-        if owner is not None:
-            found.setdefault(owner)
-        found.setdefault(position)
-    return tuple(found)

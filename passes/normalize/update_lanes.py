@@ -8,9 +8,10 @@ from xdsl.dialects import arith
 from xdsl.ir import Attribute, Operation, Region, SSAValue
 
 from hetc.dialects.locations import copy_location
-from hetc.dialects.mp import RangeAttr, ReduceOp, UpdateOp, YieldOp, index_block
+from hetc.dialects.mp import RangeAttr, ReduceOp, TensorType, UpdateOp, YieldOp, extent_key, index_block
 from hetc.passes.emission import constant, constant_value
 from hetc.passes.normalize.region_presence import Conditions, replace_yield
+from hetc.passes.rebuild import arguments_of
 
 Mapping = dict[SSAValue, SSAValue]
 Term = Callable[[YieldOp, Mapping], tuple[SSAValue, Conditions]]
@@ -70,3 +71,32 @@ def reduce_lanes(
     replace_yield(before, value, conditions)
     assert outermost is not None
     return outermost
+
+
+def piece_of(op: UpdateOp) -> tuple[int, ...]:
+    """The positions of the indices that run over the memory's last, constant, extents as a whole, in the memory's
+    order: nothing that decides where, or whether, is written depends on them."""
+    arguments, put, type_ = op.body.block.args, op.put, op.memory.type
+    assert isinstance(type_, TensorType)
+    found: list[int] = []
+    for axis in reversed(range(type_.rank)):
+        value, extent = put.indices[axis], type_.shape[axis]
+        others = (*put.indices[:axis], *([] if put.present is None else [put.present]))
+        position = next((at for at, argument in enumerate(arguments) if value is argument), None)
+        if position is None or extent != extent_key(op.index_ranges[position].extent) or not isinstance(extent, int):
+            break
+        if any(value in arguments_of(other) for other in others):
+            break
+        found.insert(0, position)
+    return tuple(found)
+
+
+def owners_first(op: UpdateOp, positions: Sequence[int]) -> tuple[int, ...]:
+    """The positions in order, but each index after the one that its extent is per."""
+    found: dict[int, None] = {}
+    for position in positions:
+        owner = op.index_ranges[position].per_position
+        if owner is not None:
+            found.setdefault(owner)
+        found.setdefault(position)
+    return tuple(found)

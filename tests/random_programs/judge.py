@@ -12,7 +12,8 @@ from random_programs.data import Call, Data, Sizes, draw_data
 from random_programs.program import Program
 from random_programs.tree import Tensor, absent_lane
 from random_programs.twin import load_twin, print_twin
-from random_programs.twin_numbers import ALLOWED, UNIT, exact, store
+from random_programs.twin_numbers import ALLOWED, UNIT, exact
+from random_programs.twin_rounding import store
 from random_programs.twin_runtime import Extents, Values
 
 

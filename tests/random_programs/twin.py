@@ -29,7 +29,7 @@ from random_programs.twin_statements import places
 def print_twin(program: Program) -> str:
     """The twin's source: a function a step. `step_NAME(extents, tensors)` computes one call: it returns the outputs'
     lanes and which dims it empties, and leaves the memories' new lanes in `tensors`."""
-    lines = [f"from random_programs.{name} import *" for name in ("twin_numbers", "twin_runtime")]
+    lines = [f"from random_programs.{name} import *" for name in ("twin_numbers", "twin_rounding", "twin_runtime")]
     for step in program.steps:
         lines += ["", "", *_Twin(program, step).source()]
     return "\n".join(lines) + "\n"

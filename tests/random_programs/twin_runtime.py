@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from random_programs.twin_numbers import Lane, multiply, negate, quotient, store, wrap, wrap_long
+from random_programs.twin_numbers import Lane, multiply, negate, quotient, wrap, wrap_long
+from random_programs.twin_rounding import store
 
 Place = Any
 """An index, or a tuple of several."""
