@@ -164,7 +164,7 @@ class Declarations(Drawing):
             self._declare_wide()
         if self.chance(0.2):
             dims = choose([("E",), ("D",), ("B",), ("B", "D")])
-            self.tensor("power", dims, "input" if "B" in dims else choose(("input", "weight")), "e8m0")
+            self.tensor("scaling", dims, "input" if "B" in dims else choose(("input", "weight")), "e8m0")
         if self.chance(0.3):
             self.tensor("flag", ("B", "D"), "input", "bool")
         if "R" in self.dims:
