@@ -85,3 +85,35 @@ def test_what_it_is_not_is_refused(statement: str, code: str) -> None:
     )
     errors = [item for item in check_source(SourceFile("p.mp", text))[1] if item.severity == "error"]
     assert [item.code for item in errors] == [code]
+
+
+SEVERAL = """
+pipeline places:
+    dim B <= 3
+    dim T <= 9 per B
+    dim K <= 7
+    dim D = 5
+    input n: i32[B, T, D]
+    input z: f32[K]
+    retrieve:
+        best[b, j], pt[b, j], pd[b, j] = topk[t, d](where(n[b, t, d] > -4, n[b, t, d]), K, order=index)
+        o[j] = z[j]
+    output best, pt, pd, o
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_several_indices_in_the_order_of_the_places(way: str, count: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(count)
+    session = session_of(SEVERAL, way, {}, {}, tmp_path)
+    session.extents = {"T": np.array([9, 0, 1])}
+    n = rng.integers(-5, 6, (3, 9, 5))
+    outputs = session.call(n=n, z=np.zeros(count, np.float32))
+    for b, length in enumerate([9, 0, 1]):
+        places = [(t, d) for t in range(length) for d in range(5) if n[b, t, d] > -4]
+        taken = sorted(sorted(places, key=lambda place: (-n[b, *place], place))[:count])  # noqa: B023
+        rest = count - len(taken)
+        assert outputs["pt"][b].tolist() == [t for t, _ in taken] + [-1] * rest
+        assert outputs["pd"][b].tolist() == [d for _, d in taken] + [-1] * rest
+        assert outputs["best"][b].tolist() == [n[b, t, d] for t, d in taken] + [0] * rest

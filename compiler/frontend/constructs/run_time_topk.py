@@ -61,10 +61,6 @@ class _Expansion:
         assert isinstance(place, ast.Index)
         order = next((item for item in call.keywords if item.name == "order"), None)
         by_index = order is not None and isinstance(order.value, ast.Name) and order.value.name == "index"
-        if by_index and len(call.indices) > 1:
-            message = "`order=index` over several indices takes a constant number"
-            help = "take `order=score`, or as many as the dim may be"
-            raise self.environment.refuse("HET301", message, span, help=help)
         names = (self.fresh("best"), *(self.fresh("picks") for _ in call.indices))
         plain_place = replace(place, bound=None)
         self._topk(names, (*free, plain_place), call, (call.arguments[0], self.most), by_index or order is None)
@@ -72,24 +68,48 @@ class _Expansion:
         kept = replace(place, bound=count)
         at: ast.Expr = ast.Name(place.name, place.span)
         if by_index:
-            at = self._by_index(names[1], plain, place)
+            at = self._by_index(names[1:], plain, place)
         for target, source in zip(targets, names[-len(targets) :], strict=True):
             value = ast.Access(source, (*_names(plain), at), span, span)
             self.made.append(ast.Define((replace(target, indices=(*plain, kept)),), "=", value, span))
         return tuple(self.made)
 
-    def _by_index(self, picks: str, free: tuple[ast.Index, ...], place: ast.Index) -> ast.Expr:
+    def _by_index(self, picks: tuple[str, ...], free: tuple[ast.Index, ...], place: ast.Index) -> ast.Expr:
         """Where the picks stand that are kept, in the order of what they pick."""
         span, name = self.call.span, self.fresh("order")
         inner = ast.Index(f"{place.name}_kept", None, place.span)
         i = ast.Name(inner.name, place.span)
         before = ast.Binary("<", i, self.count, span)
-        score = ast.Unary("-", ast.Access(picks, (*_names(free), i), span, span), span)
+        pick = picks[0] if len(picks) == 1 else self._ranked(picks, free, inner)
+        score = ast.Unary("-", ast.Access(pick, (*_names(free), i), span, span), span)
         value = ast.Call("where", (), (before, score), (), span, span)
         again = replace(self.call, indices=(inner,), keywords=())
         plain_place = replace(place, bound=None)
         self._topk((self.fresh("last"), name), (*free, plain_place), again, (value, self.most), True)
         return ast.Access(name, (*_names(free), ast.Name(place.name, place.span)), span, span)
+
+    def _ranked(self, picks: tuple[str, ...], free: tuple[ast.Index, ...], own: ast.Index) -> str:
+        """The name of a tensor that says of each of the picks how many of those that are kept come before it, in
+        lexicographic order; absent where the pick is."""
+        span = self.call.span
+        other, name = ast.Index(f"{own.name}_other", self.most, span), self.fresh("rank")
+        i, j = ast.Name(own.name, span), ast.Name(other.name, span)
+        before: ast.Expr | None = None
+        for pick in reversed(picks):
+            left, right = (ast.Access(pick, (*_names(free), at), span, span) for at in (j, i))
+            less: ast.Expr = ast.Binary("<", left, right, span)
+            if before is not None:
+                same = ast.Binary("and", ast.Binary("==", left, right, span), before, span)
+                less = ast.Binary("or", less, same, span)
+            before = less
+        assert before is not None
+        counted = ast.Binary("and", ast.Binary("<", j, self.count, span), before, span)
+        number = ast.Call("count", (other,), (counted,), (), span, span)
+        # The conditions on both picks are one clause, which the count takes for its own.
+        known = ast.Call("present", (), (ast.Access(picks[0], (*_names(free), i), span, span),), (), span, span)
+        value = ast.Call("where", (), (known, number), (), span, span)
+        self.made.append(ast.Define((ast.Target(name, (*free, own), span, span),), "=", value, span))
+        return name
 
     def _topk(
         self,
