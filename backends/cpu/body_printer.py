@@ -14,8 +14,7 @@ from hetc.backends.cxx.expressions import Expression, expression
 from hetc.backends.cxx.names import Names
 from hetc.dialects import nest
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import ConstantOp, DimSizeOp, TensorType, compute_type
-from hetc.dialects.mp.types import WideIndexType
+from hetc.dialects.mp import ConstantOp, DimSizeOp, TensorType, WideIndexType, compute_type
 from hetc.writer import Writer
 
 # An expression used once is written where it is used, up to this length.

@@ -12,8 +12,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
-from hetc.dialects.mp import DimOp
-from hetc.dialects.mp.types import WideIndexType
+from hetc.dialects.mp import DimOp, WideIndexType
 from hetc.passes.nest.building import Builder, dims_of
 
 # A value that is asked for inside of the loop over a size, by the loop's index.

@@ -112,7 +112,7 @@ def test_several_indices_in_the_order_of_the_places(way: str, count: int, tmp_pa
     outputs = session.call(n=n, z=np.zeros(count, np.float32))
     for b, length in enumerate([9, 0, 1]):
         places = [(t, d) for t in range(length) for d in range(5) if n[b, t, d] > -4]
-        taken = sorted(sorted(places, key=lambda place: (-n[b, *place], place))[:count])  # noqa: B023
+        taken = sorted(sorted(places, key=lambda place: (-n[b, *place], place))[:count])
         rest = count - len(taken)
         assert outputs["pt"][b].tolist() == [t for t, _ in taken] + [-1] * rest
         assert outputs["pd"][b].tolist() == [d for _, d in taken] + [-1] * rest
