@@ -164,7 +164,8 @@ def lower_source_file(
         observe(name, current)
 
     try:
-        run_stages(module, until, _pass_options(options, explaining), watch, options.platform, after_pass)
+        printed = not explaining
+        run_stages(module, until, _pass_options(options, explaining), watch, options.platform, after_pass, printed)
     except PassCrashed as crash:
         write_reproducer(crash, _given_to(crash, source, options, explaining))
         raise
