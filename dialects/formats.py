@@ -12,7 +12,7 @@ from typing import Any
 from xdsl.irdl import OpDef
 from xdsl.irdl.declarative_assembly_format import FormatProgram
 
-DEFERRED = frozenset({"arith", "math", "scf", "mp", "task", "fpga", "tile", "host"})
+DEFERRED = frozenset({"arith", "math", "scf", "mp", "task", "fpga", "tile", "nest", "host"})
 """The dialects whose formats wait. Those that others define in the same process are compiled as ever."""
 
 

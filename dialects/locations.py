@@ -24,7 +24,7 @@ def file_location(file: str, line: int, column: int) -> FileLineColLoc:
 
 def copy_location(source: Operation, target: OperationT) -> OperationT:
     """Give `target`, and what is nested in it and has none, the location of `source`."""
-    for op in target.walk():
+    for op in target.walk() if target.regions else (target,):
         if isinstance(op.location, UnknownLoc):
             op.location = source.location
     return target

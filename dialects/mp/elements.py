@@ -33,12 +33,15 @@ class WideIndexType(ParametrizedAttribute, TypeAttribute):
     name = "mp.index64"
 
 
+_INDEX, _F32 = IndexType(), Float32Type()
+
+
 def compute_type(element: Attribute) -> Attribute:
     """The type that an element has in a region: floats f32, integers i32 (64-bit ones i64), bool i1, index index."""
     if is_index(element):
-        return IndexType()
+        return _INDEX
     if isinstance(element, AnyFloat) and storage_bits(element) <= 32:
-        return Float32Type()
+        return _F32
     if isinstance(element, IntegerType) and element.width.data in (1, 2, 4, 8, 16, 32, 64):
         width = element.width.data
         return i1 if width == 1 else i64 if width == 64 else i32

@@ -144,7 +144,7 @@ class TensorType(ParametrizedAttribute, TypeAttribute):
     @property
     def shape(self) -> tuple[int | str, ...]:
         """Extents as Python values: an int, or the name of a run-time dim."""
-        return tuple(extent_key(value) for value in self.extents)
+        return tuple([extent_key(value) for value in self.extents.data])
 
     @property
     def layer(self) -> TensorType:

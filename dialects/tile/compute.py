@@ -102,7 +102,7 @@ class PermuteOp(IRDLOperation):
 
     def __init__(self, value: SSAValue, by: Sequence[int]):
         shape = shape_of(value.type)
-        result = tile_type([shape[source] for source in by], element_of(value.type))
+        result = tile_type(tuple(shape[source] for source in by), element_of(value.type))
         super().__init__(
             operands=[value], properties={"by": ArrayAttr([IntAttr(item) for item in by])}, result_types=[result]
         )

@@ -10,7 +10,7 @@ belongs to the same loop or grid index everywhere in it, and is 1 where a value 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from xdsl.dialects.builtin import IntAttr, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, ParametrizedAttribute, TypeAttribute
@@ -61,7 +61,8 @@ Shape = tuple[int, ...]
 SCALAR: Shape = ()
 
 
-def tile_type(shape: Sequence[int], element: Attribute) -> Attribute:
+@lru_cache(maxsize=1024)
+def tile_type(shape: Shape, element: Attribute) -> Attribute:
     """The type of a tile: the element itself for `()`, else a tensor."""
     return TensorType(element, list(shape)) if shape else element
 

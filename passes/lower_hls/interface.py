@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, IntegerAttr, StringAttr, i64
@@ -44,7 +45,7 @@ class Interface:
     capacities: dict[str, SSAValue] = field(default_factory=dict)
     declared: list[fpga.PortOp | fpga.ScalarOp] = field(default_factory=list)
 
-    @property
+    @cached_property
     def dims(self) -> dict[str, DimOp]:
         """The run-time dims of the pipeline by name, in the order of their declarations."""
         return {name: op for name, op in enclosing_pipeline(self.task).dims.items() if not op.is_static}

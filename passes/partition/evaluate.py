@@ -16,6 +16,7 @@ from xdsl.ir import Operation, SSAValue
 from hetc.dialects.mp import (
     AppendOp,
     CommitOp,
+    DeclareOp,
     GetOp,
     PipelineOp,
     ScatterOp,
@@ -113,13 +114,14 @@ def copies_of(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, int])
     device. A weight moves once, whichever step is called first, and a memory that nothing writes too; of another memory
     moves what calls of the steps have written since, or all of it where its layers lie apart."""
     names = {device.kind: name for name, device in reversed(platform.devices.items())} | {HOST: HOST}
-    found = [_within(rewrite, pipeline, platform, dims) for rewrite in rewrites(pipeline)]
+    declarations = pipeline.declarations
+    found = [_within(rewrite, declarations, platform, dims) for rewrite in rewrites(pipeline)]
     kept: set[tuple[str, str, str]] = set()
     apart = Layering(pipeline)
     for op in _ops(pipeline):
         if not isinstance(op, TransferOp):
             continue
-        name, role = _named(op.value, pipeline)
+        name, role = _named(op.value, declarations)
         source, target = op.source.data, op.target.data
         stays = role in ("weight", "memory") and not apart.depth(op.value)
         if stays:
@@ -139,9 +141,11 @@ def copies_of(pipeline: PipelineOp, platform: Platform, dims: Mapping[str, int])
     return found
 
 
-def _within(rewrite: Rewrite, pipeline: PipelineOp, platform: Platform, dims: Mapping[str, int]) -> Copy:
+def _within(
+    rewrite: Rewrite, declarations: Mapping[str, DeclareOp], platform: Platform, dims: Mapping[str, int]
+) -> Copy:
     """A copy within a device, as often as it is made."""
-    name, role = _named(rewrite.value, pipeline)
+    name, role = _named(rewrite.value, declarations)
     assert isinstance(rewrite.value.type, TensorType)
     count, size_bytes = times(rewrite.op), bytes_of(rewrite.value.type, dims)
     device = platform.device_of_kind(rewrite.kind)
@@ -150,12 +154,12 @@ def _within(rewrite: Rewrite, pipeline: PipelineOp, platform: Platform, dims: Ma
     return Copy(rewrite.op, step, name, role, rewrite.kind, rewrite.kind, count * size_bytes, time_us, False)
 
 
-def _named(value: SSAValue, pipeline: PipelineOp) -> tuple[str, str]:
+def _named(value: SSAValue, declarations: Mapping[str, DeclareOp]) -> tuple[str, str]:
     """What a value is called, and its role."""
     declared = getattr(origin(value).owner, "declared", None)
     if declared is None:
         return value.name_hint or "", "intermediate"
-    return declared.data, pipeline.declarations[declared.data].role.data
+    return declared.data, declarations[declared.data].role.data
 
 
 def beyond_room(pipeline: PipelineOp, platform: Platform) -> str:

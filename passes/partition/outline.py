@@ -89,30 +89,21 @@ def statement_around(op: Operation) -> Operation:
 
 def captured_values(ops: Sequence[Operation]) -> list[SSAValue]:
     """Tensors that `ops` (statements) use from outside, each once, in order of use; constants are not among them."""
+    return [value for value in _used(ops) if not isinstance(value.owner, ConstantOp)]
+
+
+def _used(ops: Sequence[Operation]) -> list[SSAValue]:
+    """Tensors and constants that `ops` use from outside, each once, in order of use."""
     inside = set(ops)  # what is nested in a statement makes no tensor
-    found: dict[SSAValue, None] = {}
-    for op in ops:
-        for nested in op.walk():
-            for operand in nested.operands:
-                owner = operand.owner
-                if isinstance(operand.type, TensorType) and owner not in inside and not isinstance(owner, ConstantOp):
-                    found[operand] = None
-    return list(found)
-
-
-def _constants(ops: Sequence[Operation]) -> list[ConstantOp]:
-    found: dict[ConstantOp, None] = {}
-    for op in ops:
-        for nested in op.walk():
-            for operand in nested.operands:
-                if isinstance(operand.owner, ConstantOp):
-                    found[operand.owner] = None
-    return list(found)
+    values = dict.fromkeys(operand for op in ops for nested in op.walk() for operand in nested.operands)
+    return [value for value in values if isinstance(value.type, TensorType) and value.owner not in inside]
 
 
 def outline(ops: Sequence[Operation], name: str, device: str) -> KernelOp:
     """Move `ops` (statements of one step) into one `task.kernel` at the place of the first."""
-    arguments, constants = captured_values(ops), _constants(ops)
+    used = _used(ops)
+    constants = [value.owner for value in used if isinstance(value.owner, ConstantOp)]
+    arguments = [value for value in used if not isinstance(value.owner, ConstantOp)]
     inside = set(ops)
     used_outside = {
         result: [use for use in result.uses if not _within(use.operation, inside)]

@@ -40,7 +40,9 @@ def ranges(
 
 
 def _best(plans: Plans, named: Mapping[str, Plan], objective: str, dims: Mapping[str, int]) -> str:
-    values = {name: plans.at(plan, dims).value(objective) for name, plan in named.items()}
+    # A plan has a name for each way on which it was found.
+    priced = {plan: plans.at(plan, dims).value(objective) for plan in set(named.values())}
+    values = {name: priced[plan] for name, plan in named.items()}
     first = next(iter(values))
     best = min(values, key=lambda name: values[name])
     return best if values[best] * AS_GOOD < values[first] else first

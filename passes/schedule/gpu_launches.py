@@ -96,8 +96,9 @@ class Grouping:
                 if sum(len(plan.products) for plan in kept) > MOST_PRODUCTS:
                     continue
                 unit = Unit((*before.numbers, *alone.numbers), tuple(statements), kept, rows)
-                if self.cost(unit) < best_cost:
-                    best, best_cost = unit, self.cost(unit)
+                cost = self.cost(unit)
+                if cost < best_cost:
+                    best, best_cost = unit, cost
         return best
 
     def _plan(self, op: RangedOp, rows: tuple[int, ...] | None) -> StatementPlan | None:

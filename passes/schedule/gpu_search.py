@@ -23,10 +23,13 @@ def search_steps(columns: int) -> int:
 def searched_bytes(op: RangedOp, dependencies: Dependencies, extents: Mapping[str, int]) -> float:
     """Bytes of rows and columns that the searches of a statement load: a search for each element that it is of, a
     column for each of its steps, and one to compare."""
+    searched = _searched(op)
+    if not searched:
+        return 0.0
     dims = enclosing_pipeline(op).dims
     sizes = {index: extents[size] if isinstance(size, str) else size for index, size in _loops(op)}
     total = 0.0
-    for read in _searched(op):
+    for read in searched:
         type_ = read.tensor.type
         assert isinstance(type_, TensorType)
         varying = dependencies.union([*read.indices, *([read.present] if read.present is not None else [])])
@@ -44,9 +47,11 @@ def _loops(op: RangedOp) -> Iterator[tuple[SSAValue, int | str]]:
             yield inner.body.block.args[0], extent_key(inner.range.extent)
 
 
-def _searched(op: RangedOp) -> Iterator[ReadOp | ReadStoredOp]:
+def _searched(op: RangedOp) -> list[ReadOp | ReadStoredOp]:
     """The reads of sparse tensors but those whose row a reduction runs over."""
+    reads = [read for read in op.body.walk() if isinstance(read, ReadOp | ReadStoredOp)]
+    reads = [read for read in reads if read.tensor.type.is_sparse]  # type: ignore[attr-defined]
+    if not reads:
+        return []
     rows = {stored_row(inner) for inner in op.body.walk() if isinstance(inner, ReduceOp)}
-    for read in op.body.walk():
-        if isinstance(read, ReadOp | ReadStoredOp) and read not in rows and read.tensor.type.is_sparse:  # type: ignore[attr-defined]
-            yield read
+    return [read for read in reads if read not in rows]

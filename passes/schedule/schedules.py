@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from hetc.dialects.mp import GetOp, PipelineOp, enclosing_pipeline
+from hetc.dialects.mp import DeclareOp, GetOp, enclosing_pipeline
 from hetc.dialects.task import KernelOp
 from hetc.passes.analysis.operands import source_of
 from hetc.passes.schedule.model import Refused, Schedule
@@ -81,7 +81,8 @@ def _key(kernel: KernelOp) -> _Key:
     dims = tuple(_described(dim) for dim in pipeline.dims.values())
     sources = [source_of(value) for value in kernel.arguments]
     values = [source for source, _ in sources]
-    operands = tuple((layers, values.index(source), _declared(pipeline, source)) for source, layers in sources)
+    declarations = pipeline.declarations
+    operands = tuple((layers, values.index(source), _declared(declarations, source)) for source, layers in sources)
     return kernel.device.data, _computed(kernel.block, {}), operands, dims
 
 
@@ -104,11 +105,11 @@ def _described(op: Operation) -> tuple[tuple[str, Attribute], ...]:
     return (*op.properties.items(), *(item for item in op.attributes.items() if item[0] != "stage"))
 
 
-def _declared(pipeline: PipelineOp, source: SSAValue) -> _Key:
+def _declared(declarations: Mapping[str, DeclareOp], source: SSAValue) -> _Key:
     """Of what the pipeline declares all but the name, and where it lies: every kernel reads it on its own device."""
     if not isinstance(source.owner, GetOp):
         return ()
-    about = _described(pipeline.declarations[source.owner.declared.data])
+    about = _described(declarations[source.owner.declared.data])
     return tuple((name, attribute) for name, attribute in about if name not in ("sym_name", "home"))
 
 
