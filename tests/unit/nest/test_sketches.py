@@ -4,6 +4,8 @@ Those with states of several queues or with streams are only verified: the proce
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import ml_dtypes
@@ -11,6 +13,9 @@ import numpy as np
 import pytest
 from nest_kernels import parsed, run
 from numpy.typing import NDArray
+from xdsl.transforms.canonicalize import CanonicalizePass
+from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
+from xdsl.transforms.dead_code_elimination import DeadCodeElimination
 
 from hetc.backends.cpu.project import check
 from hetc.dialects.registry import new_context
@@ -19,16 +24,37 @@ from hetc.passes.nest.expand_combiners import ExpandCombinersPass
 
 SKETCHES = Path(__file__).parents[2] / "filecheck" / "nest-sketches"
 ABSENT = -1
+Variant = Callable[[str], str]
 
 
-def sketch(name: str) -> str:
+def without_binds(text: str) -> str:
+    """Serial execution is what loops mean."""
+    return re.sub(r" bind <[a-z]+( \d+)?>", "", text)
+
+
+def simplified(text: str) -> str:
+    """As general passes leave it, which know ops by their effects only."""
+    module, context = parsed(text), new_context()
+    for pass_ in (CanonicalizePass(), CommonSubexpressionElimination(), DeadCodeElimination()):
+        pass_.apply(context, module)
+    return str(module)
+
+
+@pytest.fixture(params=[str, without_binds, simplified], ids=["as written", "without binds", "simplified"])
+def sketch(request: pytest.FixtureRequest) -> Variant:
+    """The text of a sketch by its name, in one of the forms that have to give the same."""
+    variant: Variant = request.param
+    return lambda name: variant(text_of(name))
+
+
+def text_of(name: str) -> str:
     return (SKETCHES / f"{name}.mlir").read_text()
 
 
 @pytest.mark.parametrize("name", ["dsa-scan-cpu", "dsa-scan-fpga", "lserve-bounds"])
 def test_what_the_processor_cannot_print_is_refused(name: str) -> None:
     """Several queues and streams: an error that names them, no text that means something else."""
-    module = parsed(sketch(name).replace('on "fpga"', 'on "cpu"'))
+    module = parsed(text_of(name).replace('on "fpga"', 'on "cpu"'))
     for pass_ in (ExpandCombinersPass(), BindArgumentsPass()):
         pass_.apply(new_context(), module)
     codes = {(item.code, item.message.split(" in kernel")[0]) for item in check(module)}
@@ -42,7 +68,7 @@ def best(scores: NDArray, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("form", ["naive", "gpu"])
-def test_index_scores_and_selection(form: str) -> None:
+def test_index_scores_and_selection(form: str, sketch: Variant) -> None:
     """One sequence longer than what is picked, with ties of scores and none, and an empty one."""
     random = np.random.default_rng(0)
     lengths, capacity = [5000, 0], 5000
@@ -63,7 +89,7 @@ def test_index_scores_and_selection(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["naive", "online", "gpu"])
-def test_attention_over_picks(form: str) -> None:
+def test_attention_over_picks(form: str, sketch: Variant) -> None:
     """With absent picks, of one sequence all of them: its sums are 0."""
     random = np.random.default_rng(1)
     lengths, capacity = [90, 7], 90
@@ -81,7 +107,7 @@ def test_attention_over_picks(form: str) -> None:
     assert (ol[1] == 0).all()
 
 
-def test_postings() -> None:
+def test_postings(sketch: Variant) -> None:
     """More than one block of documents; few have a term, and documents without one compete with their 0."""
     random = np.random.default_rng(2)
     documents, terms = 70_000, 30_522
@@ -106,7 +132,7 @@ def attention(scores: NDArray, values: NDArray) -> NDArray:
     return powers / powers.sum(axis=-1, keepdims=True) @ values
 
 
-def test_prefill_in_one_pass() -> None:
+def test_prefill_in_one_pass(sketch: Variant) -> None:
     """Over pages that lie in any order, with lengths that end inside of a tile."""
     random = np.random.default_rng(3)
     tokens, lengths = 6, [100, 13]
@@ -125,7 +151,7 @@ def test_prefill_in_one_pass() -> None:
             np.testing.assert_allclose(o[row, token], attention(scores, values[:seen]), rtol=1e-4, atol=1e-5)
 
 
-def test_a_rounded_softmax_takes_two_passes() -> None:
+def test_a_rounded_softmax_takes_two_passes(sketch: Variant) -> None:
     """The probabilities are rounded after the division: rounding the powers instead would be seen."""
     random = np.random.default_rng(4)
     tokens, lengths = 5, [40, 6]
