@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, ModuleOp, StringAttr, f32
 from xdsl.ir import Attribute, Block, Region
 
+from hetc.compiler.frontend.constructs.along import ALONG
 from hetc.compiler.frontend.expand.desugar import desugar
 from hetc.compiler.frontend.expand.inline import Inliner
 from hetc.compiler.frontend.expand.rewriting import mentioned, words
@@ -29,7 +30,7 @@ def emit_pipeline(
     layouts: Mapping[str, ast.Expr] | None = None,
 ) -> ModuleOp | None:
     """The module of a pipeline, or None where `diagnostics` now holds errors."""
-    environment = Environment(diagnostics)
+    environment = Environment(diagnostics, along=ALONG)
     declare_dims(pipeline, overrides, environment)
     pipeline = desugar(pipeline, environment)
     declare_tensors(pipeline, environment)

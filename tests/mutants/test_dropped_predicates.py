@@ -15,7 +15,7 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import IndexType, i1
 from xdsl.ir import Operation, SSAValue
 
-from hetc.compiler.frontend.lower.arithmetic import Arithmetic
+from hetc.compiler.frontend.arithmetic.operations import Arithmetic
 from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.dialects.mp import GuardOp, PresentOp, PutOp, RangedOp, ReduceOp
 from hetc.passes.emission import constant, constant_value, emit, leaves

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hetc.compiler.frontend.arithmetic.constants import Constant
 from hetc.compiler.frontend.constructs.results import result_of
 from hetc.compiler.frontend.constructs.softmax import check_rows
 from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.hoist import define
 from hetc.compiler.frontend.resolve import typed
-from hetc.compiler.frontend.resolve.constants import Constant
 from hetc.compiler.frontend.resolve.constraints import constraints_of
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.expressions import resolve

@@ -11,11 +11,11 @@ from xdsl.ir import Block, Region, SSAValue
 
 from hetc.compiler.frontend.expand.inline import Inliner
 from hetc.compiler.frontend.expand.layers import Uses, assigned, by_layers, layer_name
-from hetc.compiler.frontend.expand.rewriting import plain_name
 from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.dims import evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Ended, Environment, LoopLayers, Refused
+from hetc.compiler.frontend.resolve.names import plain_name
 from hetc.compiler.frontend.resolve.symbols import Declared, Tensor
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Related

@@ -11,7 +11,6 @@ from xdsl.ir import SSAValue
 from hetc.compiler.frontend.constructs.options import options_of, word_of
 from hetc.compiler.frontend.constructs.results import check_new, result_of
 from hetc.compiler.frontend.constructs.softmax import check_rows
-from hetc.compiler.frontend.expand.rewriting import plain_name
 from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.hoist import Hoister, define
 from hetc.compiler.frontend.resolve import typed
@@ -19,6 +18,7 @@ from hetc.compiler.frontend.resolve.dims import evaluate, evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
 from hetc.compiler.frontend.resolve.expressions import resolve
 from hetc.compiler.frontend.resolve.flat import flatten
+from hetc.compiler.frontend.resolve.names import plain_name
 from hetc.compiler.frontend.resolve.symbols import Tensor
 from hetc.compiler.frontend.resolve.typed import Axis, Flat, IndexValue, Result
 from hetc.compiler.frontend.syntax import ast

@@ -10,7 +10,6 @@ from xdsl.ir import SSAValue
 
 from hetc.compiler.frontend.constructs.options import options_of, word_of
 from hetc.compiler.frontend.constructs.results import check_new, check_number, lower_places, result_of, same_indices
-from hetc.compiler.frontend.expand.rewriting import is_named, plain_name
 from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.expressions import ExpressionEmitter
 from hetc.compiler.frontend.lower.hoist import Hoister
@@ -19,6 +18,7 @@ from hetc.compiler.frontend.resolve.dims import evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.expressions import resolve
 from hetc.compiler.frontend.resolve.flat import flatten
+from hetc.compiler.frontend.resolve.names import is_named, plain_name
 from hetc.compiler.frontend.resolve.typed import Axis, Flat, Result
 from hetc.compiler.frontend.syntax import ast
 from hetc.dialects.mp import SelectOp, TopkOp

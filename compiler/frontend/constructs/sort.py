@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hetc.compiler.frontend.constructs.elementwise import TABLE
+from hetc.compiler.frontend.arithmetic.elementwise import TABLE
 from hetc.compiler.frontend.constructs.options import options_of, word_of
 from hetc.compiler.frontend.constructs.results import check_new, result_of, same_indices
 from hetc.compiler.frontend.lower.emitter import StepEmitter

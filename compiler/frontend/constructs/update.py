@@ -10,7 +10,6 @@ from xdsl.ir import Region
 
 from hetc.compiler.frontend.constructs.results import result_of
 from hetc.compiler.frontend.constructs.when import guards_over, held
-from hetc.compiler.frontend.expand.shadowing import free_names
 from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.hoist import Hoister
 from hetc.compiler.frontend.resolve import typed
@@ -19,6 +18,7 @@ from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.expressions import resolve
 from hetc.compiler.frontend.resolve.typed import Axis, Guard, Result
 from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.expression_nodes import free_names
 from hetc.compiler.vocabulary import Kind, table
 from hetc.diagnostics import Related
 from hetc.dialects.mp import PutOp, TensorType, UpdateOp, compute_type

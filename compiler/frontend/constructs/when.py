@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend.expand.shadowing import condition_with_own_names, free_names
+from hetc.compiler.frontend.expand.shadowing import condition_with_own_names
 from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.lower.expressions import ExpressionEmitter
 from hetc.compiler.frontend.lower.hoist import define
@@ -16,6 +16,7 @@ from hetc.compiler.frontend.resolve.environment import Ended, Environment
 from hetc.compiler.frontend.resolve.expressions import resolve
 from hetc.compiler.frontend.resolve.typed import Axis, Guard
 from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.expression_nodes import free_names
 from hetc.diagnostics import Related
 from hetc.dialects.mp import TensorType
 from hetc.source import Span

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hetc.compiler.frontend.expand.rewriting import (
-    FreshNames,
-    assignment,
-    binary,
-    defines,
-    mapped,
-    mentioned,
-    scalar,
-    with_stage,
-)
+from hetc.compiler.frontend.expand.rewriting import assignment, binary, defines, mapped, mentioned, scalar, with_stage
+from hetc.compiler.frontend.resolve.names import FreshNames
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Diagnostics
 from hetc.source import Span

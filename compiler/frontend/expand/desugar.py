@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from hetc.compiler.frontend.expand.calls import CALLS, with_calls
 from hetc.compiler.frontend.expand.initial_values import with_initial_values
-from hetc.compiler.frontend.expand.rewriting import FreshNames
 from hetc.compiler.frontend.expand.rings import Rings
 from hetc.compiler.frontend.resolve.environment import Environment
+from hetc.compiler.frontend.resolve.names import FreshNames
 from hetc.compiler.frontend.syntax import ast
 
 

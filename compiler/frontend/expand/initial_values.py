@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from hetc.compiler.frontend.expand.rewriting import FreshNames, binary, mentioned, scalar, where, with_stage, words
+from hetc.compiler.frontend.expand.rewriting import binary, mentioned, scalar, where, with_stage, words
 from hetc.compiler.frontend.resolve.dims import constant_of
 from hetc.compiler.frontend.resolve.environment import Environment
+from hetc.compiler.frontend.resolve.names import FreshNames
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Related
 

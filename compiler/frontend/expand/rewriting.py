@@ -5,31 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from hetc.compiler.frontend.resolve.index_names import written_name
 from hetc.compiler.frontend.syntax import ast
 from hetc.source import Span
-
-
-class FreshNames:
-    def __init__(self, taken: set[str]):
-        self.taken = taken
-
-    def fresh(self, wanted: str) -> str:
-        while wanted in self.taken:
-            wanted += "_"
-        self.taken.add(wanted)
-        return wanted
-
-
-def is_named(name: str) -> bool:
-    """Whether the program has a name for what is called so: `%function.call.name` is what a function defined, and
-    `%kind.number` what the front end makes for itself."""
-    return not name.startswith("%") or name.count(".") == 2
-
-
-def plain_name(name: str) -> str:
-    """The word of the program that a name is about: of a layer `keys[l]` and of what a function defines."""
-    return written_name(name.split("[")[0].rsplit(".", 1)[-1])
 
 
 def scalar(name: str, span: Span) -> ast.Declaration:

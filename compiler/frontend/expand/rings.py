@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hetc.compiler.frontend.expand.rewriting import FreshNames, assignment, binary, mapped, scalar, where
+from hetc.compiler.frontend.expand.rewriting import assignment, binary, mapped, scalar, where
 from hetc.compiler.frontend.resolve.environment import Environment
+from hetc.compiler.frontend.resolve.names import FreshNames
 from hetc.compiler.frontend.syntax import ast
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hetc.compiler.frontend.resolve.index_names import MARK
+from hetc.compiler.frontend.resolve.names import MARK
 from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.expression_nodes import free_names
 from hetc.compiler.vocabulary import REDUCTIONS, SELECTIONS
 
 
@@ -41,21 +42,6 @@ def with_own_names(statement: ast.Define) -> ast.Define:
 def condition_with_own_names(condition: ast.Expr) -> ast.Expr:
     """The condition of a `when`, likewise."""
     return _renamed(condition, {name: name for name in free_names(condition)})
-
-
-def free_names(expr: ast.Expr) -> dict[str, ast.Name]:
-    """The names that stand alone in an expression and are no index of a reduction around them, where each stands
-    first."""
-    found: dict[str, ast.Name] = {}
-    pending: list[tuple[ast.Expr, frozenset[str]]] = [(expr, frozenset())]
-    while pending:
-        node, bound = pending.pop()
-        if isinstance(node, ast.Name) and node.name not in bound:
-            found.setdefault(node.name, node)
-        if isinstance(node, ast.Call) and node.function in REDUCTIONS:
-            bound |= {index.name for index in node.indices}
-        pending.extend((child, bound) for child in reversed(ast.children(node)))
-    return found
 
 
 def _renamed(expr: ast.Expr, scope: Mapping[str, str]) -> ast.Expr:

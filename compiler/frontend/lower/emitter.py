@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from xdsl.dialects.builtin import IndexType, StringAttr, f32
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from hetc.compiler.frontend.expand.rewriting import is_named, plain_name
-from hetc.compiler.frontend.lower.arithmetic import Value, index, type_name, type_of, widens
+from hetc.compiler.frontend.arithmetic.operations import Value, index, type_name, type_of, widens
 from hetc.compiler.frontend.lower.expressions import ExpressionEmitter, location_of
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.environment import Environment
-from hetc.compiler.frontend.resolve.index_names import written_name
+from hetc.compiler.frontend.resolve.names import is_named, plain_name, written_name
 from hetc.compiler.frontend.resolve.symbols import Tensor
 from hetc.compiler.frontend.resolve.typed import Axis
 from hetc.dialects.mp import (

@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from xdsl.dialects.builtin import FileLineColLoc, IndexType, i1, i32
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from hetc.compiler.frontend.lower import bits
-from hetc.compiler.frontend.lower.arithmetic import (
+from hetc.compiler.frontend.arithmetic import bits
+from hetc.compiler.frontend.arithmetic.operations import (
     COMPARISONS,
     Arithmetic,
     TypeMismatch,
     Value,
     type_of,
 )
-from hetc.compiler.frontend.lower.powers import power
+from hetc.compiler.frontend.arithmetic.powers import power
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.environment import Environment
-from hetc.compiler.frontend.resolve.index_names import written_name
+from hetc.compiler.frontend.resolve.names import written_name
 from hetc.compiler.frontend.resolve.typed import Axis
 from hetc.dialects.locations import file_location
 from hetc.dialects.mp import (

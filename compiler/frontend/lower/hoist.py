@@ -8,7 +8,6 @@ from typing import Any
 
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend.constructs.along import ALONG
 from hetc.compiler.frontend.lower.emitter import StepEmitter
 from hetc.compiler.frontend.resolve import typed, walk
 from hetc.compiler.frontend.resolve.symbols import Tensor
@@ -64,12 +63,12 @@ class Hoister:
         inner = self._inside(expr, scope)
         names = {axis.name for item in inner.arguments for axis in free_axes(item, scope)}
         free = with_rows(names | {axis.name for axis in expr.axes}, scope)
-        value = ALONG[expr.function].lower(inner, free, self.step, None)
+        value = self.step.environment.along[expr.function].lower(inner, free, self.step, None)
         return self._read(self.step.temporary(expr.function, value, expr.span), free, expr.span)
 
     def whole(self, expr: typed.Along, scope: Sequence[Axis], name: str) -> SSAValue:
         """A softmax or rope that is all of a statement over `scope`."""
-        return ALONG[expr.function].lower(self._inside(expr, scope), scope, self.step, name)
+        return self.step.environment.along[expr.function].lower(self._inside(expr, scope), scope, self.step, name)
 
     def _inside(self, expr: Any, scope: Sequence[Axis]) -> Any:
         inner = (*scope, *expr.axes) if isinstance(expr, typed.Reduction) else scope

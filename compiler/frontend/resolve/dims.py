@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hetc.compiler.frontend.constructs.elementwise import fold_function
-from hetc.compiler.frontend.resolve.constants import FOLDED, Constant, NotFoldable, fold_binary
+from hetc.compiler.frontend.arithmetic.constants import FOLDED, Constant, NotFoldable, fold_binary
+from hetc.compiler.frontend.arithmetic.elementwise import fold_function
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Related

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend.resolve.index_names import as_written
+from hetc.compiler.frontend.resolve.names import as_written
 from hetc.compiler.frontend.resolve.symbols import Declared, Dim, Tensor
-from hetc.compiler.frontend.resolve.typed import Guard
+from hetc.compiler.frontend.resolve.typed import AlongConstruct, Guard
 from hetc.compiler.frontend.syntax import ast
 from hetc.compiler.frontend.syntax.elsewhere import CONSTANTS_ELSEWHERE, instead_of
 from hetc.diagnostics import Diagnostics, Related, suggest
@@ -66,6 +66,8 @@ class Environment:
     words: frozenset[str] = frozenset()
     # The program's own functions.
     functions: set[str] = field(default_factory=set)
+    # The built-in functions along an index.
+    along: Mapping[str, AlongConstruct] = field(default_factory=dict)
     # The conditions (`when`) around the statement at hand, outer ones first.
     guards: list[Guard] = field(default_factory=list)
     # Names that a block defined inside.
@@ -98,6 +100,7 @@ class Environment:
         """An environment for one more step: what is declared is shared, what statements define is not."""
         made = Environment(self.diagnostics, self.dims, self.declared, used=self.used, broken=set(self.broken))
         made.functions, made.growing, made.words = self.functions, self.growing, self.words
+        made.along = self.along
         return made
 
     def declared_names(self) -> dict[str, Span]:

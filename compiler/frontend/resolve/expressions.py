@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from hetc.compiler.frontend.constructs.along import ALONG
-from hetc.compiler.frontend.expand.shadowing import free_names
 from hetc.compiler.frontend.resolve import typed
 from hetc.compiler.frontend.resolve.constraints import Constraint, limited, warn_of_negative_places
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
@@ -23,6 +21,7 @@ from hetc.compiler.frontend.resolve.guarded_reads import Limit, limits
 from hetc.compiler.frontend.resolve.scope import Open, Scope
 from hetc.compiler.frontend.resolve.typed import Axis
 from hetc.compiler.frontend.syntax import ast
+from hetc.compiler.frontend.syntax.expression_nodes import free_names
 from hetc.diagnostics import Related
 
 Build: TypeAlias = Callable[[Sequence[Axis]], typed.Expr]
@@ -87,7 +86,7 @@ class _Visitor:
                     return self._where(expr)
                 arguments = [self.visit(argument, is_bound) for argument in expr.arguments]
                 return lambda scope: apply(expr, tuple(argument(scope) for argument in arguments), self.environment)
-        return self._along(expr) if expr.function in ALONG else self._reduction(expr)
+        return self._along(expr) if expr.function in self.environment.along else self._reduction(expr)
 
     def _visit_where(self, expr: ast.Expr, known: Iterable[Limit]) -> Build:
         """Visits where more is known of indices."""
@@ -217,7 +216,7 @@ class _Visitor:
                 message = f"`{expr.function}` keeps its index, but `{index.name}` is not in scope here"
                 help = f"put `{index.name}` on the left, or into a reduction around"
                 raise self.environment.refuse("HET103", message, index.span, help=help)
-        row = ALONG[expr.function]
+        row = self.environment.along[expr.function]
         arguments = [self.visit(child) for child in expr.arguments]
         named = {item.name: self.visit(item.value) for item in expr.keywords if item.name in row.values}
 

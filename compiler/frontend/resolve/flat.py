@@ -12,8 +12,8 @@ from math import prod
 
 from xdsl.ir.affine import AffineExpr
 
-from hetc.compiler.frontend.expand.rewriting import FreshNames, plain_name
 from hetc.compiler.frontend.resolve.environment import Environment
+from hetc.compiler.frontend.resolve.names import FreshNames, plain_name
 from hetc.compiler.frontend.resolve.symbols import Dim
 from hetc.compiler.frontend.resolve.typed import Axis, Binary, DimSize, Expr, Flat, IndexValue, Literal
 from hetc.dialects.mp import LARGEST_EXTENT

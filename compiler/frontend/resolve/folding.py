@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hetc.compiler.frontend.constructs.elementwise import TABLE, fold_function
-from hetc.compiler.frontend.lower import bits
-from hetc.compiler.frontend.lower.arithmetic import TypeMismatch
+from hetc.compiler.frontend.arithmetic import bits
+from hetc.compiler.frontend.arithmetic.constants import FOLDED, Constant, NotFoldable, fold_binary
+from hetc.compiler.frontend.arithmetic.elementwise import TABLE, fold_function
+from hetc.compiler.frontend.arithmetic.operations import TypeMismatch
 from hetc.compiler.frontend.resolve import typed
-from hetc.compiler.frontend.resolve.constants import FOLDED, Constant, NotFoldable, fold_binary
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.functions import DTYPES
 from hetc.compiler.frontend.syntax import ast

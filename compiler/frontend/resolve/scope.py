@@ -19,7 +19,7 @@ from hetc.compiler.frontend.resolve.constraints import (
 )
 from hetc.compiler.frontend.resolve.dims import evaluate_integer
 from hetc.compiler.frontend.resolve.environment import Environment, Refused
-from hetc.compiler.frontend.resolve.index_names import hidden, written_name
+from hetc.compiler.frontend.resolve.names import hidden, written_name
 from hetc.compiler.frontend.resolve.typed import Axis
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Related

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend.resolve.constants import Constant
+from hetc.compiler.frontend.arithmetic.constants import Constant
 from hetc.dialects.mp import TensorType
 from hetc.dialects.mp.derived import Groups
 from hetc.source import Span

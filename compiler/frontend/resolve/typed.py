@@ -8,14 +8,16 @@ open is the type of a value: the width of an index follows from the intervals of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import prod
 from typing import TypeAlias
 
-from hetc.compiler.frontend.constructs.elementwise import Elementwise
-from hetc.compiler.frontend.resolve.constants import Constant
+from xdsl.ir import SSAValue
+
+from hetc.compiler.frontend.arithmetic.constants import Constant
+from hetc.compiler.frontend.arithmetic.elementwise import Elementwise
 from hetc.compiler.frontend.resolve.symbols import Tensor
 from hetc.source import Span
 
@@ -158,10 +160,22 @@ class Reduction:
 
 
 @dataclass(frozen=True)
+class AlongConstruct:
+    """A built-in function along indices that are introduced around it. `resolve` takes the call, its arguments, those
+    given by name that are expressions (`values`), the indices around and the environment, and gives an `Along`; it
+    raises Refused. `lower` takes that, the indices of the statement, the step, and the statement's name or None; it
+    gives the tensor."""
+
+    resolve: Callable[..., Along]
+    lower: Callable[..., SSAValue]
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Along:
     """`softmax[t](x)`, `rope[d](x, at=p, layout=half)`: a statement of its own, since elements along `axes`, which are
     introduced around it, are computed together. `arguments` in the order in which they are computed; `options` is what
-    else the function was given, as its line in `constructs/along.py` has it."""
+    else the function was given, in a form of its own."""
 
     function: str
     axes: tuple[Axis, ...]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import TypeAlias
 
+from hetc.compiler.vocabulary import REDUCTIONS
 from hetc.source import Span
 
 
@@ -171,3 +172,18 @@ def walk(expr: Expr) -> Iterator[tuple[Expr, int]]:
         node, depth = pending.pop()
         yield node, depth
         pending.extend((child, depth + 1) for child in reversed(children(node)))
+
+
+def free_names(expr: Expr) -> dict[str, Name]:
+    """The names that stand alone in an expression and are no index of a reduction around them, where each stands
+    first."""
+    found: dict[str, Name] = {}
+    pending: list[tuple[Expr, frozenset[str]]] = [(expr, frozenset())]
+    while pending:
+        node, bound = pending.pop()
+        if isinstance(node, Name) and node.name not in bound:
+            found.setdefault(node.name, node)
+        if isinstance(node, Call) and node.function in REDUCTIONS:
+            bound |= {index.name for index in node.indices}
+        pending.extend((child, bound) for child in reversed(children(node)))
+    return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hetc.compiler.frontend.constructs import elementwise, rope_scaling, table
+from hetc.compiler.frontend.arithmetic import elementwise
+from hetc.compiler.frontend.constructs import rope_scaling, table
 from hetc.compiler.frontend.constructs.along import ALONG
 from hetc.compiler.vocabulary import BUILTINS, ELEMENTWISE, REDUCTIONS, RULES, Kind
 from hetc.compiler.vocabulary import table as words

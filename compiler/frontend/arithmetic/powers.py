@@ -8,8 +8,8 @@ from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import IntegerType, f32, i32, i64
 from xdsl.ir import SSAValue
 
-from hetc.compiler.frontend.lower.arithmetic import Arithmetic, TypeMismatch, Value, type_of
-from hetc.compiler.frontend.resolve.constants import Constant
+from hetc.compiler.frontend.arithmetic.constants import Constant
+from hetc.compiler.frontend.arithmetic.operations import Arithmetic, TypeMismatch, Value, type_of
 from hetc.dialects.mp import Interval
 
 _LARGEST_EXPONENT = 2**16

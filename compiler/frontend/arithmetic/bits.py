@@ -13,7 +13,7 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import f32, i1, i32, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from hetc.compiler.frontend.lower.arithmetic import Arithmetic, TypeMismatch, Value, index, type_name, type_of
+from hetc.compiler.frontend.arithmetic.operations import Arithmetic, TypeMismatch, Value, index, type_name, type_of
 from hetc.dialects.mp import Interval
 
 _BITWISE: dict[str, Callable[[SSAValue, SSAValue], Operation]] = {

@@ -11,9 +11,9 @@ from xdsl.dialects import math
 from xdsl.dialects.builtin import f32
 from xdsl.ir import Operation, SSAValue
 
-from hetc.compiler.frontend.lower.arithmetic import Arithmetic, TypeMismatch, Value, index, type_of
-from hetc.compiler.frontend.lower.powers import power
-from hetc.compiler.frontend.resolve.constants import Constant, NotFoldable, checked, constant_power
+from hetc.compiler.frontend.arithmetic.constants import Constant, NotFoldable, checked, constant_power
+from hetc.compiler.frontend.arithmetic.operations import Arithmetic, TypeMismatch, Value, index, type_of
+from hetc.compiler.frontend.arithmetic.powers import power
 from hetc.compiler.vocabulary import ELEMENTWISE
 
 _Build = Callable[..., Value]

@@ -15,7 +15,7 @@ from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, f32, i1, i32, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from hetc.compiler.frontend.resolve.constants import Constant
+from hetc.compiler.frontend.arithmetic.constants import Constant
 from hetc.dialects.mp import AndOp, Intervals, ModOp, OrOp, PresentOp
 
 Value: TypeAlias = SSAValue | int | float

@@ -1,0 +1,1 @@
+"""What operators and functions of elements compute: of constants, and as operations."""
