@@ -60,7 +60,9 @@ class YieldOp(IRDLOperation):
         super().__init__(operands=[value, [present] if present is not None else []])
 
 
-class _ReadBase(IRDLOperation):
+class TensorRead(IRDLOperation):
+    """What reads one element of a tensor, where a condition holds. Subclasses declare the results."""
+
     tensor = operand_def(TensorType)
     indices = var_operand_def(IndexType())
     present = opt_operand_def(i1)
@@ -88,7 +90,7 @@ class _ReadBase(IRDLOperation):
 
 
 @irdl_op_definition
-class ReadOp(_ReadBase):
+class ReadOp(TensorRead):
     """`%v = mp.read %x[%i, %j] if %p : type -> f32`. Absent where an index is negative or at or past its (live)
     extent, and where the condition is false; then it reads nothing and its value is 0."""
 
@@ -98,7 +100,7 @@ class ReadOp(_ReadBase):
 
 
 @irdl_op_definition
-class ReadStoredOp(_ReadBase):
+class ReadStoredOp(TensorRead):
     """`%v, %stored = mp.read_stored %tf[%r, %c] : type -> f32, i1`: the value (0 where unstored) of a sparse
     tensor's element, and whether it is stored."""
 

@@ -31,38 +31,12 @@ from xdsl.traits import MemoryAllocEffect, MemoryReadEffect, MemoryWriteEffect, 
 from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp import TensorType, compute_type
+from hetc.dialects.mp.region import TensorRead
 from hetc.dialects.nest.types import STREAM, BufferType
 
 
-class _OperandRead(IRDLOperation):
-    tensor = operand_def(TensorType)
-    indices = var_operand_def(IndexType())
-    present = opt_operand_def(i1)
-    irdl_options = (AttrSizedOperandSegments(as_property=True),)
-
-    def __init__(self, tensor: SSAValue, indices: Sequence[SSAValue], present: SSAValue | None = None):
-        type_ = tensor.type
-        assert isinstance(type_, TensorType)
-        super().__init__(
-            operands=[[tensor], indices, [present] if present is not None else []],
-            result_types=self.read_types(type_),
-        )
-
-    @staticmethod
-    def read_types(type: TensorType) -> list[Attribute]:
-        return [compute_type(type.element)]
-
-    def verify_(self) -> None:
-        type_ = self.tensor.type
-        assert isinstance(type_, TensorType)
-        if len(self.indices) != type_.rank:
-            raise VerifyException(f"{self.name}: expected {type_.rank} indices, got {len(self.indices)}")
-        if [result.type for result in self.results] != self.read_types(type_):
-            raise VerifyException(f"{self.name}: expected results of types {self.read_types(type_)}")
-
-
 @irdl_op_definition
-class ReadOp(_OperandRead):
+class ReadOp(TensorRead):
     """`%v = nest.read %x[%i, %j] if %p : type -> f32`: 0 where the condition is false; the indices are in range where
     it holds. Operands are not written while a kernel runs, so equal reads are one."""
 
@@ -73,7 +47,7 @@ class ReadOp(_OperandRead):
 
 
 @irdl_op_definition
-class FindOp(_OperandRead):
+class FindOp(TensorRead):
     """`%v, %stored = nest.find %tf[%r, %c] if %p : type -> f32, i1`: an element of a sparse tensor (0 where it is not
     stored), and whether it is stored."""
 

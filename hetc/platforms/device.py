@@ -128,16 +128,14 @@ class Device(Model, ABC):
         return self.peak_ops_per_s(self.compute_dtype(dtype)) / self.peak_bandwidth_bytes_per_s
 
 
-class Processor(Device):
-    """A device with a memory and a table of peaks: the model of every kind that has none of its own."""
+class PeakTable(Device):
+    """A device with one memory and a table of peaks."""
 
     memory_bytes: PositiveFigure
     bandwidth_bytes_per_s: PositiveFigure
     bandwidth_usable_fraction: PositiveFigure
     clock_hz: PositiveFigure
-    compute_units: PositiveFigure
     peak_flop_per_s: dict[str, PositiveFigure] = Field(min_length=1)
-    vector_flop_per_s: PositiveFigure
 
     @property
     def capacity_bytes(self) -> float:
@@ -156,6 +154,13 @@ class Processor(Device):
 
     def peak_ops_per_s(self, dtype: str) -> float:
         return self.peak_flop_per_s[dtype]
+
+
+class Processor(PeakTable):
+    """The model of every kind that has none of its own, and what GPUs are made of: units that share the memory."""
+
+    compute_units: PositiveFigure
+    vector_flop_per_s: PositiveFigure
 
 
 class Gpu(Processor):
