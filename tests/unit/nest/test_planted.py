@@ -15,7 +15,7 @@ from hetc.runtime.program import load_program
 from hetc.source import SourceFile
 
 PROGRAM = """pipeline planted:
-    dim B <= 8
+    dim B <= 16
     dim T <= 64 per B
     input q: f32[B]
     memory x: f32[B, T]
