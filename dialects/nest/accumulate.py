@@ -36,7 +36,7 @@ from hetc.dialects.nest.combiners import Combiner, combiner_of
 from hetc.dialects.nest.structure import YieldOp
 from hetc.dialects.nest.types import AccType
 
-UNITS = ("fma", "dot bf16", "dot f16", "dot fp8", "dot int8", "split3", "fixed")
+UNITS = ("fma", "dot bf16", "dot f16", "dot fp8", "dot int8", "split3")
 ORDERS = ("score", "index")
 QUEUE = "queue"
 

@@ -6,7 +6,8 @@ Independent passes   A loop that is bound `parallel` or `vector`: what different
                      A `vector` loop may also fold into a state from around it.
 Folds                at indices computed from data need a combiner whose folds may come in any order, or columns of
                      stored entries, each of which occurs once in a row.
-Places               What outlives a phase lies in global memory.
+Fixed point          A sum in fixed point is exact: what is folded lies on its grid, and its bits hold all of it
+(`grid`). Places               What outlives a phase lies in global memory.
 Barriers             Only a phase waits for the one before: what a parallel loop writes to global memory is used by
                      nothing else in its phase.
 Streams              See `streams`.
@@ -22,6 +23,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.nest.accumulate import (
+    AccOp,
     ArrangeOp,
     EntryOp,
     FinishOp,
@@ -30,6 +32,7 @@ from hetc.dialects.nest.accumulate import (
     OfferedOp,
 )
 from hetc.dialects.nest.combiners import combiner_of
+from hetc.dialects.nest.grid import does_not_fit
 from hetc.dialects.nest.linear import Form, form_of, is_inside
 from hetc.dialects.nest.memory import FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
 from hetc.dialects.nest.streams import verify_streams
@@ -134,7 +137,9 @@ def verify_kernel(kernel: Operation) -> None:
         for result in op.results:
             _verify_global(result)
     for op in kernel.walk():
-        if isinstance(op, FoldOp):
+        if isinstance(op, AccOp):
+            _verify_fixed_point(op)
+        elif isinstance(op, FoldOp):
             _verify_fold(op)
         elif isinstance(op, ForOp) and (op.is_bound(PARALLEL) or op.is_bound(VECTOR)):
             verify_independent(op)
@@ -147,6 +152,15 @@ def _verify_global(value: SSAValue) -> None:
     type_ = value.type
     if isinstance(type_, BufferType | AccType) and type_.where != GLOBAL:
         raise VerifyException(f"nest.kernel: what lies outside of the phases is global, got {type_}")
+
+
+def _verify_fixed_point(op: AccOp) -> None:
+    type_ = op.result.type
+    assert isinstance(type_, AccType)
+    bits = combiner_of(type_.combiner).fraction_bits
+    problem = None if bits is None else does_not_fit(op.result, bits)
+    if problem is not None:
+        raise VerifyException(f"nest.acc: a {type_.combiner.kind.data} is exact or nothing: {problem}")
 
 
 def _verify_fold(op: FoldOp) -> None:

@@ -334,7 +334,7 @@ builtin.module {
 
 // -----
 
-// CHECK: nest.combiner: one of sum, prod, max
+// CHECK: nest.combiner: one of sum, fixed_sum, prod, max
 builtin.module {
   nest.kernel @k task "k" on "cpu" arguments [] scratch [] {
   ^bb0(%x: !mp.tensor<[8, 8], f32>, %at: !mp.tensor<[8], i32>, %tf: !mp.tensor<[8, 64], ui8, #mp.sparse<#builtin.int<100>>>, %s: !nest.buf<[64] x f32, global>):

@@ -85,6 +85,11 @@ class Combiner(ABC):
         return not isinstance(self.type, Float32Type)
 
     @property
+    def fraction_bits(self) -> int | None:
+        """Of a sum in 64-bit fixed point the bits behind the point: what is folded has to be multiples of the last."""
+        return None
+
+    @property
     def weighted(self) -> bool:
         """Whether the last value of a fold is one for each number of a sized field."""
         return False

@@ -14,6 +14,7 @@ from xdsl.utils.exceptions import VerifyException
 from hetc.dialects.nest.combiners.base import Combiner
 from hetc.dialects.nest.combiners.count import Count
 from hetc.dialects.nest.combiners.extreme import Max, Min
+from hetc.dialects.nest.combiners.fixed_sum import FixedSum
 from hetc.dialects.nest.combiners.mean import Mean
 from hetc.dialects.nest.combiners.normalizer import Normalizer
 from hetc.dialects.nest.combiners.place import ArgMax, ArgMin
@@ -24,7 +25,7 @@ from hetc.dialects.nest.combiners.softmax import Softmax
 from hetc.dialects.nest.combiners.sum import Sum
 
 _KINDS: tuple[type[Combiner], ...] = (
-    Sum, Prod, Max, Min, Any, All, Count, Mean, ArgMax, ArgMin, Normalizer, Softmax, Queue,
+    Sum, FixedSum, Prod, Max, Min, Any, All, Count, Mean, ArgMax, ArgMin, Normalizer, Softmax, Queue,
 )  # fmt: skip
 COMBINERS = {kind.NAME: kind for kind in _KINDS}
 

@@ -14,7 +14,7 @@
 // CHECK: nest.pop %rows into %key
 // CHECK: bind <vector 8>
 // CHECK: bind <vector 128>
-// CHECK: unit "fixed"
+// CHECK: nest.fold %qk into %dot[] : f32 into !nest.acc<[] of fixed_sum<f32, 18>, reg>
 // CHECK: nest.merge %best[%c_{{[0-9]+}}] into %all[]
 builtin.module {
   mp.pipeline @p {
@@ -68,15 +68,15 @@ builtin.module {
               nest.for %zero to %rounds step 1 : i64 most 8 : i64 bind <vector 8> {
               ^bb0(%h8: index):
                 %h = arith.addi %first, %h8 : index
-                %dot = nest.acc "dot" : !nest.acc<[] of sum<f32>, reg>
+                %dot = nest.acc "dot" : !nest.acc<[] of fixed_sum<f32, 18>, reg>
                 nest.for %zero to %width step 1 : i64 most 128 : i64 bind <vector 128> {
                 ^bb0(%d_1: index):
                   %q = nest.read %q8[%b, %h, %d_1] : !mp.tensor<[B, 64, 128], f8E4M3FN> -> f32
                   %k = nest.load %key[%d_1] : !nest.buf<[128] x f8E4M3FN, reg> -> f32
                   %qk = arith.mulf %q, %k : f32
-                  nest.fold %qk into %dot[] unit "fixed" : f32 into !nest.acc<[] of sum<f32>, reg>
+                  nest.fold %qk into %dot[] : f32 into !nest.acc<[] of fixed_sum<f32, 18>, reg>
                 }
-                %sum = nest.finish %dot[] : !nest.acc<[] of sum<f32>, reg> -> f32
+                %sum = nest.finish %dot[] : !nest.acc<[] of fixed_sum<f32, 18>, reg> -> f32
                 %positive = arith.maximumf %sum, %none : f32
                 %weight = nest.read %w[%b, %h] : !mp.tensor<[B, 64], f32> -> f32
                 %wr = arith.mulf %weight, %positive : f32
