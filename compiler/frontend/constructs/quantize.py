@@ -178,11 +178,11 @@ def _lower_several(node: Quantize, flat: Flat, step: StepEmitter) -> None:
     """All that several indices go through has one scale: the tensor with one index in their place is quantised."""
     span, around = node.span, node.around
     at = tuple(IndexValue(axis.name, span) for axis in node.axes)
-    whole = step.temporary("whole", define(step, step.fresh("whole"), around, node.argument, node.argument_span), span)
+    whole = step.temporary("whole", define(step, "%whole", around, node.argument, node.argument_span), span)
     taken = dict(zip((axis.name for axis in flat.axes), flat.places(at[-1]), strict=True))
     places = tuple(taken.get(axis.name, IndexValue(axis.name, span)) for axis in around)
     read = typed.Read(whole, places, span)
-    one = step.temporary("one", step.compute(node.axes, read, span, step.fresh("one")), span)
+    one = step.temporary("one", step.compute(node.axes, read, span, "%one"), span)
     x = step.materialized(typed.Read(one, at, span), node.axes)
     narrow = _lower_one(node, x, step, Result(step.fresh("narrow"), span))
     found = typed.Cast(node.dtype, typed.Read(narrow, (*at[:-1], flat.position(span)), span), span)

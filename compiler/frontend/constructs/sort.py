@@ -20,6 +20,7 @@ from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.expressions import resolve
 from hetc.compiler.frontend.resolve.flat import flatten
 from hetc.compiler.frontend.resolve.functions import several_results
+from hetc.compiler.frontend.resolve.names import FreshNames
 from hetc.compiler.frontend.resolve.symbols import Tensor
 from hetc.compiler.frontend.resolve.typed import (
     Apply,
@@ -66,7 +67,7 @@ def resolve_sort(statement: ast.Define, call: ast.Call, environment: Environment
     _check_bound(axis.key, last, environment)
     # In `y[b, d] = sort[d](x[b, d])` the place has the name of an axis.
     is_taken = last.name in {index.name for index in call.indices}
-    name = _fresh("place", {row.name for row in rows}) if is_taken else last.name
+    name = FreshNames({row.name for row in rows}).fresh("place") if is_taken else last.name
     descending = word_of(call, options_of(call, environment), "order", environment) == "descending"
     values, *orders = map(result_of, statement.targets)
     return Sort(
@@ -122,7 +123,7 @@ def lower_sort(node: Sort, step: StepEmitter) -> None:
         axis = flat.index
         read = Read(key, (*words.free, *flat.places(IndexValue(axis.name, node.call_span))), node.call_span)
         key = made(step.fresh("flat"), (*rows, axis), read)
-    other = replace(axis, name=_fresh("u", {row.name for row in rows} | {axis.name}))
+    other = replace(axis, name=FreshNames({row.name for row in rows} | {axis.name}).fresh("u"))
     t, u, i = (IndexValue(index.name, index.span) for index in (axis, other, node.place))
     before = words.before(words.read(key, u), words.read(key, t), u, t, node.descending)
     count = Reduction("count", (other,), before, False, span)
@@ -158,9 +159,3 @@ class _Words:
         earlier = self.binary("and", same, self.binary("<", u, t))
         by_value = self.binary(">" if descending else "<", mine, other)
         return self.binary("or", self.binary("or", by_value, numbers), earlier)
-
-
-def _fresh(wanted: str, taken: set[str]) -> str:
-    while wanted in taken:
-        wanted += "_"
-    return wanted

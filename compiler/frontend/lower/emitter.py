@@ -209,7 +209,8 @@ def _absent_element(tensor: SSAValue) -> Value | None:
 
 
 def make_ranges(axes: Sequence[Axis], environment: Environment) -> list[RangeAttr]:
-    """Range attributes in order; a row index must stand before the index that depends on it."""
+    """Range attributes in order; a row index must stand before the index that depends on it. Raises Refused for a
+    statement taken out of a selection over several indices, which may stand in any order."""
     names = [axis.name for axis in axes]
     ranges = []
     for position, axis in enumerate(axes):
