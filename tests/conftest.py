@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from csim_builds import mixed_builds
 from hypothesis import HealthCheck, settings
+
+# Several workers share the cores: threads that wait for each other would take most of the time. Before OpenMP is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How busy the machine is decides no test.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
