@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -39,8 +39,9 @@ class _Together:
 class AssignBanksPass(ModulePass):
     """Give every port of an FPGA kernel the memory channel that it is joined to.
 
-    What is passed to two ports lies in one place, so both lead there. Of what may lie apart, the largest first, each
-    goes to the channel that has the fewest ports of its kernels, and of those to the one that holds the least.
+    What is passed to two ports lies in one place, so both lead there; so do those of a memory and of the new contents
+    whose buffer becomes the memory's. Of what may lie apart, the largest first, each goes to the channel that has the
+    fewest ports of its kernels, and of those to the one that holds the least.
 
     Before: host.launch ops name what each kernel is passed.
     After: each port of a kernel that is launched has a `bank`.
@@ -80,12 +81,13 @@ def _groups(program: host.ProgramOp, module: ModuleOp) -> list[_Together]:
     of_port: dict[fpga.PortOp, _Together] = {}
     of_array: dict[Hashable, _Together] = {}
     launches = [op for op in program.walk() if isinstance(op, host.LaunchOp) and op.kernel.data in ports]
+    memories = _taken_over(program)
     for launch in launches:
         for item in passed(launch):
             port = ports[launch.kernel.data][item.position]
             if port is None:
                 continue
-            array, size = _array(item, launch, program), _bytes(item, program, sizes)
+            array, size = _array(item, launch, program, memories), _bytes(item, program, sizes)
             found = [known for known in (of_port.get(port), of_array.get(array)) if known is not None]
             group = found[0] if found else _Together()
             for other in found[1:]:
@@ -101,7 +103,19 @@ def _groups(program: host.ProgramOp, module: ModuleOp) -> list[_Together]:
     return list({id(group): group for group in of_port.values()}.values())
 
 
-def _array(item: Passed, launch: host.LaunchOp, program: host.ProgramOp) -> Hashable:
+def _taken_over(program: host.ProgramOp) -> dict[SSAValue, SSAValue]:
+    """The memory, as some step reads it, of every buffer that takes its place at the end of a step."""
+    memories = {op.declared.data: op.result for op in program.walk() if isinstance(op, host.MemoryOp)}
+    found: dict[SSAValue, SSAValue] = {}
+    for op in program.walk():
+        if isinstance(op, host.CommitOp) and op.declared.data in memories:
+            found.setdefault(host.buffer_of(op.value), memories[op.declared.data])
+    return found
+
+
+def _array(
+    item: Passed, launch: host.LaunchOp, program: host.ProgramOp, memories: Mapping[SSAValue, SSAValue]
+) -> Hashable:
     """What is passed, by what it is known by in every step."""
     if item.value is None:
         return ("lengths", item.part)
@@ -109,7 +123,8 @@ def _array(item: Passed, launch: host.LaunchOp, program: host.ProgramOp) -> Hash
         tensor = _type(item.value).tensor
         assert tensor.rows is not None
         return ("pages", tensor.shape[tensor.row_axis], tensor.rows.block)
-    return (identity(item.value, program.declarations) or item.value, kind_of(launch), item.part)
+    value = memories.get(item.value, item.value)
+    return (identity(value, program.declarations) or value, kind_of(launch), item.part)
 
 
 def _bytes(item: Passed, program: host.ProgramOp, sizes: Sizes) -> int:
