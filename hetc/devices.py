@@ -30,7 +30,8 @@ class DeviceKind:
     stage        the name of its stage of the compiler, after which --emit prints
     passes       its lowering, in order: flag -> `module:Class`
     dialects     what its lowering adds to the module: dialect -> `module:DIALECT`
-    kernel       the op of a generated kernel; launch_options: those of its properties that a launch is told
+    kernel       the op of a generated kernel
+    launch_options  those of its properties that a launch is told: numbers, text, a grid
     printer      the module with `check(module)` and `emit(module) -> {path: text}`; all paths begin with KIND/
     prints       name of a text form -> suffixes of its files, for --emit
     runtime      `open_device(mode, **options) -> Device`

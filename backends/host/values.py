@@ -129,6 +129,8 @@ def option(name: str, attribute: Attribute) -> str:
         if not attribute.data:
             return ""
         return f"{name}={tuple_of(repr_of(item.data) for item in attribute if isinstance(item, StringAttr))}"
+    if isinstance(attribute, StringAttr):
+        return f"{name}={repr_of(attribute.data)}"
     return f"{name}={number_of(attribute)}"
 
 

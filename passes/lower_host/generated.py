@@ -28,10 +28,12 @@ class Launch:
 def launches_of(module: ModuleOp) -> dict[str, list[Launch]]:
     """Task kernel -> its launches in order."""
     found: dict[str, list[Launch]] = {}
-    options = {manifest.kernel: manifest.launch_options for manifest in manifests()}
     for op in module.body.block.ops:
-        if op.name in options:
-            found.setdefault(_text(op, "task"), []).append(_launch(op, options[op.name]))
+        kinds = [manifest for manifest in manifests() if manifest.kernel == op.name]
+        if len(kinds) > 1:  # kinds that share an op, which then says whose it is
+            kinds = [manifest for manifest in kinds if manifest.kind == _text(op, "device")]
+        for manifest in kinds:
+            found.setdefault(_text(op, "task"), []).append(_launch(op, manifest.launch_options))
     for launches in found.values():
         launches.sort(key=lambda item: item.order)
     return found

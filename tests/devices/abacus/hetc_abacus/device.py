@@ -13,6 +13,7 @@ DEVICE = DeviceKind(
     passes={"lower-to-abacus": "hetc_abacus.lower_to_abacus:LowerToAbacusPass"},
     dialects={"nest": "hetc.dialects.nest:NEST"},
     kernel="nest.kernel",
+    launch_options=("sym_name",),
     printer="hetc_abacus.printer",
     prints={"beads": (".py",)},
     runtime="hetc_abacus.runtime:open_device",
