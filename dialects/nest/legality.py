@@ -6,6 +6,7 @@ Independent passes   A loop that is bound `parallel` or `vector`: what different
                      A `vector` loop may also fold into a state from around it.
 Folds                at indices computed from data need a combiner whose folds may come in any order, or columns of
                      stored entries, each of which occurs once in a row.
+Queues               that are in order take no more.
 Fixed point          A sum in fixed point is exact: what is folded lies on its grid, and its bits hold all of it
 (`grid`). Places               What outlives a phase lies in global memory.
 Barriers             Only a phase waits for the one before: what a parallel loop writes to global memory is used by
@@ -141,6 +142,8 @@ def verify_kernel(kernel: Operation) -> None:
             _verify_fixed_point(op)
         elif isinstance(op, FoldOp):
             _verify_fold(op)
+        elif isinstance(op, ArrangeOp):
+            _verify_arranged(op)
         elif isinstance(op, ForOp) and (op.is_bound(PARALLEL) or op.is_bound(VECTOR)):
             verify_independent(op)
         elif isinstance(op, PhaseOp):
@@ -174,6 +177,22 @@ def _verify_fold(op: FoldOp) -> None:
                 f"nest.fold: {type_.combiner.kind.data} of floats depends on the order of its folds, and an index is "
                 "computed from data: different folds may meet"
             )
+
+
+def _verify_arranged(op: ArrangeOp) -> None:
+    """A queue in order is no longer one that takes pairs."""
+    for use in op.states.uses:
+        later = use.operation
+        if not isinstance(later, FoldOp) and not (isinstance(later, MergeOp) and later.states is op.states):
+            continue
+        block = op.parent
+        while block is not None and (at := block.find_ancestor_op_in_block(later)) is None:
+            block = block.parent_block()
+        assert block is not None and at is not None
+        before = block.find_ancestor_op_in_block(op)
+        assert before is not None
+        if block.get_operation_index(before) < block.get_operation_index(at):
+            raise VerifyException("nest.arrange: a queue that is in order takes no more")
 
 
 def _is_data(index: SSAValue) -> bool:

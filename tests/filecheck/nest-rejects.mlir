@@ -545,3 +545,26 @@ builtin.module {
     }
   }
 }
+
+// -----
+
+// A queue that is in order has no room to find.
+// CHECK: nest.arrange: a queue that is in order takes no more
+builtin.module {
+  nest.kernel @k task "k" on "cpu" arguments [] scratch [] {
+  ^bb0(%x: !mp.tensor<[8, 8], f32>, %at: !mp.tensor<[8], i32>, %tf: !mp.tensor<[8, 64], ui8, #mp.sparse<#builtin.int<100>>>, %s: !nest.buf<[64] x f32, global>):
+    nest.phase {
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1 : index
+      %four = arith.constant 4 : index
+      %eight = arith.constant 8 : index
+      %best = nest.acc "best" : !nest.acc<[] of queue<f32, 4>, reg>
+      nest.arrange %best[] by "score" : !nest.acc<[] of queue<f32, 4>, reg>
+      nest.for %zero to %eight step 1 : i64 most 8 : i64 {
+      ^bb0(%i: index):
+        %v = nest.read %x[%i, %i] : !mp.tensor<[8, 8], f32> -> f32
+        nest.fold %v, %i into %best[] : f32, index into !nest.acc<[] of queue<f32, 4>, reg>
+      }
+    }
+  }
+}
