@@ -47,7 +47,8 @@ class Kind(Enum):
 class Builtin:
     """A built-in function. `least` to `most`: the plain arguments of one of elements. `options`: arguments by name,
     each with the words that it takes, none where it takes an expression. `rules`: words that are called in an
-    option; `words`: those that may be a plain argument."""
+    option; `words`: those that may be a plain argument. `gives_places`: of a reduction, that over several indices it
+    gives a place by each."""
 
     name: str
     kind: Kind
@@ -56,6 +57,7 @@ class Builtin:
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    gives_places: bool = False
 
 
 def _alike(kind: Kind, names: str, least: int = 1, most: int | None = None) -> tuple[Builtin, ...]:
@@ -69,7 +71,9 @@ BUILTINS: tuple[Builtin, ...] = (
     *_alike(Kind.ELEMENTWISE, "atan2 pow ceildiv", 2),
     *_alike(Kind.ELEMENTWISE, "present"),
     *_alike(Kind.ELEMENTWISE, "coalesce", 2),
-    *_alike(Kind.REDUCTION, "sum prod max min mean any all count argmax argmin"),
+    *_alike(Kind.REDUCTION, "sum prod max min mean any all count"),
+    Builtin("argmax", Kind.REDUCTION, gives_places=True),
+    Builtin("argmin", Kind.REDUCTION, gives_places=True),
     Builtin("softmax", Kind.ALONG),
     Builtin(
         "rope", Kind.ALONG,

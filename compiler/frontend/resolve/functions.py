@@ -11,8 +11,6 @@ from hetc.dialects.mp import ELEMENT_TYPES
 
 # What may be cast to: the declared dtypes, without the element type of index tensors.
 DTYPES = tuple(name for name in ELEMENT_TYPES if not name.startswith("index"))
-# Over several indices these give a place by each.
-_PLACES = ("argmax", "argmin")
 _PLAIN = (*ELEMENTWISE, *DTYPES)
 
 
@@ -64,7 +62,7 @@ def check_reduction(call: ast.Call, environment: Environment) -> None:
     count = len(call.arguments) + len(call.keywords)
     if count != 1 or call.keywords:
         raise environment.refuse("HET108", f"`{name}` takes one argument, got {count}", call.span)
-    if name in _PLACES and len(call.indices) > 1:
+    if REDUCTIONS[name].gives_places and len(call.indices) > 1:
         message = f"`{name}` over {len(call.indices)} indices gives as many results, so it stands in no expression"
         help = f"{several_results(call)} first, and use these names"
         raise environment.refuse("HET108", message, call.span, help=help)
