@@ -14,7 +14,7 @@ import lark
 from lark import Lark
 
 from hetc.cache import kept
-from hetc.compiler.vocabulary import BLOCKS
+from hetc.compiler.vocabulary import BLOCKS, ROLES, STAGES
 from hetc.diagnostics import DiagnosticError
 
 _STARTS = (
@@ -28,7 +28,7 @@ _TABLES = "tables"
 def line_parser() -> Lark:
     """Its tables are kept in the cache: making them takes 50 ms, reading them 5. Where nothing can be kept they are
     made each time."""
-    text = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
+    text = grammar_text()
     parts = [text, _STARTS, lark.__version__, sys.version]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
     try:
@@ -36,6 +36,14 @@ def line_parser() -> Lark:
             return Lark.load(tables)
     except (DiagnosticError, OSError):
         return _made(text)
+
+
+def grammar_text() -> str:
+    """The grammar, with the words of the vocabulary."""
+    text = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
+    for name, words in {"{ROLES}": ROLES, "{STAGES}": STAGES}.items():
+        text = text.replace(name, " | ".join(f'"{word}"' for word in words))
+    return text
 
 
 def _made(text: str) -> Lark:

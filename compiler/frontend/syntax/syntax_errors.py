@@ -10,6 +10,7 @@ import re
 from lark import Token, UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
 from hetc.compiler.frontend.syntax.elsewhere import instead_of
+from hetc.compiler.vocabulary import DECLARATIONS, PIPELINE_WORDS
 from hetc.diagnostics import Diagnostics
 from hetc.source import SourceFile, Span
 
@@ -25,7 +26,7 @@ _EXPRESSION = {"NAME", "NUMBER", "LPAR", "SIGN", "TILDE"}
 _OPERATORS = {
     "SIGN", "MULTIPLY", "POWER", "COMPARE", "AND", "OR", "AUGMENT", "AMPERSAND", "BAR", "CARET", "SHIFT",
 }  # fmt: skip
-_DECLARATION = re.compile(r"(?:dim|input|weight|memory|output|step|def)\b")
+_DECLARATION = re.compile(rf"(?:{'|'.join((*DECLARATIONS, *PIPELINE_WORDS))})\b")
 _OPTIONAL = {"SEMICOLON", "STORAGE", "NOT"}
 
 # (text at the place, message, help)
