@@ -74,7 +74,7 @@ class _Gather:
 
     def __init__(self, op: UpdateOp):
         self.op = op
-        self.type = op.memory.type
+        self.type = op.result.type  # the memory's, row-major: what is computed anew lies nowhere yet
         assert isinstance(self.type, TensorType)
         self.ranges = ranges_over(op, op.memory, op.index_names)
         self.block: Block = index_block(self.ranges)

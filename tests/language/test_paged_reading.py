@@ -102,3 +102,36 @@ def test_it_lies_in_the_callers_pages(tmp_path: Path) -> None:
     table[1, 3] = int(order[1, 3])
     with pytest.raises(InputError, match="the state keeps it"):
         session.program.step("attend")(state, {"T": [1, 1, 1]}, q=q)
+
+
+WRITTEN = """
+pipeline written grows T by 1:
+    dim B <= 4
+    dim T <= 64 per B
+    dim D = 4
+    input x: f32[B, D]
+    memory mem: f32[B, T, D] @paged(2)
+    prepare:
+        append(mem, x)
+    apply:
+        mem[b, t, d] = mem[b, t, d] * 0.5 + x[b, d]
+        s[b, t] = sum[d](mem[b, t, d])
+    output s
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_pages_that_are_written_anew_are_read_in_the_same_step(way: str, tmp_path: Path) -> None:
+    """What is computed lies row-major until the step completes."""
+    session = session_of(WRITTEN, way, {"B": 2, "T": 8}, {"T": [3, 0]}, tmp_path)
+    held = np.arange(64, dtype=np.float32).reshape(2, 8, 4)
+    session.load("mem", held)
+    for call in range(2):
+        x = np.full((2, 4), call + 1, np.float32)
+        outputs = session.call(x=x)
+        for b, before in enumerate((3, 0)):
+            length = before + call + 1
+            held[b, length - 1] = x[b]
+            held[b, :length] = held[b, :length] * 0.5 + x[b]
+            np.testing.assert_array_equal(outputs["s"][b, :length], held[b, :length].sum(-1))
+            np.testing.assert_array_equal(session.memory("mem")[b, :length], held[b, :length])
