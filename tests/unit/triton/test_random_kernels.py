@@ -65,7 +65,8 @@ def agrees(got: np.ndarray, want: np.ndarray, magnitude: np.ndarray | None, name
     return near | (actual == expected) | (np.isnan(actual) & np.isnan(expected))
 
 
-@pytest.mark.parametrize(("seed", "fuse"), [(0, False), (2, True), (5, False), (7, True), (11, True), (17, True)])
+# Programs in which no selection may come in any order: results are compared place by place.
+@pytest.mark.parametrize(("seed", "fuse"), [(0, False), (3, True), (5, False), (7, True), (11, True), (17, True)])
 def test_kernels_of_a_random_program(machines, seed, fuse):
     program, module = generate(seed), placed(seed, fuse)
     (pipeline,) = (op for op in module.body.block.ops if isinstance(op, PipelineOp))
