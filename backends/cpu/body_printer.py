@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from xdsl.dialects import arith, scf
+from xdsl.dialects import scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from hetc.backends.cpu.buffers import buffer_type, first_store, is_value, stored_type, unchanged_until_used
 from hetc.backends.cpu.places import STYLE, decoded, in_order, in_rows, row_major, value_type
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression, expression
 from hetc.backends.cxx.names import Names
 from hetc.dialects import nest
 from hetc.dialects.locations import source_line
-from hetc.dialects.mp import ConstantOp, DimSizeOp, TensorType, WideIndexType, compute_type
+from hetc.dialects.mp import ConstantOp, DimSizeOp, TensorType
 from hetc.writer import Writer
 
 # An expression used once is written where it is used, up to this length.
@@ -205,11 +206,11 @@ class BodyPrinter:
     # Buffers
 
     def _buffer(self, op: nest.BufferOp) -> None:
-        type_ = _buffer_type(op.result)
+        type_ = buffer_type(op.result)
         name = self.declare(op.result, op.sym_name.data)
-        kind = _stored_type(type_)
+        kind = stored_type(type_)
         size = "".join(f"[{extent}]" for extent in type_.shape)
-        first = None if type_.shape else _first_store(op)
+        first = None if type_.shape else first_store(op)
         if first is None:
             self.writer.line(f"{kind} {name}{size};")
         else:
@@ -225,13 +226,13 @@ class BodyPrinter:
 
     def _stored(self, type: nest.BufferType, text: str) -> str:
         """A value as it lies in a variable."""
-        return text if _is_value(type) else c_types.encode(type.element, text)
+        return text if is_value(type) else c_types.encode(type.element, text)
 
     def _load(self, op: nest.LoadOp) -> None:
-        type_ = _buffer_type(op.buffer)
+        type_ = buffer_type(op.buffer)
         if type_.where == nest.REGISTER and not type_.shape:
             text, element = self.text(op.buffer), type_.element
-            made = Expression(text) if _is_value(type_) else decoded(element, text)
+            made = Expression(text) if is_value(type_) else decoded(element, text)
             self._loaded(op, made)
             return
         made = decoded(type_.element, self._slot(op.buffer, op.indices))
@@ -242,7 +243,7 @@ class BodyPrinter:
     def _loaded(self, op: nest.LoadOp, made: Expression) -> None:
         """A load stands where its value is used if nothing is written in between."""
         hint = f"{self.text(op.buffer)}_value"
-        if _unchanged_until_used(op):
+        if unchanged_until_used(op):
             self._use_or_define(op.result, made, hint)
         elif op.result.first_use is not None:
             self.define(op.result, made.text, hint)
@@ -250,7 +251,7 @@ class BodyPrinter:
     def _store(self, op: nest.StoreOp) -> None:
         if op in self._initial:
             return
-        type_ = _buffer_type(op.buffer)
+        type_ = buffer_type(op.buffer)
         text = self.text(op.value)
         if type_.where == nest.REGISTER and not type_.shape:
             name, value = self.text(op.buffer), self._stored(type_, text)
@@ -260,7 +261,7 @@ class BodyPrinter:
         self.writer.line(f"{self._slot(op.buffer, op.indices)} = {c_types.encode(type_.element, text)};")
 
     def _slot(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> str:
-        type_, owner = _buffer_type(buffer), buffer.owner
+        type_, owner = buffer_type(buffer), buffer.owner
         made = self._indices(indices)
         if type_.where != nest.GLOBAL:
             return self.text(buffer) + "".join(f"[{item.text}]" for item in made)
@@ -297,53 +298,3 @@ class BodyPrinter:
 
     def _offered(self, op: nest.OfferedOp) -> None:
         self._use_or_define(op.result, Expression(f"{self.text(op.states)}.offered()"), "offered")
-
-
-def _first_store(op: nest.BufferOp) -> nest.StoreOp | None:
-    """The store that gives a variable its first value, where only a constant stands between the two."""
-    following = op.next_op
-    while isinstance(following, arith.ConstantOp):
-        following = following.next_op
-    if isinstance(following, nest.StoreOp) and following.buffer is op.result:
-        return following if isinstance(following.value.owner, arith.ConstantOp) else None
-    return None
-
-
-def _buffer_type(value: SSAValue) -> nest.BufferType:
-    type_ = value.type
-    assert isinstance(type_, nest.BufferType)
-    return type_
-
-
-def _is_value(type: nest.BufferType) -> bool:
-    """Whether a buffer's elements lie as the numbers that they are loaded as."""
-    return compute_type(type.element) == type.element or isinstance(type.element, WideIndexType)
-
-
-def _stored_type(type: nest.BufferType) -> str:
-    if type.where == nest.REGISTER and not type.shape and _is_value(type):
-        return value_type(compute_type(type.element))
-    return c_types.storage(type.element)
-
-
-def _unchanged_until_used(op: nest.LoadOp) -> bool:
-    """Whether no other op of the block changes anything between a load and where its text would stand."""
-    user: Operation = op
-    while True:
-        uses = list(user.results[0].uses) if len(user.results) == 1 else []
-        if len(uses) != 1 or uses[0].operation.parent_block() is not op.parent_block():
-            break
-        user = uses[0].operation
-        if _changes(user):
-            break
-    between = op.next_op
-    while between is not None and between is not user:
-        if _changes(between):
-            return False
-        between = between.next_op
-    return between is user
-
-
-def _changes(op: Operation) -> bool:
-    """Whether an op may write something, or holds others that may."""
-    return bool(op.regions) or any(access.writes for access in nest.accesses(op))
