@@ -77,10 +77,11 @@ def _warn_unused(pipeline: ast.Pipeline, environment: Environment, called: set[s
         if function.name not in called:
             message = f"the function `{function.name}` is never called"
             environment.diagnostics.warning("HET109", message, function.name_span)
+    known = environment.used | outputs | environment.declared.keys()
     for step in pipeline.steps:
         for statement in ast.simple_statements(step.statements):
             for target in statement.targets if isinstance(statement, ast.Define) else ():
-                if target.name not in environment.used | outputs | set(environment.declared):
+                if target.name not in known:
                     message = f"`{target.name}` is computed but never used"
                     environment.diagnostics.warning("HET109", message, target.name_span)
 
