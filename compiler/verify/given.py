@@ -124,6 +124,8 @@ def _check_arrays(pipeline: Pipeline, named: NamedArrays, wrong: Diagnostics) ->
         except InputError as error:
             element = spec.element if spec.codes is None else spec.codes[0]
             wrong.error(CODE, str(error), help=_conversion(name, array, dtype_of(element)))
+            if spec.codes is not None:
+                continue  # neither bytes nor values: there is no shape to speak of
             shape = array.shape
         fits = len(shape) == len(spec.extents) and all(
             isinstance(extent, str) or extent == size for extent, size in zip(spec.extents, shape, strict=True)
