@@ -8,8 +8,8 @@ from typing import ClassVar
 from xdsl.dialects import scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from hetc.backends.cpu.buffers import buffer_type, first_store, is_value, stored_type, unchanged_until_used
-from hetc.backends.cpu.places import STYLE, decoded, in_order, in_rows, row_major, value_type
+from hetc.backends.cpu.buffers import assignment, buffer_type, first_store, is_value, stored_type, unchanged_until_used
+from hetc.backends.cpu.places import STYLE, decoded, if_several, in_order, in_rows, row_major, value_type
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression, expression
 from hetc.backends.cxx.names import Names
@@ -106,7 +106,8 @@ class BodyPrinter:
         uses = list(result.uses)
         user = uses[0].operation if uses else None
         once = len(uses) == 1 and user is not None and user.parent_block() is result.owner.parent_block()  # type: ignore[union-attr]
-        if once and len(made.text) <= INLINE_CHARACTERS:
+        stored = isinstance(user, nest.StoreOp) and user.prev_op is result.owner
+        if once and (stored or len(made.text) <= INLINE_CHARACTERS):
             self.texts[result] = made
         elif uses:
             self.define(result, made.text, hint)
@@ -124,10 +125,8 @@ class BodyPrinter:
         self.comment(op)
         index = self.declare(op.index, "i")
         if op.is_bound(nest.PARALLEL):
-            # One pass needs no other thread.
-            several = f"{self.operand(op.upper)} - {self.operand(op.lower)} > {op.step_size}"
-            several = several.replace(" - 0 >", " >")
-            self.writer.unindented(f"#pragma omp parallel for schedule(dynamic) if ({several})")
+            several = if_several(self.operand(op.lower), self.operand(op.upper), op.step_size)
+            self.writer.unindented(f"#pragma omp parallel for schedule(dynamic){several}")
         step = f"++{index}" if op.step_size == 1 else f"{index} += {op.step_size}"
         head = f"for (int64_t {index} = {self.text(op.lower)}; {index} < {self.operand(op.upper)}; {step})"
         with self.writer.block(f"{head} {{"):
@@ -254,9 +253,7 @@ class BodyPrinter:
         type_ = buffer_type(op.buffer)
         text = self.text(op.value)
         if type_.where == nest.REGISTER and not type_.shape:
-            name, value = self.text(op.buffer), self._stored(type_, text)
-            added = value.removeprefix(f"{name} + ")
-            self.writer.line(f"{name} = {value};" if added == value else f"{name} += {Expression(added).text};")
+            self.writer.line(assignment(self.text(op.buffer), self._stored(type_, text)))
             return
         self.writer.line(f"{self._slot(op.buffer, op.indices)} = {c_types.encode(type_.element, text)};")
 

@@ -7,17 +7,23 @@ from xdsl.ir import Operation, SSAValue
 
 from hetc.backends.cpu.places import value_type
 from hetc.backends.cxx import c_types
+from hetc.backends.cxx.expressions import without_parentheses
 from hetc.dialects import nest
 from hetc.dialects.mp import WideIndexType, compute_type
 
 
 def first_store(op: nest.BufferOp) -> nest.StoreOp | None:
-    """The store that gives a variable its first value, where only a constant stands between the two."""
+    """The store of a constant that gives a variable its first value, where only other first values stand before it."""
     following = op.next_op
-    while isinstance(following, arith.ConstantOp):
+    while following is not None:
+        if isinstance(following, nest.StoreOp):
+            if not isinstance(following.value.owner, arith.ConstantOp):
+                return None
+            if following.buffer is op.result:
+                return following
+        elif not isinstance(following, arith.ConstantOp | nest.BufferOp):
+            return None
         following = following.next_op
-    if isinstance(following, nest.StoreOp) and following.buffer is op.result:
-        return following if isinstance(following.value.owner, arith.ConstantOp) else None
     return None
 
 
@@ -38,24 +44,43 @@ def stored_type(type: nest.BufferType) -> str:
     return c_types.storage(type.element)
 
 
+def assignment(name: str, value: str) -> str:
+    """What gives a variable a new value; `+=` where the value adds to it."""
+    added = value.removeprefix(f"{name} + ")
+    if added == value:
+        return f"{name} = {value};"
+    return f"{name} += {without_parentheses(added)};"
+
+
 def unchanged_until_used(op: nest.LoadOp) -> bool:
-    """Whether no other op of the block changes anything between a load and where its text would stand."""
+    """Whether no other op of the block changes what was loaded before its text would stand."""
     user: Operation = op
     while True:
         uses = list(user.results[0].uses) if len(user.results) == 1 else []
         if len(uses) != 1 or uses[0].operation.parent_block() is not op.parent_block():
             break
         user = uses[0].operation
-        if _changes(user):
+        if user.regions or any(access.writes for access in nest.accesses(user)):
             break
     between = op.next_op
     while between is not None and between is not user:
-        if _changes(between):
+        if _changes(between, op.buffer):
             return False
         between = between.next_op
     return between is user
 
 
-def _changes(op: Operation) -> bool:
-    """Whether an op may write something, or holds others that may."""
-    return bool(op.regions) or any(access.writes for access in nest.accesses(op))
+def _changes(op: Operation, buffer: SSAValue) -> bool:
+    """Whether an op may write a buffer; one that holds others may write any."""
+    if op.regions:
+        return True
+    apart = _is_local(buffer)
+    written = [access.target for access in nest.accesses(op) if access.writes]
+    return any(target is buffer or not (apart and _is_local(target)) for target in written)
+
+
+def _is_local(value: SSAValue) -> bool:
+    """Whether a value is a variable or a queue: nothing else lies in its place."""
+    if isinstance(value.type, nest.BufferType):
+        return value.type.where == nest.REGISTER
+    return isinstance(value.type, nest.AccType)

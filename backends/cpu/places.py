@@ -77,3 +77,11 @@ def _row(table: str, shape: Sequence[int | str], axis: int, rows: RowsAttr, indi
         pages = f"(({capacity(shape[axis])} + {block - 1}) / {block})"
         entry = f"({row_major(shape[:axis], indices[:axis])}) * {pages} + {entry}"
     return f"int64_t({table}[{entry}]) * {rows.page.data} + {position} % {block} * {rows.row.data}"
+
+
+def if_several(lower: str, upper: str, step: int) -> str:
+    """The clause of a parallel loop that starts no other thread for a single pass."""
+    if lower.isdigit() and upper.isdigit() and int(upper) - int(lower) > step:
+        return ""
+    passes = upper if lower == "0" else f"{upper} - {lower}"
+    return f" if ({passes} > {step})"

@@ -107,6 +107,16 @@ def expression(op: Operation, operands: Sequence[Expression], style: Style) -> E
     return _binary(op, operands, style)
 
 
+def without_parentheses(text: str) -> str:
+    """An expression that stands alone, without the parentheses around all of it."""
+    depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return text[1:-1] if text.startswith("(") and at == len(text) - 1 else text
+    return text
+
+
 def _infix(operator: str, operands: Sequence[Expression]) -> Expression:
     return Expression(f" {operator} ".join(item.operand for item in operands), False)
 
