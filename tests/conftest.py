@@ -9,7 +9,7 @@ import pytest
 from csim_builds import mixed_builds
 from hypothesis import HealthCheck, settings
 
-# Several workers share the cores: threads that wait for each other would take most of the time. Before OpenMP is loaded.
+# Several workers share the cores: threads that wait for each other would take most of the time. Before OpenMP loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How busy the machine is decides no test.

@@ -78,11 +78,11 @@ def _run(
     if owner is None:
         begin = 0 if begins is None else int(begins[0])
         return max(min(int(ends[0]) - begin, size), 0), begin
-    begin = 0 if begins is None else begins[owner].astype(np.int64)
-    count = np.clip(ends[owner].astype(np.int64) - begin, 0, size)
+    begin_of = np.zeros(len(owner), np.int64) if begins is None else begins[owner].astype(np.int64)
+    count = np.clip(ends[owner].astype(np.int64) - begin_of, 0, size)
     if len(count) and bool((count == count[0]).all()):
-        return int(count[0]), begin if isinstance(begin, np.ndarray) else np.zeros(len(count), np.int64)
-    return count, begin
+        return int(count[0]), begin_of
+    return count, begin_of
 
 
 def _largest(key: int | str, pers: Mapping[str, str], high: Lengths) -> int:
