@@ -19,6 +19,7 @@ EXPECTED = {
     "csa": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "indexer_shared": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     "indexer_pooled": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
+    "indexer_two_level": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},
     # The entries of their matrices of terms lie in one memory channel, which has no room for them.
     "bm25": {"prepare": "gpu", "relevancy": "gpu", "retrieve": "fpga"},
     "hmt": {"prepare": "gpu", "relevancy": "fpga", "retrieve": "fpga", "apply": "gpu"},

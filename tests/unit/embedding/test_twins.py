@@ -27,7 +27,7 @@ def ir_text(path: Path) -> str:
 def test_there_are_twins() -> None:
     names = {"dsa", "bm25", "seerattention_topk", "seerattention_threshold", "lserve", "hmt", "titans", "lact"}
     names |= {"rag_dragin", "rag_flare", "rag_fs", "rag_two_stage", "memagent", "decoder"}
-    names |= {"nsa", "moba", "csa", "indexer_shared", "indexer_pooled"}
+    names |= {"nsa", "moba", "csa", "indexer_shared", "indexer_pooled", "indexer_two_level"}
     assert {path.stem for path in TWINS} >= names
 
 
