@@ -168,12 +168,13 @@ def compare_call(
 
 
 def _without_order(lanes: Values, tensor: Tensor, count: int) -> Values:
-    """The same with the lanes of each last position ascending, absent ones first: a selection in any order."""
+    """The same with the `count` lanes of each last position ascending, absent ones as they are stored: a selection in
+    any order."""
     sorted_lanes = Values()
     for prefix in {place[:-1] for place in lanes}:
-        row = sorted(lane for place, lane in lanes.items() if place[:-1] == prefix)
-        first = count - len(row)
-        sorted_lanes.update({(*prefix, first + position): lane for position, lane in enumerate(row)})
+        row = [lane for place, lane in lanes.items() if place[:-1] == prefix]
+        row += [absent_lane(tensor)] * (count - len(row))
+        sorted_lanes.update({(*prefix, position): lane for position, lane in enumerate(sorted(row))})
     return sorted_lanes
 
 
