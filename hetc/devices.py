@@ -1,7 +1,7 @@
 """The kinds of devices that are installed: one manifest each, which holds names only.
 
-A manifest is found through the entry points `hetc.devices`, so a package of its own adds a kind. What a name stands for
-is imported by whoever needs it: compiler parts by the compiler, runtime parts by the runtime.
+A package of its own adds a kind by an entry point of the group `hetc.devices`. What a name stands for is imported by
+whoever needs it: compiler parts by the compiler, runtime parts by the runtime.
 """
 
 from __future__ import annotations
@@ -14,6 +14,12 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
 GROUP = "hetc.devices"
+OWN = {
+    "cpu": "hetc.backends.cpu.device:DEVICE",
+    "fpga": "hetc.backends.hls.device:DEVICE",
+    "gpu": "hetc.backends.triton.device:DEVICE",
+}
+"""The kinds that come with hetc: they do not hang on how, and when, it was installed."""
 Role = Literal["streaming", "arithmetic"]
 
 
@@ -76,7 +82,8 @@ class UnknownKind(KeyError):
 
 @cache
 def _entries() -> dict[str, EntryPoint]:
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    own = {name: EntryPoint(name, value, GROUP) for name, value in OWN.items()}
+    found = {entry.name: entry for entry in entry_points(group=GROUP)} | own
     return {name: found[name] for name in sorted(found)}
 
 

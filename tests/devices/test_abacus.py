@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from hetc import devices
+
 HERE = Path(__file__).parent
 PACKAGE = HERE / "abacus"
 MIX, PLATFORM = HERE / "mix.mp", HERE / "gpu+abacus.toml"
@@ -113,3 +115,9 @@ def test_a_pin_on_a_kind_that_is_not_installed_lists_those_that_are(pinned: str,
         text = hetc("compile", program, "-p", "mi210", "-o", out, "--pin=prepare=abacus", installed=False, code=2)
     assert "abacus" in text
     assert "installed are gpu, cpu, fpga" in text
+
+
+def test_hetcs_own_kinds_do_not_hang_on_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout may be newer than what was installed from it."""
+    monkeypatch.setattr(devices, "entry_points", lambda group: ())
+    assert sorted(devices._entries.__wrapped__()) == sorted(devices.OWN)
