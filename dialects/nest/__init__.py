@@ -16,7 +16,7 @@ from hetc.dialects.nest.accumulate import (
     OfferedOp,
     is_queue,
 )
-from hetc.dialects.nest.combiners import Build, Combiner, CombinerAttr, Field, combiner_of
+from hetc.dialects.nest.combiners import Build, Built, Combiner, CombinerAttr, Field, combiner_of
 from hetc.dialects.nest.kernel import KernelOp
 from hetc.dialects.nest.legality import Access, accesses, accesses_inside, dependence, unawaited
 from hetc.dialects.nest.linear import Form, form_of, is_inside
@@ -47,8 +47,8 @@ NEST = Dialect(
 
 __all__ = [
     "GLOBAL", "LOCAL", "NEST", "PARALLEL", "PIPELINE", "REGISTER", "STREAM", "UNROLL", "VECTOR", "AccOp", "AccType",
-    "Access", "ArrangeOp", "BindAttr", "BufferOp", "BufferType", "Build", "Combiner", "CombinerAttr", "EntriesOp",
-    "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "KernelOp", "LoadOp", "MergeOp", "OfferedOp",
-    "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside", "combiner_of",
-    "dependence", "form_of", "is_inside", "is_queue", "unawaited",
+    "Access", "ArrangeOp", "BindAttr", "BufferOp", "BufferType", "Build", "Built", "Combiner", "CombinerAttr",
+    "EntriesOp", "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "KernelOp", "LoadOp", "MergeOp",
+    "OfferedOp", "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside",
+    "combiner_of", "dependence", "form_of", "is_inside", "is_queue", "unawaited",
 ]  # fmt: skip

@@ -196,8 +196,10 @@ def _type_of(states: SSAValue) -> nest.AccType:
     return type_
 
 
-def _combiner(states: SSAValue) -> nest.Combiner:
-    return nest.combiner_of(_type_of(states).combiner)
+def _combiner(states: SSAValue) -> nest.Built:
+    combiner = nest.combiner_of(_type_of(states).combiner)
+    assert isinstance(combiner, nest.Built)
+    return combiner
 
 
 def _place(op: nest.FinishOp) -> SSAValue:

@@ -109,6 +109,10 @@ class Combiner(ABC):
     def state(self) -> tuple[Field, ...]:
         """What a state is made of."""
 
+
+class Built(Combiner):
+    """A combiner that makes the ops of its folds, so that no device has to know it."""
+
     @abstractmethod
     def start(self, build: Build) -> list[SSAValue]:
         """The identity: the state of which nothing was folded."""
@@ -126,7 +130,7 @@ class Combiner(ABC):
         return list(state)
 
 
-class Simple(Combiner):
+class Simple(Built):
     """A combiner whose state is one value, joined by one associative operation."""
 
     @property

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from xdsl.dialects.builtin import IndexType, IntegerType, i1
 from xdsl.ir import Attribute, SSAValue
 
-from hetc.dialects.nest.combiners.base import Build, Combiner, Field
+from hetc.dialects.nest.combiners.base import Build, Built, Field
 
 
-class Count(Combiner):
+class Count(Built):
     """state (count)."""
 
     NAME = "count"

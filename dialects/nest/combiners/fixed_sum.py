@@ -9,12 +9,12 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import Float32Type, f32, i1, i64
 from xdsl.ir import SSAValue
 
-from hetc.dialects.nest.combiners.base import Build, Combiner, Field
+from hetc.dialects.nest.combiners.base import Build, Built, Field
 
 NAN = float("nan")
 
 
-class FixedSum(Combiner):
+class FixedSum(Built):
     """state (fixed, nan): the sum times 2^F, and whether a NaN was folded. `size` is F."""
 
     NAME = "fixed_sum"

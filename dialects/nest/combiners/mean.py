@@ -8,10 +8,10 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import Float32Type, f32, i32
 from xdsl.ir import SSAValue
 
-from hetc.dialects.nest.combiners.base import Build, Combiner, Field
+from hetc.dialects.nest.combiners.base import Build, Built, Field
 
 
-class Mean(Combiner):
+class Mean(Built):
     """state (sum, count)."""
 
     NAME = "mean"

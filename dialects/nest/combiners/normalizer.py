@@ -11,10 +11,10 @@ from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import Float32Type, f32
 from xdsl.ir import Attribute, SSAValue
 
-from hetc.dialects.nest.combiners.base import INFINITY, Build, Combiner, Field
+from hetc.dialects.nest.combiners.base import INFINITY, Build, Built, Field
 
 
-class Normalizer(Combiner):
+class Normalizer(Built):
     """state (m, l)."""
 
     NAME = "normalizer"

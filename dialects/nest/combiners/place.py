@@ -9,10 +9,10 @@ from typing import ClassVar
 from xdsl.dialects.builtin import Float32Type, IndexType, i1
 from xdsl.ir import Attribute, SSAValue
 
-from hetc.dialects.nest.combiners.base import Build, Combiner, Field
+from hetc.dialects.nest.combiners.base import Build, Built, Field
 
 
-class _Place(Combiner):
+class _Place(Built):
     """state (best, place): `place` is -1 while nothing was folded. A fold is given the value and its index."""
 
     ABOVE: ClassVar[bool]

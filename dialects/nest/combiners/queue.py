@@ -6,12 +6,10 @@ by `nest.arrange` and `nest.entry`, and `nest.offered` says how many pairs it co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from xdsl.dialects.builtin import IndexType
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute
 
-from hetc.dialects.nest.combiners.base import Build, Combiner, Field
+from hetc.dialects.nest.combiners.base import Combiner, Field
 
 
 class Queue(Combiner):
@@ -35,12 +33,3 @@ class Queue(Combiner):
     @property
     def state(self) -> tuple[Field, ...]:
         return (Field("score", self.type, self.size), Field("index", IndexType(), self.size))
-
-    def start(self, build: Build) -> list[SSAValue]:
-        raise NotImplementedError("a device's queue makes itself")
-
-    def step(self, build: Build, state: Sequence[SSAValue], values: Sequence[SSAValue]) -> list[SSAValue]:
-        raise NotImplementedError("a device's queue takes pairs itself")
-
-    def merge(self, build: Build, state: Sequence[SSAValue], other: Sequence[SSAValue]) -> list[SSAValue]:
-        raise NotImplementedError("a device's queue merges itself")

@@ -81,5 +81,5 @@ class CombinerAttr(ParametrizedAttribute):
 
 
 def combiner_of(attribute: CombinerAttr) -> Combiner:
-    """The builder of a combiner."""
+    """What a combiner is."""
     return COMBINERS[attribute.kind.data](attribute.type, attribute.size.data)

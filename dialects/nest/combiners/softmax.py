@@ -12,11 +12,11 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import Float32Type, f32, i32
 from xdsl.ir import Attribute, SSAValue
 
-from hetc.dialects.nest.combiners.base import INFINITY, Build, Combiner, Field
+from hetc.dialects.nest.combiners.base import INFINITY, Build, Built, Field
 from hetc.dialects.nest.combiners.normalizer import rescaling
 
 
-class Softmax(Combiner):
+class Softmax(Built):
     """A fold is given x, and one weight for each of the `size` sums."""
 
     NAME = "softmax"
