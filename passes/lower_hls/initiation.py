@@ -85,9 +85,11 @@ def default_latencies() -> Latencies:
 
 
 def latencies_of(platform: str) -> Latencies:
-    """Those of the card of a platform; the default platform's where it has none, and nothing is compiled for one."""
+    """Those of the card of a platform. Raises ValueError where it has none."""
     card = load_platform(platform).device_of_kind("fpga")
-    return Latencies.of(card) if isinstance(card, Fpga) else default_latencies()
+    if not isinstance(card, Fpga):
+        raise ValueError(f"platform {platform} has no FPGA")
+    return Latencies.of(card)
 
 
 @dataclass(frozen=True)

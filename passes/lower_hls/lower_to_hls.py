@@ -18,6 +18,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import PassFailedException
 
 from hetc.dialects import fpga
 from hetc.dialects.locations import copy_location
@@ -49,8 +50,13 @@ class LowerToHlsPass(ModulePass):
     platform: str = DEFAULT_PLATFORM
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        latencies = latencies_of(self.platform)
         tasks = [item for item in op.walk() if isinstance(item, TaskOp) and item.device.data == "fpga"]
+        if not tasks:
+            return
+        try:
+            latencies = latencies_of(self.platform)
+        except ValueError as error:
+            raise PassFailedException(f"{self.name}: {error}") from error
         for task in tasks:
             op.body.block.add_op(lower_kernel(task, FpgaPlan.of(task), latencies))
 
