@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 
-_OWN = frozenset({"self", "state", "lengths", "tensors", "run", "Any", "State", "HostProgram"})
+_OWN = frozenset({"self", "state", "lengths", "tensors", "plan", "Any", "State", "HostProgram", "PlanBuilder"})
 
 
 class Names:
@@ -29,7 +29,7 @@ class Names:
 
 RESERVED_METHODS = frozenset(
     {
-        "PIPELINE", "KERNELS", "CONSTANTS", "METHODS", "SETTABLE", "backends", "begin", "constant", "devices",
+        "PIPELINE", "KERNELS", "CONSTANTS", "METHODS", "PLANS", "SETTABLE", "backends", "call", "constant", "devices",
         "directory", "emulated", "freeze", "frozen", "frozen_weights", "new_state", "on_kernel", "on_transfer",
         "pass_number", "step", "unfreeze",
     }
@@ -40,3 +40,8 @@ RESERVED_METHODS = frozenset(
 def method_name(step: str) -> str:
     """The method that runs a step."""
     return f"{step}_" if step in RESERVED_METHODS or keyword.iskeyword(step) or step.startswith("_") else step
+
+
+def plan_name(step: str) -> str:
+    """The method that says what a call of a step does; no step's own method ends so where it begins with `_`."""
+    return f"_{step}_plan"

@@ -6,7 +6,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from hetc.backends.host import values
-from hetc.backends.host.names import method_name
+from hetc.backends.host.names import method_name, plan_name
 from hetc.backends.host.step import StepPrinter
 from hetc.devices import UnknownKind, device_kind
 from hetc.diagnostics import Diagnostic
@@ -88,7 +88,7 @@ def _introduction(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> 
     writer.line("from typing import Any")
     writer.line()
     combined = [item for item in program.dims.values() if item.groups is not None]
-    names = "Dim, HostProgram, Occupant, Pipeline, Rows, State, Step, Stripes, Tensor, "
+    names = "Dim, HostProgram, Occupant, Pipeline, PlanBuilder, Rows, State, Step, Stripes, Tensor, "
     names += "highest, lowest, main" if combined else "main"
     writer.line(f"from hetc.runtime.host import {names}")
     writer.line()
@@ -244,7 +244,11 @@ def _tables(program: host.ProgramOp, writer: Writer) -> None:
     methods = [
         f"{values.repr_of(op.sym_name.data)}: {values.repr_of(method_name(op.sym_name.data))}" for op in program.steps
     ]
+    plans = [
+        f"{values.repr_of(op.sym_name.data)}: {values.repr_of(plan_name(op.sym_name.data))}" for op in program.steps
+    ]
     writer.line(f"METHODS = {{{', '.join(methods)}}}")
+    writer.line(f"PLANS = {{{', '.join(plans)}}}")
     constants = [op for op in program.walk() if isinstance(op, host.ConstantOp)]
     if constants:
         with writer.block("CONSTANTS = {", "}"):

@@ -8,7 +8,7 @@ from typing import cast
 from xdsl.ir import Operation, SSAValue
 
 from hetc.backends.host import values
-from hetc.backends.host.names import Names, method_name
+from hetc.backends.host.names import Names, method_name, plan_name
 from hetc.dialects import host
 from hetc.dialects.host import BufferType, described
 from hetc.dialects.locations import source_line
@@ -38,12 +38,14 @@ class StepPrinter:
         )
         with self.writer.indent():
             self._docstring()
-            self.writer.line(f"run = self.begin({values.repr_of(name)}, state, tensors, lengths)")
-            self.writer.line("with run:")
-            with self.writer.indent():
-                for op in self.step.block.ops:
-                    self._op(op)
-                self._finish()
+            self.writer.line(f"return self.call({values.repr_of(name)}, state, lengths, tensors)")
+        self.writer.line()
+        self.writer.line(f"def {plan_name(name)}(self, plan: PlanBuilder) -> None:")
+        with self.writer.indent():
+            self.writer.line(f'"""What a call of `{name}` does."""')
+            for op in self.step.block.ops:
+                self._op(op)
+            self._finish()
 
     def _docstring(self) -> None:
         line = source_line(self.step)
@@ -64,18 +66,18 @@ class StepPrinter:
     def _finish(self) -> None:
         gives = [op for op in self.step.block.ops if isinstance(op, host.OutputOp)]
         pairs = [f"{values.repr_of(op.output.data)}: {self.names[op.value]}" for op in gives]
-        self._call("return run.finish({", pairs, "})")
+        self._call("plan.finish({", pairs, "})")
 
     def _op(self, op: Operation) -> None:
         if not isinstance(op, host.InputOp | host.MemoryOp | host.OutputOp):
             self._comment(op)
         match op:
             case host.InputOp():
-                self._assign(op.result, f"run.input({values.repr_of(op.declared.data)})")
+                self._assign(op.result, f"plan.input({values.repr_of(op.declared.data)})")
             case host.MemoryOp():
-                self._assign(op.result, f"run.memory({values.repr_of(op.declared.data)})")
+                self._assign(op.result, f"plan.memory({values.repr_of(op.declared.data)})")
             case host.ConstantOp():
-                self._assign(op.result, f"run.constant({values.repr_of(op.constant.data)}, {_kind(op.result)})")
+                self._assign(op.result, f"plan.constant({values.repr_of(op.constant.data)}, {_kind(op.result)})")
             case host.AllocateOp():
                 self._allocate(op)
             case host.CopyOp():
@@ -85,27 +87,27 @@ class StepPrinter:
             case host.ForOp():
                 self._loop(op)
             case host.PassOp():
-                text, name = f"run.pass_number({self.passes[-1]}, {_kind(op.result)})", f"{self.passes[-1]}_number"
+                text, name = f"plan.pass_number({self.passes[-1]}, {_kind(op.result)})", f"{self.passes[-1]}_number"
                 self._assign(op.result, text, name)
             case host.LayerOp():
-                text = f"run.layer({self.names[op.value]}, {self.passes[-1]})"
+                text = f"plan.layer({self.names[op.value]}, {self.passes[-1]})"
                 self._assign(op.result, text, f"{op.value.name_hint or 'value'}_{self.passes[-1]}")
             case host.StoreOp():
-                self.writer.line(f"run.store({self.names[op.value]}, {self.names[op.target]})")
+                self.writer.line(f"plan.store({self.names[op.value]}, {self.names[op.target]})")
             case host.WaitOp():
-                self.writer.line(f"run.wait({values.repr_of(op.device.data)})")
+                self.writer.line(f"plan.wait({values.repr_of(op.device.data)})")
             case host.AppendOp():
                 memory, rows = self.names[op.memory], self.names[op.rows]
-                self._assign(op.result, f"run.append({memory}, {rows}, {values.repr_of(op.along.data)})")
+                self._assign(op.result, f"plan.append({memory}, {rows}, {values.repr_of(op.along.data)})")
             case host.ScatterOp():
                 arguments = ", ".join(self.names[value] for value in op.operands)
                 over = values.repr_of(tuple(extent.data for extent in op.over))
-                self._assign(op.result, f"run.scatter({arguments}, {over})")
+                self._assign(op.result, f"plan.scatter({arguments}, {over})")
             case host.ClearOp():
                 condition = "" if op.condition is None else f", {self.names[op.condition]}"
-                self.writer.line(f"run.clear({values.repr_of(op.dim.data)}{condition})")
+                self.writer.line(f"plan.clear({values.repr_of(op.dim.data)}{condition})")
             case host.CommitOp():
-                self.writer.line(f"run.commit({values.repr_of(op.declared.data)}, {self.names[op.value]})")
+                self.writer.line(f"plan.commit({values.repr_of(op.declared.data)}, {self.names[op.value]})")
 
     def _loop(self, op: host.ForOp) -> None:
         index = self.scope.new(op.index.data or "turn")
@@ -136,19 +138,19 @@ class StepPrinter:
             values.repr_of(op.buffer.data), values.repr_of(type_.kind), values.extents(tensor), values.element(tensor),
         ]  # fmt: skip
         arguments += [*_layout(type_), *_slot(op)]
-        self._assign(op.result, f"run.allocate({', '.join(arguments)})", op.buffer.data)
+        self._assign(op.result, f"plan.allocate({', '.join(arguments)})", op.buffer.data)
 
     def _copy(self, op: host.CopyOp) -> None:
         type_ = cast(BufferType, op.result.type)
         arguments = [self.names[op.value], values.repr_of(type_.kind), values.repr_of(op.buffer.data)]
         arguments += [*_layout(type_), *_slot(op)]
-        self._assign(op.result, f"run.copy({', '.join(arguments)})", op.buffer.data)
+        self._assign(op.result, f"plan.copy({', '.join(arguments)})", op.buffer.data)
 
     def _kernel(self, op: host.KernelOp) -> None:
         reads = ", ".join(self.names[value] for value in op.reads)
         writes = ", ".join(self.names[value] for value in op.writes)
         device = values.repr_of(op.device.data)
-        self.writer.line(f"with run.kernel({values.repr_of(op.task.data)}, {device}, [{reads}], [{writes}]):")
+        self.writer.line(f"with plan.kernel({values.repr_of(op.task.data)}, {device}, [{reads}], [{writes}]):")
         with self.writer.indent():
             for launch in op.launches:
                 self._launch(launch, device)
@@ -158,20 +160,20 @@ class StepPrinter:
         arguments = [self._argument(item, buffers, device) for item in op.arguments]
         given = [values.option(name, item) for name, item in op.options.data.items()]
         options = [item for item in given if item]
-        opening = f"run.launch({device}, {values.repr_of(op.kernel.data)}, ["
+        opening = f"plan.launch({device}, {values.repr_of(op.kernel.data)}, ["
         closing = f"]{''.join(f', {item}' for item in options)})"
         self._call(opening, arguments, closing)
 
     def _argument(self, item: ArgumentAttr, buffers: Iterator[SSAValue], device: str) -> str:
         role, part = item.role.data, item.part.data
         if role == "length":
-            return f"run.length({values.repr_of(part)}, {device})"
+            return f"plan.length({values.repr_of(part)}, {device})"
         if role == "capacity":
-            return f"run.capacity({values.repr_of(part)})"
+            return f"plan.capacity({values.repr_of(part)})"
         name = self.names[next(buffers)]
         if item.stripe is not None:
-            return f"{name}.stripe({item.stripe[0]})"
-        return f"{name}.part({values.repr_of(part)})" if part else f"{name}.array"
+            return f"plan.stripe({name}, {item.stripe[0]})"
+        return f"plan.part({name}, {values.repr_of(part)})" if part else name
 
     def _call(self, opening: str, items: list[str], closing: str) -> None:
         """On one line where it fits, else one item a line."""

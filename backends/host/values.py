@@ -124,7 +124,7 @@ def option(name: str, attribute: Attribute) -> str:
     if name == "grid":
         assert isinstance(attribute, ArrayAttr)
         pairs = [_grid(item) for item in attribute]
-        return f"grid=run.programs({', '.join(pairs)})"
+        return f"grid=plan.programs({', '.join(pairs)})"
     if isinstance(attribute, ArrayAttr):
         if not attribute.data:
             return ""

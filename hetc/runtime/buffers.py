@@ -14,7 +14,7 @@ from hetc.footprint import stripe_elements
 from hetc.runtime.devices import Device
 from hetc.runtime.elements import host_dtype
 from hetc.runtime.pages import Placement
-from hetc.runtime.regions import Extents, as_slice, row_elements
+from hetc.runtime.regions import Extents, Rows, as_numbers, as_slice, row_count, row_elements
 
 SPARSE_PARTS = ("row_start", "row_length", "column", "value")
 
@@ -56,10 +56,6 @@ class Buffer:
         assert name == "table" and self.placement is not None and self.placement.table is not None
         return self.placement.table.on(self.device)
 
-    def stripe(self, number: int) -> Any:
-        """The array of one channel."""
-        return self.arrays[number]
-
     @property
     def array(self) -> Any:
         """The array of a buffer that is not striped."""
@@ -70,35 +66,47 @@ class Buffer:
     def row_elements(self) -> int:
         return row_elements(self.extents)
 
-    def write_rows(self, rows: NDArray[np.int64], values: NDArray, width: int = 0) -> None:
-        """Write host values [len(rows), width]. Here and below rows are counted row-major over capacities, and are of
+    @property
+    def row_major(self) -> bool:
+        """Whether it lies in one array, row after row."""
+        return self.stripes is None and self.placement is None
+
+    def write_rows(self, rows: Rows, values: NDArray, width: int = 0) -> None:
+        """Write host values [rows, width]. Here and below rows are counted row-major over capacities, and are of
         `row_elements` elements unless `width` says otherwise: then it divides that number."""
-        for array, chosen, numbers, unit in self._parts(rows, width or self.row_elements):
+        width = width or self.row_elements
+        if self.row_major:
+            self.device.write(self.arrays[0], as_slice(rows), values.reshape(-1, width))
+            return
+        for array, chosen, numbers, unit in self._parts(as_numbers(rows), width):
             part = values.reshape(-1, unit)
             self.device.write(array, as_slice(numbers), part if chosen is None else part[chosen])
 
-    def read_rows(self, rows: NDArray[np.int64], width: int = 0) -> NDArray:
-        """Rows as a host array [len(rows), width]."""
+    def read_rows(self, rows: Rows, width: int = 0) -> NDArray:
+        """Rows as a host array of its own [rows, width]."""
         width = width or self.row_elements
-        parts = self._parts(rows, width)
+        if self.row_major:
+            return self.device.read(self.arrays[0], as_slice(rows), width)
+        parts = self._parts(as_numbers(rows), width)
         if self.stripes is None:
             ((array, _, numbers, unit),) = parts
             return self.device.read(array, as_slice(numbers), unit).reshape(-1, width)
-        values = np.empty((len(rows), width), host_dtype(self.element))
+        values = np.empty((row_count(rows), width), host_dtype(self.element))
         for array, chosen, numbers, unit in parts:
             values.reshape(-1, unit)[chosen] = self.device.read(array, as_slice(numbers), unit)
         return values
 
-    def copy_rows(
-        self, rows: NDArray[np.int64], source: Buffer, source_rows: NDArray[np.int64], width: int = 0
-    ) -> None:
+    def copy_rows(self, rows: Rows, source: Buffer, source_rows: Rows, width: int = 0) -> None:
         """Copy rows, of this buffer's size unless said, from a buffer on this or another device."""
-        width = width or self.row_elements
-        if source.device is self.device and self.stripes is None and source.stripes is None:
+        width, beside = width or self.row_elements, source.device is self.device
+        if beside and self.row_major and source.row_major:
+            self.device.copy(source.arrays[0], as_slice(source_rows), self.arrays[0], as_slice(rows), width)
+        elif beside and self.stripes is None and source.stripes is None:
             unit = gcd(width, self._unit, source._unit)
-            numbers, source_numbers = self._units(rows, unit, width), source._units(source_rows, unit, width)
+            numbers = self._units(as_numbers(rows), unit, width)
+            source_numbers = source._units(as_numbers(source_rows), unit, width)
             self.device.copy(source.arrays[0], as_slice(source_numbers), self.arrays[0], as_slice(numbers), unit)
-        elif len(rows):
+        elif row_count(rows):
             self.write_rows(rows, source.read_rows(source_rows, width), width)
 
     @property

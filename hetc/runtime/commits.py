@@ -2,89 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hetc.runtime.buffers import Buffer, LayeredBuffer
-from hetc.runtime.layers import copy_region, live_values
-from hetc.runtime.memory import DenseMemory, parts_of
-from hetc.runtime.regions import region_rows
-from hetc.runtime.state import State
+from hetc.runtime.buffers import Buffer, allocate
+from hetc.runtime.layers import RegionCopy
+from hetc.runtime.memory import DenseMemory
+from hetc.runtime.regions import Lengths, LiveRows, as_numbers, region_rows
+from hetc.runtime.workspace import Workspace
 
 
-class Commits:
-    """New contents of memories and dims to empty, collected during one call. `lengths`: those during the step."""
+class Commit:
+    """A dense memory's new contents: the value that it is to hold, once the step has completed.
 
-    def __init__(self, state: State, lengths: Mapping[str, NDArray[np.int32]]) -> None:
-        self.state, self.lengths = state, lengths
-        self._contents: dict[str, Buffer] = {}
-        self._cleared: dict[str, NDArray[np.bool_]] = {}
+    Where others see the memory's buffer, the value is copied into it (`in place`). Where nothing else uses the value's
+    own buffer, the two exchange their arrays. Else the value is copied to new arrays.
+    """
 
-    def add(self, name: str, value: Buffer | LayeredBuffer) -> None:
-        """What a dense memory holds once the step has completed."""
-        parts = value.parts if isinstance(value, LayeredBuffer) else (value,)
-        self._contents.update(zip(parts_of(name, self.state.memory(name)), parts, strict=True))
-
-    def clear(self, dim: str, condition: Buffer | None) -> None:
-        """Empty the memories along a dim, where a condition (one, or one a row) holds."""
-        rows = np.ones(self.lengths[dim].shape, np.bool_)
-        if condition is not None:
-            held = live_values(condition, self.state.pipeline.pers, self.lengths).astype(np.bool_)
-            rows[:] = False
-            rows[: held.size if held.ndim else rows.size] = held
-        before = self._cleared.get(dim)
-        self._cleared[dim] = rows if before is None else before | rows
-
-    def apply(self, step: str) -> None:
-        """Make everything visible, with the lengths that the step grows."""
-        replaced = {name: self._replacement(name, value) for name, value in self._contents.items()}
-        for name, buffer in replaced.items():
-            self._replace(self.state.dense[name], buffer, name)
-        self.state.complete(step, self.lengths)
-        for dim, rows in self._cleared.items():
-            self.state.shorten(dim, np.where(rows, 0, self.state.lengths[dim]))
-        for home in self.state.sparse.values():
-            if home.matrix.wasteful:
-                home.matrix.pack()
-
-    def _replacement(self, name: str, value: Buffer) -> Buffer:
-        """The buffer that becomes the memory's: the value's own where nothing else uses it, else a copy."""
-        memory, pers = self.state.dense[name], self.state.pipeline.pers
+    def __init__(self, memory: DenseMemory, value: Buffer, alone: bool, pers: Mapping[str, str]) -> None:
+        """alone: no other memory gets this value."""
         current = memory.buffer
-        if value is current:
-            return current
-        # Where others see the buffer it is written in place: all has succeeded.
-        if current.placement is not None or memory.bound:
-            copy_region(value, current, pers, self.lengths)
-            memory.changed()
-            return current
+        self.memory, self.value, self._pers = memory, value, pers
+        self.in_place = current.placement is not None or memory.bound
         fits = (value.device, value.shape, value.stripes) == (current.device, current.shape, current.stripes)
-        alone = sum(held is value for held in self._contents.values()) == 1
-        # The old buffer takes the value's place: the next call writes there.
-        if fits and alone and self.state.workspace.exchange(value, current):
-            made = value
+        self._exchanges = not self.in_place and fits and alone and value.place is not None
+        self._left_out = _LeftOut(memory, pers)
+        self._copy = RegionCopy(value, current, pers) if self.in_place else None
+
+    def prepare(self, lengths: Lengths) -> Callable[[Workspace], None]:
+        """Do what may fail, and read what another memory is about to lose; gives what is left to do."""
+        memory, value = self.memory, self.value
+        if self._copy is not None:
+            copy = self._copy
+            if value.memory:
+                aside = allocate(value.device, value.extents, value.shape, value.element, value.stripes)
+                RegionCopy(value, aside, self._pers)(lengths)
+                copy = RegionCopy(aside, memory.buffer, self._pers)
+            return lambda workspace: self._written(copy, lengths)
+        made = value if self._exchanges else memory.new_buffer(memory.spec.home, memory.buffer.stripes)
+        if made is not value:
+            RegionCopy(value, made, self._pers)(lengths)
+        self._left_out.keep(made, lengths)
+        return lambda workspace: self._take_over(made, workspace)
+
+    def _written(self, copy: RegionCopy, lengths: Lengths) -> None:
+        copy(lengths)
+        self.memory.changed()
+
+    def _take_over(self, made: Buffer, workspace: Workspace) -> None:
+        """The memory's buffer gets the arrays in which its new contents lie."""
+        if self._exchanges:
+            workspace.exchange(made, self.memory.buffer)
         else:
-            made = memory.new_buffer(memory.spec.home, current.stripes)
-            copy_region(value, made, pers, self.lengths)
-        self._keep_left_out(memory, made)
-        return made
+            self.memory.buffer.arrays = made.arrays
+        self.memory.changed()
 
-    def _keep_left_out(self, memory: DenseMemory, made: Buffer) -> None:
-        """Rows of the batch that this call leaves out keep their contents."""
-        pers = self.state.pipeline.pers
-        holds = memory.bounds(self.lengths[memory.along] if memory.along else None)
-        if any(not np.array_equal(holds[dim], self.lengths[dim]) for dim in memory.spec.dims):
-            computed = region_rows(made.extents, made.shape, pers, self.lengths)
-            kept = np.setdiff1d(region_rows(made.extents, made.shape, pers, holds), computed)
-            made.copy_rows(kept, memory.buffer, kept)
 
-    @staticmethod
-    def _replace(memory: DenseMemory, buffer: Buffer, name: str) -> None:
-        if buffer is memory.buffer:
+class _LeftOut:
+    """The rows of a memory's batch that a call leaves out: they keep their contents."""
+
+    def __init__(self, memory: DenseMemory, pers: Mapping[str, str]) -> None:
+        self._memory, self._pers = memory, pers
+        self._computed = LiveRows(memory.spec.extents, memory.shape(), pers)
+        self._dims = [dim for dim in memory.spec.dims if dim != memory.along]
+
+    def keep(self, made: Buffer, lengths: Lengths) -> None:
+        """Copy them to the buffer that holds the others."""
+        memory = self._memory
+        if not self._dims:
             return
-        memory.buffer.memory = ""
-        buffer.memory = name
-        memory.buffer = buffer
-        memory.changed()
+        holds = memory.bounds(lengths[memory.along] if memory.along else None)
+        if all(np.array_equal(holds[dim], lengths[dim]) for dim in self._dims):
+            return
+        held = region_rows(made.extents, made.shape, self._pers, holds)
+        kept = np.setdiff1d(held, as_numbers(self._computed.at(lengths)))
+        made.copy_rows(kept, memory.buffer, kept)
+
+
+def commit(contents: Sequence[Commit], workspace: Workspace, lengths: Lengths) -> None:
+    """Let memories hold their new contents, all at once: one may take what another has held. Raises DeviceError where
+    there is no room, changing nothing."""
+    prepared = [(item.in_place, item.prepare(lengths)) for item in contents]
+    for in_place in (True, False):  # what others see is written while all buffers still have their own arrays
+        for chosen, finish in prepared:
+            if chosen is in_place:
+                finish(workspace)

@@ -43,11 +43,8 @@ class CpuDevice(HostDevice):
             array[:] = fill_bits(element, fill)
         return array
 
-    def read(self, array: NDArray, rows: Any, row_elements: int) -> NDArray:
-        return super().read(array, rows, row_elements).copy()
-
-    def holds(self, value: Any, element: str) -> bool:
-        return _flat(value, element) is not None
+    def lying(self, value: Any, element: str) -> NDArray | None:
+        return _flat(value, element)
 
     def adopt(self, tensor: Any, element: str, name: str) -> NDArray:
         flat = _flat(tensor, element)
@@ -71,11 +68,15 @@ class CpuDevice(HostDevice):
         if self.threads:
             self._set_threads = getattr(library, "omp_set_num_threads", None)
 
-    def launch(self, kernel: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
-        slots = [item.ctypes.data if isinstance(item, np.ndarray) else int(item) for item in arguments]
+    def argument(self, array: NDArray) -> int:
+        """Its address."""
+        address: int = array.__array_interface__["data"][0]
+        return address
+
+    def launch(self, kernel: str, arguments: Sequence[int], options: Mapping[str, Any]) -> None:
         if self._set_threads is not None:
             self._set_threads(self.threads)  # of this thread of the process
-        self._functions[kernel]((ctypes.c_int64 * len(slots))(*slots))
+        self._functions[kernel]((ctypes.c_int64 * len(arguments))(*arguments))
 
 
 def aligned(elements: int, dtype: np.dtype) -> NDArray:
@@ -104,11 +105,11 @@ def _flat(value: Any, element: str) -> NDArray | None:
         return None
     if is_torch(value):
         return _flat_torch(value, element)
-    if not isinstance(value, np.ndarray) or not value.flags.c_contiguous or not value.flags.aligned:
+    if not isinstance(value, np.ndarray) or value.dtype != dtype.storage:
         return None
-    if value.dtype != dtype.storage:
+    if not value.flags.c_contiguous or not value.flags.aligned:
         return None
-    return value.reshape(-1).view(host_dtype(element))
+    return _bits(value.reshape(-1), element)
 
 
 def _flat_torch(value: Any, element: str) -> NDArray | None:
@@ -121,7 +122,14 @@ def _flat_torch(value: Any, element: str) -> NDArray | None:
         return None
     if not value.is_contiguous() or value.is_neg() or value.is_conj():
         return None
-    return value.detach().reshape(-1).view(torch.uint8).numpy().view(host_dtype(element))
+    if value.dtype == torch.bfloat16 or value.element_size() == 1:  # numpy knows them as plain numbers alone
+        bits = torch.int16 if value.dtype == torch.bfloat16 else torch.uint8
+        return _bits(value.detach().reshape(-1).view(bits).numpy(), element)
+    return _bits(value.detach().reshape(-1).numpy(), element)
+
+
+def _bits(flat: NDArray, element: str) -> NDArray:
+    return flat if flat.dtype == host_dtype(element) else flat.view(host_dtype(element))
 
 
 def open_device(mode: str = ANY, *, build_type: str = "", threads: int = 0) -> Device:

@@ -41,9 +41,10 @@ class Device(ABC):
     def view(self, array: Any, element: str, elements: int) -> Any:
         """The beginning of an array's memory as so many elements, whatever it was allocated as."""
 
-    def holds(self, value: Any, element: str) -> bool:
-        """Whether this device's kernels can read a caller's tensor where it lies, as it is; then `adopt` takes it."""
-        return False
+    def lying(self, value: Any, element: str) -> Any:
+        """A caller's tensor as an array of this device, if its kernels can read it where it lies, as it is; else
+        None."""
+        return None
 
     def adopt(self, tensor: Any, element: str, name: str) -> Any:
         """A caller's tensor as an array of this device. Raises InputError where it is of another dtype or place."""
@@ -68,7 +69,7 @@ class Device(ABC):
 
     @abstractmethod
     def read(self, array: Any, rows: Rows, row_elements: int) -> NDArray:
-        """These rows as a host array [rows, row elements]; waits for what writes them."""
+        """These rows as a host array of its own [rows, row elements]; waits for what writes them."""
 
     def copy(self, source: Any, source_rows: Rows, target: Any, target_rows: Rows, row_elements: int) -> None:
         """Copy rows within the device."""
@@ -78,9 +79,13 @@ class Device(ABC):
     def load(self, directory: Path, kernels: Sequence[str]) -> None:
         """Make the kernels of a work directory ready to launch."""
 
+    def argument(self, array: Any) -> Any:
+        """What `launch` is given for an array, as long as that is where it is."""
+        return array
+
     @abstractmethod
     def launch(self, kernel: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
-        """Start a kernel on this device's arrays and plain integers; it may still run on return."""
+        """Start a kernel on what `argument` gave for arrays, and plain integers; it may still run on return."""
 
     def wait(self) -> None:  # noqa: B027 - a device whose launches have ended on return has nothing to wait for
         """Return when everything launched has completed. Raises DeviceError where something failed."""
@@ -99,7 +104,11 @@ class HostDevice(Device):
         array.reshape(-1, values.shape[1])[rows] = values
 
     def read(self, array: NDArray, rows: Rows, row_elements: int) -> NDArray:
-        return array.reshape(-1, row_elements)[rows]
+        chosen = array.reshape(-1, row_elements)[rows]
+        return chosen.copy() if isinstance(rows, slice) else chosen
+
+    def copy(self, source: Any, source_rows: Rows, target: Any, target_rows: Rows, row_elements: int) -> None:
+        target.reshape(-1, row_elements)[target_rows] = source.reshape(-1, row_elements)[source_rows]
 
     def view(self, array: NDArray, element: str, elements: int) -> NDArray:
         dtype = host_dtype(element)

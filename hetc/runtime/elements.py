@@ -6,6 +6,7 @@ byte, an index is i32, i4 takes one int8. A GPU's buffers are torch tensors of t
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ def element_type(element: str) -> DType:
     return DTYPES["i32" if element == INDEX else element]
 
 
+@cache
 def host_dtype(element: str) -> np.dtype:
     """The numpy dtype of a host buffer."""
     dtype = element_type(element)
@@ -31,6 +33,7 @@ def host_dtype(element: str) -> np.dtype:
     return dtype.bits_storage if dtype.storage_name.startswith("ml_dtypes.") else np.dtype(dtype.storage_name)
 
 
+@cache
 def torch_dtype(element: str) -> Any:
     """The torch dtype of a GPU buffer."""
     import torch

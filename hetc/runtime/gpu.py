@@ -36,11 +36,6 @@ class GpuArray:
     element: str
 
     @property
-    def argument(self) -> Any:
-        """What a kernel is passed: kernels see fp8 and bool buffers as bytes."""
-        return self.plain if self.element in BYTES else self.tensor
-
-    @property
     def plain(self) -> Any:
         """The memory in a dtype that every torch indexing supports, and that is compared by its bits."""
         import torch
@@ -79,12 +74,12 @@ class GpuDevice(Device):
         size = elements * host_dtype(element).itemsize
         return GpuArray(array.tensor.view(torch.uint8)[:size].view(torch_dtype(element)), element)
 
-    def holds(self, value: Any, element: str) -> bool:
+    def lying(self, value: Any, element: str) -> GpuArray | None:
         if not is_torch(value) or value.is_nested or element_type(element).bits < element_type(element).storage_bits:
-            return False
+            return None
         import torch
 
-        return (
+        as_it_is = (
             type(value) in (torch.Tensor, torch.nn.Parameter)
             and value.layout is torch.strided
             and value.device == torch.device(self.place)
@@ -92,6 +87,7 @@ class GpuDevice(Device):
             and value.is_contiguous()
             and not value.is_neg()
         )
+        return GpuArray(value.detach().reshape(-1), element) if as_it_is else None
 
     def adopt(self, tensor: Any, element: str, name: str) -> GpuArray:
         import torch
@@ -139,7 +135,7 @@ class GpuDevice(Device):
     def read(self, array: GpuArray, rows: Rows, row_elements: int) -> NDArray:
         source = array.plain.view(-1, row_elements)
         if isinstance(rows, slice):
-            chosen = source[rows].cpu()
+            chosen = source[rows].to("cpu", copy=True)
         else:
             chosen = source.new_empty((len(rows), row_elements), device="cpu")
             for portion in _portions(len(rows), chosen):
@@ -165,15 +161,18 @@ class GpuDevice(Device):
             if missing:
                 raise DeviceError(f"{directory / KERNELS_FILE} has no kernel '{missing[0]}'")
 
+    def argument(self, array: GpuArray) -> Any:
+        """The tensor; of fp8 and bool its bytes, as which kernels see them."""
+        return array.plain if array.element in BYTES else array.tensor
+
     def launch(self, kernel: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
         function = getattr(self._module, kernel)
-        plain = [item.argument if isinstance(item, GpuArray) else item for item in arguments]
         named = dict(options)
         grid = named.pop("grid")
         named.update({name: self._constexpr(name) for name in named.pop("constexprs", ())})
         try:
             with self._current():
-                function[grid](*plain, **named)
+                function[grid](*arguments, **named)
         except Exception as error:
             reason: BaseException | None = error
             while reason is not None:  # the interpreter wraps what goes wrong inside of a kernel

@@ -12,13 +12,14 @@ from hetc.runtime.buffers import Stripes
 from hetc.runtime.devices import HOST
 from hetc.runtime.errors import PipelineError
 from hetc.runtime.pages import Rows
+from hetc.runtime.plan_builder import PlanBuilder
 from hetc.runtime.program import HostProgram
 from hetc.runtime.specification import Dim, Occupant, Pipeline, Step, Tensor, highest, lowest
 from hetc.runtime.state import State
 
 __all__ = [
-    "Dim", "HostProgram", "Occupant", "Pipeline", "Rows", "State", "Step", "Stripes", "Tensor", "highest",
-    "lowest", "main",
+    "Dim", "HostProgram", "Occupant", "Pipeline", "PlanBuilder", "Rows", "State", "Step", "Stripes", "Tensor",
+    "highest", "lowest", "main",
 ]  # fmt: skip
 
 _CHECK = "from hetc.compiler.cli import main; main()"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -10,58 +11,93 @@ from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, LayeredBuffer
 from hetc.runtime.elements import absent_bits, host_dtype
-from hetc.runtime.regions import Extents, Lengths, box, region_rows, row_elements
+from hetc.runtime.regions import Extents, Lengths, LiveRows, Rows, moved_on, region_rows, row_count, row_elements
+
+
+class LiveValues:
+    """The live elements of a buffer as host arrays, read call after call."""
+
+    def __init__(self, buffer: Buffer, pers: Mapping[str, str]) -> None:
+        self._buffer, self._pers = buffer, pers
+        self._rows = LiveRows(buffer.extents, buffer.shape, pers)
+
+    def read(self, high: Lengths, absent: int = 0) -> NDArray:
+        """Those below `high`, `absent` where a row is shorter than the longest."""
+        buffer, shape, rows = self._buffer, self._rows.box(high), self._rows.at(high)
+        if row_count(rows) * buffer.row_elements == prod(shape):  # no row is shorter than the longest
+            return buffer.read_rows(rows).reshape(shape)
+        values = np.full(shape, absent, host_dtype(buffer.element))
+        if values.size:
+            target = region_rows(buffer.extents, shape, self._pers, high)
+            values.reshape(-1, buffer.row_elements)[target] = buffer.read_rows(rows)
+        return values
 
 
 def live_values(buffer: Buffer, pers: Mapping[str, str], high: Lengths, absent: int = 0) -> NDArray:
     """The elements below `high` as one host array, `absent` where a row is shorter than the longest."""
-    shape = box(buffer.extents, pers, high)
-    rows = region_rows(buffer.extents, buffer.shape, pers, high)
-    if len(rows) * buffer.row_elements == prod(shape):  # no row is shorter than the longest
-        return np.array(buffer.read_rows(rows)).reshape(shape)
-    values = np.full(shape, absent, host_dtype(buffer.element))
-    target = region_rows(buffer.extents, shape, pers, high)
-    if values.size:
-        values.reshape(-1, buffer.row_elements)[target] = buffer.read_rows(rows)
-    return values
+    return LiveValues(buffer, pers).read(high, absent)
 
 
-def whole_values(value: Buffer | LayeredBuffer, pers: Mapping[str, str], high: Lengths) -> NDArray:
-    """The live elements as one host array, in the element's host dtype."""
-    absent = absent_bits(value.element)
-    if isinstance(value, Buffer):
-        return live_values(value, pers, high, absent)
-    parts = [live_values(part, pers, high, absent) for part in value.parts]
-    return np.stack(parts).reshape(*value.over, *parts[0].shape)
+class WholeValues:
+    """As `LiveValues`, of a tensor whose layers may lie apart; in the element's host dtype."""
+
+    def __init__(self, value: Buffer | LayeredBuffer, pers: Mapping[str, str]) -> None:
+        self._over = value.over if isinstance(value, LayeredBuffer) else ()
+        self._absent = absent_bits(value.element)
+        self._parts = [LiveValues(part, pers) for part in parts_of(value)]
+
+    def read(self, high: Lengths) -> NDArray:
+        """The live elements as one host array."""
+        parts = [part.read(high, self._absent) for part in self._parts]
+        return np.stack(parts).reshape(*self._over, *parts[0].shape) if self._over else parts[0]
 
 
-def copy_region(
-    source: Buffer | LayeredBuffer, target: Buffer | LayeredBuffer, pers: Mapping[str, str], high: Lengths
-) -> int:
-    """Copy the live elements of a tensor, whose layers may lie apart in either or both; gives the bytes of them. What
+class RegionCopy:
+    """Copies the live elements of a tensor, whose layers may lie apart in either place or both, call after call. What
     stays on a device does not pass through the host."""
-    layers = max(_parts(source), _parts(target), key=len)
-    extents, element = layers[0].extents, layers[0].element
-    width, copied = row_elements(extents), 0
-    for number in range(len(layers)):
-        there, there_rows = _layer_rows(source, number, len(layers), extents, pers, high)
-        here, here_rows = _layer_rows(target, number, len(layers), extents, pers, high)
-        here.copy_rows(here_rows, there, there_rows, width)
-        copied += len(here_rows) * width * host_dtype(element).itemsize
-    return copied
+
+    def __init__(self, source: Buffer | LayeredBuffer, target: Buffer | LayeredBuffer, pers: Mapping[str, str]) -> None:
+        layers = max(parts_of(source), parts_of(target), key=len)
+        self._width = row_elements(layers[0].extents)
+        self._row_bytes = self._width * host_dtype(layers[0].element).itemsize
+        self._layers = [
+            tuple(_Layer.of(value, number, len(layers), layers[0].extents, pers) for value in (source, target))
+            for number in range(len(layers))
+        ]
+
+    def __call__(self, high: Lengths) -> int:
+        """Copy those below `high`; gives their bytes."""
+        copied = 0
+        for source, target in self._layers:
+            rows = target.at(high)
+            target.buffer.copy_rows(rows, source.buffer, source.at(high), self._width)
+            copied += row_count(rows) * self._row_bytes
+        return copied
 
 
-def _parts(value: Buffer | LayeredBuffer) -> tuple[Buffer, ...]:
+@dataclass(frozen=True)
+class _Layer:
+    """A layer of a tensor: the buffer in which it lies, and its live rows there, from `first` on."""
+
+    buffer: Buffer
+    first: int
+    rows: LiveRows
+
+    @classmethod
+    def of(
+        cls, value: Buffer | LayeredBuffer, number: int, count: int, extents: Extents, pers: Mapping[str, str]
+    ) -> _Layer:
+        """Layer `number` of `count`, whose extents are `extents`."""
+        each = count // len(parts_of(value))
+        part = parts_of(value)[number // each]
+        shape = part.shape[len(part.shape) - len(extents) :]
+        first = number % each * (prod(shape) // row_elements(extents))
+        return cls(part, first, LiveRows(extents, shape, pers))
+
+    def at(self, high: Lengths) -> Rows:
+        return moved_on(self.rows.at(high), self.first)
+
+
+def parts_of(value: Buffer | LayeredBuffer) -> tuple[Buffer, ...]:
+    """The buffers that a tensor lies in."""
     return (value,) if isinstance(value, Buffer) else value.parts
-
-
-def _layer_rows(
-    value: Buffer | LayeredBuffer, number: int, count: int, extents: Extents, pers: Mapping[str, str], high: Lengths
-) -> tuple[Buffer, NDArray[np.int64]]:
-    """The buffer in which layer `number` of `count` lies, and which of its rows (of a layer's size) are live ones of
-    that layer, whose extents are `extents`."""
-    each = count // len(_parts(value))
-    part = _parts(value)[number // each]
-    shape = part.shape[len(part.shape) - len(extents) :]
-    first = number % each * (prod(shape) // row_elements(extents))
-    return part, first + region_rows(extents, shape, pers, high)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer, SparseBuffer, Stripes, allocate
-from hetc.runtime.devices import Device
+from hetc.runtime.devices import HOST, Device
 from hetc.runtime.elements import INDEX, host_dtype
 from hetc.runtime.pools import Pools
 from hetc.runtime.regions import as_slice, layers_of, region_rows
@@ -27,8 +27,8 @@ class Copy:
     dim."""
 
     buffer: Buffer
-    version: int
-    valid: NDArray[np.int32]
+    version: int = -1
+    valid: NDArray[np.int32] = field(default_factory=lambda: np.zeros(1, np.int32))
 
 
 class DenseMemory:
@@ -80,26 +80,25 @@ class DenseMemory:
             high[self.along] = lengths
         return high
 
-    def bring(
-        self, kind: str, source: Buffer, written: NDArray[np.int32], stripes: Stripes | None, moved: Moved
-    ) -> Buffer:
-        """This memory on device `kind`, moving only the rows below `written` that the copy there lacks."""
-        copy = self.copies.get((kind, stripes))
-        if copy is None:
-            copy = Copy(self.new_buffer(kind, stripes), -1, np.zeros_like(written))
-            self.copies[kind, stripes] = copy
+    def copy_on(self, kind: str, stripes: Stripes | None) -> Copy:
+        """The copy on a device; where it is new it holds nothing yet."""
+        if (kind, stripes) not in self.copies:
+            self.copies[kind, stripes] = Copy(self.new_buffer(kind, stripes))
+        return self.copies[kind, stripes]
+
+    def bring(self, copy: Copy, written: NDArray[np.int32], moved: Moved) -> None:
+        """Bring a copy up to date, moving only the rows below `written` that it lacks."""
         if copy.version != self.version:
             copy.valid = np.zeros_like(written)
-        elif not self.along:
-            return copy.buffer
+        elif not self.along or (written <= copy.valid).all():
+            return
         low = {self.along: copy.valid} if self.along else None
         rows = region_rows(self.spec.extents, self.shape(), self.pers, self.bounds(written), low)
         if len(rows):
-            copy.buffer.copy_rows(rows, source, rows)
-            row_bytes = source.row_elements * host_dtype(self.spec.element).itemsize
-            moved(self.name, source.device.kind, kind, len(rows) * row_bytes)
+            copy.buffer.copy_rows(rows, self.buffer, rows)
+            row_bytes = self.buffer.row_elements * host_dtype(self.spec.element).itemsize
+            moved(self.name, self.buffer.device.kind, copy.buffer.device.kind, len(rows) * row_bytes)
         copy.version, copy.valid = self.version, np.maximum(copy.valid, written)
-        return copy.buffer
 
     def forget_beyond(self, committed: NDArray[np.int32]) -> None:
         """Rows past the committed ones may be written again."""
@@ -115,7 +114,7 @@ class DenseMemory:
         self.version += 1
 
 
-def parts_of(name: str, spec: Tensor) -> dict[str, Tensor]:
+def layer_specs(name: str, spec: Tensor) -> dict[str, Tensor]:
     """The buffers that a dense memory is kept in: its own, or one for each layer, row-major."""
     if not spec.layered:
         return {name: spec}
@@ -143,16 +142,20 @@ class SparseHome:
         """How many columns there are: the length of the dim that they lie along, or the constant extent."""
         return int(lengths[self.along][0]) if self.along else self._columns
 
-    def bring(self, kind: str, moved: Moved) -> SparseBuffer:
-        """The four parts on device `kind`, brought up to date."""
-        device = self.devices[kind]
+    def copy_on(self, kind: str) -> SparseBuffer:
+        """The four parts on a device; where they are new they hold nothing yet."""
         if kind not in self.copies:
+            device = self.devices[kind]
             buffer = SparseBuffer(device, self.spec.extents, self.spec.element, memory=self.name, name=self.name)
             buffer.row_start = device.allocate(self.matrix.rows, "i64")
             buffer.row_length = device.allocate(self.matrix.rows, "i32")
             self.copies[kind] = (buffer, self.matrix.watch())
+        return self.copies[kind][0]
+
+    def bring(self, kind: str, moved: Moved) -> None:
+        """Bring the four parts on device `kind` up to date."""
         buffer, touched = self.copies[kind]
-        matrix = self.matrix
+        matrix, device = self.matrix, buffer.device
         if buffer.pool != matrix.pool or buffer.column is None:
             buffer.column = buffer.value = None  # free before their successors are there
             buffer.column = device.allocate(max(matrix.pool, 1), "i32")
@@ -162,8 +165,7 @@ class SparseHome:
         size = _upload_all(buffer, matrix) if touched.everything else _upload_rows(buffer, matrix, touched)
         touched.clear()
         if size:
-            moved(self.name, "host", kind, size)
-        return buffer
+            moved(self.name, HOST, kind, size)
 
 
 def _upload_all(buffer: SparseBuffer, matrix: SparseMemory) -> int:

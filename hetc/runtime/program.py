@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from hetc.runtime.buffers import Buffer, allocate
+from hetc.runtime.call import Call
+from hetc.runtime.call_lengths import CallLengths, LengthArrays, extents_of
 from hetc.runtime.devices import ANY, HOST, Device, open_device
 from hetc.runtime.elements import INDEX, host_dtype
 from hetc.runtime.errors import InputError, ProgramError, StateError
 from hetc.runtime.guarded import Guarded
-from hetc.runtime.inputs import as_given, check_names, extents_of, live_lengths
+from hetc.runtime.inputs import Given, as_given, check_names
 from hetc.runtime.modules import import_file
+from hetc.runtime.plan_builder import PlanBuilder
 from hetc.runtime.specification import Pipeline
 from hetc.runtime.state import State
-from hetc.runtime.step_run import StepRun
+from hetc.runtime.step_plan import StepPlan
 from hetc.runtime.tensors import to_host
 from hetc.runtime.trace import OnKernel, OnTransfer
 from hetc.runtime.weights import FrozenWeights
@@ -25,6 +28,8 @@ from hetc.runtime.weights import FrozenWeights
 
 class HostProgram(Guarded):
     """Base of generated host programs: one method a step, memories in states made by `new_state`.
+
+    METHODS, PLANS: by step the names of its method, and of the one that says what a call of it does.
 
     on_kernel(KernelTrace), on_transfer(TransferTrace): set to see every kernel and every copy; tracing a kernel
     reads its tensors back, and so waits for the device.
@@ -34,6 +39,7 @@ class HostProgram(Guarded):
     PIPELINE: ClassVar[Pipeline]
     KERNELS: ClassVar[Mapping[str, tuple[str, ...]]]
     METHODS: ClassVar[Mapping[str, str]]
+    PLANS: ClassVar[Mapping[str, str]]
     CONSTANTS: ClassVar[Mapping[str, tuple[tuple[int, ...], str, Any]]] = {}
 
     def __init__(
@@ -109,8 +115,8 @@ class HostProgram(Guarded):
         Raises InputError for a name that is no weight, and for values other than those frozen before."""
         chosen = self.frozen_weights.checked([*names, *weights])
         given = as_given(self.PIPELINE, weights, self.devices)
-        extents_of(self.PIPELINE, given)
-        given = self.frozen_weights.settled(given, ())
+        extents_of(self.PIPELINE, {name: item.shape for name, item in given.items()})
+        self.frozen_weights.of_call(given, ())
         self.frozen_weights.freeze(chosen)
         self.frozen_weights.keep(given)
 
@@ -119,22 +125,72 @@ class HostProgram(Guarded):
         name that is no weight."""
         self.frozen_weights.unfreeze(names)
 
-    def begin(
-        self, step: str, state: State, tensors: Mapping[str, Any], lengths: Mapping[str, object] | None = None
-    ) -> StepRun:
-        """Check everything that a call is given; nothing has changed when this raises."""
+    def call(
+        self, step: str, state: State, lengths: Mapping[str, object] | None, tensors: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """One call of a step: what its method does. Nothing has changed when this raises."""
         if not isinstance(state, State):
             raise StateError(f"step '{step}': expected a state made by new_state, got {type(state).__name__}")
         if lengths is not None and not isinstance(lengths, Mapping):
             found = type(lengths).__name__
             raise InputError(f"step '{step}': expected a mapping of lengths, got {found}; tensors are given by name")
-        if state.pipeline is not self.PIPELINE:
+        pipeline = self.PIPELINE
+        if state.pipeline is not pipeline:
             raise StateError(f"the state belongs to pipeline '{state.pipeline.name}'")
-        check_names(self.PIPELINE, step, tensors, self.frozen_weights.known)
-        given = as_given(self.PIPELINE, tensors, self.devices, state.bound)
-        given = self.frozen_weights.settled(given, self.PIPELINE.steps[step].takes)
-        before, during = live_lengths(state, step, given, dict(lengths or {}))
-        return StepRun(self, state, step, self.frozen_weights.keep(given), before, during)
+        check_names(pipeline, step, tensors, self.frozen_weights.known)
+        given = as_given(pipeline, tensors, self.devices, state.bound)
+        frozen = self.frozen_weights.of_call(given, pipeline.steps[step].takes)
+        state.enter(step)
+        try:
+            return self._carry_out(step, state, given, frozen, lengths or {})
+        finally:
+            state.leave()
+
+    def _carry_out(
+        self,
+        step: str,
+        state: State,
+        given: dict[str, Given],
+        frozen: dict[str, Buffer],
+        said: Mapping[str, object],
+    ) -> dict[str, Any]:
+        """said: the lengths that the caller says."""
+        if frozen:
+            given = {name: item for name, item in given.items() if name not in frozen}
+        of, key = (self, self.frozen_weights.version), _key(step, given)
+        plan = state.plans.get(of, key)
+        of_call = CallLengths(state, step, _shapes(given) | _shapes(frozen)) if plan is None else plan.lengths
+        lengths = of_call.of(state, said)
+        new = self.frozen_weights.keep(given)  # a call that is refused until here has said nothing
+        if new:
+            return self._carry_out(step, state, given, frozen | new, said)
+        if plan is None or said:
+            state.make_room(lengths.during)
+            plan = state.plans.get(of, key)
+        if plan is None:
+            plan = self._planned(step, state, given, frozen, of_call, lengths.during)
+            state.plans.add(key, plan)
+        try:
+            state.pools.refresh()  # the caller's table is looked at whether or not the step appends
+            state.hold_pages(lengths.during, self.PIPELINE.kept)
+            return plan.run(Call(self, state, step, lengths), given)
+        finally:  # the state is as long as it says
+            state.hold_pages(state.lengths, self.PIPELINE.steps[step].grows)
+
+    def _planned(
+        self,
+        step: str,
+        state: State,
+        given: Mapping[str, Given],
+        frozen: Mapping[str, Buffer],
+        lengths: CallLengths,
+        during: LengthArrays,
+    ) -> StepPlan:
+        builder = PlanBuilder(self, state, step, given, frozen, lengths, during)
+        getattr(self, self.PLANS[step])(builder)
+        if builder.made is None:
+            raise ProgramError(f"'{self.PLANS[step]}' of the host program does not end with plan.finish(...)")
+        return builder.made
 
     def constant(self, name: str, kind: str) -> Buffer:
         """A table on a device, uploaded once."""
@@ -157,6 +213,15 @@ class HostProgram(Guarded):
             buffer.write_rows(np.zeros(1, np.int64), np.array([[number]], host_dtype(INDEX)))
             self._pass_numbers[number, kind] = buffer
         return self._pass_numbers[number, kind]
+
+
+def _key(step: str, given: Mapping[str, Given]) -> Hashable:
+    """What calls have in common that one plan is for."""
+    return (step, *[(name, item.device.kind, item.shape) for name, item in given.items()])
+
+
+def _shapes(tensors: Mapping[str, Given] | Mapping[str, Buffer]) -> dict[str, tuple[int, ...]]:
+    return {name: item.shape for name, item in tensors.items()}
 
 
 def load_program(

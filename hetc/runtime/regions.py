@@ -99,8 +99,87 @@ def box(extents: Extents, pers: Mapping[str, str], lengths: Lengths) -> tuple[in
     return tuple(_largest(item, pers, lengths) for item in extents)
 
 
-def as_slice(rows: NDArray[np.int64]) -> Rows:
+class LiveRows:
+    """The live rows of a buffer, call after call: worked out anew only where a length is another array than before.
+    Arrays of lengths are not written to."""
+
+    def __init__(self, extents: Extents, shape: Sequence[int], pers: Mapping[str, str]) -> None:
+        self.extents, self.shape, self.pers = extents, tuple(shape), pers
+        self._dims = tuple(dict.fromkeys(item for item in extents if isinstance(item, str)))
+        self._seen: list[NDArray] | None = None
+        self._rows: Rows = slice(0, 0)
+        self._box: tuple[int, ...] = ()
+
+    def at(self, high: Lengths) -> Rows:
+        """The rows below `high`: see `region_rows`."""
+        self._refresh(high)
+        return self._rows
+
+    def box(self, high: Lengths) -> tuple[int, ...]:
+        """The smallest shape that holds all of them."""
+        self._refresh(high)
+        return self._box
+
+    def _refresh(self, high: Lengths) -> None:
+        if self._seen is not None:
+            for dim, seen in zip(self._dims, self._seen, strict=True):
+                if high[dim] is not seen:
+                    break
+            else:
+                return
+        self._rows = as_slice(region_rows(self.extents, self.shape, self.pers, high))
+        self._box = box(self.extents, self.pers, high)
+        self._seen = [high[dim] for dim in self._dims]
+
+
+class AppendedRows:
+    """The rows of a buffer that a step appends along a dim: those that it would append to an empty one, moved on."""
+
+    def __init__(self, extents: Extents, shape: Sequence[int], pers: Mapping[str, str], along: str) -> None:
+        axis = row_axis(extents)
+        self.along = along
+        self._first = LiveRows(extents, shape, pers)
+        self._distance = prod(shape[extents.index(along) + 1 : axis + 1])
+        self._owner: tuple[int, int] | None = None
+        if along in pers:
+            place = extents.index(pers[along])
+            self._owner = prod(shape[place + 1 : axis + 1]), shape[place]
+        self._rows: Rows | None = None
+        self._numbers = self._owners = np.zeros(0, np.int64)
+
+    def at(self, before: Lengths, during: Lengths, added: NDArray) -> Rows:
+        """The rows from `before` on, `added` of them (one number, or one for each row of the dim that this one is
+        per)."""
+        rows, start = self._first.at({**during, self.along: added}), before[self.along]
+        if self._owner is None:
+            return moved_on(rows, int(start[0]) * self._distance)
+        if rows is not self._rows:
+            stride, count = self._owner
+            self._rows, self._numbers = rows, as_numbers(rows)
+            self._owners = self._numbers // stride % count
+        return as_slice(self._numbers + start[self._owners].astype(np.int64) * self._distance)
+
+
+def moved_on(rows: Rows, distance: int) -> Rows:
+    """The rows so many places further on."""
+    if not distance:
+        return rows
+    return slice(rows.start + distance, rows.stop + distance) if isinstance(rows, slice) else rows + distance
+
+
+def row_count(rows: Rows) -> int:
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+
+
+def as_numbers(rows: Rows) -> NDArray[np.int64]:
+    """The numbers of rows, one by one."""
+    return np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+
+
+def as_slice(rows: Rows) -> Rows:
     """A run of neighbouring rows as a slice (a view or one copy), else the numbers themselves."""
+    if isinstance(rows, slice):
+        return rows
     # The ends alone are cheap to look at, and enough to rule most lists out.
     ends_fit = len(rows) > 0 and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
     if ends_fit and (len(rows) < 3 or bool((np.diff(rows) == 1).all())):

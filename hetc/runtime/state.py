@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,9 @@ from hetc.runtime.elements import decoded, stored
 from hetc.runtime.errors import CapacityError, InputError, StateError
 from hetc.runtime.guarded import Guarded, ReadOnly
 from hetc.runtime.layers import live_values
-from hetc.runtime.memory import DenseMemory, SparseHome, parts_of
+from hetc.runtime.live_length import LiveLength
+from hetc.runtime.memory import DenseMemory, SparseHome, layer_specs
+from hetc.runtime.plans import Plans
 from hetc.runtime.pools import Pools
 from hetc.runtime.regions import layers_of
 from hetc.runtime.specification import Pipeline, Tensor, length_array, whole_number
@@ -58,12 +60,14 @@ class State(Guarded):
         self.sparse: dict[str, SparseHome] = {}
         for name, spec in pipeline.memories.items():
             if spec.stored_bound is None:
-                for part, layer in parts_of(name, spec).items():
+                for part, layer in layer_specs(name, spec).items():
                     self.dense[part] = DenseMemory(part, layer, pipeline, devices, self._capacities, self.pools)
             else:
                 self.sparse[name] = SparseHome(name, pipeline, devices, self._capacities)
         self.workspace = Workspace(pipeline.workspace)
-        self.length_arrays: dict[tuple[str, str], tuple[Any, NDArray[np.int32]]] = {}
+        self.plans = Plans()
+        self.bound: list[Buffer] = []
+        self._live_lengths: dict[tuple[str, str, int], LiveLength] = {}
         self._running = ""
         self._guard()
 
@@ -177,6 +181,8 @@ class State(Guarded):
         Raises InputError, StateError, DeviceError, CapacityError, and then changes nothing of the memories."""
         self._idle()
         bind(self, tensors, block_table)
+        self.bound = [memory.buffer for memory in self.dense.values() if memory.bound]
+        self.plans.clear()
         if lengths is not None:
             if not isinstance(lengths, Mapping):
                 if len(self.pipeline.kept) != 1:
@@ -194,11 +200,6 @@ class State(Guarded):
 
     # What a step does.
 
-    @property
-    def bound(self) -> list[Buffer]:
-        """The buffers of memories that are the caller's own tensors."""
-        return [memory.buffer for memory in self.dense.values() if memory.bound]
-
     def enter(self, step: str) -> None:
         """Nothing else may change the state until `leave`. Raises StateError where a step is in progress."""
         self._idle()
@@ -207,15 +208,32 @@ class State(Guarded):
     def leave(self) -> None:
         self._running = ""
 
-    def make_room(self, lengths: Mapping[str, NDArray[np.int32]]) -> dict[str, int]:
-        """The capacities; for dims that only a call's own tensors have, the most seen so far."""
-        dims, capacities = self.pipeline.dims, self._capacities
+    def make_room(self, lengths: Mapping[str, NDArray[np.int32]]) -> None:
+        """Let the capacities of dims that only a call's own tensors have be the most seen so far."""
+        dims, before = self.pipeline.dims, dict(self._capacities)
+        plain = {name: value for name, value in before.items() if dims[name].derived is None}
         for name, values in lengths.items():
             if name not in self.given and dims[name].derived is None:
-                capacities[name] = max(capacities.get(name, 1), int(values.max(initial=0)))
-        plain = {name: value for name, value in capacities.items() if dims[name].derived is None}
-        capacities.update({name: int(value) for name, value in self.pipeline.with_derived_capacities(plain).items()})
-        return capacities
+                plain[name] = max(plain.get(name, 1), int(values.max(initial=0)))
+        self._capacities.update(
+            {name: int(value) for name, value in self.pipeline.with_derived_capacities(plain).items()}
+        )
+        if self._capacities != before:
+            self.plans.clear()
+
+    def live_length(self, dim: str, device: Device, size: int) -> LiveLength:
+        """The array of a dim's live lengths on a device, for so many rows."""
+        key = (dim, device.kind, size)
+        if key not in self._live_lengths:
+            self._live_lengths[key] = LiveLength(device, size)
+        return self._live_lengths[key]
+
+    def hold_pages(self, lengths: Mapping[str, NDArray[np.int32]], dims: Collection[str]) -> None:
+        """Let the dims of memories in pages have the pages that they need. Raises CapacityError."""
+        if self.pools.tables:
+            for dim in dims:
+                if dim in lengths:
+                    self.pools.hold(dim, lengths[dim])
 
     def complete(self, step: str, lengths: Mapping[str, NDArray[np.int32]]) -> None:
         """A step has appended: its dims have these lengths now."""
@@ -241,7 +259,7 @@ class State(Guarded):
 
     def parts(self, name: str) -> list[DenseMemory]:
         """What a dense memory is kept in: one part, or one for each layer."""
-        return [self.dense[part] for part in parts_of(name, self.pipeline.tensors[name])]
+        return [self.dense[part] for part in layer_specs(name, self.pipeline.tensors[name])]
 
     def memory(self, name: str) -> Tensor:
         """What is declared of a memory. Raises InputError."""

@@ -11,6 +11,7 @@ from hetc.diagnostics import suggest
 from hetc.runtime.buffers import Buffer, Stripes, allocate, duplicate
 from hetc.runtime.devices import Device
 from hetc.runtime.errors import InputError
+from hetc.runtime.inputs import Given
 from hetc.runtime.specification import Pipeline
 
 
@@ -22,6 +23,8 @@ class FrozenWeights:
         self._weights = [name for name, spec in pipeline.tensors.items() if spec.role == "weight"]
         self._frozen: set[str] = set()
         self._kept: dict[str, Buffer] = {}
+        self.version = 0
+        """Counts the changes of what is kept."""
         self._on_devices: dict[tuple[str, tuple[int, ...], str, Stripes | None], Buffer] = {}
 
     @property
@@ -40,6 +43,7 @@ class FrozenWeights:
 
     def unfreeze(self, names: Collection[str]) -> None:
         """Drop what is kept of these weights."""
+        self.version += 1
         for name in self.checked(names):
             self._frozen.discard(name)
             self._kept.pop(name, None)
@@ -65,25 +69,26 @@ class FrozenWeights:
         near = suggest(name, self._weights)
         return f"there is no weight '{name}'; " + (f"did you mean '{near}'?" if near else those)
 
-    def settled(self, given: Mapping[str, Buffer], takes: Collection[str]) -> dict[str, Buffer]:
-        """The tensors of a call: given ones, and for frozen weights what is kept of them.
+    def of_call(self, given: Mapping[str, Given], takes: Collection[str]) -> dict[str, Buffer]:
+        """Those weights of a call whose values are kept: given ones, and those that it takes.
 
-        Raises InputError where a frozen weight is given with other values than it was frozen with."""
+        Raises InputError where one is given with other values than it was frozen with."""
         for name in given.keys() & self._kept.keys():
             if not _same(given[name], self._kept[name]):
                 raise InputError(
                     f"weight '{name}' is frozen, and what is given holds other values; leave it out to use what was "
                     f"frozen, or unfreeze it first: program.unfreeze('{name}')"
                 )
-        return {**given, **{name: kept for name, kept in self._kept.items() if name in takes or name in given}}
+        return {name: kept for name, kept in self._kept.items() if name in takes or name in given}
 
-    def keep(self, given: Mapping[str, Buffer]) -> dict[str, Buffer]:
-        """Copies of the frozen weights among `given` whose values were not known yet; the result has them in place."""
-        for name in self._frozen - self._kept.keys():
-            if name in given:
-                self._kept[name] = duplicate(given[name])
-                self._kept[name].frozen = True
-        return {name: self._kept.get(name, buffer) for name, buffer in given.items()}
+    def keep(self, given: Mapping[str, Given]) -> dict[str, Buffer]:
+        """Copies of the frozen weights among `given` whose values were not known yet."""
+        new = {name for name in self._frozen - self._kept.keys() if name in given}
+        for name in new:
+            self.version += 1
+            self._kept[name] = duplicate(given[name].buffer(name, self._pipeline.tensors[name]))
+            self._kept[name].frozen = True
+        return {name: self._kept[name] for name in new}
 
     def on_device(
         self, source: Buffer, device: Device, stripes: Stripes | None, copy: Callable[[Buffer, Buffer], None]
@@ -97,11 +102,11 @@ class FrozenWeights:
         return self._on_devices[key]
 
 
-def _same(first: Buffer, second: Buffer) -> bool:
+def _same(first: Given, second: Buffer) -> bool:
     """Whether two tensors of one declaration hold the same bits."""
     if first.shape != second.shape:
         return False
     if first.device is second.device:
         return first.device.equal(first.array, second.array)
-    arrays = (buffer.device.read(buffer.array, slice(None), 1) for buffer in (first, second))
-    return next(arrays).tobytes() == next(arrays).tobytes()
+    one, other = first.device.read(first.array, slice(None), 1), second.device.read(second.array, slice(None), 1)
+    return one.tobytes() == other.tobytes()

@@ -51,16 +51,15 @@ class Workspace:
         self._buffers[place, name, value.element] = made
         return made
 
-    def exchange(self, value: Buffer, other: Buffer) -> bool:
-        """Let the slot of `value` have the arrays of `other`, of the same shape, so that its own can be kept. False,
-        changing nothing, where `value` lies in no slot."""
-        if value.place is None:
-            return False
-        place, (size, _) = value.place, self._arrays[value.place]
-        self._forget(place)
-        self._arrays[place] = (size, other.arrays)
-        value.place = None
-        return True
+    def exchange(self, value: Buffer, other: Buffer) -> None:
+        """Let a value's slot and a buffer in no slot, of the same shape and element, have each other's arrays."""
+        assert value.place is not None
+        size, _ = self._arrays[value.place]
+        given, taken = other.arrays, value.arrays
+        self._arrays[value.place] = (size, given)
+        for known in [buffer for key, buffer in self._buffers.items() if key[0] == value.place]:
+            known.arrays = given
+        other.arrays = taken
 
     def _forget(self, place: Place) -> None:
         """The slot's arrays, and the values that lie in them."""

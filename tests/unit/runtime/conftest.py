@@ -13,7 +13,7 @@ import pytest
 
 from hetc.runtime.devices import HostDevice, register_kind
 from hetc.runtime.errors import DeviceError
-from hetc.runtime.host import Dim, HostProgram, Pipeline, State, Step, Tensor
+from hetc.runtime.host import Dim, HostProgram, Pipeline, PlanBuilder, State, Step, Tensor
 
 KINDS = ("alpha", "beta")
 
@@ -64,25 +64,27 @@ class Demo(HostProgram):
     )
     KERNELS = {"alpha": ("scale",), "beta": ("sum",)}
     METHODS = {"decode": "decode"}
+    PLANS = {"decode": "_decode_plan"}
 
     def decode(self, state: State, lengths: Any = None, /, **tensors: Any) -> dict[str, Any]:
-        run = self.begin("decode", state, tensors, lengths)
-        with run:
-            keys, total = run.memory("keys"), run.memory("total")
-            x = run.copy(run.input("x"), "alpha", "x_alpha")
-            weight = run.copy(run.input("W"), "alpha", "W_alpha")
-            rows = run.allocate("rows", "alpha", ("B", 3), "f32")
-            with run.kernel("scale", "alpha", [x, weight], [rows]):
-                run.launch("alpha", "scale", [x.array, weight.array, rows.array, run.length("B", "alpha")])
-            keys = run.append(keys, rows, "T")
-            there = run.copy(keys, "beta", "keys_beta")
-            result = run.allocate("result", "beta", ("B",), "f32")
-            numbers = [run.length("B", "beta"), run.length("T", "beta"), run.capacity("T")]
-            with run.kernel("sum", "beta", [there, total], [result]):
-                run.launch("beta", "sum", [there.array, total.array, result.array, *numbers])
-            run.commit("keys", keys)
-            run.commit("total", result)
-            return run.finish({"total": result})
+        return self.call("decode", state, lengths, tensors)
+
+    def _decode_plan(self, plan: PlanBuilder) -> None:
+        keys, total = plan.memory("keys"), plan.memory("total")
+        x = plan.copy(plan.input("x"), "alpha", "x_alpha")
+        weight = plan.copy(plan.input("W"), "alpha", "W_alpha")
+        rows = plan.allocate("rows", "alpha", ("B", 3), "f32")
+        with plan.kernel("scale", "alpha", [x, weight], [rows]):
+            plan.launch("alpha", "scale", [x, weight, rows, plan.length("B", "alpha")])
+        keys = plan.append(keys, rows, "T")
+        there = plan.copy(keys, "beta", "keys_beta")
+        result = plan.allocate("result", "beta", ("B",), "f32")
+        numbers = [plan.length("B", "beta"), plan.length("T", "beta"), plan.capacity("T")]
+        with plan.kernel("sum", "beta", [there, total], [result]):
+            plan.launch("beta", "sum", [there, total, result, *numbers])
+        plan.commit("keys", keys)
+        plan.commit("total", result)
+        plan.finish({"total": result})
 
 
 @pytest.fixture

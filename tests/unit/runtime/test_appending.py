@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hetc.runtime.appending import append_rows
+from hetc.runtime.appending import Append
 from hetc.runtime.buffers import Stripes, allocate
 from hetc.runtime.devices import HostDevice
 from hetc.runtime.fpga import CsimDevice
@@ -51,7 +51,7 @@ def test_append_rows(extents: tuple[int | str, ...], along: str, growth: int | s
     memory.write_rows(np.arange(old.size // memory.row_elements), old.reshape(-1, memory.row_elements))
     rows.write_rows(np.arange(new.size // rows.row_elements), new.reshape(-1, rows.row_elements))
 
-    append_rows(memory, rows, along, growth, PERS, BEFORE, during)
+    Append(memory, rows, along, growth, PERS)(BEFORE, during, during[along] - BEFORE[along])
 
     expected = np.moveaxis(old.copy(), position, 0)
     wide = np.moveaxis(new if form == "rows" else np.expand_dims(new, position), position, 0)

@@ -14,7 +14,7 @@ from hetc.runtime.devices import Device, HostDevice
 from hetc.runtime.elements import host_dtype
 from hetc.runtime.fpga import PAGE_BYTES, CsimDevice
 from hetc.runtime.gpu import GpuDevice
-from hetc.runtime.layers import copy_region, whole_values
+from hetc.runtime.layers import RegionCopy, WholeValues
 
 DEVICES: dict[str, Device] = {
     "host": HostDevice(),
@@ -75,7 +75,7 @@ def test_stripes_hold_row_t_in_channel_t_modulo_n(channels: int, extent: int, ax
         rows = np.arange(channel, extent, channels)
         local = list(shape)
         local[axis] = -(-extent // channels)
-        held = buffer.stripe(channel).values.reshape(local)
+        held = buffer.arrays[channel].values.reshape(local)
         np.testing.assert_array_equal(np.take(held, np.arange(len(rows)), axis), np.take(whole, rows, axis))
 
 
@@ -91,7 +91,7 @@ def test_stripes_of_a_constant_extent(axis: int, width: int) -> None:
     np.testing.assert_array_equal(buffer.read_rows(np.arange(120 // size), size), values.reshape(-1, size))
     for channel in range(3):
         local = [-(-extent // 3) if at == axis else extent for at, extent in enumerate(shape)]
-        held = buffer.stripe(channel).values.reshape(local)
+        held = buffer.arrays[channel].values.reshape(local)
         expected = np.take(values.reshape(shape), np.arange(channel, shape[axis], 3), axis)
         np.testing.assert_array_equal(np.take(held, np.arange(expected.shape[axis]), axis), expected)
 
@@ -123,6 +123,6 @@ def test_tensors_are_copied_however_their_layers_lie(extents: tuple[int | str, .
         parts = (one,) if isinstance(one, Buffer) else one.parts
         for part, held in zip(parts, values.reshape(len(parts), -1, parts[0].row_elements), strict=True):
             part.write_rows(np.arange(len(held)), held)
-        live = whole_values(one, pers, lengths)
-        assert (copy_region(one, two, pers, lengths), live.shape[:2]) == (np.count_nonzero(live) * 4, (2, 3))
-        np.testing.assert_array_equal(whole_values(two, pers, lengths), live)
+        live = WholeValues(one, pers).read(lengths)
+        assert (RegionCopy(one, two, pers)(lengths), live.shape[:2]) == (np.count_nonzero(live) * 4, (2, 3))
+        np.testing.assert_array_equal(WholeValues(two, pers).read(lengths), live)

@@ -54,12 +54,12 @@ def test_a_kernel_without_end_is_stopped(device: GpuDevice, out: GpuArray, monke
     monkeypatch.setenv("HETC_KERNEL_TIMEOUT_S", "0.1")
     start = time.monotonic()
     with pytest.raises(DeviceError) as caught:
-        device.launch("spin", [out, 3], {"grid": (1,)})
+        device.launch("spin", [device.argument(out), 3], {"grid": (1,)})
     assert time.monotonic() - start < 10
     said = "kernel 'spin' did not end within 0.1 s; HETC_KERNEL_TIMEOUT_S sets this limit in seconds, 0 takes it away"
     assert str(caught.value) == said
     time.sleep(0.1)
-    device.launch("write", [out, 5], {"grid": (1,)})
+    device.launch("write", [device.argument(out), 5], {"grid": (1,)})
     assert out.tensor.tolist() == [5], "the limit is of one kernel, not of all"
 
 
@@ -68,15 +68,15 @@ def test_the_limit_counts_all_programs_of_a_launch(
 ) -> None:
     monkeypatch.setenv("HETC_KERNEL_TIMEOUT_S", "0.05")
     with pytest.raises(DeviceError, match=r"'write' did not end within 0\.05 s"):
-        device.launch("write", [out, 5], {"grid": (10_000_000,)})
+        device.launch("write", [device.argument(out), 5], {"grid": (10_000_000,)})
 
 
 def test_other_failures(device: GpuDevice, out: GpuArray, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceError, match=r"kernel 'fail' on triton-interpreter: .*undefined"):
-        device.launch("fail", [out, 5], {"grid": (1,)})
+        device.launch("fail", [device.argument(out), 5], {"grid": (1,)})
     monkeypatch.setenv("HETC_KERNEL_TIMEOUT_S", "soon")
     with pytest.raises(DiagnosticError, match="found `soon`"):
-        device.launch("write", [out, 5], {"grid": (1,)})
+        device.launch("write", [device.argument(out), 5], {"grid": (1,)})
     monkeypatch.delenv("HETC_KERNEL_TIMEOUT_S")
 
     def no_memory(*arguments: object) -> None:
@@ -84,4 +84,4 @@ def test_other_failures(device: GpuDevice, out: GpuArray, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("triton.runtime.interpreter.InterpreterBuilder.create_masked_store", no_memory)
     with pytest.raises(MemoryError, match="512"):
-        device.launch("write", [out, 5], {"grid": (1,)})
+        device.launch("write", [device.argument(out), 5], {"grid": (1,)})

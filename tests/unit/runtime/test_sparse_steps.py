@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hetc.runtime.errors import CapacityError, DeviceError, InputError
-from hetc.runtime.host import Dim, HostProgram, Pipeline, State, Step, Tensor
+from hetc.runtime.host import Dim, HostProgram, Pipeline, PlanBuilder, State, Step, Tensor
 
 ROWS = 40
 
@@ -30,18 +30,20 @@ class Search(HostProgram):
     )
     KERNELS = {"alpha": ("look_up",)}
     METHODS = {"add": "add"}
+    PLANS = {"add": "_add_plan"}
 
     def add(self, state: State, lengths: Any = None, /, **tensors: Any) -> dict[str, Any]:
-        run = self.begin("add", state, tensors, lengths)
-        with run:
-            tf = run.append(run.memory("tf"), run.input("docs"), "N")
-            query = run.copy(run.input("query"), "alpha", "query_alpha")
-            found = run.allocate("found", "alpha", ("N",), "i32")
-            parts = [tf.part(name) for name in ("row_start", "row_length", "column", "value")]
-            with run.kernel("look_up", "alpha", [query, tf], [found]):
-                run.launch("alpha", "look_up", [query.array, *parts, found.array])
-            run.commit("tf", tf)
-            return run.finish({"found": found})
+        return self.call("add", state, lengths, tensors)
+
+    def _add_plan(self, plan: PlanBuilder) -> None:
+        tf = plan.append(plan.memory("tf"), plan.input("docs"), "N")
+        query = plan.copy(plan.input("query"), "alpha", "query_alpha")
+        found = plan.allocate("found", "alpha", ("N",), "i32")
+        parts = [plan.part(tf, name) for name in ("row_start", "row_length", "column", "value")]
+        with plan.kernel("look_up", "alpha", [query, tf], [found]):
+            plan.launch("alpha", "look_up", [query, *parts, found])
+        plan.commit("tf", tf)
+        plan.finish({"found": found})
 
 
 def look_up(query: Any, start: Any, length: Any, column: Any, value: Any, found: Any) -> None:

@@ -1,0 +1,30 @@
+"""The live lengths of a dim where kernels read them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetc.runtime.devices import Device
+
+
+class LiveLength:
+    """An array i32[size] on a device: a dim's length in the call at hand, or those of all rows, 0 for those that the
+    call leaves out."""
+
+    def __init__(self, device: Device, size: int) -> None:
+        self.device, self.size = device, size
+        self.array = device.allocate(size, "i32")
+        self._values: NDArray[np.int32] | None = None
+        self._written = np.zeros((size, 1), np.int32).tobytes()
+
+    def hold(self, values: NDArray[np.int32]) -> None:
+        """Write the lengths of a call, where they are not there yet."""
+        if values is self._values:
+            return
+        padded = np.zeros((self.size, 1), np.int32)
+        padded[: values.size, 0] = values
+        if padded.tobytes() != self._written:
+            self.device.write(self.array, slice(0, self.size), padded)
+            self._written = padded.tobytes()
+        self._values = values
