@@ -65,7 +65,7 @@ def as_bytes(given: NDArray, dtype: DType | str, count: int) -> NDArray[np.uint8
 def codes_of(values: NDArray, dtype: DType) -> NDArray[np.uint8]:
     """The bit pattern of each value, in the low bits of a byte."""
     plain = values if values.dtype.kind in "iub" and not dtype.is_float else values.astype(np.float64)
-    return to_bits(plain, dtype).astype(np.uint8) & np.uint8(2**dtype.bits - 1)
+    return np.asarray(to_bits(plain, dtype).astype(np.uint8) & np.uint8(2**dtype.bits - 1))  # one alone is no array
 
 
 def values_of(codes: NDArray[np.uint8], dtype: DType) -> NDArray:

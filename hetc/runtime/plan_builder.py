@@ -191,7 +191,8 @@ class PlanBuilder:
             copy, along = memory.copy_on(kind, stripes), memory.along
             self._actions.append(lambda call: memory.bring(copy, call.written_of(memory.name, along), call.moved))
             return copy.buffer
-        if not elsewhere and value.shape == self._capacities_of(value.extents):
+        callers = value.frozen or any(value is buffer for buffer in self._late)
+        if callers and not elsewhere and value.shape == self._capacities_of(value.extents):
             return value
         if value.frozen and all(isinstance(item, int) for item in value.extents):
             return self.program.frozen_weights.on_device(value, self.devices[kind], stripes, self._copy_now)

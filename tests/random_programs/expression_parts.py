@@ -165,6 +165,8 @@ class Parts(Positions):
                 return None
             name = self.random.choice(names)
             dim, row = scope[name]
+            # Inside it is another index of that name, whose rows are not those of what is in scope.
+            scope = {other: known for other, known in scope.items() if known[1] != name}
         else:
             dim = self._reduced_dim(rows)
             row = self.random.choice(rows) if self.dims[dim].per else None

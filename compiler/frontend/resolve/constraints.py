@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hetc.compiler.frontend.resolve.environment import Environment
 from hetc.compiler.frontend.resolve.guarded_reads import Limit
+from hetc.compiler.frontend.resolve.names import plain_name
 from hetc.compiler.frontend.syntax import ast
 from hetc.diagnostics import Related
 from hetc.source import Span
@@ -72,7 +73,10 @@ def check_agreement(index: ast.Index, constraints: Sequence[Constraint], environ
             label = f"{other.what}, of extent {other.key}"
             raise environment.refuse("HET104", message, other.span, label=label, related=related, help=help)
         if other.row != first.row and other.row is not None and first.row is not None:
-            message = f"the index `{index.name}` runs over the rows of both `{first.row}` and `{other.row}`"
+            rows = f"both `{first.row}` and `{other.row}`"
+            if plain_name(first.row) == plain_name(other.row):
+                rows = f"two indices named `{plain_name(first.row)}`, an outer and an inner one"
+            message = f"the index `{index.name}` runs over the rows of {rows}"
             related = (Related(first.span, f"here over those of `{first.row}`"),)
             raise environment.refuse("HET104", message, other.span, related=related)
 

@@ -48,6 +48,11 @@ def test_a_single_value_takes_a_byte():
     assert pack([1.0, 0.5], "e8m0").tolist() == [127, 126]
 
 
+@pytest.mark.parametrize("dtype", PACKED)
+def test_the_byte_of_a_single_value_is_an_array(dtype):
+    assert isinstance(pack(np.array(1), dtype), np.ndarray)
+
+
 def test_of_nothing_there_is_nothing():
     assert pack(np.zeros((0, 5)), "i4").shape == (0, 3) and unpack(np.zeros((0, 3), np.uint8), "i4", 5).shape == (0, 5)
 
