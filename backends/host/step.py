@@ -131,6 +131,10 @@ class StepPrinter:
         self.names[value] = self.scope.new(name or value.name_hint or "value")
         self.writer.line(f"{self.names[value]} = {text}")
 
+    def _assign_call(self, value: SSAValue, function: str, arguments: list[str], name: str) -> None:
+        self.names[value] = self.scope.new(name)
+        self._call(f"{self.names[value]} = {function}(", arguments, ")")
+
     def _allocate(self, op: host.AllocateOp) -> None:
         type_ = cast(BufferType, op.result.type)
         tensor = type_.tensor
@@ -138,13 +142,13 @@ class StepPrinter:
             values.repr_of(op.buffer.data), values.repr_of(type_.kind), values.extents(tensor), values.element(tensor),
         ]  # fmt: skip
         arguments += [*_layout(type_), *_slot(op)]
-        self._assign(op.result, f"plan.allocate({', '.join(arguments)})", op.buffer.data)
+        self._assign_call(op.result, "plan.allocate", arguments, op.buffer.data)
 
     def _copy(self, op: host.CopyOp) -> None:
         type_ = cast(BufferType, op.result.type)
         arguments = [self.names[op.value], values.repr_of(type_.kind), values.repr_of(op.buffer.data)]
         arguments += [*_layout(type_), *_slot(op)]
-        self._assign(op.result, f"plan.copy({', '.join(arguments)})", op.buffer.data)
+        self._assign_call(op.result, "plan.copy", arguments, op.buffer.data)
 
     def _kernel(self, op: host.KernelOp) -> None:
         reads = ", ".join(self.names[value] for value in op.reads)

@@ -27,7 +27,7 @@ class Commit:
         self.in_place = current.placement is not None or memory.bound
         fits = (value.device, value.shape, value.stripes) == (current.device, current.shape, current.stripes)
         self._exchanges = not self.in_place and fits and alone and value.place is not None
-        self._left_out = _LeftOut(memory, pers)
+        self._left_out = LeftOutRows(memory, pers)
         self._copy = RegionCopy(value, current, pers) if self.in_place else None
 
     def prepare(self, lengths: Lengths) -> Callable[[Workspace], None]:
@@ -59,7 +59,7 @@ class Commit:
         self.memory.changed()
 
 
-class _LeftOut:
+class LeftOutRows:
     """The rows of a memory's batch that a call leaves out: they keep their contents."""
 
     def __init__(self, memory: DenseMemory, pers: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from hetc.compiler.cli.verdict import render_verdict
 from hetc.compiler.driver import Options, compile_source_file
 from hetc.compiler.verify import Row, RunReport
 from hetc.runtime import environment
-from hetc.runtime.commits import Commits
+from hetc.runtime.commits import LeftOutRows
 from hetc.runtime.environment import Check
 from hetc.runtime.errors import DeviceError
 from hetc.source import SourceFile
@@ -130,11 +130,11 @@ def test_an_edited_host_program_that_fails_is_not_the_compilers(work, capsys, mo
     host = work / "host" / "demo_host.py"
     os.utime(host, (1e9, 1e9 + 0.25))
     assert app.run(["run", str(work), "--calls", "1"]) == 0
-    edit(host, "run.memory(", "run.memoir(")
+    edit(host, "plan.memory(", "plan.memoir(")
     os.utime(host, (1e9, 1e9 + 0.5))
     assert app.run(["run", str(work)]) == 1
     err = capsys.readouterr().err
-    assert "HET502" in err and "the edited program failed: AttributeError: 'StepRun' object has no attribute" in err
+    assert "HET502" in err and "the edited program failed: AttributeError: 'PlanBuilder' object has no attribute" in err
     assert "edited since it was generated: host/demo_host.py" in err
 
 
@@ -188,7 +188,7 @@ def test_a_memory_as_long_as_another_dim_makes_it(monkeypatch):
     assert report.ok
     assert any(row.stage == "memory" for row in report.rows)
     # Rows that are not live yet keep what they hold; a runtime that forgets them is seen.
-    monkeypatch.setattr(Commits, "_keep_left_out", lambda self, memory, made: None)
+    monkeypatch.setattr(LeftOutRows, "keep", lambda self, made, lengths: None)
     report = verify.run(compilation, calls=6, extents=extents)
     assert [row.note for row in report.rows if not row.ok] == ["differs: sums"]
 

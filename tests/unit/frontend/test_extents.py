@@ -75,7 +75,11 @@ def test_several_indices_nest() -> None:
         ("z[t] = keys[0, t, 0]", "HET107", "this row is computed"),
         ("z[b, t] = keys[n[0] * b, t, 0]", "HET107", "this row is computed"),
         ("z[b, c, t] = keys[b, t, 0] * keys[c, t, 0]", "HET104", "runs over the rows of both"),
-        ("z[b, t] = keys[b, t, 0] - sum[b](keys[b, t, 0])", "HET104", "two indices named `b`, an outer and an inner one"),
+        (
+            "z[b, t] = keys[b, t, 0] - sum[b](keys[b, t, 0])",
+            "HET104",
+            "two indices named `b`, an outer and an inner one",
+        ),
         ("z[d] = sum[d](n[d])", "HET103", "no extent"),
         ("z[d, d] = n[d]", "HET101", "already in use"),
         ("z[i < B] = T[2]", "HET107", "takes one index"),

@@ -37,15 +37,15 @@ mp.pipeline @moves {
   mp.dim @N bound 9 : i64 per "B" derived affine_map<(d0) -> ((d0 + 7) floordiv 8)> of ["T"]
   mp.dim @D size 4 : i64
   mp.declare @lambda "input" : <[B, 4], f32>
-  mp.declare @run "memory" init -1.0 : f32 : <[B, T, 4], bf16> {home = "gpu"}
+  mp.declare @plan "memory" init -1.0 : f32 : <[B, T, 4], bf16> {home = "gpu"}
   mp.declare @tf "memory" : <[9, T], ui8, #mp.sparse<#builtin.int<100>>> {home = "fpga"}
-  mp.step @begin grows {T = 1 : i64} pins {} {
-    %m = mp.get "run" : !mp.tensor<[B, T, 4], bf16>
+  mp.step @call grows {T = 1 : i64} pins {} {
+    %m = mp.get "plan" : !mp.tensor<[B, T, 4], bf16>
     %x = mp.get "lambda" : !mp.tensor<[B, 4], f32>
     %y = task.transfer %m from "gpu" to "fpga" : !mp.tensor<[B, T, 4], bf16> -> !mp.tensor<[B, T, 4], bf16>
     mp.output "class", %y as bf16 : !mp.tensor<[B, T, 4], bf16>
     mp.output "state", %x as f32 : !mp.tensor<[B, 4], f32>
-    mp.commit "run", %m : !mp.tensor<[B, T, 4], bf16>
+    mp.commit "plan", %m : !mp.tensor<[B, T, 4], bf16>
   }
 }
 """
@@ -56,7 +56,7 @@ def test_the_text_is_python_and_the_same_each_time() -> None:
     first, second = (host.emit(lowered(text)) for _ in range(2))
     assert first == second and list(first) == ["host/tiny_host.py"]
     ast.parse(first["host/tiny_host.py"])
-    assert "keys_2.stripe(1)" in first["host/tiny_host.py"]
+    assert "plan.stripe(keys_2, 1)" in first["host/tiny_host.py"]
     assert max(len(line) for line in first["host/tiny_host.py"].splitlines()) <= 120
 
 
@@ -64,16 +64,16 @@ def test_names_that_python_or_the_program_owns() -> None:
     text = host.emit(lowered(MOVES))["host/moves_host.py"]
     tree = ast.parse(text)
     methods = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    assert methods == ["begin_"]
-    assert 'lambda_ = run.input("lambda")' in text
-    assert 'run_2 = run.memory("run")' in text
-    assert 'return run.finish({"class": run_fpga, "state": lambda_})' in text
+    assert methods == ["call_", "_call_plan"]
+    assert 'lambda_ = plan.input("lambda")' in text
+    assert 'plan_2 = plan.memory("plan")' in text
+    assert 'plan.finish({"class": plan_fpga, "state": lambda_})' in text
 
 
 def test_derived_dims_initial_values_and_sparse_bounds() -> None:
     text = host.emit(lowered(MOVES))["host/moves_host.py"]
     assert '"N": Dim(bound=9, per="B", of=("T",), derived=lambda T: ((T + 7) // 8)),' in text
-    assert '"run": Tensor("memory", ("B", "T", 4), "bf16", home="gpu", init=-1.0),' in text
+    assert '"plan": Tensor("memory", ("B", "T", 4), "bf16", home="gpu", init=-1.0),' in text
     assert '"tf": Tensor("memory", (9, "T"), "u8", home="fpga", stored_bound=100),' in text
 
 
@@ -86,15 +86,16 @@ def test_affine_expressions_work_on_arrays() -> None:
 
 def test_no_step_hides_what_a_program_has() -> None:
     own = {name for name in vars(HostProgram) if not name.startswith("_")}
-    own |= {"on_kernel", "on_transfer", "devices", "frozen_weights", "directory", "PIPELINE", "KERNELS", "METHODS"}
+    own |= {"on_kernel", "on_transfer", "devices", "frozen_weights", "directory", "PIPELINE", "KERNELS"}
+    own |= {"METHODS", "PLANS"}
     assert own == set(RESERVED_METHODS)
     assert method_name("decode") == "decode" and method_name("step") == "step_"
 
 
 def test_names_are_unique() -> None:
     names = Names()
-    assert [names.new(text) for text in ("k", "k", "2x", "run", "a.b", "for")] == [
-        "k", "k_2", "v2x", "run_2", "a_b", "for_",
+    assert [names.new(text) for text in ("k", "k", "2x", "plan", "a.b", "for")] == [
+        "k", "k_2", "v2x", "plan_2", "a_b", "for_",
     ]  # fmt: skip
 
 
