@@ -54,6 +54,8 @@ class CallLengths:
         self._step, self._shapes = step, shapes
         self._found = extents_of(pipeline, shapes)
         self._constant: dict[tuple[str, int | None], NDArray[np.int32]] = {}
+        # Of a call of which the caller says no lengths: what is settled, None where the state says it.
+        self._usual: dict[str, NDArray[np.int32] | None] | None = None
         self._derived = {name: (_Memo(), _Memo()) for name, dim in pipeline.dims.items() if dim.derived is not None}
         self._added: dict[str, _Memo] = {name: _Memo() for name in pipeline.steps[step].grows}
         settled = {name for name in self._found if pipeline.dims[name].per is None}
@@ -62,13 +64,18 @@ class CallLengths:
 
     def of(self, state: State, given: Mapping[str, object]) -> Lengths:
         """The lengths of one call; `given`: what the caller says. Raises InputError, CapacityError."""
-        before = self._before(state, given)
-        self._derive(state.pipeline, before, 0)
+        before = self._before(state, given) if given or self._usual is None else self._as_usual(state, self._usual)
+        if self._derived:
+            self._derive(state.pipeline, before, 0)
         during, added = self._grown(state, before)
-        if added:
+        if added and self._derived:
             self._derive(state.pipeline, during, 1)
         self._check_shapes(state.pipeline, self._shapes if given else self._unsettled, during)
         return Lengths(before, during, added)
+
+    @staticmethod
+    def _as_usual(state: State, usual: Mapping[str, NDArray[np.int32] | None]) -> LengthArrays:
+        return {name: state.lengths[name] if settled is None else settled for name, settled in usual.items()}
 
     def _before(self, state: State, given: Mapping[str, object]) -> LengthArrays:
         pipeline = state.pipeline
@@ -91,6 +98,9 @@ class CallLengths:
                     self._check_limit(state, name, extent)
                     self._constant[name, rows] = extent
                 before[name] = self._constant[name, rows]
+        if not given:
+            held = state.lengths
+            self._usual = {name: None if held.get(name) is value else value for name, value in before.items()}
         return before
 
     def _check_limit(self, state: State, name: str, lengths: NDArray) -> None:

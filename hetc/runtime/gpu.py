@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,7 +36,7 @@ class GpuArray:
     tensor: Any
     element: str
 
-    @property
+    @cached_property
     def plain(self) -> Any:
         """The memory in a dtype that every torch indexing supports, and that is compared by its bits."""
         import torch

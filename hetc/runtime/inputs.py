@@ -60,7 +60,8 @@ def as_given(
             raise InputError(
                 f"tensor '{name}': expected {len(spec.extents)} dims {described(spec)}, got {len(shape)} {list(shape)}"
             )
-        found[name] = _apart(given, spec, name) if any(_overlap(given, memory) for memory in bound) else given
+        shared = bound and any(_overlap(given, memory) for memory in bound)
+        found[name] = _apart(given, spec, name) if shared else given
     return found
 
 

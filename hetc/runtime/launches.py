@@ -22,9 +22,6 @@ class Stripe:
     def __post_init__(self) -> None:
         assert (self.number is None) == (self.buffer.stripes is None), f"{self.buffer.name}: which array?"
 
-    def now(self) -> Any:
-        return self.buffer.arrays[self.number or 0]
-
 
 @dataclass(frozen=True)
 class Part:
@@ -32,9 +29,6 @@ class Part:
 
     buffer: Buffer | SparseBuffer
     name: str
-
-    def now(self) -> Any:
-        return self.buffer.part(self.name)
 
 
 class Launch:
@@ -46,24 +40,31 @@ class Launch:
     ) -> None:
         self._device, self._kernel, self._options = device, kernel, options
         self._kept: list[Any] = list(arguments)
-        self._seen: dict[int, Any] = {}
-        self._late: list[tuple[int, Stripe | Part]] = []
-        self._places: list[tuple[int, Stripe | Part]] = []
+        self._seen: list[Any] = [None] * len(arguments)
+        self._late: list[tuple[int, Stripe]] = []
+        self._stripes: list[tuple[int, Buffer, int]] = []
+        self._parts: list[tuple[int, Part]] = []
         for at, item in enumerate(arguments):
-            place = Stripe(item) if isinstance(item, Buffer) else item
-            if isinstance(place, Stripe | Part):
-                own = any(place.buffer is buffer for buffer in late)
-                (self._late if own else self._places).append((at, place))
+            if isinstance(item, Part):
+                self._parts.append((at, item))
+            elif isinstance(item, Stripe | Buffer):
+                place = Stripe(item) if isinstance(item, Buffer) else item
+                if any(place.buffer is buffer for buffer in late):
+                    self._late.append((at, place))
+                else:
+                    self._stripes.append((at, place.buffer, place.number or 0))
 
     def __call__(self, call: Call) -> None:
         argument, kept, seen = self._device.argument, self._kept, self._seen
-        for at, place in self._places:
-            array = place.now()
-            if array is not seen.get(at):
+        for at, buffer, number in self._stripes:
+            array = buffer.arrays[number]
+            if array is not seen[at]:
                 kept[at], seen[at] = argument(array), array
         arguments = kept.copy()
+        for at, part in self._parts:
+            arguments[at] = argument(part.buffer.part(part.name))
         for at, place in self._late:
-            arguments[at] = argument(place.now())
+            arguments[at] = argument(place.buffer.arrays[place.number or 0])
         self._device.launch(self._kernel, arguments, self._options)
 
 

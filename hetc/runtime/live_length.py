@@ -15,16 +15,15 @@ class LiveLength:
     def __init__(self, device: Device, size: int) -> None:
         self.device, self.size = device, size
         self.array = device.allocate(size, "i32")
-        self._values: NDArray[np.int32] | None = None
-        self._written = np.zeros((size, 1), np.int32).tobytes()
+        self._held = np.zeros((size, 1), np.int32)
+        self._values: NDArray[np.int32] = self._held[:0, 0]
 
     def hold(self, values: NDArray[np.int32]) -> None:
         """Write the lengths of a call, where they are not there yet."""
         if values is self._values:
             return
-        padded = np.zeros((self.size, 1), np.int32)
-        padded[: values.size, 0] = values
-        if padded.tobytes() != self._written:
-            self.device.write(self.array, slice(0, self.size), padded)
-            self._written = padded.tobytes()
+        if values.tobytes() != self._values.tobytes():
+            self._held[: values.size, 0] = values
+            self._held[values.size :] = 0
+            self.device.write(self.array, slice(0, self.size), self._held)
         self._values = values

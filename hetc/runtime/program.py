@@ -60,6 +60,7 @@ class HostProgram(Guarded):
         self.frozen_weights = FrozenWeights(self.PIPELINE)
         self.on_kernel: OnKernel | None = None
         self.on_transfer: OnTransfer | None = None
+        self._accepted: set[Hashable] = set()
         self._constants: dict[tuple[str, str], Buffer] = {}
         self._pass_numbers: dict[tuple[int, str], Buffer] = {}
         self._guard()
@@ -137,7 +138,10 @@ class HostProgram(Guarded):
         pipeline = self.PIPELINE
         if state.pipeline is not pipeline:
             raise StateError(f"the state belongs to pipeline '{state.pipeline.name}'")
-        check_names(pipeline, step, tensors, self.frozen_weights.known)
+        names = (step, self.frozen_weights.version, *tensors)
+        if names not in self._accepted:
+            check_names(pipeline, step, tensors, self.frozen_weights.known)
+            self._accepted.add(names)
         given = as_given(pipeline, tensors, self.devices, state.bound)
         frozen = self.frozen_weights.of_call(given, pipeline.steps[step].takes)
         state.enter(step)

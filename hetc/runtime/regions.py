@@ -146,6 +146,7 @@ class AppendedRows:
             self._owner = prod(shape[place + 1 : axis + 1]), shape[place]
         self._rows: Rows | None = None
         self._numbers = self._owners = np.zeros(0, np.int64)
+        self._only = -1  # the row of the other dim, where all of them are of one
 
     def at(self, before: Lengths, during: Lengths, added: NDArray) -> Rows:
         """The rows from `before` on, `added` of them (one number, or one for each row of the dim that this one is
@@ -157,6 +158,10 @@ class AppendedRows:
             stride, count = self._owner
             self._rows, self._numbers = rows, as_numbers(rows)
             self._owners = self._numbers // stride % count
+            one = len(self._owners) > 0 and bool((self._owners == self._owners[0]).all())
+            self._only = int(self._owners[0]) if one else -1
+        if self._only >= 0:
+            return moved_on(rows, int(start[self._only]) * self._distance)
         return as_slice(self._numbers + start[self._owners].astype(np.int64) * self._distance)
 
 

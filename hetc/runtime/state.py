@@ -68,7 +68,7 @@ class State(Guarded):
         self.plans = Plans()
         self.bound: list[Buffer] = []
         self._live_lengths: dict[tuple[str, str, int], LiveLength] = {}
-        self._running = ""
+        self._running: list[str] = []
         self._guard()
 
     def __repr__(self) -> str:
@@ -203,10 +203,10 @@ class State(Guarded):
     def enter(self, step: str) -> None:
         """Nothing else may change the state until `leave`. Raises StateError where a step is in progress."""
         self._idle()
-        self._running = step
+        self._running.append(step)
 
     def leave(self) -> None:
-        self._running = ""
+        self._running.clear()
 
     def make_room(self, lengths: Mapping[str, NDArray[np.int32]]) -> None:
         """Let the capacities of dims that only a call's own tensors have be the most seen so far."""
@@ -254,8 +254,8 @@ class State(Guarded):
                 home.matrix.load(none, none, none)
 
     def _set_length(self, dim: str, lengths: NDArray) -> None:
-        self._lengths[dim] = lengths.astype(np.int32)
-        self._lengths[dim].flags.writeable = False  # `state.lengths` hands it out
+        held = self._lengths[dim] = lengths.astype(np.int32, copy=False)
+        held.flags.writeable = False  # `state.lengths` hands it out
 
     def parts(self, name: str) -> list[DenseMemory]:
         """What a dense memory is kept in: one part, or one for each layer."""
@@ -270,4 +270,4 @@ class State(Guarded):
 
     def _idle(self) -> None:
         if self._running:
-            raise StateError(f"the state is in step '{self._running}'")
+            raise StateError(f"the state is in step '{self._running[0]}'")

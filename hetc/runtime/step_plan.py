@@ -60,7 +60,8 @@ class StepPlan:
             results = {name: to_torch(item.values.read(during), item.element) for name, item in self.outputs.items()}
             for device in self.devices:
                 device.wait()
-            commit(self.commits, call.state.workspace, during)
+            if self.commits:
+                commit(self.commits, call.state.workspace, during)
         except BaseException:
             call.undo()
             raise

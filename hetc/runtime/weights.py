@@ -73,6 +73,8 @@ class FrozenWeights:
         """Those weights of a call whose values are kept: given ones, and those that it takes.
 
         Raises InputError where one is given with other values than it was frozen with."""
+        if not self._kept:
+            return {}
         for name in given.keys() & self._kept.keys():
             if not _same(given[name], self._kept[name]):
                 raise InputError(
@@ -83,7 +85,7 @@ class FrozenWeights:
 
     def keep(self, given: Mapping[str, Given]) -> dict[str, Buffer]:
         """Copies of the frozen weights among `given` whose values were not known yet."""
-        new = {name for name in self._frozen - self._kept.keys() if name in given}
+        new = {name for name in self._frozen if name in given and name not in self._kept}
         for name in new:
             self.version += 1
             self._kept[name] = duplicate(given[name].buffer(name, self._pipeline.tensors[name]))
