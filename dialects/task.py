@@ -34,7 +34,11 @@ from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp import TensorType
 
-ARGUMENT_ROLES = ("operand", "result", "length", "capacity", "constant", "scratch")
+DIM_ROLES = ("length", "capacity", "longest")
+"""Those that say how long a run-time dim is."""
+SCALAR_ROLES = ("capacity", "longest")
+"""Those that are passed by value."""
+ARGUMENT_ROLES = ("operand", "result", *DIM_ROLES, "constant", "scratch")
 
 
 @irdl_attr_definition
@@ -48,6 +52,7 @@ class ArgumentAttr(ParametrizedAttribute):
     result    task result      ""
     length    -                a run-time dim: pointer to i32, one element, or one a row where the dim is per a dim
     capacity  -                a run-time dim: the extent that buffers are allocated with, an i32 by value
+    longest   -                a run-time dim: the longest that it is in a call, at least 1, an i32 by value
     constant  which mp.constant of the task kernel, in order
     scratch   which entry of the generated kernel's `scratch` list
     """
@@ -63,6 +68,14 @@ class ArgumentAttr(ParametrizedAttribute):
             IntAttr(index) if isinstance(index, int) else index,
             StringAttr(part) if isinstance(part, str) else part,
         )
+
+    @property
+    def of_dim(self) -> bool:
+        return self.role.data in DIM_ROLES
+
+    @property
+    def by_value(self) -> bool:
+        return self.role.data in SCALAR_ROLES
 
     @staticmethod
     def stripe_part(channel: int, axis: int) -> str:

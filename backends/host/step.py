@@ -172,8 +172,8 @@ class StepPrinter:
         role, part = item.role.data, item.part.data
         if role == "length":
             return f"plan.length({values.repr_of(part)}, {device})"
-        if role == "capacity":
-            return f"plan.capacity({values.repr_of(part)})"
+        if item.by_value:
+            return f"plan.{role}({values.repr_of(part)})"
         name = self.names[next(buffers)]
         if item.stripe is not None:
             return f"plan.stripe({name}, {item.stripe[0]})"

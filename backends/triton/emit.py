@@ -82,7 +82,7 @@ def _described(kernel: tile.KernelOp, names: list[str]) -> dict[str, object]:
     for item, value, name in zip(kernel.arguments, kernel.body.block.args, names, strict=True):
         role = item.role.data
         entry: dict[str, object] = {"name": name, "role": role}
-        if role in ("length", "capacity"):
+        if item.of_dim:
             entry["dim"] = kernel.dim_names[item.index.data]
         else:
             entry["index"] = item.index.data

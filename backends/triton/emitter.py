@@ -47,7 +47,7 @@ class KernelPrinter:
             name = self.names.new(value.name_hint)
             self.texts[value] = Text(name)
             arguments.append(name)
-            if item.role.data == "capacity":
+            if item.by_value:
                 scalars.append(name)
         decorator = f"@triton.jit(do_not_specialize={scalars})" if scalars else "@triton.jit"
         self.writer.line(decorator.replace("'", '"'))

@@ -145,11 +145,11 @@ class LaunchOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        expected = sum(item.role.data not in ("length", "capacity") for item in self.arguments)
+        expected = sum(not item.of_dim for item in self.arguments)
         if len(self.buffers) != expected:
             raise VerifyException(f"host.launch: expected {expected} buffers, got {len(self.buffers)}")
         for item in self.arguments:
-            if item.role.data in ("length", "capacity") and not item.part.data:
+            if item.of_dim and not item.part.data:
                 raise VerifyException(f"host.launch: a {item.role.data} names its dim")
 
 

@@ -90,7 +90,7 @@ class KernelOp(IRDLOperation):
 
     @property
     def dim_names(self) -> tuple[str, ...]:
-        """The run-time dims that the indices of `length` and `capacity` arguments refer to."""
+        """The run-time dims that the indices of arguments of dims refer to."""
         return tuple(item.data for item in self.dims)
 
     def set_scratch(self, scratch: Sequence[TensorType]) -> None:
@@ -104,12 +104,12 @@ class KernelOp(IRDLOperation):
                 f"tile.kernel: {len(self.arguments)} arguments are listed, the block has {len(arguments)}"
             )
         for item, value in zip(self.arguments, arguments, strict=True):
-            expected_scalar = item.role.data == "capacity"
+            expected_scalar = item.by_value
             if expected_scalar != (value.type == i32) or (not expected_scalar) != isinstance(value.type, PointerType):
                 wanted = "i32" if expected_scalar else "a pointer"
                 raise VerifyException(f"tile.kernel: a {item.role.data} is {wanted}, got {value.type}")
-            limit = {"scratch": len(self.scratch), "length": len(self.dims), "capacity": len(self.dims)}
-            if item.index.data >= limit.get(item.role.data, item.index.data + 1):
+            known = len(self.dims) if item.of_dim else len(self.scratch) if item.role.data == "scratch" else None
+            if known is not None and item.index.data >= known:
                 raise VerifyException(f"tile.kernel: there is no {item.role.data} {item.index.data}")
 
 

@@ -1,7 +1,7 @@
 """Types and attributes of the tile dialect.
 
 !tile.pointer<bf16>        an argument: a buffer in the GPU's memory (fp8 and bool buffers are bytes, ui8)
-#tile.grid<"T", 64>        how many programs run along one index: its capacity divided by the tile, rounded up
+#tile.grid<"T", 64>        how many programs run along one index: its longest extent divided by the tile, rounded up
 #tile.constant<"FP8", ...> a compile-time parameter (see KernelOp)
 
 A tile is a builtin tensor of static shape, or a scalar. All tensors of one statement have one rank: dimension n

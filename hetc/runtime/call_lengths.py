@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetc.runtime.errors import CapacityError, InputError
-from hetc.runtime.regions import box
+from hetc.runtime.regions import box, largest
 from hetc.runtime.specification import Pipeline, Tensor, length_array
 from hetc.runtime.state import State
 
 Shapes = Mapping[str, tuple[int, ...]]
 LengthArrays = dict[str, NDArray[np.int32]]
-FEW = 16
-"""Lengths of so few rows are looked at faster as numbers of Python."""
 
 
 class Lengths(NamedTuple):
@@ -125,7 +123,7 @@ class CallLengths:
         for name, growth in pipeline.steps[self._step].grows.items():
             more = added[name] = self._rows_added(pipeline, name, growth, before)
             wanted = before[name] + more
-            if _largest(wanted) > state.capacities[name] and (wanted > state.capacities[name]).any():
+            if largest(wanted) > state.capacities[name] and (wanted > state.capacities[name]).any():
                 self._refuse_growth(state, name, wanted)
             during[name] = wanted.astype(np.int32)
         return during, added
@@ -206,7 +204,3 @@ def _limit(state: State, name: str) -> str:
     bound = state.pipeline.dims[name].bound
     capacity = state.given.get(name)
     return f"the state's capacity {capacity}" if capacity not in (None, bound) else f"its bound {bound}"
-
-
-def _largest(lengths: NDArray) -> int:
-    return max(lengths.tolist(), default=0) if lengths.size <= FEW else int(lengths.max())

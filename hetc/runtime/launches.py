@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_not
 from typing import Any
 
 from hetc.runtime.buffers import Buffer, SparseBuffer
 from hetc.runtime.call import Action, Call
 from hetc.runtime.devices import Device
+from hetc.runtime.regions import box
 from hetc.runtime.trace import KernelTrace, captured, plain_lengths
 
 
@@ -31,6 +33,36 @@ class Part:
     name: str
 
 
+class Longest:
+    """The longest that a dim is in a call, over the rows in use where it is per another; at least 1."""
+
+    def __init__(self, dim: str, pers: Mapping[str, str]) -> None:
+        self._dims, self._pers = ((pers[dim], dim) if dim in pers else (dim,)), pers
+        self._seen: list[Any] = []
+        self._longest = 1
+
+    def now(self, call: Call) -> int:
+        during = call.lengths.during
+        lengths = [during[dim] for dim in self._dims]
+        if not self._seen or any(map(is_not, lengths, self._seen)):
+            self._seen, self._longest = lengths, max(box(self._dims, self._pers, during)[-1], 1)
+        return self._longest
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How many programs a launch has: `constant` times one for each tile of the longest that dims are."""
+
+    constant: int
+    dims: Sequence[tuple[Longest, int]]
+
+    def now(self, call: Call) -> tuple[int]:
+        count = self.constant
+        for longest, tile in self.dims:
+            count *= -(-longest.now(call) // tile)
+        return (max(count, 1),)
+
+
 class Launch:
     """Starts a kernel. What `device.argument` gives for an array is kept until the array is another; of a buffer in
     `late`, whose arrays are a call's own, for that call."""
@@ -44,6 +76,8 @@ class Launch:
         self._late: list[tuple[int, Stripe]] = []
         self._stripes: list[tuple[int, Buffer, int]] = []
         self._parts: list[tuple[int, Part]] = []
+        self._numbers = [(at, item) for at, item in enumerate(arguments) if isinstance(item, Longest)]
+        self._changing = [(name, item) for name, item in options.items() if isinstance(item, Grid)]
         for at, item in enumerate(arguments):
             if isinstance(item, Part):
                 self._parts.append((at, item))
@@ -65,7 +99,12 @@ class Launch:
             arguments[at] = argument(part.buffer.part(part.name))
         for at, place in self._late:
             arguments[at] = argument(place.buffer.arrays[place.number or 0])
-        self._device.launch(self._kernel, arguments, self._options)
+        for at, longest in self._numbers:
+            arguments[at] = longest.now(call)
+        options = self._options
+        if self._changing:
+            options = {**options, **{name: item.now(call) for name, item in self._changing}}
+        self._device.launch(self._kernel, arguments, options)
 
 
 class Kernel:

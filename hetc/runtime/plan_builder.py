@@ -19,7 +19,7 @@ from hetc.runtime.commits import Commit
 from hetc.runtime.devices import HOST
 from hetc.runtime.errors import InputError
 from hetc.runtime.inputs import Given
-from hetc.runtime.launches import Kernel, Launch, Part, Stripe
+from hetc.runtime.launches import Grid, Kernel, Launch, Longest, Part, Stripe
 from hetc.runtime.layers import RegionCopy, WholeValues, parts_of
 from hetc.runtime.live_length import LiveLength
 from hetc.runtime.memory import layer_specs
@@ -60,6 +60,7 @@ class PlanBuilder:
         self._frozen = frozen
         self._late: list[Buffer] = list(self._given.values())
         self._live: dict[tuple[str, str], LiveLength] = {}
+        self._longest: dict[str, Longest] = {}
         self._actions: list[Action] = []
         self._contents: dict[str, Buffer] = {}
 
@@ -159,12 +160,14 @@ class PlanBuilder:
         """What buffers are allocated with along a dim."""
         return self._capacities[dim]
 
-    def programs(self, *sizes: tuple[int | str, int]) -> tuple[int]:
-        """A launch grid: the product over (extent or dim, tile) of the tiles that cover the capacity."""
-        count = 1
-        for extent, tile in sizes:
-            count *= -(-(self._capacities[extent] if isinstance(extent, str) else extent) // tile)
-        return (max(count, 1),)
+    def longest(self, dim: str) -> Longest:
+        """The longest that a dim is in a call, over the rows in use where it is per another; at least 1."""
+        return self._longest.setdefault(dim, Longest(dim, self.pipeline.pers))
+
+    def programs(self, *sizes: tuple[int | str, int]) -> Grid:
+        """A launch grid: the product over (extent or dim, tile) of the tiles that cover what is live."""
+        constant = prod(-(-extent // tile) for extent, tile in sizes if isinstance(extent, int))
+        return Grid(constant, [(self.longest(extent), tile) for extent, tile in sizes if isinstance(extent, str)])
 
     # What is done with them.
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FEW = 16
+"""So few numbers are looked at faster one by one in Python."""
 Extents = tuple[int | str, ...]
 Lengths = Mapping[str, NDArray]
 """Live extents by dim: int32, one element, or one for each row of the dim that it is per."""
@@ -91,7 +93,12 @@ def _largest(key: int | str, pers: Mapping[str, str], high: Lengths) -> int:
     values = high[key]
     if key in pers:
         values = values[: _largest(pers[key], pers, high)]
-    return int(values.max(initial=0))
+    return largest(values)
+
+
+def largest(values: NDArray) -> int:
+    """Of numbers that are not negative; 0 of none."""
+    return max(values.tolist(), default=0) if len(values) <= FEW else int(values.max())
 
 
 def box(extents: Extents, pers: Mapping[str, str], lengths: Lengths) -> tuple[int, ...]:

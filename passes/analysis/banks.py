@@ -53,7 +53,7 @@ def passed(launch: host.LaunchOp) -> Iterator[Passed]:
         role, part = item.role.data, item.part.data
         if role == "length":
             yield Passed(position, None, part)
-        elif role != "capacity":
+        elif not item.by_value:
             value = host.buffer_of(next(buffers))
             yield Passed(position, value, str(item.stripe[0]) if item.stripe is not None else part)
 

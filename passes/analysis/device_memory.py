@@ -135,7 +135,7 @@ def _in_use(step: host.StepOp, program: host.ProgramOp, resident: Resident) -> I
         launch.buffers[at]
         for launch in ops
         if isinstance(launch, host.LaunchOp)
-        for at, item in enumerate(item for item in launch.arguments if item.role.data not in ("length", "capacity"))
+        for at, item in enumerate(item for item in launch.arguments if not item.of_dim)
         if item.role.data == "scratch"
     }
     for life in lifetimes(step):

@@ -59,10 +59,10 @@ def _text(op: Operation, name: str) -> str:
 
 
 def named_arguments(launch: Launch, run_time_dims: Sequence[str]) -> tuple[ArgumentAttr, ...]:
-    """The argument list with every length and capacity naming its dim in `part`; an index counts `run_time_dims`."""
+    """The argument list with every one of a dim naming it in `part`; an index counts `run_time_dims`."""
     return tuple(
         ArgumentAttr(item.role, item.index, run_time_dims[item.index.data])
-        if item.role.data in ("length", "capacity") and not item.part.data
+        if item.of_dim and not item.part.data
         else item
         for item in launch.arguments
     )

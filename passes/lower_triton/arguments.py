@@ -24,7 +24,7 @@ from xdsl.ir import Attribute, Block, BlockArgument, SSAValue
 
 from hetc.dialects import tile
 from hetc.dialects.mp import DimOp, TensorType
-from hetc.dialects.task import ArgumentAttr
+from hetc.dialects.task import DIM_ROLES, ArgumentAttr
 from hetc.dialects.tile import BYTE, SCALAR, PointerType, shape_of
 from hetc.passes.lower_triton.builder import Mask, TileBuilder
 
@@ -56,7 +56,7 @@ class Buffer:
     name: str
 
 
-_ORDER = ("operand", "result", "constant", "scratch", "length", "capacity")
+_ORDER = ("operand", "result", "constant", "scratch", *DIM_ROLES)
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Arguments:
 
     @property
     def dim_names(self) -> list[str]:
-        """The run-time dims in declaration order: what the index of a length or capacity counts in."""
+        """The run-time dims in declaration order: what the index of an argument of a dim counts in."""
         return [name for name, dim in self.dims.items() if not dim.is_static]
 
     def _argument(self, role: str, index: int, part: str, type: Attribute, name: str) -> SSAValue:
@@ -91,6 +91,9 @@ class Arguments:
 
     def capacity(self, dim: str) -> SSAValue:
         return self._argument("capacity", self.dim_names.index(dim), "", i32, f"cap_{dim}")
+
+    def longest(self, dim: str) -> SSAValue:
+        return self._argument("longest", self.dim_names.index(dim), "", i32, f"longest_{dim}")
 
     def in_order(self) -> list[ArgumentAttr]:
         """The list for `tile.kernel`; permutes the block's arguments to match."""

@@ -148,10 +148,10 @@ class Launch:
         extent, size = entry.size, entry.tile.data
         if isinstance(extent, int):
             return self.builder.constant(-(-extent // size))
-        capacity = self.arguments.capacity(extent)
+        longest = self.arguments.longest(extent)
         if size == 1:
-            return capacity
-        return self.builder.add(arith.DivSIOp(self.builder.add_(capacity, size - 1), self.builder.constant(size)))
+            return longest
+        return self.builder.add(arith.DivSIOp(self.builder.add_(longest, size - 1), self.builder.constant(size)))
 
     def store(self, buffer: Buffer, indices: Sequence[SSAValue], value: SSAValue, mask: Mask) -> None:
         """Store a tile of region values, rounded to the buffer's element, at tiles of indices."""

@@ -129,6 +129,7 @@ class Machine:
             "constant": [tensor(item) for item in constants],
             "scratch": [tensor(item) for item in scratch],
         }
+        longest = {name: max(int(np.max(v, initial=0)), 1) for name, v in lengths.items()}
         device_lengths = {name: tensor(np.atleast_1d(np.array(v, np.int32))) for name, v in lengths.items()}
         for launch in sorted(launches, key=lambda item: item.order.value.data):
             name = launch.sym_name.data
@@ -137,6 +138,8 @@ class Machine:
             for item in entry["arguments"]:
                 if item["role"] == "capacity":
                     arguments.append(capacities[item["dim"]])
+                elif item["role"] == "longest":
+                    arguments.append(longest[item["dim"]])
                 elif item["role"] == "length":
                     arguments.append(device_lengths[item["dim"]])
                 else:
@@ -144,7 +147,7 @@ class Machine:
                     arguments.append(buffer[item["part"]] if "part" in item else buffer)
             programs = 1
             for axis in entry["grid"]:
-                extent = axis["extent"] if isinstance(axis["extent"], int) else capacities[axis["extent"]]
+                extent = axis["extent"] if isinstance(axis["extent"], int) else longest[axis["extent"]]
                 programs *= -(-extent // axis["tile"])
             named = dict.fromkeys(entry["constexprs"], native_fp8)
             getattr(self.functions, name)[(programs,)](*arguments, **named, num_warps=entry["num_warps"])
