@@ -88,9 +88,9 @@ def _introduction(program: host.ProgramOp, writer: Writer, kinds: list[str]) -> 
     writer.line("from typing import Any")
     writer.line()
     combined = [item for item in program.dims.values() if item.groups is not None]
-    names = "Dim, HostProgram, Occupant, Pipeline, PlanBuilder, Rows, State, Step, Stripes, Tensor, "
-    names += "highest, lowest, main" if combined else "main"
-    writer.line(f"from hetc.runtime.host import {names}")
+    with writer.block("from hetc.runtime.host import (", ")"):
+        writer.line("Dim, HostProgram, Occupant, Pipeline, PlanBuilder, Rows, State, Step, Stripes, Tensor,")
+        writer.line("highest, lowest, main," if combined else "main,")
     writer.line()
 
 

@@ -22,10 +22,10 @@ def decode_e4m3(code, kind: tl.constexpr, native: tl.constexpr):
     return result
 
 
-@triton.jit(do_not_specialize=["cap_T"])
-def k_0_y(q, w, keys, scale, y, len_B, len_T, cap_T, NATIVE_FP8: tl.constexpr):
+@triton.jit(do_not_specialize=["cap_T", "longest_T"])
+def k_0_y(q, w, keys, scale, y, len_B, len_T, cap_T, longest_T, NATIVE_FP8: tl.constexpr):
     program = tl.program_id(0)
-    t_programs = (cap_T + 63) // 64
+    t_programs = (longest_T + 63) // 64
     b = program // t_programs
     t_start = program % t_programs * 64
     live_B = tl.load(len_B)

@@ -13,10 +13,10 @@ def shift_right_logical(a, b):
     return result
 
 
-@triton.jit(do_not_specialize=["cap_T"])
-def k_0_chunks(x, best_positions, best_keys, len_B, len_T, cap_T):
+@triton.jit(do_not_specialize=["cap_T", "longest_T"])
+def k_0_chunks(x, best_positions, best_keys, len_B, len_T, cap_T, longest_T):
     value = tl.program_id(0)
-    value_2 = (cap_T + 32767) // 32768
+    value_2 = (longest_T + 32767) // 32768
     chunk_start = value % value_2 * 32768
     b = value // value_2
     live_B = tl.load(len_B)
