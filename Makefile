@@ -28,7 +28,7 @@ check-triton:  ## what runs or compiles GPU kernels, under another Triton: OTHER
 	.ci/check-triton "$(OTHER_PYTHON)" $(PYTEST_ARGS)
 
 test:  ## the quick tests alone
-	python -m pytest -q -n auto -m 'not full' $(PYTEST_ARGS)
+	python -m pytest -q -n auto --dist worksteal -m 'not full' $(PYTEST_ARGS)
 
 format:  ## format the code and fix what ruff can
 	ruff format .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, settings
 
 # Several workers share the cores: threads that wait for each other would take most of the time. Before OpenMP loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The compiler makes many objects and drops few: at Python's threshold a fifth of the time goes into looking for cycles.
+gc.set_threshold(50_000, 20, 20)
 
 # How busy the machine is decides no test.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -17,6 +17,8 @@ from tests.examples.scripts import load_script
 from tests.executors import ROOT
 
 SCRIPT = ROOT / "examples" / "rag_two_stage" / "search.py"
+# Shorter texts, fewer at a time than passages are added: what is emulated goes by the rows.
+SIZES = {"B": 1, "M": 4, "Q": 8, "P": 20, "C": 8, "K": 5}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,8 @@ def run_main(search: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: st
 def test_both_stages_are_the_library_s(
     search: ModuleType, trained: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
+    monkeypatch.setattr(search, "SIZES", SIZES)
+    monkeypatch.setattr(search, "LENGTH", SIZES["Q"] + SIZES["P"] + 3)
     items = search.passages()[::400]
     keep_models(search, tmp_path, [item.text for item in items])
     monkeypatch.setattr(search, "passages", lambda: items)

@@ -18,7 +18,6 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -60,6 +59,10 @@ struct fifo {
   inline ~fifo();
   fifo(const fifo&) = delete;
   fifo& operator=(const fifo&) = delete;
+  // What a process does that finds none, finds no room, or asks in vain.
+  inline void wait_for_element();
+  inline void wait_for_room();
+  inline void give_way();
 };
 
 struct fifo_record {
@@ -105,8 +108,9 @@ enum class want { run, read, write, poll, children };
 
 struct fibre {
   std::string name;
-  std::function<void()> body;
-  region* owner;
+  std::unique_ptr<void, void (*)(void*)> work;
+  void (*body)(void*);  // what the process does, with `work`
+  region* owner = nullptr;
   std::unique_ptr<stack> memory;
   ucontext_t start;
   jmp_buf where;
@@ -115,6 +119,7 @@ struct fibre {
   const region* inner = nullptr;  // what a process with a region of its own waits for
   bool started = false, finished = false;
   std::exception_ptr failure;
+  fibre(std::unique_ptr<void, void (*)(void*)> given, void (*what)(void*)) : work(std::move(given)), body(what) {}
 };
 
 // One a thread. Its members are touched only on a switch, never for an element that moves freely.
@@ -152,7 +157,7 @@ inline void enter_fibre() {
   scheduler& all = scheduler::get();
   fibre* self = all.current;
   try {
-    self->body();
+    self->body(self->work.get());
   } catch (const cancelled&) {
   } catch (...) {
     self->failure = std::current_exception();

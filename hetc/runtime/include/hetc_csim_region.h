@@ -21,6 +21,18 @@ struct is_stream<hls::stream<T, DEPTH>> : std::true_type {};
 
 // How a process keeps an argument until it starts: a stream (or an array of them, or a constant table)
 // by reference, anything else by value, since a loop that starts processes changes its counter.
+template <typename T>
+struct kept_reference {
+  T* at;
+  explicit kept_reference(T& item) : at(&item) {}
+  T& get() const { return *at; }
+};
+template <typename T>
+struct kept_value {
+  T value;
+  explicit kept_value(const T& item) : value(item) {}
+  const T& get() const { return value; }
+};
 template <typename A>
 struct kept {
   using bare = std::remove_reference_t<A>;
@@ -29,7 +41,7 @@ struct kept {
   static constexpr bool array = std::is_array<bare>::value;
   static_assert(!array || stream || std::is_const<element>::value,
                 "an array written by one process and read by another is not simulated: use an hls::stream");
-  using type = std::conditional_t<stream || array, bare&, const std::decay_t<A>>;
+  using type = std::conditional_t<stream || array, kept_reference<bare>, kept_value<std::decay_t<A>>>;
 };
 
 class region {
@@ -45,12 +57,7 @@ class region {
 
   template <typename F, typename... A>
   void process(const char* text, F function, A&&... arguments) {
-    std::unique_ptr<fibre> made(new fibre());
-    made->name = unique_name(text);
-    made->owner = this;
-    auto stored = std::make_shared<std::tuple<typename kept<A>::type...>>(std::forward<A>(arguments)...);
-    made->body = [function, stored]() { std::apply(function, *stored); };
-    all_.fibres.push_back(std::move(made));
+    keep(text, function, typename kept<A>::type(arguments)...);
   }
 
   void run() {
@@ -72,6 +79,20 @@ class region {
   }
 
  private:
+  // Little is made of each process, for kernels have many and much of the compiler's time goes here.
+  template <typename F, typename... K>
+  void keep(const char* text, F function, const K&... arguments) {
+    auto* work = new auto([=]() { function(arguments.get()...); });
+    using kind = decltype(work);
+    start(text, {work, [](void* held) { delete static_cast<kind>(held); }},
+          [](void* held) { (*static_cast<kind>(held))(); });
+  }
+  void start(const char* text, std::unique_ptr<void, void (*)(void*)> work, void (*body)(void*)) {
+    std::unique_ptr<fibre> made(new fibre(std::move(work), body));
+    made->name = unique_name(text);
+    made->owner = this;
+    all_.fibres.push_back(std::move(made));
+  }
   std::string unique_name(const char* text) const {
     std::string name(text);
     if (name.size() > 2 && name.front() == '(' && name.back() == ')') name = name.substr(1, name.size() - 2);
@@ -180,6 +201,26 @@ inline fifo::fifo(std::string given_name, uint64_t given_depth) : name(std::move
   next = all.live;
   if (next) next->previous = this;
   all.live = this;
+}
+
+inline void fifo::wait_for_element() {
+  scheduler& all = scheduler::get();
+  if (all.current == nullptr) fail("read of the empty stream '" + name + "' outside a dataflow process");
+  all.wait(want::read, this, nullptr);
+  if (count == 0) fail("stream '" + name + "' has more than one reader");
+}
+
+inline void fifo::wait_for_room() {
+  scheduler& all = scheduler::get();
+  if (all.current == nullptr)
+    fail("write to the full stream '" + name + "' (depth " + std::to_string(depth) + ") outside a dataflow process");
+  all.wait(want::write, this, nullptr);
+  if (count == depth) fail("stream '" + name + "' has more than one writer");
+}
+
+inline void fifo::give_way() {
+  scheduler& all = scheduler::get();
+  if (all.current != nullptr) all.wait(want::poll, this, nullptr);
 }
 
 inline fifo::~fifo() {

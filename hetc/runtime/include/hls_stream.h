@@ -5,7 +5,6 @@
 #ifndef HETC_HLS_STREAM_H
 #define HETC_HLS_STREAM_H
 
-#include <memory>
 #include <string>
 
 #include "hetc_csim.h"
@@ -24,9 +23,10 @@ class stream<T, 0> {
   explicit stream(const std::string& name) : stream(name, 2) {}
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
+  ~stream() { delete[] data_; }
 
   T read() {
-    if (state_.count == 0) wait_for_element();
+    if (state_.count == 0) state_.wait_for_element();
     return take();
   }
   void read(T& into) { into = read(); }
@@ -37,7 +37,7 @@ class stream<T, 0> {
     return true;
   }
   void write(const T& value) {
-    if (state_.count == capacity_) wait_for_room();
+    if (state_.count == capacity_) make_room();
     put(value);
   }
   void operator<<(const T& value) { write(value); }
@@ -48,11 +48,11 @@ class stream<T, 0> {
   }
   // A process that asks in vain gives the others a turn, or it would ask for ever.
   bool empty() {
-    if (state_.count == 0) give_way();
+    if (state_.count == 0) state_.give_way();
     return state_.count == 0;
   }
   bool full() {
-    if (state_.count == state_.depth) give_way();
+    if (state_.count == state_.depth) state_.give_way();
     return state_.count == state_.depth;
   }
   unsigned size() { return static_cast<unsigned>(state_.count); }
@@ -76,42 +76,25 @@ class stream<T, 0> {
     if (++state_.count > state_.high_water) state_.high_water = state_.count;
   }
 
-  __attribute__((noinline)) void wait_for_element() {
-    hetc::sim::scheduler& all = hetc::sim::scheduler::get();
-    if (all.current == nullptr)
-      hetc::sim::fail("read of the empty stream '" + state_.name + "' outside a dataflow process");
-    all.wait(hetc::sim::want::read, &state_, nullptr);
-    if (state_.count == 0) hetc::sim::fail("stream '" + state_.name + "' has more than one reader");
-  }
   // Room is taken as it is needed: a deep FIFO that stays shallow costs no memory.
-  __attribute__((noinline)) void wait_for_room() {
-    if (state_.count == state_.depth) {
-      hetc::sim::scheduler& all = hetc::sim::scheduler::get();
-      if (all.current == nullptr)
-        hetc::sim::fail("write to the full stream '" + state_.name + "' (depth " + std::to_string(state_.depth) +
-                        ") outside a dataflow process");
-      all.wait(hetc::sim::want::write, &state_, nullptr);
-      if (state_.count == state_.depth) hetc::sim::fail("stream '" + state_.name + "' has more than one writer");
-    }
+  __attribute__((noinline)) void make_room() {
+    if (state_.count == state_.depth) state_.wait_for_room();
     if (state_.count == capacity_) grow();
-  }
-  void give_way() {
-    hetc::sim::scheduler& all = hetc::sim::scheduler::get();
-    if (all.current != nullptr) all.wait(hetc::sim::want::poll, &state_, nullptr);
   }
   void grow() {
     const uint64_t doubled = capacity_ == 0 ? 16 : 2 * capacity_;
     const uint64_t larger = doubled < state_.depth ? doubled : state_.depth;
-    std::unique_ptr<T[]> moved(new T[larger]);
+    T* moved = new T[larger];
     for (uint64_t i = 0; i < state_.count; ++i) moved[i] = data_[(head_ + i) % capacity_];
-    data_ = std::move(moved);
+    delete[] data_;
+    data_ = moved;
     capacity_ = larger;
     head_ = 0;
     tail_ = state_.count;
   }
 
   hetc::sim::fifo state_;
-  std::unique_ptr<T[]> data_;
+  T* data_ = nullptr;
   uint64_t capacity_ = 0, head_ = 0, tail_ = 0;
 };
 
