@@ -35,6 +35,9 @@ class DeviceKind:
     scheduler    `plan(kernel, device, dims) -> Planned`, raising Refused
     stage        the name of its stage of the compiler, after which --emit prints
     passes       its lowering, in order: flag -> `module:Class`
+    host_passes  what it does to the host program before the workspace is planned: flag -> `module:Class`
+    channels     `channels(module) -> {kernel: (channel | None, ...)}`, where the device's memory has several channels:
+                 the one that each argument of its generated kernels goes through; buffers are laid out by that
     dialects     what its lowering adds to the module: dialect -> `module:DIALECT`
     kernel       the op of a generated kernel
     launch_options  those of its properties that a launch is told: numbers, text, a grid
@@ -62,6 +65,8 @@ class DeviceKind:
     kernel: str
     printer: str
     runtime: str
+    host_passes: Mapping[str, str] = field(default_factory=dict)
+    channels: str = ""
     launch_options: tuple[str, ...] = ()
     detect: str = ""
     prints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
