@@ -13,7 +13,8 @@ from typing import Any
 
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError
-from hetc.platforms import Gpu, list_platforms, load_platform
+from hetc.platforms import list_platforms, load_platform
+from hetc.platforms.gpu import Gpu
 from hetc.runtime.triton_compile import KernelBuild, KernelSpec, compile_kernels
 
 MODULE, DESCRIPTION = "gpu/kernels.py", "gpu/kernels.json"

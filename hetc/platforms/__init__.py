@@ -4,29 +4,21 @@ A device stands in `devices/NAME.toml`, a platform in `NAME.toml` beside this fi
 source that it was taken from; an estimate says that it is one.
 """
 
-from hetc.platforms.device import Device, Gpu, HostLink, Link, Processor
+from hetc.platforms.device import Device, HostLink, Link, Processor
 from hetc.platforms.figure import Figure
-from hetc.platforms.fpga import RESOURCES, Fpga, Operator, Region, Resource, Resources
 from hetc.platforms.load import DEFAULT_PLATFORM, list_devices, list_platforms, load_platform
 from hetc.platforms.platform import PeerLink, Platform
 from hetc.platforms.show import Row, format_figure, show_rows
 
 __all__ = [
     "DEFAULT_PLATFORM",
-    "RESOURCES",
     "Device",
     "Figure",
-    "Fpga",
-    "Gpu",
     "HostLink",
     "Link",
-    "Operator",
     "PeerLink",
     "Platform",
     "Processor",
-    "Region",
-    "Resource",
-    "Resources",
     "Row",
     "format_figure",
     "list_devices",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hetc.platforms import list_devices
-from hetc.platforms.device import Gpu
+from hetc.platforms.gpu import Gpu
 from hetc.platforms.load import load_device
 from hetc.runtime.environment import gpu_names
 from hetc.runtime.versions import installed_version
