@@ -46,7 +46,8 @@ class DeviceKind:
     runtime      `open_device(mode, **options) -> Device`
     detect       a function that gives the name of the device file for what is here, "" where nothing is: `auto` asks
     needs        what running its kernels here takes, by the names of `hetc doctor`
-    checks       more rows of `hetc doctor`: name -> `module:function`, which is given the root of the file system
+    checks       its rows of `hetc doctor`: name -> `module:function`, which is given the root of the file system; kinds
+                 that need the same name the same function
     everywhere   whether every machine is such a device
     mapped       whether its runtime keeps a copy of the device's buffers in the host's memory
     options      options of `runtime` that the command line of a host program takes: name -> help

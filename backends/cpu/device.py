@@ -22,5 +22,6 @@ DEVICE = DeviceKind(
     prints={"cpp": (".cpp", ".h")},
     runtime="hetc.runtime.cpu:open_device",
     needs=("g++",),
+    checks={"g++": "hetc.runtime.cxx_found:check_compiler"},
     everywhere=True,
 )

@@ -19,6 +19,13 @@ DEVICE = DeviceKind(
     prints={"hls-cpp": (".cpp", ".h")},
     runtime="hetc.runtime.fpga:open_device",
     needs=("g++", "ap_int"),
+    checks={
+        "g++": "hetc.runtime.cxx_found:check_compiler",
+        "ap_int": "hetc.runtime.fpga_found:check_ap_int",
+        "xrt": "hetc.runtime.fpga_found:check_xrt",
+        "fpga": "hetc.runtime.fpga_found:check_fpga",
+        "vitis": "hetc.runtime.fpga_found:check_vitis",
+    },
     # XRT keeps a copy of a card's buffers in the host's memory.
     mapped=True,
     options={"xclbin": "the FPGA's bitstream; without one its kernels are simulated"},
