@@ -11,12 +11,13 @@ from hetc.dialects.locations import source_line
 class LoweringRefused(DiagnosticException):
     """A statement that a lowering cannot express on a device. `reason` says why, `op` where."""
 
-    def __init__(self, reason: str, op: Operation | None, device: str = "FPGA"):
+    def __init__(self, reason: str, op: Operation | None, device: str):
         self.reason = reason
         self.op = op
         place = source_line(op) if op is not None else ""
         super().__init__(f"{place + ': ' if place else ''}not supported on the {device}: {reason}")
 
 
-def refuse(reason: str, op: Operation | None, device: str = "FPGA") -> LoweringRefused:
+def refuse(reason: str, op: Operation | None, device: str) -> LoweringRefused:
+    """The exception to raise. `device` is what is told of it in words: "FPGA", "device"."""
     return LoweringRefused(reason, op, device)
