@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @file_argument
 @click.option("-o", "--output", metavar="DIR", help="The work directory (default: out/NAME).")
 @selection_options
-@click.option("--emit", metavar="FORM", help="Print one form (ast, mp, placed, triton, ...) and write nothing.")
+@click.option("--emit", metavar="FORM", help="Print one form (ast, mp, placed, host-py, ...) and write nothing.")
 @click.option(
     "--check", "also_run", is_flag=True, help="Also run it emulated, against the oracle, and build GPU kernels."
 )

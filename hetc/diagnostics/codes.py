@@ -42,7 +42,7 @@ CODES: dict[str, str] = {
     "HET302": "a stage is pinned to a device kind that has no backend",
     "HET303": "a device cannot run a stage that was placed on it",
     "HET304": "a device has less memory than the program takes there",
-    "HET330": "an FPGA kernel holds an operation that HLS C++ has no form for",
+    "HET330": "a generated kernel holds an operation that its backend has no form for",
     "HET340": "upstream MLIR rejects what a pipeline was lowered to",
     "HET341": "upstream MLIR's dialects cannot express a statement (a note)",
     # HET4xx: usage, options, platforms
