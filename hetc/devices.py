@@ -44,6 +44,7 @@ class DeviceKind:
     printer      the module with `check(module)` and `emit(module) -> {path: text}`; all paths begin with KIND/
     prints       name of a text form -> suffixes of its files, for --emit
     runtime      `open_device(mode, **options) -> Device`
+    builds       a module of what a compiler makes of its generated functions, as `hetc.compiler.builds.Builder` says
     detect       a function that gives the name of the device file for what is here, "" where nothing is: `auto` asks
     needs        what running its kernels here takes, by the names of `hetc doctor`
     checks       its rows of `hetc doctor`: name -> `module:function`, which is given the root of the file system; kinds
@@ -69,6 +70,7 @@ class DeviceKind:
     host_passes: Mapping[str, str] = field(default_factory=dict)
     channels: str = ""
     launch_options: tuple[str, ...] = ()
+    builds: str = ""
     detect: str = ""
     prints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
@@ -121,6 +123,7 @@ def kinds_of_role(role: Role) -> tuple[str, ...]:
 
 
 def resolve(name: str) -> Any:
-    """What `module:attribute` names."""
+    """What `module:attribute`, or the name of a module, stands for."""
     module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found

@@ -17,6 +17,7 @@ DEVICE = DeviceKind(
     printer="hetc.backends.triton.emit",
     prints={"triton": (".py",)},
     runtime="hetc.runtime.gpu:open_device",
+    builds="hetc.compiler.gpu_builds",
     detect="hetc.runtime.gpu_found:detect",
     needs=("torch", "triton", "ml_dtypes"),
     checks={"triton": "hetc.runtime.gpu_found:check_triton", "gpu": "hetc.runtime.gpu_found:check_gpu"},
