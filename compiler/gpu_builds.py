@@ -16,7 +16,7 @@ from hetc.compiler.builds import Build, BuildUnavailable
 from hetc.compiler.table import si
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError
-from hetc.platforms import list_platforms, load_platform
+from hetc.platforms import all_platforms, load_platform
 from hetc.platforms.gpu import Gpu
 from hetc.runtime.triton_compile import CompilerUnavailable, KernelBuild, KernelSpec, compile_kernels, violations
 
@@ -67,7 +67,7 @@ def targets() -> tuple[str, ...]:
 
 def known_targets() -> dict[str, int]:
     """Every GPU target of the platforms that are known, and the shared memory of one program there."""
-    devices = [device for name in list_platforms() for device in load_platform(name).devices.values()]
+    devices = [device for _, platform in all_platforms() for device in platform.devices.values()]
     return {gpu.triton_target: int(gpu.shared_memory_block_bytes) for gpu in devices if isinstance(gpu, Gpu)}
 
 
