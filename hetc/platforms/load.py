@@ -46,7 +46,11 @@ def load_platform(name_or_path: str | Path = DEFAULT_PLATFORM) -> Platform:
         return _of_devices(name.split("+"))
     guess = suggest(name, list_platforms())
     valid = "valid platforms: " + ", ".join(list_platforms())
-    help = f"did you mean `{guess}`?" if guess else "or give the path of a platform file"
+    help = (
+        f"did you mean `{guess}`?"
+        if guess
+        else "or give the path of a platform file, or install the package that brings it"
+    )
     _fail(Diagnostic("error", "HET420", f"no platform is called `{name}`", notes=(valid,), help=help))
 
 
