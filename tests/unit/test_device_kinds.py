@@ -180,6 +180,13 @@ def test_what_a_manifest_names_is_there_and_its_own(kind: str) -> None:
     assert all(name.startswith(common) for name in shared), shared
 
 
+@pytest.mark.parametrize("field", [item.name for item in dataclasses.fields(DeviceKind)])
+def test_what_a_manifest_says_is_documented(field: str) -> None:
+    assert re.search(rf"^    (\w+, )*{field}\b", DeviceKind.__doc__ or "", re.MULTILINE)
+    page = (ROOT / "docs" / "add-a-backend.md").read_text()
+    assert field in ("kind", "title") or f"`{field}`" in page
+
+
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch):
     """Puts kinds beside hetc's own: by the name of the entry point, what it leads to."""
