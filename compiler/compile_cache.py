@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import hetc
 from hetc.cache import kept
 from hetc.compiler.driver import Options, compile_source_file, fill_directory
+from hetc.devices import outside_packages
 from hetc.platforms import load_platform
 from hetc.source import SourceFile
 
@@ -38,12 +39,18 @@ def _key(source: SourceFile, options: Options) -> str:
 
 @lru_cache(maxsize=1)
 def _compiler_stamp() -> list[list[object]]:
-    """Path, size and time of change of every file of the package: an edited compiler compiles anew."""
-    root = Path(hetc.__file__).parent
+    """Path, size and time of change of every file of the package, and of those of outside device kinds: an edited
+    compiler compiles anew."""
     found: list[list[object]] = []
+    for root in (Path(hetc.__file__).parent, *outside_packages()):
+        for file in [root] if root.is_file() else _files(root):
+            status = os.stat(file)
+            found.append([os.path.relpath(file, root.parent), status.st_size, status.st_mtime_ns])
+    return sorted(found, key=str)
+
+
+def _files(root: Path) -> Iterator[str]:
+    """Every file below a folder, through links; no compiled ones."""
     for folder, subfolders, files in os.walk(root, followlinks=True):
         subfolders[:] = [name for name in subfolders if name != "__pycache__"]
-        for name in files:
-            status = os.stat(os.path.join(folder, name))
-            found.append([os.path.relpath(os.path.join(folder, name), root), status.st_size, status.st_mtime_ns])
-    return sorted(found, key=str)
+        yield from (os.path.join(folder, name) for name in files)

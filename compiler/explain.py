@@ -281,7 +281,7 @@ def _frozen_lines(report: Row) -> list[str]:
     return [
         f"Taken as frozen (`program.freeze`), so copied once and not counted above: {names}; "
         f"{si(sum(row['bytes'] for row in rows), 'B')}, {time_text(sum(row['time_us'] for row in rows))}. "
-        "Any call copies those that are not, unless they lie on the GPU that reads them."
+        "Any call copies those that are not, unless they lie on the device that reads them."
     ]
 
 

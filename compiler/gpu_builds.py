@@ -6,22 +6,27 @@ compiler's own, not estimates.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hetc.compiler.builds import Build, BuildUnavailable
+from hetc.compiler.table import si
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError
-from hetc.platforms import Gpu, list_platforms, load_platform
-from hetc.runtime.triton_compile import KernelBuild, KernelSpec, compile_kernels
+from hetc.platforms import all_platforms, load_platform
+from hetc.platforms.gpu import Gpu
+from hetc.runtime.triton_compile import CompilerUnavailable, KernelBuild, KernelSpec, compile_kernels, violations
 
+TITLE = "GPU functions as Triton compiles them (its own figures, without a device):"
 MODULE, DESCRIPTION = "gpu/kernels.py", "gpu/kernels.json"
 # NVIDIA GPUs convert fp8 in hardware from this target on; AMD's fp8 before gfx950 is another format.
 NATIVE_FP8_FROM_SM = 89
 
 
-def launches_of(directory: WorkDirectory) -> dict[str, list[str]]:
+def functions(directory: WorkDirectory) -> dict[str, list[str]]:
     """The generated functions of each kernel in launch order; a kernel of another device has none."""
     found: dict[str, list[tuple[int, str]]] = {}
     for name, entry in _described(directory).items():
@@ -29,9 +34,40 @@ def launches_of(directory: WorkDirectory) -> dict[str, list[str]]:
     return {task: [name for _, name in sorted(launches)] for task, launches in found.items()}
 
 
+def texts(directory: WorkDirectory, names: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The functions of these names: `file:line` -> the first line's number, the text."""
+    if not names:
+        return {}
+    lines = directory.text(MODULE).splitlines()
+    places = functions_of(lines)
+    found = [places[name] for name in names if name in places]
+    return {f"{MODULE}:{first}": (first, "\n".join(lines[first - 1 : last])) for first, last in found}
+
+
+def functions_of(lines: list[str]) -> dict[str, tuple[int, int]]:
+    """First and last line of each function of a module, by name; a decorator belongs to it."""
+    try:
+        body = ast.parse("\n".join(lines)).body
+    except SyntaxError:  # edited by hand: its text cannot be told apart
+        return {}
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    return {
+        node.name: (
+            min([node.lineno, *(item.lineno for item in node.decorator_list)]),
+            node.end_lineno or node.lineno,
+        )
+        for node in functions
+    }
+
+
+def targets() -> tuple[str, ...]:
+    """Every GPU target of the platforms that are known."""
+    return tuple(known_targets())
+
+
 def known_targets() -> dict[str, int]:
-    """Every GPU target of the platforms that come with the package, and the shared memory of one program there."""
-    devices = [device for name in list_platforms() for device in load_platform(name).devices.values()]
+    """Every GPU target of the platforms that are known, and the shared memory of one program there."""
+    devices = [device for _, platform in all_platforms() for device in platform.devices.values()]
     return {gpu.triton_target: int(gpu.shared_memory_block_bytes) for gpu in devices if isinstance(gpu, Gpu)}
 
 
@@ -42,12 +78,35 @@ def default_target(directory: WorkDirectory) -> str | None:
     return gpus[0].triton_target if gpus else None
 
 
-def build(directory: WorkDirectory, names: list[str], target: str, shared_limit_bytes: int) -> list[KernelBuild]:
-    """Compile the functions `names` for `target`. Raises CompilerUnavailable where Triton cannot be started."""
+def build(directory: WorkDirectory, names: Sequence[str], target: str) -> list[Build]:
+    """The functions of these names, compiled for `target`. Raises BuildUnavailable where Triton cannot be started."""
+    try:
+        return [shown(each) for each in compiled(directory, names, target, known_targets()[target])]
+    except CompilerUnavailable as error:
+        raise BuildUnavailable(f"registers and shared memory are not known: {error}") from error
+
+
+def compiled(directory: WorkDirectory, names: Sequence[str], target: str, limit_bytes: int) -> list[KernelBuild]:
+    """What Triton made of the functions for `target`, where a program may have so much shared memory. Raises
+    CompilerUnavailable."""
     described = _described(directory)
     specs = [specification(name, described[name], target) for name in names]
-    limits = {target: shared_limit_bytes}
-    return compile_kernels(directory.text(MODULE), specs, [target], shared_limit_bytes=limits)
+    return compile_kernels(directory.text(MODULE), specs, [target], shared_limit_bytes={target: limit_bytes})
+
+
+def shown(build: KernelBuild) -> Build:
+    """A build without what was compiled."""
+    limit = build.shared_limit_bytes
+    figures = {
+        "registers": str(build.registers) if build.ok else "-",
+        "spilled": f"{build.spill_bytes} B" if build.ok else "-",
+        "stack": f"{build.stack_bytes} B" if build.ok else "-",
+        "shared": si(build.shared_bytes, "B") if build.ok else "-",
+        "of": si(limit, "B") if limit is not None else "-",
+    }
+    names = ("kernel", "target", "ok", "error", "registers", "stack_bytes", "spill_bytes", "shared_bytes")
+    data = {**{name: getattr(build, name) for name in names}, "shared_limit_bytes": limit}
+    return Build(build.kernel, build.target, figures, data, tuple(violations(build)))
 
 
 def specification(name: str, entry: Mapping[str, Any], target: str) -> KernelSpec:

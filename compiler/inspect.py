@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hetc.compiler.gpu_builds import MODULE, launches_of
-from hetc.compiler.table import Table, energy_text, si, time_text
+from hetc.compiler.builds import Builder, builders
+from hetc.compiler.table import Table, energy_text, time_text
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.devices import UnknownKind, device_kind
-from hetc.runtime.triton_compile import KernelBuild, violations
 
 # `// scan.mp:31` and `# scan.mp:31`: how generated text names the line that it came from.
 _PLACE = re.compile(r"(?://|#).*?(?P<file>[\w.+-]+):(?P<line>\d+)")
@@ -23,9 +21,9 @@ _PLACE = re.compile(r"(?://|#).*?(?P<file>[\w.+-]+):(?P<line>\d+)")
 class GeneratedKernel:
     """One kernel: its row of the report, and its text by path.
 
-    A GPU module holds several kernels: `texts` has only this one's functions, each under `file:line`, and
+    Where a file holds several kernels, `texts` has only this one's functions, each under `file:line`, and
     `first_lines` says where each text begins in its file. `schedule` is what was estimated (time, energy, resources,
-    plan); `launches` are the functions that a GPU runs for it, in order.
+    plan); `launches` are the functions that its device runs for it, in order, where functions are told apart.
     """
 
     name: str
@@ -50,11 +48,12 @@ class GeneratedKernel:
 
 def kernels_of(directory: WorkDirectory) -> list[GeneratedKernel]:
     """Every kernel that the report lists, with the text that was generated for it."""
-    launches = launches_of(directory)
+    known = builders()
+    functions = {kind: builder.functions(directory) for kind, builder in known.items()}
     found = []
     for row in directory.report.get("kernels", []):
-        names = launches.get(row["name"], [])
-        texts, first_lines = _texts(directory, row["device"], row["name"], names)
+        names = functions.get(row["device"], {}).get(row["name"], ())
+        texts, first_lines = _texts(directory, row["device"], row["name"], known.get(row["device"]), names)
         schedule = row.get("schedule") or {}
         found.append(
             GeneratedKernel(
@@ -73,7 +72,7 @@ def _sources(device: str) -> tuple[str, ...]:
 
 
 def _texts(
-    directory: WorkDirectory, device: str, kernel: str, launches: list[str]
+    directory: WorkDirectory, device: str, kernel: str, builder: Builder | None, launches: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, int]]:
     texts: dict[str, str] = {}
     first_lines: dict[str, int] = {}
@@ -81,31 +80,10 @@ def _texts(
     for path in [path for path in directory.files if path.startswith(f"{device}/")]:
         if Path(path).stem == kernel and path.endswith(sources):
             texts[path], first_lines[path] = directory.text(path), 1
-    if launches:
-        lines = directory.text(MODULE).splitlines()
-        functions = functions_of(lines)
-        for name in launches:
-            if name in functions:
-                first, last = functions[name]
-                path = f"{MODULE}:{first}"
-                texts[path], first_lines[path] = "\n".join(lines[first - 1 : last]), first
+    if builder is not None:
+        for place, (first, text) in builder.texts(directory, launches).items():
+            texts[place], first_lines[place] = text, first
     return texts, first_lines
-
-
-def functions_of(lines: list[str]) -> dict[str, tuple[int, int]]:
-    """First and last line of each function of a module, by name; a decorator belongs to it."""
-    try:
-        body = ast.parse("\n".join(lines)).body
-    except SyntaxError:  # edited by hand: its text cannot be told apart
-        return {}
-    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
-    return {
-        node.name: (
-            min([node.lineno, *(item.lineno for item in node.decorator_list)]),
-            node.end_lineno or node.lineno,
-        )
-        for node in functions
-    }
 
 
 def annotate(text: str, sources: Mapping[str, list[str]], first_line: int = 1) -> str:
@@ -163,31 +141,6 @@ def schedule_lines(kernel: GeneratedKernel) -> str:
             lines.append(f"  {title}: " + ", ".join(f"{name} {_plain(value)}" for name, value in entries.items()))
     lines += [f"  note: {note}" for note in schedule.get("notes", ())]
     return "\n".join(lines)
-
-
-def build_table(builds: Iterable[KernelBuild]) -> str:
-    """What Triton's compiler made of each function: figures of the compiler, for a target that need not be here."""
-    table = Table("function", "target", "registers", "spilled", "stack", "shared", "of", "verdict")
-    for build in builds:
-        limit = build.shared_limit_bytes
-        problems = violations(build)
-        table.add(
-            build.kernel,
-            build.target,
-            str(build.registers) if build.ok else "-",
-            f"{build.spill_bytes} B" if build.ok else "-",
-            f"{build.stack_bytes} B" if build.ok else "-",
-            si(build.shared_bytes, "B") if build.ok else "-",
-            si(limit, "B") if limit is not None else "-",
-            "; ".join(problems) if problems else "ok",
-        )
-    return str(table)
-
-
-def build_data(build: KernelBuild) -> dict[str, Any]:
-    """A build as plain data, without what was compiled."""
-    names = ("kernel", "target", "ok", "error", "registers", "stack_bytes", "spill_bytes", "shared_bytes")
-    return {**{name: getattr(build, name) for name in names}, "shared_limit_bytes": build.shared_limit_bytes}
 
 
 def _plain(value: object) -> str:

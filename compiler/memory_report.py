@@ -14,7 +14,7 @@ from hetc.dialects.locations import source_line, span_of
 from hetc.dialects.mp import DimOp
 from hetc.passes.analysis.device_memory import DeviceMemory, device_memory
 from hetc.passes.analysis.resident import Held
-from hetc.platforms import Fpga, Platform
+from hetc.platforms import Platform
 from hetc.source import SourceFile
 
 MOST_SHOWN = 5
@@ -78,7 +78,7 @@ def _fullest_channel(device: DeviceMemory) -> int | None:
 
 def _channel_bytes(device: DeviceMemory, platform: Platform) -> float | None:
     card = platform.device_of_kind(device.kind)
-    return float(card.memory.channel_bytes) if isinstance(card, Fpga) else None
+    return None if card is None else card.channel_bytes
 
 
 def misfits(module: ModuleOp, platform: Platform, source: SourceFile) -> list[Diagnostic]:

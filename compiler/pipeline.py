@@ -99,7 +99,7 @@ PIPELINE: tuple[Stage, ...] = (
     *_device_stages(),
     Stage(
         "host",
-        ("lower-to-host", "assign-banks", "plan-workspace"),
+        ("lower-to-host", *(flag for kind in manifests() for flag in kind.host_passes), "plan-workspace"),
         _legal(_FRAME, _REGION, _STATEMENTS, _TASK, _lowered(manifests()), {"host."}),
         adds=True,
     ),

@@ -42,7 +42,7 @@ class Inspection(_Shown):
 
     @property
     def texts(self) -> dict[str, str]:
-        """The generated text by its path in the work directory; of a GPU module one function each."""
+        """The generated text by its path in the work directory; of a file of several kernels one function each."""
         return {path: text for kernel in self.kernels for path, text in kernel.texts.items()}
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import IO
 
 from xdsl.context import Context
@@ -14,6 +13,7 @@ from xdsl.universe import Universe
 from xdsl.utils.target import Target
 
 from hetc.compiler.forms import text_forms
+from hetc.devices import resolve
 from hetc.diagnostics import DiagnosticError
 from hetc.dialects.registry import all_dialects
 from hetc.passes.registry import all_passes
@@ -28,7 +28,7 @@ def target(form: str) -> type[Target]:
         name = form
 
         def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
-            backend = import_module(printed.printer)
+            backend = resolve(printed.printer)
             problems = backend.check(module)
             if problems:
                 raise DiagnosticError(problems)

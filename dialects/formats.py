@@ -12,8 +12,15 @@ from typing import Any
 from xdsl.irdl import OpDef
 from xdsl.irdl.declarative_assembly_format import FormatProgram
 
-DEFERRED = frozenset({"arith", "math", "scf", "mp", "task", "fpga", "tile", "nest", "host"})
-"""The dialects whose formats wait. Those that others define in the same process are compiled as ever."""
+from hetc.devices import manifests
+
+_COMMON = ("arith", "math", "scf", "mp", "task", "nest", "host")
+
+
+def deferred() -> frozenset[str]:
+    """The dialects whose formats wait: ours and those of the device kinds. Those that others define in the same process
+    are compiled as ever."""
+    return frozenset([*_COMMON, *(name for kind in manifests() for name in kind.dialects)])
 
 
 class DeferredFormat:
@@ -36,11 +43,12 @@ class DeferredFormat:
 _compile = FormatProgram.from_str
 
 
-def _from_str(input: str, op_def: OpDef) -> Any:
-    deferred = op_def.name.partition(".")[0] in DEFERRED
-    return DeferredFormat(input, op_def) if deferred else _compile(input, op_def)
-
-
 def defer_formats() -> None:
     """From now on, operations of these dialects are defined without compiling their formats."""
-    FormatProgram.from_str = staticmethod(_from_str)  # type: ignore[assignment,method-assign]
+    names = deferred()
+
+    def from_str(input: str, op_def: OpDef) -> Any:
+        deferred = op_def.name.partition(".")[0] in names
+        return DeferredFormat(input, op_def) if deferred else _compile(input, op_def)
+
+    FormatProgram.from_str = staticmethod(from_str)  # type: ignore[assignment,method-assign]

@@ -23,14 +23,15 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "index-width",
     ),
     "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers", "schedule-kernels"),
-    "lower_host": ("lower-to-host", "assign-banks", "plan-workspace"),
+    "lower_host": ("lower-to-host", "plan-workspace"),
     "lower_linalg": ("mp-to-linalg",),
 }  # fmt: skip
 
 
 def lowerings() -> dict[str, str]:
     """The passes that device kinds bring: flag -> `module:Class`."""
-    return {flag: name for manifest in manifests() for flag, name in manifest.passes.items()}
+    brought = [passes for manifest in manifests() for passes in (manifest.passes, manifest.host_passes)]
+    return {flag: name for passes in brought for flag, name in passes.items()}
 
 
 def module_of(flag: str) -> str:

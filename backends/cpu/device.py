@@ -22,5 +22,8 @@ DEVICE = DeviceKind(
     prints={"cpp": (".cpp", ".h")},
     runtime="hetc.runtime.cpu:open_device",
     needs=("g++",),
+    detect="hetc.runtime.cpu_found:detect",
+    measure="hetc.runtime.cpu_measure:platform_text",
+    checks={"g++": "hetc.runtime.cxx_found:check_compiler"},
     everywhere=True,
 )

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hetc.devices import manifests
+
 
 @contextmanager
 def without_collection() -> Iterator[None]:
@@ -17,9 +19,9 @@ def without_collection() -> Iterator[None]:
     try:
         yield
     finally:
-        # A command ends soon, and Python would look for cycles in all that is left: a tenth of its time. Triton's
-        # binding complains of what is not freed at the end.
-        if "triton" not in sys.modules:
+        # A command ends soon, and Python would look for cycles in all that is left: a tenth of its time. In a process
+        # that also runs programs it has to: bindings of devices complain of what is not freed at the end.
+        if not any(kind.runtime.partition(":")[0] in sys.modules for kind in manifests()):
             gc.freeze()
         if was_enabled:
             gc.enable()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hetc.devices import device_kinds
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest, visible
 from hetc.passes.partition.policies import OBJECTIVES, POLICIES
 from hetc.source import STDIN
@@ -228,7 +229,7 @@ def parse_pin(text: str) -> tuple[str, str]:
     found = _PIN.fullmatch(text.strip())
     if found is None:
         message = f"--pin takes STAGE=DEVICE; found `{text}`"
-        raise usage("HET404", message, "write for example `--pin relevancy=gpu`")
+        raise usage("HET404", message, f"write for example `--pin relevancy={device_kinds()[0]}`")
     return found["stage"], found["device"]
 
 

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 @file_argument
 @click.option("-o", "--output", metavar="DIR", help="The work directory (default: out/NAME).")
 @selection_options
-@click.option("--emit", metavar="FORM", help="Print one form (ast, mp, placed, triton, ...) and write nothing.")
+@click.option("--emit", metavar="FORM", help="Print one form (ast, mp, placed, host-py, ...) and write nothing.")
 @click.option(
-    "--check", "also_run", is_flag=True, help="Also run it emulated, against the oracle, and build GPU kernels."
+    "--check", "also_run", is_flag=True, help="Also run it emulated, against the oracle, and build its kernels."
 )
 @click.option("--print-ir-after-all", is_flag=True, help="Print the program after each pass to standard error.")
 @click.option("--time-passes", is_flag=True, help="Say what each pass took.")
@@ -104,15 +104,14 @@ def _verified_upstream(compilation: Compilation) -> int:
 
 
 def _check_builds(out: Path) -> int:
-    """Print what Triton makes of each GPU function; 1 where one may not be shipped."""
+    """Print what the compilers of its devices make of each function; 1 where one may not be shipped."""
     from hetc.compiler.cli.inspect_directory import builds_of, print_builds
     from hetc.compiler.inspect import kernels_of
-    from hetc.runtime.triton_compile import violations
 
     work = WorkDirectory.open(out)
     builds = builds_of(work, kernels_of(work), None)
     print_builds(builds)
-    return 1 if any(violations(build) for build in builds) else 0
+    return 1 if any(each.problems for own in builds.values() for each in own) else 0
 
 
 def _stem(file: str) -> str:

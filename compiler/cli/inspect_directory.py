@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
+from hetc.compiler.builds import Build, BuildUnavailable, build_table, builders
 from hetc.compiler.cli.common import json_option, say, unknown, verbosity_options
-from hetc.compiler.gpu_builds import build, default_target, known_targets
 from hetc.compiler.inspect import (
     GeneratedKernel,
     annotate,
-    build_data,
-    build_table,
     kernels_of,
     schedule_lines,
     summary,
 )
 from hetc.compiler.work_directory import WorkDirectory, reading
-from hetc.runtime.triton_compile import CompilerUnavailable, KernelBuild
+from hetc.devices import device_kind
 
 
 @click.command("inspect")
 @click.argument("directory", metavar="DIR")
 @click.argument("kernel", metavar="[KERNEL]", required=False)
-@click.option("--target", metavar="NAME", help="The GPU to compile for (sm_90, gfx90a, ...; default: the platform's).")
-@click.option("--no-build", is_flag=True, help="Do not compile GPU kernels for their registers and shared memory.")
+@click.option("--target", metavar="NAME", help="What to compile functions for (default: the platform's device).")
+@click.option("--no-build", is_flag=True, help="Do not compile functions for what they take of a device.")
 @json_option
 @verbosity_options
 def command(directory: str, kernel: str | None, target: str | None, no_build: bool, as_json: bool) -> int:
@@ -43,10 +42,11 @@ def _inspect(work: WorkDirectory, kernel: str | None, target: str | None, no_bui
         if kernel not in names:
             raise unknown("kernel", kernel, names)
         kernels = [item for item in kernels if item.name == kernel]
-    builds = [] if no_build else builds_of(work, kernels, target)
+    builds = {} if no_build else builds_of(work, kernels, target)
     if as_json:
+        every = [each for own in builds.values() for each in own]
         rows = [
-            {**item.as_data(), "builds": [build_data(each) for each in builds if each.kernel in item.launches]}
+            {**item.as_data(), "builds": [dict(each.data) for each in every if each.function in item.launches]}
             for item in kernels
         ]
         print(json.dumps(rows, indent=2))
@@ -58,31 +58,34 @@ def _inspect(work: WorkDirectory, kernel: str | None, target: str | None, no_bui
     return 0
 
 
-def builds_of(work: WorkDirectory, kernels: list[GeneratedKernel], target: str | None) -> list[KernelBuild]:
-    """The GPU functions of `kernels` compiled for a target; none, with a word why, where Triton is not there."""
-    limits = known_targets()
-    if target is not None and target not in limits:
-        raise unknown("target", target, limits)
-    names = [name for item in kernels for name in item.launches]
-    chosen = target or (default_target(work) if names else None)
-    if not names or chosen is None:
-        return []
-    say(f"compiling {len(names)} GPU functions for {chosen} (kept for the next time)")
-    try:
-        return build(work, names, chosen, limits[chosen])
-    except CompilerUnavailable as error:
-        say(f"registers and shared memory are not known: {error}")
-        return []
+def builds_of(work: WorkDirectory, kernels: list[GeneratedKernel], target: str | None) -> dict[str, Sequence[Build]]:
+    """What the compilers of device kinds make of the functions of `kernels`, by kind, for a target or else that of the
+    platform; with a word why of those whose compiler is not there."""
+    known = {kind: builder.targets() for kind, builder in builders().items()}
+    if target is not None and not any(target in targets for targets in known.values()):
+        raise unknown("target", target, [name for targets in known.values() for name in targets])
+    found: dict[str, Sequence[Build]] = {}
+    for kind, builder in builders().items():
+        names = [name for item in kernels if item.device == kind for name in item.launches]
+        chosen = target if target in known[kind] else builder.default_target(work) if names else None
+        if not names or chosen is None:
+            continue
+        say(f"compiling {len(names)} {device_kind(kind).title} functions for {chosen} (kept for the next time)")
+        try:
+            found[kind] = builder.build(work, names, chosen)
+        except BuildUnavailable as error:
+            say(str(error))
+    return found
 
 
-def print_builds(builds: list[KernelBuild]) -> None:
-    """A line for each GPU function."""
-    if builds:
-        print("\nGPU functions as Triton compiles them (its own figures, without a device):")
-        print(build_table(builds))
+def print_builds(builds: Mapping[str, Sequence[Build]]) -> None:
+    """A line for each function, the kinds apart."""
+    for kind, own in builds.items():
+        print(f"\n{builders()[kind].TITLE}")
+        print(build_table(own))
 
 
-def _print_kernel(kernel: GeneratedKernel, work: WorkDirectory, builds: list[KernelBuild]) -> None:
+def _print_kernel(kernel: GeneratedKernel, work: WorkDirectory, builds: Mapping[str, Sequence[Build]]) -> None:
     print(f"{kernel.name}: {', '.join(kernel.stages)} on the {kernel.device}")
     print(schedule_lines(kernel))
     print_builds(builds)

@@ -119,15 +119,13 @@ def run_and_report(
 @contextmanager
 def _failures_told(target: Compilation | Path, edited: Sequence[str]) -> Iterator[None]:
     """Around a run: what the machine lacks, what the program does wrong, what an edit did, as DiagnosticError."""
-    from hetc.runtime.csim_errors import CsimError, UnknownBuildTypeError
-    from hetc.runtime.errors import PipelineError
-    from hetc.runtime.triton_interpreter import EmulationUnavailable
+    from hetc.runtime.errors import KernelError, PipelineError, SettingError
 
     try:
         yield
-    except UnknownBuildTypeError as error:
+    except SettingError as error:
         raise usage("HET404", str(error)) from error
-    except (PipelineError, CsimError, ImportError, EmulationUnavailable) as error:
+    except (PipelineError, KernelError, ImportError) as error:
         # Where the machine lacks something, that is the reason to be told; else the program itself failed.
         environment.require(*(name for kind in _devices(target) for name in device_kind(kind).needs))
         raise _failure(error, edited) from error
@@ -144,14 +142,13 @@ def _failures_told(target: Compilation | Path, edited: Sequence[str]) -> Iterato
 def _failure(error: Exception, edited: Sequence[str]) -> DiagnosticError:
     """Why a program did not run, where nothing is missing from the machine: what it has does not work, or the program
     itself failed."""
-    from hetc.runtime.csim_errors import MachineError
-    from hetc.runtime.triton_interpreter import EmulationUnavailable
+    from hetc.runtime.errors import MachineError
 
     for reason in (error, error.__cause__):
         if isinstance(reason, ImportError) and not edited:
             return cannot_import(reason)
     message = str(error) if str(error) else type(error).__name__
-    if isinstance(error, MachineError | EmulationUnavailable):
+    if isinstance(error, MachineError):
         return DiagnosticError(Diagnostic("error", "HET501", message), EXIT_ENVIRONMENT)
     return DiagnosticError(Diagnostic("error", "HET502", f"the compiled program failed: {message}"))
 

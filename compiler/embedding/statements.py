@@ -13,6 +13,7 @@ from hetc.compiler.frontend.syntax import ast
 from hetc.compiler.frontend.syntax.blocks import Holds
 from hetc.compiler.frontend.syntax.depth import MAX_BLOCK_DEPTH, TOO_MANY_BLOCKS
 from hetc.compiler.vocabulary import STAGES
+from hetc.devices import device_kinds
 from hetc.diagnostics import DiagnosticError, Diagnostics, suggest
 from hetc.source import Span
 
@@ -108,7 +109,9 @@ class StatementReader:
         if len(kinds) == 1 and not context.keywords and isinstance(kinds[0], ast.Name):
             return kinds[0]
         message = f"`{word}` takes the kind of device that it is pinned to"
-        raise refused("HET012", message, self.places.span(context), "write `with relevancy(fpga):`")
+        raise refused(
+            "HET012", message, self.places.span(context), f"write for example `with {word}({device_kinds()[0]}):`"
+        )
 
     def _loop(self, node: python.For, holds: Holds) -> ast.Loop:
         """`for l in L:`."""

@@ -42,7 +42,7 @@ CODES: dict[str, str] = {
     "HET302": "a stage is pinned to a device kind that has no backend",
     "HET303": "a device cannot run a stage that was placed on it",
     "HET304": "a device has less memory than the program takes there",
-    "HET330": "an FPGA kernel holds an operation that HLS C++ has no form for",
+    "HET330": "a generated kernel holds an operation that its backend has no form for",
     "HET340": "upstream MLIR rejects what a pipeline was lowered to",
     "HET341": "upstream MLIR's dialects cannot express a statement (a note)",
     # HET4xx: usage, options, platforms
@@ -61,8 +61,10 @@ CODES: dict[str, str] = {
     "HET422": "the platform file has a wrong, missing or unknown key",
     "HET423": "the platform has no device of the kind asked for",
     "HET424": "no host program can be made for a device of the platform",
+    "HET425": "platform files of a device kind are missing, or several files have one name",
     # HET5xx: the environment
     "HET501": "a program, package or device that is needed is missing, or of an unsupported version",
     "HET502": "a compiled program failed when it ran",
     "HET503": "the system refuses a file, a directory, memory or output that is needed",
+    "HET504": "an installed package brings a device kind that cannot be used",
 }

@@ -1,8 +1,9 @@
-"""What every device has, and the devices whose peaks are figures rather than derived (GPUs, CPUs, ...)."""
+"""What every device has, and the devices whose peaks are figures rather than derived."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from pydantic import Field
 
@@ -71,12 +72,27 @@ class Device(Model, ABC):
     """One device of a platform. Subclasses say what memory and arithmetic it has."""
 
     name: str
-    kind: str = Field(min_length=1, description="gpu, fpga, cpu, ...: an open set")
+    kind: str = Field(min_length=1, description="an open set: of an installed kind the model is its own")
     title: str
     launch_us: Figure
     idle_watts: Figure
     board_watts: Figure
     host_link: HostLink
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """What is known of the device that is no figure, by name: a part number, what compilers call it."""
+        return {}
+
+    @property
+    def derived(self) -> Mapping[str, Figure]:
+        """Figures that follow from those of the file, each with what it follows from as its source."""
+        return {}
+
+    @property
+    def channel_bytes(self) -> float | None:
+        """Bytes of one memory channel, where what a program puts in each has to fit; None where memory is one."""
+        return None
 
     @property
     def no_host(self) -> str:
@@ -157,32 +173,7 @@ class PeakTable(Device):
 
 
 class Processor(PeakTable):
-    """The model of every kind that has none of its own, and what GPUs are made of: units that share the memory."""
+    """Units that share a memory: the model of every kind that has none of its own."""
 
     compute_units: PositiveFigure
     vector_flop_per_s: PositiveFigure
-
-
-class Gpu(Processor):
-    """A GPU. Per-unit figures are those of one streaming multiprocessor or compute unit."""
-
-    triton_backend: str
-    triton_arch: str
-    shared_memory_block_bytes: Figure
-    unit_bytes_per_clock: PositiveFigure = Field(description="what one unit moves at most to and from the L2")
-
-    def copy_us(self, size_bytes: float) -> float:
-        """As one launch that reads and writes them."""
-        return float(self.launch_us) + 2 * size_bytes / self.usable_bandwidth_bytes_per_s * 1e6
-
-    def memory_us(self, size: float, loaded: float, programs: float) -> float:
-        """Microseconds of traffic of so many programs: of `size` bytes of memory, or of what a unit's port lets through
-        of the `loaded` bytes that they load in all."""
-        units = min(max(programs, 1.0), float(self.compute_units))
-        port = float(units * self.unit_bytes_per_clock * self.clock_hz)
-        return max(size / self.usable_bandwidth_bytes_per_s, loaded / port) * 1e6
-
-    @property
-    def triton_target(self) -> str:
-        """As users write it: gfx90a, sm_80, sm_90."""
-        return self.triton_arch if self.triton_backend == "hip" else f"sm_{self.triton_arch}"

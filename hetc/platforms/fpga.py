@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -108,6 +109,30 @@ class Fpga(Device):
         if self.flow == "xrt" and not self.platform:
             raise ValueError("platform is empty; a card of flow xrt is linked for a platform")
         return self
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        return {"part": self.part, "platform": self.platform, "flow": self.flow}
+
+    @property
+    def derived(self) -> Mapping[str, Figure]:
+        peaks = {
+            f"peak_flop_per_s.{dtype}": Figure(
+                self.peak_ops_per_s(dtype), "derived: multiply-adds that fill the device at the crowded clock"
+            )
+            for dtype in self.operators
+            if self.supports(dtype)
+        }
+        return {
+            "memory_bytes": Figure(self.capacity_bytes, "derived: channels x channel bytes"),
+            "bandwidth_bytes_per_s": Figure(self.peak_bandwidth_bytes_per_s, "derived: channels x channel rate"),
+            "on_chip_bytes": Figure(self.on_chip_bytes, "derived: block and ultra RAM of all regions"),
+            **peaks,
+        }
+
+    @property
+    def channel_bytes(self) -> float:
+        return float(self.memory.channel_bytes)
 
     @property
     def no_host(self) -> str:

@@ -9,17 +9,22 @@ from hetc.devices import manifests, resolve
 
 AUTO = "auto"
 MEASURED = "here.toml"
-PROCESSOR = "cpu"
 
 
 def platform_here() -> str:
     """What `auto` stands for: the names of the devices that programs can be run on here, joined by `+`. Where there are
-    none, the processor: as `hetc platform measure` found it if that was run here, else the platform `cpu`."""
-    found = [resolve(kind.detect)() for kind in manifests() if kind.detect]
-    names = [name for name in found if name]
-    if names:
-        return "+".join(names)
-    return str(measured_file()) if measured_file().is_file() else PROCESSOR
+    none but those that every machine has, a processor: as `hetc platform measure` found them if that was run here, else
+    as their device files say."""
+    found = _detected(everywhere=False)
+    if not found and measured_file().is_file():
+        return str(measured_file())
+    return "+".join(found or _detected(everywhere=True))
+
+
+def _detected(everywhere: bool) -> list[str]:
+    """What the kinds that are everywhere, or the others, find."""
+    asked = [kind.detect for kind in manifests() if kind.detect and kind.everywhere == everywhere]
+    return [name for name in (resolve(detect)() for detect in asked) if name]
 
 
 def measured_file() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,33 +15,25 @@ from hetc.devices import UnknownKind, device_kind, resolve
 from hetc.diagnostics import EXIT_USAGE, Diagnostic, DiagnosticError, suggest
 from hetc.platforms.device import Device, Processor
 from hetc.platforms.figure import spread_sources
+from hetc.platforms.files import (
+    DEFAULT_PLATFORM,
+    device_file,
+    list_devices,
+    list_platforms,
+    platform_file,
+    platform_files,
+)
 from hetc.platforms.here import AUTO, platform_here
 from hetc.platforms.platform import Platform
 from hetc.source import SourceFile, read_source
-
-DEFAULT_PLATFORM = "mi210+u55c"
-
-_FOLDER = Path(__file__).parent
-_DEVICE_FOLDER = _FOLDER / "devices"
-
-
-def list_platforms() -> tuple[str, ...]:
-    """Names of the platforms that come with the package; the default first, the others by name."""
-    names = sorted(path.stem for path in _FOLDER.glob("*.toml"))
-    return (DEFAULT_PLATFORM, *(name for name in names if name != DEFAULT_PLATFORM))
-
-
-def list_devices() -> tuple[str, ...]:
-    """Names of the devices that platform files may refer to."""
-    return tuple(sorted(path.stem for path in _DEVICE_FOLDER.glob("*.toml")))
 
 
 def load_platform(name_or_path: str | Path = DEFAULT_PLATFORM) -> Platform:
     """A platform by name, or from a TOML file: whatever ends in `.toml` or holds a `/` is a path. Device names joined
     by `+` are a platform of those, without direct links; `auto` is that of this machine.
 
-    Raises DiagnosticError (exit 2): no such platform or file, no TOML, or a wrong, missing or unknown key,
-    each named by its path in the file.
+    Raises DiagnosticError (exit 2): no such platform or file, several of that name, no TOML, or a wrong, missing or
+    unknown key, each named by its path in the file.
     """
     name = str(name_or_path)
     if isinstance(name_or_path, Path) or name.endswith(".toml") or "/" in name:
@@ -53,13 +46,24 @@ def load_platform(name_or_path: str | Path = DEFAULT_PLATFORM) -> Platform:
         return _of_devices(name.split("+"))
     guess = suggest(name, list_platforms())
     valid = "valid platforms: " + ", ".join(list_platforms())
-    help = f"did you mean `{guess}`?" if guess else "or give the path of a platform file"
+    help = (
+        f"did you mean `{guess}`?"
+        if guess
+        else "or give the path of a platform file, or install the package that brings it"
+    )
     _fail(Diagnostic("error", "HET420", f"no platform is called `{name}`", notes=(valid,), help=help))
 
 
 def load_device(name: str) -> Device:
     """A device by the name of its file. Raises DiagnosticError."""
-    return _device(read_source(_DEVICE_FOLDER / f"{name}.toml"), name, name)
+    return _device(read_source(device_file(name)), name, name)
+
+
+def all_platforms() -> Iterator[tuple[str, Platform]]:
+    """Every platform file that is known, with who brings it: `hetc` or a device kind; the default first."""
+    for name in list_platforms():
+        for owner, path in platform_files()[name].items():
+            yield owner, _read(path)
 
 
 def _of_devices(names: list[str]) -> Platform:
@@ -70,8 +74,8 @@ def _of_devices(names: list[str]) -> Platform:
 
 @cache
 def _included(name: str) -> Platform:
-    """One that comes with the package; each pass that needs it asks for it by its name."""
-    return _read(_FOLDER / f"{name}.toml")
+    """One that is known by its name, as each pass that needs it asks for it."""
+    return _read(platform_file(name))
 
 
 def _read(path: Path) -> Platform:
@@ -103,7 +107,7 @@ def _device(source: SourceFile, key: str, value: object) -> Device:
             valid = "known devices: " + ", ".join(list_devices())
             help = f"did you mean `{guess}`?" if guess else None
             _refuse(source, where, f"no device is called `{base}`", notes=(valid,), help=help)
-        base_source = read_source(_DEVICE_FOLDER / f"{base}.toml")
+        base_source = read_source(device_file(base))
         base_data = spread_sources(_parse_toml(base_source))
         assert isinstance(base_data, dict)
         data = _merge(base_data, data)

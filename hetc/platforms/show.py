@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from hetc.platforms.device import Device
 from hetc.platforms.figure import Figure
-from hetc.platforms.fpga import Fpga
 from hetc.platforms.platform import Platform
 
 _Prefixes = tuple[tuple[float, str], ...]
@@ -64,32 +63,15 @@ def format_figure(name: str, value: float) -> str:
 
 def _device_rows(name: str, device: Device) -> list[Row]:
     rows = [Row(name, "device", device.title, ""), Row(name, "kind", device.kind, "")]
-    for key in ("part", "platform", "flow", "triton_target"):
-        text = getattr(device, key, "")
-        if text:
-            rows.append(Row(name, key, text, ""))
+    rows += [Row(name, key, text, "") for key, text in device.details.items() if text]
     rows += [_figure_row(name, path, figure) for path, figure in device.figures()]
-    if isinstance(device, Fpga):
-        rows += _fpga_rows(name, device)
+    rows += [_figure_row(name, path, figure) for path, figure in device.derived.items()]
     for dtype in _RIDGE_DTYPES:
         if device.supports(dtype):
             ridge = device.ridge_flop_per_byte(dtype)
             source = "derived: peak over memory bandwidth"
             rows.append(Row(name, f"ridge.{dtype}", f"{ridge:.3g} FLOP/B", source, ridge))
     return rows
-
-
-def _fpga_rows(name: str, device: Fpga) -> list[Row]:
-    derived: list[tuple[str, float, str]] = [
-        ("memory_bytes", device.capacity_bytes, "derived: channels x channel bytes"),
-        ("bandwidth_bytes_per_s", device.peak_bandwidth_bytes_per_s, "derived: channels x channel rate"),
-        ("on_chip_bytes", device.on_chip_bytes, "derived: block and ultra RAM of all regions"),
-    ]
-    for dtype in _RIDGE_DTYPES:
-        if device.supports(dtype):
-            source = "derived: multiply-adds that fill the device at the crowded clock"
-            derived.append((f"peak_flop_per_s.{dtype}", device.peak_ops_per_s(dtype), source))
-    return [Row(name, path, format_figure(path, value), source, value) for path, value, source in derived]
 
 
 def _figure_row(device: str, path: str, figure: Figure) -> Row:

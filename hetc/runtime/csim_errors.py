@@ -2,28 +2,30 @@
 
 from dataclasses import dataclass
 
+from hetc.runtime import errors
 
-class CsimError(Exception):
+
+class CsimError(errors.KernelError):
     """A simulated kernel, or building it, failed; the message says where and why."""
 
 
-class MachineError(CsimError):
+class CsimMachineError(CsimError, errors.MachineError):
     """What C simulation needs of the machine is missing, or does not work on it."""
 
 
-class CompilerMissingError(MachineError):
+class CompilerMissingError(CsimMachineError):
     """No C++ compiler was found."""
 
 
-class CompilerFailedError(MachineError):
+class CompilerFailedError(CsimMachineError):
     """The C++ compiler was stopped by the machine, or compiles nothing on it."""
 
 
-class UnknownBuildTypeError(CsimError):
+class UnknownBuildTypeError(CsimError, errors.SettingError):
     """A way to build kernels was named that there is not."""
 
 
-class HeadersMissingError(MachineError):
+class HeadersMissingError(CsimMachineError):
     """The ap_int headers that the hls4ml wheel carries were not found."""
 
 

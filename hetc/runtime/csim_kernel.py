@@ -15,8 +15,8 @@ from hetc.runtime.csim_errors import (
     CsimArgumentError,
     CsimDeadlock,
     CsimError,
+    CsimMachineError,
     CsimTimeout,
-    MachineError,
 )
 from hetc.runtime.csim_fence import FencedArray
 from hetc.runtime.kernel_limit import HOW_TO_RAISE, kernel_timeout_s
@@ -61,7 +61,7 @@ class CsimKernel:
         try:
             self._dll = ctypes.CDLL(str(library))
         except OSError as error:
-            raise MachineError(f"the library of kernel '{top}' cannot be loaded: {error}") from error
+            raise CsimMachineError(f"the library of kernel '{top}' cannot be loaded: {error}") from error
         self._call = getattr(self._dll, f"hetc_csim_call_{top}")
         self._call.argtypes = [ctypes.POINTER(ctypes.c_uint64)]
         self._call.restype = ctypes.c_int

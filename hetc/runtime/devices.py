@@ -154,19 +154,6 @@ def fill_bits(element: str, fill: float) -> Any:
     return to_bits(np.array([fill]), element_type(element)).view(host_dtype(element))[0]
 
 
-_REGISTERED: dict[str, str] = {}
-
-
-def device_kinds() -> tuple[str, ...]:
-    """The kinds that this runtime can drive."""
-    return (*devices.device_kinds(), *_REGISTERED, HOST)
-
-
-def register_kind(kind: str, module: str) -> None:
-    """Let `module.open_device(mode, **options)` open devices of a kind that no manifest describes."""
-    _REGISTERED[kind] = f"{module}:open_device"
-
-
 def open_device(kind: str = HOST, mode: str = ANY, **options: Any) -> Device:
     """Open a device of a kind.
 
@@ -176,9 +163,9 @@ def open_device(kind: str = HOST, mode: str = ANY, **options: Any) -> Device:
     if kind == HOST:
         return HostDevice()
     try:
-        opener = _REGISTERED.get(kind) or devices.device_kind(kind).runtime
+        opener = devices.device_kind(kind).runtime
     except devices.UnknownKind as error:
-        known = ", ".join(device_kinds())
+        known = ", ".join((*devices.device_kinds(), HOST))
         raise DeviceMissingError(f"no runtime for devices of kind '{kind}'; there is one for {known}") from error
     opened: Device = devices.resolve(opener)(mode, **options)
     return opened

@@ -1,6 +1,7 @@
 """What can go wrong when a compiled pipeline runs, one type each.
 
-Every one leaves the state as it was: a step takes effect only when all of it has succeeded.
+Every one leaves the state as it was: a step takes effect only when all of it has succeeded. What goes wrong in a kernel
+is told by its device kind, as KernelErrors of its own.
 """
 
 from __future__ import annotations
@@ -32,6 +33,18 @@ class DeviceMissingError(PipelineError):
 
 class DeviceError(PipelineError):
     """A device did not complete what it was given."""
+
+
+class KernelError(Exception):
+    """A device's kernels could not be built, loaded or emulated; the message says why."""
+
+
+class MachineError(KernelError):
+    """What running a device's kernels needs of the machine is missing, or does not work on it."""
+
+
+class SettingError(KernelError):
+    """What a user chose about running kernels, such as how they are built, is nothing that there is."""
 
 
 class ProgramError(PipelineError):

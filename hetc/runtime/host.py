@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hetc.devices import device_kind
+from hetc.devices import UnknownKind, device_kind
+from hetc.diagnostics import DiagnosticError
 from hetc.runtime.buffers import Stripes
 from hetc.runtime.devices import HOST
 from hetc.runtime.errors import PipelineError
@@ -30,7 +31,10 @@ def main(program: type[HostProgram], file: str) -> None:
     parser = argparse.ArgumentParser(description=f"Host program of the pipeline {program.PIPELINE.name}.")
     parser.add_argument("--check", action="store_true", help="run on random inputs and compare with the oracle")
     parser.add_argument("--mode", choices=("any", "emulation", "hardware"), default="any", help="which devices to open")
-    options = {kind: device_kind(kind).options for kind in program.PIPELINE.devices if kind != HOST}
+    try:
+        options = {kind: device_kind(kind).options for kind in program.PIPELINE.devices if kind != HOST}
+    except (UnknownKind, DiagnosticError) as error:
+        sys.exit(str(error))
     for name, text in {name: text for own in options.values() for name, text in own.items()}.items():
         parser.add_argument(f"--{name.replace('_', '-')}", help=text)
     arguments = vars(parser.parse_args())

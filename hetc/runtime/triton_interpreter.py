@@ -18,13 +18,15 @@ from __future__ import annotations
 import os
 import sys
 
+from hetc.runtime.errors import MachineError
+
 OLDEST_TESTED = (3, 6)
 NEWEST_TESTED = (3, 9)
 
 _installed = False
 
 
-class EmulationUnavailable(RuntimeError):
+class EmulationUnavailable(MachineError):
     """Kernels cannot be emulated here, or not faithfully; the message says what is missing."""
 
 

@@ -1,4 +1,4 @@
-"""Which memory channel of an FPGA each array lies in: that of the port that it is first passed to."""
+"""Which memory channel each array lies in, on devices that have several: the one that it is first passed through."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
-from hetc.dialects import fpga, host
+from hetc.devices import manifests, resolve
+from hetc.dialects import host
 
-Ports = Mapping[str, tuple[fpga.PortOp | None, ...]]
-"""Kernel -> the port of each argument, None for one that is passed by value."""
+Channels = Mapping[str, tuple[int | None, ...]]
+"""Kernel -> the memory channel that each argument is read or written through, None where it goes through none."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ class Banks:
         return self.values.get(value, {})
 
 
-def ports_of(module: ModuleOp) -> Ports:
-    """The ports of each FPGA kernel, by the kernel's name."""
-    kernels = [op for op in module.body.block.ops if isinstance(op, fpga.KernelOp)]
-    return {
-        op.sym_name.data: tuple(item if isinstance(item, fpga.PortOp) else None for item in op.interface)
-        for op in kernels
-    }
+def channels_of(module: ModuleOp) -> Channels:
+    """The channels of every generated kernel whose device kind says which they are."""
+    found: dict[str, tuple[int | None, ...]] = {}
+    for kind in manifests():
+        if kind.channels:
+            found |= resolve(kind.channels)(module)
+    return found
 
 
 def passed(launch: host.LaunchOp) -> Iterator[Passed]:
@@ -65,17 +66,17 @@ def kind_of(launch: host.LaunchOp) -> str:
     return kernel.device.data
 
 
-def banks_of(program: host.ProgramOp, ports: Ports) -> Banks:
-    """Where the launches of a program put what they are passed; ports that are joined to no channel say nothing."""
+def banks_of(program: host.ProgramOp, channels: Channels) -> Banks:
+    """Where the launches of a program put what they are passed."""
     found = Banks()
     for launch in program.walk():
-        if isinstance(launch, host.LaunchOp) and launch.kernel.data in ports:
+        if isinstance(launch, host.LaunchOp) and launch.kernel.data in channels:
             for item in passed(launch):
-                port = ports[launch.kernel.data][item.position]
-                if port is None or port.bank.value.data < 0:
+                channel = channels[launch.kernel.data][item.position]
+                if channel is None:
                     continue
                 if item.value is None:
-                    found.lengths.setdefault((kind_of(launch), item.part), port.bank.value.data)
+                    found.lengths.setdefault((kind_of(launch), item.part), channel)
                 else:
-                    found.values.setdefault(item.value, {}).setdefault(item.part, port.bank.value.data)
+                    found.values.setdefault(item.value, {}).setdefault(item.part, channel)
     return found

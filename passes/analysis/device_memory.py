@@ -19,7 +19,7 @@ from hetc.devices import device_kind
 from hetc.dialects import host
 from hetc.dialects.host import HOST_KIND, BufferType, described
 from hetc.dialects.locations import source_line
-from hetc.passes.analysis.banks import banks_of, ports_of
+from hetc.passes.analysis.banks import banks_of, channels_of
 from hetc.passes.analysis.lifetimes import lifetimes, ops_in_order
 from hetc.passes.analysis.resident import Held, Resident, home_of
 from hetc.passes.analysis.sizes import Sizes
@@ -89,7 +89,7 @@ def device_memory(module: ModuleOp, given: Mapping[str, int] | None = None) -> d
     """What each device kind, the host among them, needs for the program of a module after `plan-workspace`. `given`:
     extents of run-time dims, each dim's bound by default."""
     program = next(op for op in module.body.block.ops if isinstance(op, host.ProgramOp))
-    sizes, banks = Sizes(program.dims, given), banks_of(program, ports_of(module))
+    sizes, banks = Sizes(program.dims, given), banks_of(program, channels_of(module))
     resident = Resident(program, sizes, banks)
     steps = {step: list(_in_use(step, program, resident)) for step in program.steps}
     kinds = dict.fromkeys([*resident.kinds, *(item.kind for used in steps.values() for item in used)])

@@ -17,11 +17,11 @@ from hetc.passes.lower_hls.builder import Body
 from hetc.passes.lower_hls.interface import Interface
 from hetc.passes.lower_hls.memory import Dense, Memory, OnChip, Sparse
 from hetc.passes.lower_hls.plan import FpgaPlan
+from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.regions import Home, RegionLowering
 from hetc.passes.lower_hls.rows import PlacedRows, in_words
 from hetc.passes.lower_hls.scan import Scan, Streamed
 from hetc.passes.lower_hls.words import WordView, lanes_of_row, row_steps, word_element, word_shape
-from hetc.passes.refusal import refuse
 
 
 class KernelBuilder:

@@ -24,7 +24,7 @@ from hetc.dialects.mp import (
 )
 from hetc.passes.lower_hls.builder import Body
 from hetc.passes.lower_hls.memory import Dense, Sparse, Window
-from hetc.passes.refusal import refuse
+from hetc.passes.lower_hls.refusal import refuse
 
 if TYPE_CHECKING:
     from hetc.passes.lower_hls.products import ExactProduct

@@ -8,8 +8,8 @@ from hetc.dialects.mp import ConstantOp, DimAttr, TensorType
 from hetc.passes.lower_hls.builder import Body, Frame, Loop
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.memory import Sparse
+from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.statements import finish, store_all
-from hetc.passes.refusal import refuse
 
 
 def lower_returns(kernel: KernelBuilder) -> None:

@@ -13,6 +13,7 @@ from hetc.dialects.mp import RangedOp, SelectOp, TopkOp
 from hetc.passes.lower_hls.builder import Body, Frame
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.readers import Channel
+from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.scores import unmarked
 from hetc.passes.lower_hls.statements import (
     candidate,
@@ -21,7 +22,6 @@ from hetc.passes.lower_hls.statements import (
     store_overflow,
     write_queue,
 )
-from hetc.passes.refusal import refuse
 
 PAIR_DEPTH = 16  # of the FIFOs between the channels' selections and the merge
 

@@ -15,8 +15,8 @@ from hetc.dialects.mp import ComputeOp, RangeAttr, RangedOp, SelectOp, TopkOp, e
 from hetc.passes.lower_hls.builder import FLOAT_INFINITY, Body, Frame, Loop, close_conditions
 from hetc.passes.lower_hls.kernel import KernelBuilder
 from hetc.passes.lower_hls.memory import Dense
+from hetc.passes.lower_hls.refusal import refuse
 from hetc.passes.lower_hls.regions import RegionLowering
-from hetc.passes.refusal import refuse
 
 
 @dataclass

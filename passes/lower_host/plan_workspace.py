@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 
 from hetc.dialects import host
 from hetc.dialects.host import BufferType
-from hetc.passes.analysis.banks import Banks, banks_of, ports_of
+from hetc.passes.analysis.banks import Banks, banks_of, channels_of
 from hetc.passes.analysis.lifetimes import Lifetime, lifetimes, ops_in_order
 from hetc.passes.analysis.sizes import Sizes
 
@@ -36,9 +36,9 @@ class PlanWorkspacePass(ModulePass):
     The largest first, each to the first slot whose values are never in use when it is (the greedy assignment of shared
     objects by size, arXiv 2001.03288, which keeps the sum of the slots small). One step runs at a time: values of two
     steps may share a slot. What a memory takes over at the end of a step shares one with its like only, and what lies
-    in several arrays too; on an FPGA a slot is in one memory channel.
+    in several arrays too; where a device has several memory channels a slot is in one.
 
-    Before: host.allocate and host.copy stand where they happen; FPGA kernels have their ports.
+    Before: host.allocate and host.copy stand where they happen; kernels are joined to memory channels.
     After: each has a `slot`, apart from copies that stay from call to call.
 
         %a = host.allocate "a" ... last use        %a = host.allocate "a" slot 0 ... last use
@@ -48,9 +48,9 @@ class PlanWorkspacePass(ModulePass):
     name = "plan-workspace"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        ports = ports_of(op)
+        channels = channels_of(op)
         for program in [item for item in op.body.block.ops if isinstance(item, host.ProgramOp)]:
-            _plan(program, banks_of(program, ports))
+            _plan(program, banks_of(program, channels))
 
 
 def _plan(program: host.ProgramOp, banks: Banks) -> None:

@@ -11,7 +11,7 @@ from hetc.passes.schedule.gpu_checks import check_kernel
 from hetc.passes.schedule.gpu_cost import Estimator
 from hetc.passes.schedule.gpu_launches import Grouping, Unit
 from hetc.passes.schedule.model import PlanValue, Schedule
-from hetc.platforms.device import Gpu
+from hetc.platforms.gpu import Gpu
 
 
 def schedule(kernel: KernelOp, device: Gpu, dims: Mapping[str, int]) -> Schedule:

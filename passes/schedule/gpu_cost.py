@@ -32,7 +32,7 @@ from hetc.passes.schedule.gpu_products import operand_type
 from hetc.passes.schedule.gpu_search import searched_bytes
 from hetc.passes.schedule.gpu_selection import chunk_of, keys_are_cheap
 from hetc.passes.schedule.gpu_tiles import StatementPlan
-from hetc.platforms.device import Gpu
+from hetc.platforms.gpu import Gpu
 
 _KEY_BYTES = 4
 _SELECTION_PASSES = 5

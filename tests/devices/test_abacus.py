@@ -5,6 +5,7 @@ Every command runs in a process of its own, on whose path the package is."""
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -14,27 +15,7 @@ from pathlib import Path
 import pytest
 
 from hetc import devices
-
-HERE = Path(__file__).parent
-PACKAGE = HERE / "abacus"
-MIX, PLATFORM = HERE / "mix.mp", HERE / "gpu+abacus.toml"
-
-
-def hetc(*arguments: str | Path, installed: bool = True, code: int = 0) -> str:
-    """What a command prints, with and without the package."""
-    path = [str(PACKAGE)] if installed else []
-    path += [item for item in os.environ.get("PYTHONPATH", "").split(os.pathsep) if item]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "COLUMNS": "200"}
-    main = "import sys; from hetc.compiler.cli.app import run; sys.exit(run(sys.argv[1:]))"
-    command = [sys.executable, "-c", main, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=300)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def verdicts(text: str) -> dict[str, list[str]]:
-    """The rows of `hetc run --check`: stage -> device, what ran it, ..."""
-    return {line.split()[0]: line.split()[1:] for line in text.splitlines() if " ok" in line and "  " in line}
+from tests.devices.commands import MIX, OPT, PACKAGE, PLATFORM, STAGES, hetc, verdicts
 
 
 def test_the_package_knows_no_other_backend() -> None:
@@ -56,10 +37,28 @@ def test_all_of_it_on_the_new_kind(tmp_path: Path) -> None:
     """Pins on the command line, where the file has none."""
     program = tmp_path / "mix.mp"
     program.write_text(MIX.read_text().replace(" @abacus", "").replace(" @gpu", ""))
-    pins = [f"--pin={stage}=abacus" for stage in ("prepare", "relevancy", "retrieve", "apply")]
+    pins = [f"--pin={stage}=abacus" for stage in STAGES]
     rows = verdicts(hetc("run", program, "-p", PLATFORM, "--check", *pins))
-    stages = ("prepare", "relevancy", "retrieve", "apply")
-    assert {stage: rows[stage][0] for stage in stages} == dict.fromkeys(stages, "abacus")
+    assert {stage: rows[stage][0] for stage in STAGES} == dict.fromkeys(STAGES, "abacus")
+
+
+def test_stages_on_three_kinds(tmp_path: Path) -> None:
+    """Devices by the names of their files, hetc's own and the package's."""
+    program = tmp_path / "mix.mp"
+    program.write_text(MIX.read_text().replace("apply @gpu", "apply @fpga"))
+    rows = verdicts(hetc("run", program, "-p", "mi210+u55c+abacus", "--check"))
+    assert [rows[stage][0] for stage in STAGES] == ["abacus", "gpu", "abacus", "fpga"]
+
+
+def test_a_work_directory_runs_with_its_package_only(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    hetc("compile", MIX, "-p", PLATFORM, "-o", out)
+    assert verdicts(hetc("run", out, "--check"))["retrieve"][0] == "abacus"
+    text = hetc("run", out, installed=False, code=2)
+    assert "no platform is called `desk`" in text and "install the package that brings it" in text
+    program = f"import runpy; runpy.run_path({str(out / 'host' / 'mix_host.py')!r}, run_name='__main__')"
+    assert "gpu: triton-interpreter" in hetc(main=program)
+    assert "no device kind 'abacus' is installed; installed are" in hetc(main=program, installed=False, code=1)
 
 
 def test_a_kernel_that_it_refuses_goes_elsewhere(tmp_path: Path) -> None:
@@ -77,7 +76,11 @@ def test_it_is_explained_and_its_text_is_shown(tmp_path: Path) -> None:
     text = " ".join(hetc("explain", MIX, "-p", PLATFORM).split())
     assert re.search(r"Everything on the gpu would take \S+ of the time and \S+ of the energy\.", text)
     assert re.search(r"Everything on the abacus would take \S+ of the time\.", text)
+    assert "fullest channel" in text and re.search(r"abacus .* of 250 MB in \d", text)
     assert "for b_" in hetc("compile", MIX, "-p", PLATFORM, "--emit", "beads")
+    assert 'nest.kernel @retrieve task "retrieve" on "abacus"' in hetc(
+        "compile", MIX, "-p", PLATFORM, "--emit", "abacus"
+    )
     out = tmp_path / "out"
     hetc("compile", MIX, "-p", PLATFORM, "-o", out)
     assert (out / "abacus" / "retrieve.py").is_file()
@@ -121,3 +124,32 @@ def test_hetcs_own_kinds_do_not_hang_on_its_installation(monkeypatch: pytest.Mon
     """A checkout may be newer than what was installed from it."""
     monkeypatch.setattr(devices, "entry_points", lambda group: ())
     assert sorted(devices._entries.__wrapped__()) == sorted(devices.OWN)
+
+
+# What its own compiler makes of functions
+
+
+def test_what_its_compiler_makes_of_it_is_inspected(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    hetc("compile", MIX, "-p", PLATFORM, "-o", out)
+    text = hetc("inspect", out)
+    assert "GPU functions as Triton compiles them" in text
+    assert re.search(r"Kernels as Python compiles them:\n.*names.*\n.*\nprepare +wood +\d+ +ok\nretrieve +wood", text)
+    assert "there is no ivory" in hetc("inspect", out, "retrieve", "--target", "ivory")
+    listed = re.search(r"valid targets: (.*)", hetc("inspect", out, "--target", "tin", code=2))
+    assert listed is not None and listed[1].split(", ")[-2:] == ["wood", "ivory"]
+    rows = json.loads(hetc("inspect", out, "retrieve", "--json", "-q"))
+    assert [build["kernel"] for build in rows[0]["builds"]] == ["retrieve"]
+
+
+# hetc-opt
+
+
+def test_its_passes_and_its_text_are_those_of_hetc_opt() -> None:
+    placed = hetc("compile", MIX, "-p", PLATFORM, "--emit", "placed")
+    lowered = hetc("-p", "lower-to-abacus", main=OPT, given=placed)
+    assert lowered.count('on "abacus" arguments') == 2
+    printed = hetc("-p", "lower-to-abacus", "-t", "beads", main=OPT, given=placed)
+    assert printed.startswith("==> abacus/prepare.py <==\n# Kernel prepare, from ")
+    refused = hetc("-p", "lower-to-abacus", main=OPT, given=placed, installed=False, code=1)
+    assert "Unrecognized passes: ['lower-to-abacus']" in refused

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hetc.compiler.gpu_builds import build, known_targets, launches_of
+from hetc.compiler.gpu_builds import compiled, functions, known_targets
 from hetc.compiler.work_directory import WorkDirectory
 from hetc.runtime.triton_compile import violations
 from tests.executors import all_on, compile_to
@@ -74,9 +74,9 @@ def problems(path: str, out: Path, pins: dict[str, str], only: str = "") -> list
     platform.write_text(ROOMY)
     compile_to(path, out, pins=pins, platform=str(platform))
     directory = WorkDirectory.open(out)
-    names = [name for names in launches_of(directory).values() for name in names if name.endswith(only)]
+    names = [name for names in functions(directory).values() for name in names if name.endswith(only)]
     assert names, f"no GPU function of {path} ends in `{only}`"
-    builds = [each for target in TARGETS for each in build(directory, names, target, LIMITS[target])]
+    builds = [each for target in TARGETS for each in compiled(directory, names, target, LIMITS[target])]
     assert len(builds) == len(names) * len(TARGETS)
     return [problem for each in builds for problem in violations(each)]
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from hetc.devices import manifests, resolve
 from hetc.diagnostics import EXIT_ENVIRONMENT, DiagnosticError
 from hetc.runtime import environment
-from hetc.runtime.environment import HLS_TOOLS, Check, hls_tool, probe, require
+from hetc.runtime.environment import Check, probe, require
+from hetc.runtime.fpga_found import HLS_TOOLS, hls_tool
 from hetc.runtime.versions import installed_version, release_of, satisfies, supported_versions
 
 
@@ -43,8 +45,8 @@ def bin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_empty_machine(tmp_path: Path, bin_folder: Path) -> None:
     checks = {check.name: check for check in probe(tmp_path)}
     assert list(checks) == [
-        *("python", "g++", "ap_int", "torch", "triton", "ml_dtypes"),
-        *("gpu", "xrt", "fpga", "vitis", "torch-mlir"),
+        *("python", "torch", "ml_dtypes", "torch-mlir"),
+        *("triton", "gpu", "g++", "ap_int", "xrt", "fpga", "vitis"),
     ]
     assert [name for name in ("g++", "gpu", "xrt", "fpga", "vitis") if checks[name].ok] == []
     assert checks["python"].ok
@@ -118,7 +120,7 @@ def test_a_compiler_that_fails_is_reported(tmp_path: Path, bin_folder: Path) -> 
 def test_a_tool_that_hangs_does_not_hang_the_check(
     tmp_path: Path, bin_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "_VERSION_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(environment, "VERSION_TIMEOUT_S", 0.2)
     put(bin_folder, "vitis-run", "#!/bin/sh\nexec /bin/sleep 60\n")
     (bin_folder / "vitis-run").chmod(0o755)
     check = found("vitis", tmp_path)
@@ -245,3 +247,10 @@ def test_require_names_all_that_is_missing(tmp_path: Path, bin_folder: Path) -> 
     assert second.message.startswith("fpga is needed for running FPGA kernels")
     with pytest.raises(KeyError):
         require("abacus", root=tmp_path)
+
+
+def test_each_kind_brings_the_rows_that_it_needs() -> None:
+    known = environment.checks()
+    for kind in manifests():
+        assert set(kind.needs) <= set(known), kind.kind
+        assert all(known[name] is resolve(found) for name, found in kind.checks.items()), kind.kind

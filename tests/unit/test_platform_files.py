@@ -89,7 +89,7 @@ def test_unknown_platform() -> None:
     assert diagnostic.code == "HET420"
     assert diagnostic.help == "did you mean `mi210+u55c`?"
     assert all(name in diagnostic.notes[0] for name in list_platforms())
-    assert failure("zzzzzz")[0].help == "or give the path of a platform file"
+    assert failure("zzzzzz")[0].help == "or give the path of a platform file, or install the package that brings it"
 
 
 def test_user_file_with_three_devices_of_two_kinds_and_a_changed_figure(tmp_path: Path) -> None:

@@ -11,16 +11,15 @@ from pydantic import ValidationError
 from hetc.numerics import DTYPES
 from hetc.platforms import (
     DEFAULT_PLATFORM,
-    RESOURCES,
     Figure,
-    Fpga,
-    Gpu,
     format_figure,
     list_devices,
     list_platforms,
     load_platform,
     show_rows,
 )
+from hetc.platforms.fpga import RESOURCES, Fpga
+from hetc.platforms.gpu import Gpu
 
 
 def gpu(name: str = DEFAULT_PLATFORM) -> Gpu:

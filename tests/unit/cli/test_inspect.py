@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hetc.compiler.builds import build_table
 from hetc.compiler.cli import app
-from hetc.compiler.gpu_builds import known_targets, specification
-from hetc.compiler.inspect import annotate, build_table, functions_of, kernels_of
+from hetc.compiler.gpu_builds import functions_of, known_targets, shown, specification
+from hetc.compiler.inspect import annotate, kernels_of
 from hetc.compiler.work_directory import WorkDirectory, refuse_to_replace
 from hetc.diagnostics import DiagnosticError
 from hetc.manifest import seal
@@ -156,7 +157,7 @@ def test_edited_files_are_not_overwritten_silently(directory):
 def test_each_gpu_function_has_a_line_that_says_what_is_wrong():
     good = KernelBuild("read_0", "gfx90a", True, registers=24, shared_bytes=2048, shared_limit_bytes=65_536)
     builds = [good, dataclasses.replace(good, kernel="read_1", spill_bytes=96, stack_bytes=8, shared_bytes=80_000)]
-    fine, bad = build_table(builds).splitlines()[-2:]
+    fine, bad = build_table(map(shown, builds)).splitlines()[-2:]
     assert fine.startswith("read_0") and "24" in fine and fine.rstrip().endswith("ok")
     assert bad.startswith("read_1")
     for problem in ("spills 96 bytes", "uses 8 bytes of stack", "needs 80000 bytes of shared memory of 65536"):
@@ -166,7 +167,7 @@ def test_each_gpu_function_has_a_line_that_says_what_is_wrong():
 @pytest.mark.parametrize(("spilled", "code"), [(0, 0), (96, 1)])
 def test_compile_check_builds_gpu_functions(tmp_path, monkeypatch, capsys, spilled, code):
     build = KernelBuild("read_0", "gfx90a", True, registers=24, spill_bytes=spilled, shared_limit_bytes=65_536)
-    monkeypatch.setattr("hetc.compiler.cli.inspect_directory.build", lambda *_: [build])
+    monkeypatch.setattr("hetc.compiler.gpu_builds.build", lambda *_: [shown(build)])
     path = Path(__file__).parents[2] / "pipelines" / "pages.mp"
     assert app.run(["compile", str(path), "-o", str(tmp_path / "out"), "--check"]) == code
     assert ("spills 96 bytes" in capsys.readouterr().out) == bool(spilled)

@@ -15,7 +15,7 @@ from hetc.compiler.cli import app
 from hetc.compiler.cli.verdict import render_verdict
 from hetc.compiler.driver import Options, compile_source_file
 from hetc.compiler.verify import Row, RunReport
-from hetc.runtime import environment
+from hetc.runtime import gpu_found
 from hetc.runtime.commits import LeftOutRows
 from hetc.runtime.environment import Check
 from hetc.runtime.errors import DeviceError
@@ -242,7 +242,7 @@ def test_what_the_machine_lacks_is_named_with_how_to_get_it(program, capsys, mon
 
     lacking = Check("triton", False, None, "not installed", "pip install 'hetc[run]'", "GPU kernels")
     monkeypatch.setattr(verify, "run", fail)
-    monkeypatch.setitem(environment._CHECKS, "triton", lambda root: lacking)
+    monkeypatch.setattr(gpu_found, "check_triton", lambda root: lacking)
     assert app.run(["run", program, "-p", "mi210"]) == 3
     err = capsys.readouterr().err
     assert "triton is needed for GPU kernels: not installed" in err

@@ -13,17 +13,17 @@ from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def
 from xdsl.irdl.declarative_assembly_format import FormatProgram
 from xdsl.utils.exceptions import ParseError, PyRDLOpDefinitionError
 
-from hetc.dialects.formats import DEFERRED, DeferredFormat
+from hetc.dialects.formats import DeferredFormat, deferred
 from hetc.dialects.registry import all_dialects
 
 DIALECTS = {dialect.name: dialect for dialect in (Arith, Math, Scf, *(load() for load in all_dialects().values()))}
 
 
 def test_every_dialect_that_is_used_is_deferred() -> None:
-    assert set(DIALECTS) == DEFERRED
+    assert set(DIALECTS) == deferred()
 
 
-@pytest.mark.parametrize("name", sorted(DEFERRED))
+@pytest.mark.parametrize("name", sorted(deferred()))
 def test_formats_are_well_formed(name: str) -> None:
     definitions = [op.get_irdl_definition() for op in DIALECTS[name].operations if issubclass(op, IRDLOperation)]
     formats = [(item.assembly_format, item) for item in definitions if item.assembly_format is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hetc.compiler.driver import Options, compile_source_file
 from hetc.dialects import host
-from hetc.passes.analysis.banks import banks_of, ports_of
+from hetc.passes.analysis.banks import banks_of, channels_of
 from hetc.source import SourceFile
 
 TEXT = """
@@ -34,7 +34,7 @@ pipeline updated:
 def test_new_contents_lie_where_the_memory_is_read() -> None:
     compilation = compile_source_file(SourceFile("test.mp", TEXT), Options("mi210+u55c", pins={"apply": "fpga"}))
     program = next(op for op in compilation.module.body.block.ops if isinstance(op, host.ProgramOp))
-    banks = banks_of(program, ports_of(compilation.module))
+    banks = banks_of(program, channels_of(compilation.module))
     memories = [op for op in program.walk() if isinstance(op, host.MemoryOp)]
     read = {op.declared.data: found for op in memories if (found := banks.of(op.result))}
     committed = [op for op in program.walk() if isinstance(op, host.CommitOp)]

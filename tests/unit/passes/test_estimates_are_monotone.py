@@ -17,8 +17,8 @@ from hetc.passes.partition.evaluate import kernels_of
 from hetc.passes.schedule.model import Refused
 from hetc.passes.schedule.registry import scheduler_of
 from hetc.platforms import load_platform
-from hetc.platforms.device import Gpu
 from hetc.platforms.fpga import Fpga
+from hetc.platforms.gpu import Gpu
 from hetc.source import read_source
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hetc.runtime.devices import HostDevice, register_kind
+from hetc.runtime import program
+from hetc.runtime.devices import ANY, HOST, Device, HostDevice, open_device
 from hetc.runtime.errors import DeviceError
 from hetc.runtime.host import Dim, HostProgram, Pipeline, PlanBuilder, State, Step, Tensor
 
@@ -88,20 +87,18 @@ class Demo(HostProgram):
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
     """The program with its devices opened."""
-    module = ModuleType("function_devices")
-    sys.modules[module.__name__] = module
-    waiting = list(KINDS)
-    module.open_device = lambda mode, **options: FunctionDevice(waiting.pop(0))  # type: ignore[attr-defined]
-    for kind in KINDS:
-        register_kind(kind, module.__name__)
-    program = Demo(tmp_path)
-    for device in program.devices.values():
+
+    def opened(kind: str = HOST, mode: str = ANY, **options: Any) -> Device:
+        return FunctionDevice(kind) if kind in KINDS else open_device(kind, mode, **options)
+
+    monkeypatch.setattr(program, "open_device", opened)
+    made = Demo(tmp_path)
+    for device in made.devices.values():
         if isinstance(device, FunctionDevice):
             device.functions = {"scale": _scale, "sum": _sum}
-    yield program
-    del sys.modules[module.__name__]
+    return made
 
 
 class Twin:

@@ -1,14 +1,29 @@
 """What a platform file says of an abacus."""
 
+from collections.abc import Mapping
+
 from hetc.platforms.device import Device
-from hetc.platforms.figure import PositiveFigure
+from hetc.platforms.figure import Figure, PositiveFigure
 
 
 class Abacus(Device):
     """Beads that are moved one after the other."""
 
     beads: PositiveFigure
+    rods: PositiveFigure
     beads_per_s: PositiveFigure
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        return {"wood": "beech"}
+
+    @property
+    def derived(self) -> Mapping[str, Figure]:
+        return {"beads_a_rod": Figure(self.channel_bytes, "derived: beads over rods")}
+
+    @property
+    def channel_bytes(self) -> float:
+        return float(self.beads) / float(self.rods)
 
     @property
     def capacity_bytes(self) -> float:

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ BYTES = 1 << 28
 LEAST_S = 0.15
 OPERATIONS_A_ROUND = 16 * 64
 SCALAR_OPERATIONS = 6
-_SOURCE = Path(__file__).with_name("measure.cpp")
+_SOURCE = Path(__file__).with_name("cpu_measure.cpp")
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,14 @@ class Processor:
     peak_ops_per_s: dict[str, float]
 
 
+def platform_text() -> str:
+    """Measure now: the platform file of this machine's processor. Raises CompilerMissingError, DeviceError."""
+    return as_toml(measure(), date.today().isoformat())
+
+
 def measure() -> Processor:
     """Measure now, on all cores that the process may use. Raises CompilerMissingError, DeviceError."""
-    library = build({"measure.cpp": _SOURCE.read_text()}, "measured")
+    library = build({"cpu_measure.cpp": _SOURCE.read_text()}, "measured")
     for name in ("peak_f32", "peak_i32", "peak_i64", "read_one", "read_all", "scalar_loop", "region"):
         getattr(library, name).restype = ctypes.c_double
     cores, clock_hz = len(os.sched_getaffinity(0)), _clock_hz()

@@ -13,10 +13,12 @@ from xdsl.passes import ModulePass
 
 from hetc.dialects import fpga, host
 from hetc.dialects.host import BufferType
-from hetc.passes.analysis.banks import Passed, kind_of, passed, ports_of
+from hetc.passes.analysis.banks import Passed, kind_of, passed
 from hetc.passes.analysis.resident import identity, layers_of
 from hetc.passes.analysis.sizes import Sizes, arrays_of
-from hetc.platforms import DEFAULT_PLATFORM, Fpga, load_platform
+from hetc.passes.lower_hls.ports import ports_of
+from hetc.platforms import DEFAULT_PLATFORM, load_platform
+from hetc.platforms.fpga import Fpga
 
 
 @dataclass
