@@ -53,6 +53,46 @@ def test_a_copy_on_the_same_device_is_one(moves: Moves) -> None:
     np.testing.assert_array_equal(moves.move(moves.new_state(), x=x)["y"].numpy(), x)
 
 
+class Exchange(HostProgram):
+    """one, two = two, one."""
+
+    PIPELINE = Pipeline(
+        name="exchange",
+        source="exchange.mp",
+        dims={},
+        tensors={name: Tensor("memory", (2,), "f32", home="alpha") for name in ("one", "two")},
+        steps={"swap": Step(grows={}, takes=(), gives=())},
+        devices=("alpha", "beta"),
+    )
+    METHODS = {"swap": "swap"}
+    PLANS = {"swap": "_swap_plan"}
+    KERNELS: dict[str, tuple[str, ...]] = {}
+
+    def swap(self, state: State, lengths: Any = None, /, **tensors: Any) -> dict[str, Any]:
+        return self.call("swap", state, lengths, tensors)
+
+    def _swap_plan(self, plan: PlanBuilder) -> None:
+        one, two = plan.memory("one"), plan.memory("two")
+        plan.commit("one", two)
+        plan.commit("two", one)
+        plan.finish({})
+
+
+@pytest.mark.parametrize("bound", [(), ("one",), ("one", "two")])
+def test_memories_take_each_others_contents(demo: Any, bound: tuple[str, ...]) -> None:
+    """Also those whose buffers are written in place."""
+    program = Exchange.__new__(Exchange)
+    program.__dict__.update(demo.__dict__)
+    state = program.new_state()
+    for name in bound:
+        state.dense[name].bound = True
+    state.load("one", np.array([1, 2], np.float32))
+    state.load("two", np.array([3, 4], np.float32))
+    for first, second in (([3, 4], [1, 2]), ([1, 2], [3, 4])):
+        program.swap(state)
+        assert (state.read("one").tolist(), state.read("two").tolist()) == (first, second)
+
+
 def test_one_plan_for_calls_of_the_same_shapes(moves: Moves, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[tuple[int, ...]] = []
     plan_of = Moves._move_plan
