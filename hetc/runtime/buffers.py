@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import gcd, prod
 from typing import Any
 
@@ -62,11 +63,11 @@ class Buffer:
         assert self.stripes is None, f"{self.name} is striped"
         return self.arrays[0]
 
-    @property
+    @cached_property
     def row_elements(self) -> int:
         return row_elements(self.extents)
 
-    @property
+    @cached_property
     def row_major(self) -> bool:
         """Whether it lies in one array, row after row."""
         return self.stripes is None and self.placement is None

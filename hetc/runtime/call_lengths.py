@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import is_not
 from typing import NamedTuple
 
 import numpy as np
@@ -35,9 +36,7 @@ class _Memo:
     value: NDArray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def fits(self, sources: tuple[NDArray, ...]) -> bool:
-        if len(self.sources) != len(sources):
-            return False
-        return all(one is other for one, other in zip(self.sources, sources, strict=True))
+        return len(self.sources) == len(sources) and not any(map(is_not, self.sources, sources))
 
 
 class CallLengths:
@@ -68,7 +67,8 @@ class CallLengths:
         during, added = self._grown(state, before)
         if added and self._derived:
             self._derive(state.pipeline, during, 1)
-        self._check_shapes(state.pipeline, self._shapes if given else self._unsettled, during)
+        if given or self._unsettled:
+            self._check_shapes(state.pipeline, self._shapes if given else self._unsettled, during)
         return Lengths(before, during, added)
 
     @staticmethod
@@ -129,13 +129,16 @@ class CallLengths:
         return during, added
 
     def _rows_added(self, pipeline: Pipeline, dim: str, growth: int | str, before: LengthArrays) -> NDArray[np.int64]:
-        if isinstance(growth, str) and growth not in before:
+        memo, per, size = self._added[dim], pipeline.dims[dim].per, len(before[dim])
+        if not isinstance(growth, str):
+            sources: tuple[NDArray, ...] = () if per is None else (before[per],)
+        elif growth in before:
+            sources = (before[growth],) if per is None else (before[growth], before[per])
+        else:
             raise InputError(
                 f"step '{self._step}': dim {dim} grows by {growth}, and no tensor says how long that is; "
                 f"give lengths={{'{growth}': ...}}"
             )
-        memo, per, size = self._added[dim], pipeline.dims[dim].per, len(before[dim])
-        sources = tuple(before[name] for name in (growth, per) if isinstance(name, str))
         if not memo.fits(sources) or memo.value.size != size:
             count = before[growth].astype(np.int64) if isinstance(growth, str) else np.int64(growth)
             active = np.arange(size) < int(before[per][0]) if per is not None else np.ones(size, np.bool_)

@@ -23,7 +23,7 @@ class LiveValues:
 
     def read(self, high: Lengths, absent: int = 0) -> NDArray:
         """Those below `high`, `absent` where a row is shorter than the longest."""
-        buffer, shape, rows = self._buffer, self._rows.box(high), self._rows.at(high)
+        buffer, rows, shape = self._buffer, self._rows.at(high), self._rows.box
         if row_count(rows) * buffer.row_elements == prod(shape):  # no row is shorter than the longest
             return buffer.read_rows(rows).reshape(shape)
         values = np.full(shape, absent, host_dtype(buffer.element))

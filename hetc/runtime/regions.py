@@ -115,28 +115,21 @@ class LiveRows:
         self._dims = tuple(dict.fromkeys(item for item in extents if isinstance(item, str)))
         self._seen: list[NDArray] | None = None
         self._rows: Rows = slice(0, 0)
-        self._box: tuple[int, ...] = ()
+        self.box: tuple[int, ...] = ()
+        """The smallest shape that holds all rows that were asked for last."""
 
     def at(self, high: Lengths) -> Rows:
         """The rows below `high`: see `region_rows`."""
-        self._refresh(high)
-        return self._rows
-
-    def box(self, high: Lengths) -> tuple[int, ...]:
-        """The smallest shape that holds all of them."""
-        self._refresh(high)
-        return self._box
-
-    def _refresh(self, high: Lengths) -> None:
         if self._seen is not None:
             for dim, seen in zip(self._dims, self._seen, strict=True):
                 if high[dim] is not seen:
                     break
             else:
-                return
+                return self._rows
         self._rows = as_slice(region_rows(self.extents, self.shape, self.pers, high))
-        self._box = box(self.extents, self.pers, high)
+        self.box = box(self.extents, self.pers, high)
         self._seen = [high[dim] for dim in self._dims]
+        return self._rows
 
 
 class AppendedRows:
