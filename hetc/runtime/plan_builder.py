@@ -133,10 +133,7 @@ class PlanBuilder:
 
     def _capacities_of(self, extents: Extents) -> tuple[int, ...]:
         """What a buffer of these extents is allocated with."""
-        unsaid = [item for item in extents if isinstance(item, str) and item not in self._capacities]
-        if unsaid:
-            raise InputError(f"dim {unsaid[0]}: no tensor says how long it is; give it in `lengths`")
-        return tuple(self._capacities[item] if isinstance(item, str) else item for item in extents)
+        return tuple(self.capacity(item) if isinstance(item, str) else item for item in extents)
 
     # What kernels are passed beside tensors.
 
@@ -150,6 +147,7 @@ class PlanBuilder:
 
     def length(self, dim: str, kind: str) -> Any:
         """The device's array of a dim's live lengths, rows appended by this step included."""
+        self._check_said(dim)
         per = self.pipeline.dims[dim].per
         # As many as the rows that buffers are allocated for; those past the call's own rows stay 0.
         size = max(self._during[dim].size, self._capacities[per]) if per is not None else 1
@@ -158,7 +156,12 @@ class PlanBuilder:
 
     def capacity(self, dim: str) -> int:
         """What buffers are allocated with along a dim."""
+        self._check_said(dim)
         return self._capacities[dim]
+
+    def _check_said(self, dim: str) -> None:
+        if dim not in self._capacities or dim not in self._during:
+            raise InputError(f"dim {dim}: no tensor says how long it is; give it in `lengths`")
 
     def longest(self, dim: str) -> Longest:
         """The longest that a dim is in a call, over the rows in use where it is per another; at least 1."""

@@ -161,7 +161,7 @@ class HostProgram(Guarded):
         """said: the lengths that the caller says."""
         if frozen:
             given = {name: item for name, item in given.items() if name not in frozen}
-        of, key = (self, self.frozen_weights.version), _key(step, given)
+        of, key = (self, self.frozen_weights.version), _key(step, given, said)
         plan = state.plans.get(of, key)
         of_call = CallLengths(state, step, _shapes(given) | _shapes(frozen)) if plan is None else plan.lengths
         lengths = of_call.of(state, said)
@@ -219,9 +219,9 @@ class HostProgram(Guarded):
         return self._pass_numbers[number, kind]
 
 
-def _key(step: str, given: Mapping[str, Given]) -> Hashable:
+def _key(step: str, given: Mapping[str, Given], said: Mapping[str, object]) -> Hashable:
     """What calls have in common that one plan is for."""
-    return (step, *[(name, item.device.kind, item.shape) for name, item in given.items()])
+    return (step, *said, *[(name, item.device.kind, item.shape) for name, item in given.items()])
 
 
 def _shapes(tensors: Mapping[str, Given] | Mapping[str, Buffer]) -> dict[str, tuple[int, ...]]:

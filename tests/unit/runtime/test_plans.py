@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hetc.runtime.errors import ProgramError
+from hetc.runtime.errors import InputError, ProgramError
 from hetc.runtime.host import Dim, HostProgram, Pipeline, PlanBuilder, State, Step, Tensor
 
 
@@ -38,6 +38,43 @@ class Moves(HostProgram):
         with plan.kernel("clear", "alpha", [], [here]):
             plan.launch("alpha", "clear", [here])
         plan.finish({"y": kept})
+
+
+class Ones(HostProgram):
+    """As many ones as the caller says."""
+
+    PIPELINE = Pipeline(
+        name="ones",
+        source="ones.mp",
+        dims={"N": Dim(bound=8)},
+        tensors={},
+        steps={"count": Step(grows={}, takes=(), gives=("y",))},
+        devices=("alpha", "beta"),
+    )
+    KERNELS = {"alpha": ("fill",)}
+    METHODS = {"count": "count"}
+    PLANS = {"count": "_count_plan"}
+
+    def count(self, state: State, lengths: Any = None, /, **tensors: Any) -> dict[str, Any]:
+        return self.call("count", state, lengths, tensors)
+
+    def _count_plan(self, plan: PlanBuilder) -> None:
+        y = plan.allocate("y", "alpha", ("N",), "i32")
+        with plan.kernel("fill", "alpha", [], [y]):
+            plan.launch("alpha", "fill", [y, plan.length("N", "alpha")])
+        plan.finish({"y": y})
+
+
+def test_a_length_that_no_tensor_says(demo: Any) -> None:
+    program = Ones.__new__(Ones)
+    program.__dict__.update(demo.__dict__)
+    program.devices["alpha"].functions = {"fill": lambda y, length: y[: length[0]].fill(1)}  # type: ignore[attr-defined]
+    state = program.new_state()
+    for _ in range(2):
+        for length in (3, 5, 2):
+            assert program.count(state, {"N": length})["y"].tolist() == [1] * length
+        with pytest.raises(InputError, match="dim N: no tensor says how long it is; give it in `lengths`"):
+            program.count(state)
 
 
 @pytest.fixture
