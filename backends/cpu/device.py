@@ -12,6 +12,8 @@ DEVICE = DeviceKind(
     stage="nest",
     passes={
         "lower-to-nest": "hetc.passes.nest.lower_to_nest:LowerToNestPass",
+        "bind-vector": "hetc.passes.nest.bind_vector:BindVectorPass",
+        "expand-lanes": "hetc.passes.nest.expand_lanes:ExpandLanesPass",
         "expand-combiners": "hetc.passes.nest.expand_combiners:ExpandCombinersPass",
         "bind-parallel": "hetc.passes.nest.bind_parallel:BindParallelPass",
         "bind-arguments": "hetc.passes.nest.bind_arguments:BindArgumentsPass",

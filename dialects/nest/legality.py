@@ -34,6 +34,7 @@ from hetc.dialects.nest.accumulate import (
 )
 from hetc.dialects.nest.combiners import combiner_of
 from hetc.dialects.nest.grid import does_not_fit
+from hetc.dialects.nest.joining import JoinOp
 from hetc.dialects.nest.linear import Form, form_of, is_inside
 from hetc.dialects.nest.memory import FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
 from hetc.dialects.nest.streams import verify_streams
@@ -62,6 +63,9 @@ def accesses(op: Operation) -> Iterator[Access]:
         case FoldOp():
             yield Access(op, op.states, tuple(op.indices), True, fold=True)
         case MergeOp():
+            yield Access(op, op.part, tuple(op.part_indices), False)
+            yield Access(op, op.states, tuple(op.indices), True, fold=True)
+        case JoinOp():
             yield Access(op, op.part, tuple(op.part_indices), False)
             yield Access(op, op.states, tuple(op.indices), True, fold=True)
         case FinishOp() | EntryOp() | OfferedOp():

@@ -74,6 +74,16 @@ class Builder:
             yield body.args[0]
 
     @contextmanager
+    def lanes(self, count: int) -> Iterator[SSAValue]:
+        """One step of so many lanes; gives a lane's number. Inside, ops go into the loop."""
+        body = Block(arg_types=[IndexType()])
+        body.args[0].name_hint = "lane"
+        bind = nest.BindAttr(nest.VECTOR, count)
+        self.add(nest.ForOp(self.index(0), self.index(count), count, Region(body), bind=bind))
+        with self.inside(body):
+            yield body.args[0]
+
+    @contextmanager
     def only_if(self, condition: SSAValue | None) -> Iterator[None]:
         """Ops go into a branch that is taken where the condition holds; without one they stay here."""
         if condition is None:
@@ -105,3 +115,12 @@ def dims_of(module: ModuleOp) -> dict[str, DimOp]:
     """The dims of a module's pipeline."""
     pipelines = [item for item in module.body.block.ops if isinstance(item, PipelineOp)]
     return {name: dim for pipeline in pipelines for name, dim in pipeline.dims.items()}
+
+
+def put_before(builder: Builder, op: Operation) -> None:
+    """The ops of the builder's block, moved in front of an op."""
+    block = op.parent
+    assert block is not None
+    for made in list(builder.block.ops):
+        made.detach()
+        block.insert_op_before(made, op)

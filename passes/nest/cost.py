@@ -24,6 +24,12 @@ FUNCTION_OPERATIONS = 20
 """Of a function of mathematics (an exponential, a sine), in operations: an estimate."""
 OFFER_OPERATIONS = 3
 """Of a pair that is offered to a queue and not taken: an estimate."""
+REGISTER_LANES = 16
+"""Lanes that one operation has at most: those of 64 bytes, the widest registers that processors have."""
+GATHER_OPERATIONS = 2
+"""Of a lane's element that does not lie beside its neighbour's, in operations: an estimate."""
+JOIN_OPERATIONS = 2
+"""Of a level of the tree that joins lanes, in operations: an estimate."""
 FREE = ("arith.constant", "arith.index_cast", "arith.bitcast", "nest.yield", "scf.yield", "nest.buffer", "nest.acc")
 
 
@@ -43,6 +49,13 @@ class PhaseCost:
         return max(self.memory_us, self.compute_us)
 
 
+def operations(op: Operation, extents: Mapping[str, int]) -> float:
+    """How many operations an op with what is in it takes, at run-time dims of these extents."""
+    count = _Count(extents)
+    count.op(op, 1.0)
+    return count.operations
+
+
 def phase_cost(phase: nest.PhaseOp, device: Cpu, extents: Mapping[str, int]) -> PhaseCost:
     """What one phase takes at run-time dims of these extents."""
     count = _Count(extents)
@@ -55,6 +68,29 @@ def phase_cost(phase: nest.PhaseOp, device: Cpu, extents: Mapping[str, int]) -> 
     return PhaseCost(count.operations, count.flop, moved, cores, memory_us, compute_us)
 
 
+@dataclass(frozen=True)
+class _Lanes:
+    """The loop of lanes that is counted in, and the values of which each lane has its own."""
+
+    loop: nest.ForOp
+    own: set[SSAValue]
+    count: int
+
+    def of(self, op: Operation) -> int:
+        """How many lanes carry an op out, each for itself."""
+        return self.count if self.own.intersection(op.operands) else 1
+
+    def steps(self, op: Operation) -> float:
+        """How many operations an op of all lanes takes."""
+        if self.of(op) == 1:
+            return 1.0
+        if op.name.split(".")[0] == "math":
+            return float(self.count)
+        if not nest.is_in_line(op, self.loop, self.own):
+            return GATHER_OPERATIONS * self.count
+        return max(1.0, self.count / REGISTER_LANES)
+
+
 @dataclass
 class _Count:
     """Operations and accesses of a phase, each as often as its loops run."""
@@ -64,14 +100,39 @@ class _Count:
     flop: float = 0.0
     parallel: float = 1.0
     accesses: Counter[SSAValue] = field(default_factory=Counter)
+    lanes: _Lanes | None = None
 
     def block(self, block: Block, times: float) -> None:
         for op in block.ops:
-            inner = times * self._passes(op, times)
-            self._op(op, times)
-            for region in op.regions:
-                for inside in region.blocks:
-                    self.block(inside, inner)
+            self.op(op, times)
+
+    def op(self, op: Operation, times: float) -> None:
+        """One op, and what is in it."""
+        self._op(op, times)
+        if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR):
+            self._in_lanes(op, times)
+            return
+        inner = times * self._passes(op, times)
+        for region in op.regions:
+            for inside in region.blocks:
+                self.block(inside, inner)
+
+    def _in_lanes(self, op: nest.ForOp, times: float) -> None:
+        """A loop of lanes: whole steps, the passes that are left, and the tree that joins what was folded."""
+        passes, count = self._trips(op), op.lane_count
+        whole, rest = divmod(passes, count)
+        own = nest.own_values(op)
+        outside = sum(
+            isinstance(item, nest.FoldOp)
+            and not isinstance(item.states.owner, Block)
+            and not nest.is_inside(item.states.owner, op)
+            for item in op.walk()
+        )
+        self.operations += times * outside * JOIN_OPERATIONS * log2(count)
+        self.lanes = _Lanes(op, own, count)
+        self.block(op.block, times * whole)
+        self.lanes = None
+        self.block(op.block, times * rest)
 
     def _passes(self, op: Operation, times: float) -> float:
         """How often an op's region runs each time that the op does."""
@@ -113,11 +174,12 @@ class _Count:
             weight = log2(max(2.0, self._entries(op.tensor)))
         elif isinstance(op, nest.FoldOp) and nest.is_queue(op.states):
             weight = OFFER_OPERATIONS
-        self.operations += times * weight
+        lanes = 1.0 if self.lanes is None else self.lanes.of(op)
+        self.operations += times * weight * (1.0 if self.lanes is None else self.lanes.steps(op))
         if _is_float(op):
-            self.flop += times
+            self.flop += times * lanes
         for value in _touched(op):
-            self.accesses[value] += times * (weight if isinstance(op, nest.FindOp) else 1.0)  # type: ignore[assignment]
+            self.accesses[value] += times * lanes * (weight if isinstance(op, nest.FindOp) else 1.0)  # type: ignore[assignment]
         if isinstance(op, nest.EntriesOp):
             self.accesses[op.tensor] += times * self._entries(op.tensor)  # type: ignore[assignment]
 

@@ -9,6 +9,7 @@ from hetc.dialects import nest
 from hetc.dialects.mp import enclosing_pipeline
 from hetc.dialects.task import KernelOp
 from hetc.passes.nest.bind_parallel import bind
+from hetc.passes.nest.bind_vector import bind_lanes
 from hetc.passes.nest.cost import phase_cost
 from hetc.passes.nest.lower_to_nest import lower_kernel
 from hetc.passes.refusal import LoweringRefused
@@ -26,8 +27,9 @@ def plan(kernel: KernelOp, device: Cpu, dims: Mapping[str, int]) -> CpuPlan:
         loops = lower_kernel(kernel)
     except LoweringRefused as refused:
         raise Refused(refused.reason, refused.op or kernel) from refused
-    bind(loops)
     bounds = {name: dim.largest for name, dim in enclosing_pipeline(kernel).dims.items()}
+    bind(loops)
+    bind_lanes(loops, bounds)
     return CpuPlan(device, bounds, loops)
 
 

@@ -1,0 +1,93 @@
+"""Which loops of a processor's kernels are lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+
+from hetc.dialects import nest
+from hetc.passes.nest.building import dims_of
+from hetc.passes.nest.cost import REGISTER_LANES, operations
+
+LEAST_LANES = 4
+LEAST_GAIN = 1.2
+"""How many times fewer operations are worth lanes: where it is next to nothing, a loop stays as it is."""
+
+
+@dataclass(frozen=True)
+class BindVectorPass(ModulePass):
+    """Bind a loop on the way to each statement to `vector n`, where lanes take fewer operations than passes one by one:
+    the one and the n (a power of two) with which the cost reader counts the fewest, at the largest that each dim can
+    be. So a sum over the axis that lies innermost in memory goes along that axis, and one whose operands lie along a
+    free index has a sum in each lane.
+
+    Before: no loop of the kernels on one of `devices` is bound to `vector`. After: at most one on the way to each
+    statement is, and has a form in lanes.
+
+        nest.for %d = 0 to 128 { nest.read %x[%t, %d] ... nest.fold }   ->   nest.for %d ... bind <vector 16> { ... }
+    """
+
+    name = "bind-vector"
+    devices: tuple[str, ...] = ("cpu",)
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        extents = {name: dim.largest for name, dim in dims_of(op).items()}
+        for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
+            if kernel.device.data in self.devices:
+                bind_lanes(kernel, extents)
+
+
+def bind_lanes(kernel: nest.KernelOp, extents: Mapping[str, int]) -> None:
+    """The loops of one kernel. extents: the largest that each run-time dim can be."""
+    for op in kernel.block.ops:
+        if isinstance(op, nest.PhaseOp):
+            _Choice(extents).inside(op)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    extents: Mapping[str, int]
+
+    def inside(self, op: Operation) -> None:
+        """The best choice for everything in an op, and for the op where it is a loop."""
+        for region in op.regions:
+            for block in region.blocks:
+                for inner in block.ops:
+                    self.inside(inner)
+        if isinstance(op, nest.ForOp) and op.bind is None and op.most_passes >= LEAST_LANES:
+            self._loop(op)
+
+    def _loop(self, loop: nest.ForOp) -> None:
+        """Lanes of this loop instead of those of loops in it, where that takes fewer operations."""
+        inner = {op: op.bind for op in loop.body.walk() if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR)}
+        least, chosen = operations(loop, self.extents), None
+        for op in inner:
+            del op.properties["bind"]
+        # Lanes that nothing is gained by are no lanes.
+        needed = least if inner else least / LEAST_GAIN
+        count = LEAST_LANES
+        while count <= min(REGISTER_LANES, loop.most_passes):
+            taken = self._taken(loop, count)
+            if taken is not None and taken < needed:
+                needed, chosen = taken, nest.BindAttr(nest.VECTOR, count)
+            count *= 2
+        if chosen is not None:
+            loop.properties["bind"] = chosen
+            return
+        for op, bind in inner.items():
+            assert bind is not None
+            op.properties["bind"] = bind
+
+    def _taken(self, loop: nest.ForOp, count: int) -> float | None:
+        """The operations of a loop as so many lanes, None where it has no such form."""
+        if nest.not_in_lanes(loop, count) is not None:
+            return None
+        loop.properties["bind"] = nest.BindAttr(nest.VECTOR, count)
+        taken = operations(loop, self.extents) if nest.dependence(loop) is None else None
+        del loop.properties["bind"]
+        return taken
