@@ -9,7 +9,17 @@ from xdsl.dialects import scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.backends.cpu.buffers import assignment, buffer_type, first_store, is_value, stored_type, unchanged_until_used
-from hetc.backends.cpu.places import STYLE, decoded, if_several, in_order, in_rows, row_major, value_type
+from hetc.backends.cpu.places import (
+    STYLE,
+    decoded,
+    if_several,
+    in_order,
+    in_rows,
+    is_shared,
+    row_major,
+    shared,
+    value_type,
+)
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression, expression
 from hetc.backends.cxx.names import Names
@@ -124,13 +134,19 @@ class BodyPrinter:
     def _for(self, op: nest.ForOp) -> None:
         self.comment(op)
         index = self.declare(op.index, "i")
-        if op.is_bound(nest.PARALLEL):
-            several = if_several(self.operand(op.lower), self.operand(op.upper), op.step_size)
-            self.writer.unindented(f"#pragma omp parallel for schedule(dynamic){several}")
+        if op.is_bound(nest.PARALLEL) and not is_shared(op):
+            limits = [(self._limit(loop.lower), self._limit(loop.upper), loop.step_size) for loop in shared(op)]
+            together = f" collapse({len(limits)})" if len(limits) > 1 else ""
+            self.writer.unindented(f"#pragma omp parallel for{together} schedule(dynamic){if_several(limits)}")
         step = f"++{index}" if op.step_size == 1 else f"{index} += {op.step_size}"
         head = f"for (int64_t {index} = {self.text(op.lower)}; {index} < {self.operand(op.upper)}; {step})"
         with self.writer.block(f"{head} {{"):
             self.scope(op.block)
+
+    def _limit(self, value: SSAValue) -> str:
+        """A limit of a loop, in front of it."""
+        number = nest.number_of(value)
+        return self.operand(value) if number is None else str(number)
 
     def _entries(self, op: nest.EntriesOp) -> None:
         self.comment(op)

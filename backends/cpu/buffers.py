@@ -115,7 +115,7 @@ def _step(op: Operation, buffer: SSAValue) -> nest.ForOp | None:
 
 def _is_aligned(op: Operation, loop: nest.ForOp, count: int) -> bool:
     """Whether an access is to a part of so many lanes that a step of lanes has as one."""
-    if not isinstance(op, nest.LoadOp | nest.StoreOp):
+    if not isinstance(op, nest.LoadOp | nest.StoreOp) or nest.own_values(loop).intersection(op.indices[:-1]):
         return False
     place, width = lane_place(op.indices[-1], loop), loop.lane_count
     whole = place == 0 and width == count

@@ -12,10 +12,12 @@ DEVICE = DeviceKind(
     stage="nest",
     passes={
         "lower-to-nest": "hetc.passes.nest.lower_to_nest:LowerToNestPass",
+        "split-fold": "hetc.passes.nest.split_fold:SplitFoldPass",
+        "split-loops": "hetc.passes.nest.split_loops:SplitLoopsPass",
+        "bind-parallel": "hetc.passes.nest.bind_parallel:BindParallelPass",
         "bind-vector": "hetc.passes.nest.bind_vector:BindVectorPass",
         "expand-lanes": "hetc.passes.nest.expand_lanes:ExpandLanesPass",
         "expand-combiners": "hetc.passes.nest.expand_combiners:ExpandCombinersPass",
-        "bind-parallel": "hetc.passes.nest.bind_parallel:BindParallelPass",
         "bind-arguments": "hetc.passes.nest.bind_arguments:BindArgumentsPass",
     },
     dialects={"nest": "hetc.dialects.nest:NEST"},

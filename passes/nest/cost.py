@@ -7,12 +7,12 @@ caches are fetched once, others as often as they are accessed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import log2, prod
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float32Type, IntegerAttr
+from xdsl.dialects.builtin import Float32Type, IndexType, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.dialects import nest
@@ -30,6 +30,10 @@ GATHER_OPERATIONS = 2
 """Of a lane's element that does not lie beside its neighbour's, in operations: an estimate."""
 JOIN_OPERATIONS = 2
 """Of a level of the tree that joins lanes, in operations: an estimate."""
+_ARITHMETIC: Mapping[str, Callable[..., float]] = {
+    "arith.addi": lambda a, b: a + b, "arith.subi": lambda a, b: a - b, "arith.muli": lambda a, b: a * b,
+    "arith.minsi": min, "arith.maxsi": max, "arith.floordivsi": lambda a, b: a // b if b else 0.0,
+}  # fmt: skip
 FREE = ("arith.constant", "arith.index_cast", "arith.bitcast", "nest.yield", "scf.yield", "nest.buffer", "nest.acc")
 
 
@@ -101,6 +105,7 @@ class _Count:
     parallel: float = 1.0
     accesses: Counter[SSAValue] = field(default_factory=Counter)
     lanes: _Lanes | None = None
+    means: dict[SSAValue, float] = field(default_factory=dict)
 
     def block(self, block: Block, times: float) -> None:
         for op in block.ops:
@@ -138,6 +143,7 @@ class _Count:
         """How often an op's region runs each time that the op does."""
         if isinstance(op, nest.ForOp):
             passes = self._trips(op)
+            self.means[op.index] = self._number(op.lower, 0) + max(passes - 1, 0) // 2 * op.step_size
             if op.is_bound(nest.PARALLEL):
                 self.parallel = max(self.parallel, passes * times)
             return passes
@@ -148,10 +154,28 @@ class _Count:
         return max(0.0, min(float(op.most_passes), -(-(upper - lower) // op.step_size)))
 
     def _number(self, value: SSAValue, otherwise: float) -> float:
+        found = self._known(value)
+        return otherwise if found is None else found
+
+    def _known(self, value: SSAValue) -> float | None:
+        """What an index is, of the index of a loop the mean; None where the loops do not say."""
         owner = value.owner
-        if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
-            return float(owner.value.value.data)
-        return float(self.extents[owner.dim.data]) if isinstance(owner, DimSizeOp) else otherwise
+        if isinstance(owner, Block):
+            return self.means.get(value)
+        match owner:
+            case arith.ConstantOp() if isinstance(owner.value, IntegerAttr):
+                return float(owner.value.value.data)
+            case DimSizeOp():
+                return float(self.extents[owner.dim.data])
+            case nest.FinishOp():
+                folds = [use.operation for use in owner.states.uses if isinstance(use.operation, nest.FoldOp)]
+                is_one = len(folds) == 1 and len(folds[0].values) == 1 and isinstance(value.type, IndexType)
+                return self._known(folds[0].values[0]) if is_one else None
+        made = _ARITHMETIC.get(owner.name)
+        if made is None:
+            return None
+        given = [self._known(operand) for operand in owner.operands]
+        return None if None in given else made(*given)
 
     def _entries(self, tensor: SSAValue) -> float:
         """Stored entries of a row, as a mean at most."""

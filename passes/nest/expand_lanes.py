@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -29,7 +30,7 @@ class ExpandLanesPass(ModulePass):
         nest.for %d = 0 to %D bind <vector 16> {         %l16 = nest.acc : <[16] of sum<f32>>
           nest.fold %v into %s[] }                   ->  nest.for %d0 = 0 to %D / 16 * 16 step 16 {
                                                            nest.for %l = 0 to 16 bind <vector 16> { ... %l16[%l] } }
-                                                         nest.for %l = 0 to %D % 16 { ... into %l16[%l] }
+                                                         nest.for %d = %D / 16 * 16 to %D { ... %l16[..] }
                                                          nest.join %l16[] into %s[]
     """
 
@@ -116,9 +117,9 @@ class _Lanes:
             with builder.inside(body):
                 self._lanes(body.args[0])
         if known is None or known % width:
-            left = builder.index(known % width) if known is not None else builder.value(arith.SubiOp(loop.upper, whole))
-            with builder.counted("lane", left, min(width - 1, loop.most_passes)) as lane:
-                self._pass(whole, lane)
+            most_left = min(width - 1, loop.most_passes)
+            with builder.counted(loop.index.name_hint or "i", loop.upper, most_left, whole) as index:
+                self._pass(index, lambda: builder.value(arith.SubiOp(index, whole)))
 
     def _whole(self, lower: int | None) -> SSAValue:
         """Where whole steps end, in a loop whose limits are known only when the kernel runs."""
@@ -132,20 +133,23 @@ class _Lanes:
 
     def _lanes(self, first: SSAValue) -> None:
         """One step of all lanes."""
-        with self.builder.lanes(self.width) as lane:
-            self._pass(first, lane)
-
-    def _pass(self, first: SSAValue, lane: SSAValue) -> None:
-        """The pass of a lane of the step that begins with `first`."""
         loop, builder = self.loop, self.builder
-        index = lane if nest.number_of(first) == 0 else builder.value(arith.AddiOp(first, lane))
-        index.name_hint = loop.index.name_hint if index is not lane else lane.name_hint
-        values: dict[SSAValue, SSAValue] = {loop.index: index}
-        for op in loop.block.ops:
+        with builder.lanes(self.width) as lane:
+            index = lane if nest.number_of(first) == 0 else builder.value(arith.AddiOp(first, lane))
+            index.name_hint = loop.index.name_hint if index is not lane else lane.name_hint
+            self._pass(index, lambda: lane)
+
+    def _pass(self, index: SSAValue, lane: Callable[[], SSAValue]) -> None:
+        """The pass of an index, by the lane that `lane` gives where one is needed."""
+        builder = self.builder
+        number = lane() if self.states else None
+        values: dict[SSAValue, SSAValue] = {self.loop.index: index}
+        for op in self.loop.block.ops:
             copy = op.clone(value_mapper=values)
             builder.block.add_op(copy)
             for inside in list(copy.walk()):
-                self._into_lane(inside, lane)
+                if number is not None:
+                    self._into_lane(inside, number)
 
     def _into_lane(self, op: Operation, lane: SSAValue) -> None:
         """A fold into a state from around the loop becomes one into the lane's."""

@@ -12,6 +12,8 @@ from hetc.passes.nest.bind_parallel import bind
 from hetc.passes.nest.bind_vector import bind_lanes
 from hetc.passes.nest.cost import phase_cost
 from hetc.passes.nest.lower_to_nest import lower_kernel
+from hetc.passes.nest.split_fold import split_folds
+from hetc.passes.nest.split_loops import split_loops
 from hetc.passes.refusal import LoweringRefused
 from hetc.passes.schedule.model import Refused, Schedule, unreadable
 from hetc.platforms.cpu import Cpu
@@ -27,8 +29,11 @@ def plan(kernel: KernelOp, device: Cpu, dims: Mapping[str, int]) -> CpuPlan:
         loops = lower_kernel(kernel)
     except LoweringRefused as refused:
         raise Refused(refused.reason, refused.op or kernel) from refused
-    bounds = {name: dim.largest for name, dim in enclosing_pipeline(kernel).dims.items()}
-    bind(loops)
+    declared = enclosing_pipeline(kernel).dims
+    bounds = {name: dim.largest for name, dim in declared.items()}
+    split_folds(loops, declared)
+    split_loops(loops, declared)
+    bind(loops, bounds)
     bind_lanes(loops, bounds)
     return CpuPlan(device, bounds, loops)
 

@@ -11,9 +11,9 @@
 // CHECK: %t = arith.addi %t0, %lane : index
 // CHECK: nest.read %x[%b, %t]
 // CHECK: nest.fold %v into %sum_lanes[%lane] if %may
-// CHECK: arith.subi %size
-// CHECK: nest.for %{{.*}} to %{{.*}} step 1 : i64 most 15 : i64 {
-// CHECK: nest.fold %v_1 into %sum_lanes[%lane_1] if %may_1
+// CHECK: nest.for %{{.*}} to %size step 1 : i64 most 15 : i64 {
+// CHECK: %[[LANE:.*]] = arith.subi %t_1
+// CHECK: nest.fold %v_1 into %sum_lanes[%[[LANE]]] if %may_1
 // CHECK: nest.join %sum_lanes[] into %sum[]
 // CHECK: nest.finish %sum[]
 builtin.module {

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from nest_combiners import CASES, COUNT, SPLIT, kernel
-from nest_kernels import run, source
+from nest_kernels import run
 from numpy.typing import NDArray
 
 from hetc.runtime import cpu_build
@@ -82,11 +82,6 @@ def test_states_of_several_numbers(name: str) -> None:
         operands = [x, here.astype(np.int32), np.zeros((COUNT, 3), np.float32)]
         for lanes, alone in zip(run(bound(text, 4), operands), run(text, operands), strict=True):
             np.testing.assert_allclose(lanes, alone, rtol=1e-5, atol=1e-6)
-
-
-def test_a_combiner_of_many_sums_is_refused() -> None:
-    with pytest.raises(Exception, match="not supported on the processor: softmax as a tree of lanes"):
-        source(bound(kernel("softmax", "f32", ["f32"], weights=3), 8))
 
 
 ELEMENTS = {

@@ -1,0 +1,142 @@
+"""Loops and folds in chunks give what they give whole, and the same bits however many threads and rows there are."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+from nest_kernels import parsed, run
+from numpy.typing import NDArray
+
+from hetc.dialects.registry import new_context
+from hetc.passes.nest.bind_parallel import BindParallelPass
+from hetc.passes.nest.bind_vector import BindVectorPass
+from hetc.passes.nest.split_fold import SplitFoldPass
+from hetc.passes.nest.split_loops import SplitLoopsPass
+
+KEPT = 3
+LENGTHS = [137, 64, 1, 0, 40]
+
+# Scores, their sum, their mean, the largest, and the best of them: a phase each.
+TEXT = """builtin.module {
+  mp.pipeline @p {
+    mp.dim @B bound 8 : i64
+    mp.dim @T bound 200 : i64 per "B"
+  }
+  nest.kernel @k task "k" on "cpu" arguments [] scratch [] {
+  ^bb0(%x: !mp.tensor<[B, T], f32>, %s: !nest.buf<[B, T] x f32, global>, %r: !nest.buf<[B, 3] x f32, global>,
+       %at: !nest.buf<[B, 3] x index, global>):
+    nest.phase {
+      %zero = arith.constant 0 : index
+      %half = arith.constant 0.5 : f32
+      %batch = mp.dim_size "B" : index
+      nest.for %zero to %batch step 1 : i64 most 8 : i64 {
+      ^bb0(%b: index):
+        %size = mp.dim_size "T" per %b : index
+        nest.for %zero to %size step 1 : i64 most 200 : i64 {
+        ^bb0(%t: index):
+          %v = nest.read %x[%b, %t] : !mp.tensor<[B, T], f32> -> f32
+          %w = arith.mulf %v, %half : f32
+          nest.store %w in %s[%b, %t] : f32, !nest.buf<[B, T] x f32, global>
+        }
+      }
+    }
+    nest.phase {
+      %zero_1 = arith.constant 0 : index
+      %one = arith.constant 1 : index
+      %two = arith.constant 2 : index
+      %batch_1 = mp.dim_size "B" : index
+      nest.for %zero_1 to %batch_1 step 1 : i64 most 8 : i64 {
+      ^bb0(%b_1: index):
+        %size_1 = mp.dim_size "T" per %b_1 : index
+        %sum = nest.acc "sum" : !nest.acc<[] of sum<f32>, reg>
+        %mean = nest.acc "mean" : !nest.acc<[] of mean<f32>, reg>
+        %most = nest.acc "most" : !nest.acc<[] of max<f32>, reg>
+        nest.for %zero_1 to %size_1 step 1 : i64 most 200 : i64 {
+        ^bb0(%t_1: index):
+          %u = nest.load %s[%b_1, %t_1] : !nest.buf<[B, T] x f32, global> -> f32
+          nest.fold %u into %sum[] : f32 into !nest.acc<[] of sum<f32>, reg>
+          nest.fold %u into %mean[] : f32 into !nest.acc<[] of mean<f32>, reg>
+          nest.fold %u into %most[] : f32 into !nest.acc<[] of max<f32>, reg>
+        }
+        %a = nest.finish %sum[] : !nest.acc<[] of sum<f32>, reg> -> f32
+        nest.store %a in %r[%b_1, %zero_1] : f32, !nest.buf<[B, 3] x f32, global>
+        %c = nest.finish %mean[] : !nest.acc<[] of mean<f32>, reg> -> f32
+        nest.store %c in %r[%b_1, %one] : f32, !nest.buf<[B, 3] x f32, global>
+        %d = nest.finish %most[] : !nest.acc<[] of max<f32>, reg> -> f32
+        nest.store %d in %r[%b_1, %two] : f32, !nest.buf<[B, 3] x f32, global>
+      }
+    }
+    nest.phase {
+      %zero_2 = arith.constant 0 : index
+      %three = arith.constant 3 : index
+      %batch_2 = mp.dim_size "B" : index
+      nest.for %zero_2 to %batch_2 step 1 : i64 most 8 : i64 {
+      ^bb0(%b_2: index):
+        %size_2 = mp.dim_size "T" per %b_2 : index
+        %best = nest.acc "best" : !nest.acc<[] of queue<f32, 3>, reg>
+        nest.for %zero_2 to %size_2 step 1 : i64 most 200 : i64 {
+        ^bb0(%t_2: index):
+          %e = nest.load %s[%b_2, %t_2] : !nest.buf<[B, T] x f32, global> -> f32
+          nest.fold %e, %t_2 into %best[] : f32, index into !nest.acc<[] of queue<f32, 3>, reg>
+        }
+        nest.arrange %best[] by "score" : !nest.acc<[] of queue<f32, 3>, reg>
+        nest.for %zero_2 to %three step 1 : i64 most 3 : i64 {
+        ^bb0(%j: index):
+          %score, %place = nest.entry %best[] at %j : !nest.acc<[] of queue<f32, 3>, reg> -> f32
+          nest.store %place in %at[%b_2, %j] : index, !nest.buf<[B, 3] x index, global>
+        }
+      }
+    }
+  }
+}"""
+
+
+def chunked(chunk: int) -> str:
+    """The same with loops and folds in chunks, on threads and in lanes."""
+    module = parsed(TEXT)
+    passes = [SplitFoldPass(chunk=chunk), SplitLoopsPass(chunk=chunk), BindParallelPass(), BindVectorPass()]
+    for pass_ in passes:
+        pass_.apply(new_context(), module)
+        module.verify()
+    return str(module)
+
+
+def rows(lengths: list[int], seed: int) -> NDArray:
+    """With ties, infinities and a NaN."""
+    x = np.random.default_rng(seed).integers(-3, 4, (len(lengths), max(lengths))).astype(np.float32) * np.float32(0.1)
+    x[0, 5:9] = [np.inf, -np.inf, np.nan, -0.0] if seed else [0.7, 0.7, -0.0, 0.0]
+    return x
+
+
+def results(text: str, x: NDArray, lengths: list[int]) -> list[NDArray]:
+    """Of each row what was stored."""
+    s, r, at = run(text, [x], {"B": [len(lengths)], "T": lengths})
+    return [np.concatenate([row[:length] for row, length in zip(s, lengths, strict=True)]), r, at]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_chunks_give_what_the_whole_gives(seed: int) -> None:
+    x = rows(LENGTHS, seed)
+    for found, expected in zip(results(chunked(16), x, LENGTHS), results(TEXT, x, LENGTHS), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_bits_do_not_depend_on_threads_or_rows() -> None:
+    """A chunk is as long as the bounds say."""
+    x, text = rows(LENGTHS, 0), chunked(16)
+    openmp = ctypes.CDLL("libgomp.so.1")
+    seen = []
+    for threads in (1, 2, 5):
+        openmp.omp_set_num_threads(threads)
+        seen.append(results(text, x, LENGTHS))
+    openmp.omp_set_num_threads(2)
+    for other in seen[1:]:
+        for found, expected in zip(other, seen[0], strict=True):
+            assert found.tobytes() == expected.tobytes()
+    for number, length in enumerate(LENGTHS):
+        if length:
+            alone = results(text, np.ascontiguousarray(x[number : number + 1, :length]), [length])
+            assert alone[1].tobytes() == seen[0][1][number].tobytes()
+            assert alone[2].tobytes() == seen[0][2][number].tobytes()
