@@ -26,8 +26,8 @@ class BindParallelPass(ModulePass):
     is all that a bound one holds is bound too, where it is independent and its passes are not too small: their passes
     together are shared by the threads.
 
-    Before: no loop of the kernels on one of `devices` is bound. After: those on the way to each statement that are
-    bound to `parallel` hold nothing but each other.
+    Before: no loop of the kernels on one of `devices` is bound to `parallel`; what is bound otherwise is left alone.
+    After: those on the way to each statement that are hold nothing but each other.
 
         nest.for %b ... { ... nest.store %v in %s[%b] }   ->   nest.for %b ... bind <parallel> { ... }
     """
@@ -48,14 +48,19 @@ def bind(kernel: nest.KernelOp, extents: Mapping[str, int]) -> None:
         for loop in list(_outermost(phase.block, phase)):
             loop.properties["bind"] = nest.BindAttr(nest.PARALLEL)
             inner = _held(loop)
-            while inner is not None and _is_independent(inner, phase) and _is_worth_it(inner, loop, extents):
+            while (
+                inner is not None
+                and inner.bind is None
+                and _is_independent(inner, phase)
+                and _is_worth_it(inner, loop, extents)
+            ):
                 inner.properties["bind"] = nest.BindAttr(nest.PARALLEL)
                 inner = _held(inner)
 
 
 def _outermost(block: Block, phase: nest.PhaseOp) -> Iterator[nest.ForOp]:
     for op in block.ops:
-        if isinstance(op, nest.ForOp):
+        if isinstance(op, nest.ForOp) and op.bind is None:
             if _is_independent(op, phase):
                 yield op
             else:

@@ -26,6 +26,8 @@ class BindVectorPass(ModulePass):
     be. So a sum over the axis that lies innermost in memory goes along that axis, and one whose operands lie along a
     free index has a sum in each lane.
 
+    The outermost of several loops is left to threads.
+
     Before: no loop of the kernels on one of `devices` is bound to `vector`. After: at most one on the way to each
     statement is, and has a form in lanes.
 
@@ -59,7 +61,7 @@ class _Choice:
             for block in region.blocks:
                 for inner in block.ops:
                     self.inside(inner)
-        if isinstance(op, nest.ForOp) and op.bind is None and op.most_passes >= LEAST_LANES:
+        if isinstance(op, nest.ForOp) and op.bind is None and op.most_passes >= LEAST_LANES and not _is_for_threads(op):
             self._loop(op)
 
     def _loop(self, loop: nest.ForOp) -> None:
@@ -91,3 +93,9 @@ class _Choice:
         taken = operations(loop, self.extents) if nest.dependence(loop) is None else None
         del loop.properties["bind"]
         return taken
+
+
+def _is_for_threads(loop: nest.ForOp) -> bool:
+    """Whether a loop is the outermost of several."""
+    inner = any(isinstance(op, nest.ForOp) for op in loop.body.walk())
+    return inner and isinstance(loop.parent_op(), nest.PhaseOp)

@@ -33,8 +33,8 @@ def plan(kernel: KernelOp, device: Cpu, dims: Mapping[str, int]) -> CpuPlan:
     bounds = {name: dim.largest for name, dim in declared.items()}
     split_folds(loops, declared)
     split_loops(loops, declared)
-    bind(loops, bounds)
     bind_lanes(loops, bounds)
+    bind(loops, bounds)
     return CpuPlan(device, bounds, loops)
 
 

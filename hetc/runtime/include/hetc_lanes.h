@@ -350,6 +350,7 @@ inline void store(T* to, const lanes<U, N>& value) {
 // 0 where the condition is false; nothing is read there.
 template <int N, typename T>
 inline lanes<T, N> load_if(const lanes<bool, N>& condition, const T* from) {
+  if (!any(!condition)) return load<N>(from);
   T found[N];
   for (int lane = 0; lane < N; ++lane) found[lane] = condition.at(lane) ? from[lane] : T(0);
   return load<N>(found);
