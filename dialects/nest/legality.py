@@ -16,7 +16,7 @@ Streams              See `streams`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import arith
@@ -93,8 +93,25 @@ def verify_independent(loop: ForOp) -> None:
         raise VerifyException(f"nest.for: a {kind} loop whose passes meet: {problem}")
 
 
+def order_of_passes(loop: ForOp) -> str | None:
+    """Why the passes of a loop have to come in their order, between those of other loops; None where any order gives
+    the same. Folds of exact combiners do."""
+    problem = _meeting(loop, lambda found: all(access.fold and _is_exact(access) for access in found))
+    return None if problem is None else f"passes whose order matters: {problem}"
+
+
+def _is_exact(access: Access) -> bool:
+    type_ = access.target.type
+    return isinstance(type_, AccType) and combiner_of(type_.combiner).is_exact
+
+
 def dependence(loop: ForOp) -> str | None:
     """Why the passes of a loop cannot be carried out at the same time; None where they can."""
+    return _meeting(loop, lambda found: loop.is_bound(VECTOR) and all(access.fold for access in found))
+
+
+def _meeting(loop: ForOp, is_allowed: Callable[[Sequence[Access]], bool]) -> str | None:
+    """How passes of a loop meet, where that is not allowed for what they do there."""
     outside: dict[SSAValue, list[Access]] = {}
     for access in accesses_inside(loop):
         if _from_outside(access.target, loop):
@@ -102,9 +119,7 @@ def dependence(loop: ForOp) -> str | None:
     for target, found in outside.items():
         if not any(access.writes for access in found):
             continue
-        if loop.is_bound(VECTOR) and all(access.fold for access in found):
-            continue
-        if not _disjoint(found, loop):
+        if not is_allowed(found) and not _disjoint(found, loop):
             return f"{target.name_hint or 'a buffer'} is written by one and used by another"
     return None
 

@@ -9,9 +9,12 @@ import pytest
 from nest_kernels import parsed, run
 from numpy.typing import NDArray
 
+from hetc.dialects import nest
 from hetc.dialects.registry import new_context
 from hetc.passes.nest.bind_parallel import BindParallelPass
 from hetc.passes.nest.bind_vector import BindVectorPass
+from hetc.passes.nest.reorder import ReorderPass
+from hetc.passes.nest.split import SplitPass
 from hetc.passes.nest.split_fold import SplitFoldPass
 from hetc.passes.nest.split_loops import SplitLoopsPass
 
@@ -140,3 +143,40 @@ def test_bits_do_not_depend_on_threads_or_rows() -> None:
             alone = results(text, np.ascontiguousarray(x[number : number + 1, :length]), [length])
             assert alone[1].tobytes() == seen[0][1][number].tobytes()
             assert alone[2].tobytes() == seen[0][2][number].tobytes()
+
+
+TABLE = """builtin.module {
+  nest.kernel @k task "k" on "cpu" arguments [] scratch [] {
+  ^bb0(%x: !mp.tensor<[9, 21], f32>, %s: !nest.buf<[8, 21] x f32, global>):
+    nest.phase {
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1 : index
+      %rows = arith.constant 8 : index
+      %columns = arith.constant 21 : index
+      nest.for %zero to %rows step 1 : i64 most 8 : i64 {
+      ^bb0(%i: index):
+        %next = arith.addi %i, %one : index
+        nest.for %zero to %columns step 1 : i64 most 21 : i64 {
+        ^bb0(%j: index):
+          %v = nest.read %x[%i, %j] : !mp.tensor<[9, 21], f32> -> f32
+          %w = nest.read %x[%next, %j] : !mp.tensor<[9, 21], f32> -> f32
+          %d = arith.subf %w, %v : f32
+          nest.store %d in %s[%i, %j] : f32, !nest.buf<[8, 21] x f32, global>
+        }
+      }
+    }
+  }
+}"""
+
+
+@pytest.mark.parametrize("by", [1, 4, 7])
+def test_blocks_and_their_order_change_no_number(by: int) -> None:
+    """Columns in blocks, also where the last has fewer, blocks outside of rows."""
+    module = parsed(TABLE)
+    for pass_ in (SplitPass(loop="j", by=by), ReorderPass(loop="i")):
+        pass_.apply(new_context(), module)
+        module.verify()
+    first = next(op for op in module.walk() if isinstance(op, nest.ForOp))
+    assert (first.index.name_hint, first.step_size) == ("j0", by)
+    x = np.random.default_rng(0).normal(size=(9, 21)).astype(np.float32)
+    np.testing.assert_array_equal(run(str(module), [x])[0], run(TABLE, [x])[0])
