@@ -8,7 +8,15 @@ from typing import ClassVar
 from xdsl.dialects import scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from hetc.backends.cpu.buffers import assignment, buffer_type, first_store, is_value, stored_type, unchanged_until_used
+from hetc.backends.cpu.buffers import (
+    assignment,
+    buffer_type,
+    dims_in_order,
+    first_store,
+    is_value,
+    stored_type,
+    unchanged_until_used,
+)
 from hetc.backends.cpu.places import (
     STYLE,
     decoded,
@@ -224,7 +232,7 @@ class BodyPrinter:
         type_ = buffer_type(op.result)
         name = self.declare(op.result, op.sym_name.data)
         kind = stored_type(type_)
-        size = "".join(f"[{extent}]" for extent in type_.shape)
+        size = "".join(f"[{type_.shape[at]}]" for at in dims_in_order(op.result))
         first = None if type_.shape else first_store(op)
         if first is None:
             self.writer.line(f"{kind} {name}{size};")
@@ -274,13 +282,11 @@ class BodyPrinter:
         self.writer.line(f"{self._slot(op.buffer, op.indices)} = {c_types.encode(type_.element, text)};")
 
     def _slot(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> str:
-        type_, owner = buffer_type(buffer), buffer.owner
+        type_ = buffer_type(buffer)
         made = self._indices(indices)
         if type_.where != nest.GLOBAL:
-            return self.text(buffer) + "".join(f"[{item.text}]" for item in made)
-        order = owner.order if isinstance(owner, nest.BufferOp) else None
-        dims = None if order is None else [item.value.data for item in order]
-        return f"{self.text(buffer)}[{in_order(type_, dims, made)}]"
+            return self.text(buffer) + "".join(f"[{made[at].text}]" for at in dims_in_order(buffer))
+        return f"{self.text(buffer)}[{in_order(type_, dims_in_order(buffer), made)}]"
 
     def _indices(self, indices: Sequence[SSAValue]) -> list[Expression]:
         return [self.texts[index] for index in indices]

@@ -33,6 +33,12 @@ def buffer_type(value: SSAValue) -> nest.BufferType:
     return type_
 
 
+def dims_in_order(buffer: SSAValue) -> list[int]:
+    """The dims of a buffer from the outermost to the innermost as they lie in memory."""
+    order = buffer.owner.order if isinstance(buffer.owner, nest.BufferOp) else None
+    return list(range(len(buffer_type(buffer).shape))) if order is None else [item.value.data for item in order]
+
+
 def is_value(type: nest.BufferType) -> bool:
     """Whether a buffer's elements lie as the numbers that they are loaded as."""
     return compute_type(type.element) == type.element or isinstance(type.element, WideIndexType)

@@ -14,6 +14,7 @@ DEVICE = DeviceKind(
         "lower-to-nest": "hetc.passes.nest.lower_to_nest:LowerToNestPass",
         "split-fold": "hetc.passes.nest.split_fold:SplitFoldPass",
         "split-loops": "hetc.passes.nest.split_loops:SplitLoopsPass",
+        "stage": "hetc.passes.nest.stage:StagePass",
         "bind-vector": "hetc.passes.nest.bind_vector:BindVectorPass",
         "bind-parallel": "hetc.passes.nest.bind_parallel:BindParallelPass",
         "expand-lanes": "hetc.passes.nest.expand_lanes:ExpandLanesPass",

@@ -10,7 +10,15 @@ from xdsl.ir import Operation, SSAValue
 
 from hetc.backends.cpu import lane_expressions as lanes
 from hetc.backends.cpu.body_printer import BodyPrinter
-from hetc.backends.cpu.buffers import assignment, buffer_type, first_store, is_value, lane_place, lanes_in
+from hetc.backends.cpu.buffers import (
+    assignment,
+    buffer_type,
+    dims_in_order,
+    first_store,
+    is_value,
+    lane_place,
+    lanes_in,
+)
 from hetc.backends.cpu.places import in_rows, row_major, value_type
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression
@@ -230,11 +238,9 @@ class LanePrinter(BodyPrinter):
 
     def _slots(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> tuple[str, str, bool]:
         """The pointer of a buffer, where the lanes' elements lie from it, and whether that is one behind the other."""
-        type_, owner, name = buffer_type(buffer), buffer.owner, self.text(buffer)
-        order = [item.value.data for item in owner.order] if isinstance(owner, nest.BufferOp) and owner.order else None
-        if type_.where != nest.GLOBAL:
-            name, order = "&" + name + "[0]" * len(type_.shape) if len(type_.shape) > 1 else name, None
-        dims = order or list(range(len(type_.shape)))
+        type_, name, dims = buffer_type(buffer), self.text(buffer), dims_in_order(buffer)
+        if type_.where != nest.GLOBAL and len(dims) > 1:
+            name = "&" + name + "[0]" * len(dims)
         shape = [type_.shape[at] for at in dims]
         place, in_line = self._access([indices[at] for at in dims], True, lambda made: row_major(shape, made))
         return name, place, in_line

@@ -21,9 +21,10 @@ from hetc.dialects.nest.structure import EntriesOp, ForOp, number_of
 from hetc.dialects.nest.types import GLOBAL, PARALLEL, VECTOR, AccType, BufferType, Shape
 
 MOST_LANES = 64
-MOST_ELEMENTS = 1024
+MOST_ELEMENTS = 256
 """Of a buffer that each lane has for itself."""
 
+MOST_STATES = 1024
 UNKNOWN = 1 << 62
 
 _NO_LANES = (EntriesOp, FindOp, PushOp, PopOp, ArrangeOp, EntryOp, OfferedOp, MergeOp, JoinOp)
@@ -49,6 +50,8 @@ def own_values(loop: ForOp) -> set[SSAValue]:
 def is_in_line(op: Operation, loop: ForOp, own: set[SSAValue]) -> bool:
     """Whether the elements that lanes read or write lie one behind the other, or are one and the same."""
     indices = list(op.indices) if isinstance(op, ReadOp | LoadOp | StoreOp) else []
+    if isinstance(op, LoadOp | StoreOp) and isinstance(op.buffer.owner, BufferOp) and op.buffer.owner.order is not None:
+        indices = [indices[item.value.data] for item in op.buffer.owner.order]
     places = [position for position, index in enumerate(indices) if index in own]
     if not places:
         return True
@@ -139,8 +142,8 @@ def _fold(op: FoldOp, loop: ForOp, width: int) -> str | None:
         return None
     if type_.where == GLOBAL or any(not isinstance(extent, int) for extent in type_.shape):
         return "states of a length known only when the kernel runs as a tree of lanes"
-    if _size(type_.shape) * width > MOST_ELEMENTS:
-        return f"more than {MOST_ELEMENTS} states as a tree of lanes"
+    if _size(type_.shape) * width > MOST_STATES:
+        return f"more than {MOST_STATES} states as a tree of lanes"
     return None
 
 

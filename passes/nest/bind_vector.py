@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i64
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
 from hetc.passes.nest.building import dims_of
-from hetc.passes.nest.cost import REGISTER_LANES, operations
+from hetc.passes.nest.cost import operations
 
 LEAST_LANES = 4
+MOST_LANES = 32
+"""Twice what the widest registers hold: sums of half of them go on while the other half's wait."""
 LEAST_GAIN = 1.2
 """How many times fewer operations are worth lanes: where it is next to nothing, a loop stays as it is."""
 
@@ -73,7 +75,10 @@ class _Choice:
         # Lanes that nothing is gained by are no lanes.
         needed = least if inner else least / LEAST_GAIN
         count = LEAST_LANES
-        while count <= min(REGISTER_LANES, loop.most_passes):
+        turned = _turned(loop)
+        before = {buffer: buffer.order for buffer in turned}
+        _set_orders(turned)
+        while count <= min(MOST_LANES, loop.most_passes):
             taken = self._taken(loop, count)
             if taken is not None and taken < needed:
                 needed, chosen = taken, nest.BindAttr(nest.VECTOR, count)
@@ -81,6 +86,7 @@ class _Choice:
         if chosen is not None:
             loop.properties["bind"] = chosen
             return
+        _set_orders(before)
         for op, bind in inner.items():
             assert bind is not None
             op.properties["bind"] = bind
@@ -93,6 +99,28 @@ class _Choice:
         taken = operations(loop, self.extents) if nest.dependence(loop) is None else None
         del loop.properties["bind"]
         return taken
+
+
+def _turned(loop: nest.ForOp) -> dict[nest.BufferOp, ArrayAttr[IntegerAttr] | None]:
+    """The buffers in the cache of which each lane would load its own row, with the order of their dims in which the
+    lanes' elements lie beside each other. One that is loaded in several places keeps its order."""
+    found: dict[nest.BufferOp, ArrayAttr[IntegerAttr] | None] = {}
+    for op in loop.body.walk():
+        made = op.buffer.owner if isinstance(op, nest.LoadOp) else None
+        if not isinstance(op, nest.LoadOp) or not isinstance(made, nest.BufferOp) or nest.is_inside(made, loop):
+            continue
+        own = [place for place, index in enumerate(op.indices) if index is loop.index]
+        loads = [use for use in op.buffer.uses if isinstance(use.operation, nest.LoadOp)]
+        type_ = op.buffer.type
+        if len(own) == 1 and len(loads) == 1 and isinstance(type_, nest.BufferType) and type_.where == nest.LOCAL:
+            others = [place for place in range(len(op.indices)) if place != own[0]]
+            found[made] = ArrayAttr([IntegerAttr(place, i64) for place in [*others, own[0]]])
+    return found
+
+
+def _set_orders(orders: Mapping[nest.BufferOp, ArrayAttr[IntegerAttr] | None]) -> None:
+    for buffer, order in orders.items():
+        buffer.order = order
 
 
 def _is_for_threads(loop: nest.ForOp) -> bool:

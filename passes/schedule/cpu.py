@@ -14,6 +14,7 @@ from hetc.passes.nest.cost import phase_cost
 from hetc.passes.nest.lower_to_nest import lower_kernel
 from hetc.passes.nest.split_fold import split_folds
 from hetc.passes.nest.split_loops import split_loops
+from hetc.passes.nest.stage import stage_reads
 from hetc.passes.refusal import LoweringRefused
 from hetc.passes.schedule.model import Refused, Schedule, unreadable
 from hetc.platforms.cpu import Cpu
@@ -33,6 +34,7 @@ def plan(kernel: KernelOp, device: Cpu, dims: Mapping[str, int]) -> CpuPlan:
     bounds = {name: dim.largest for name, dim in declared.items()}
     split_folds(loops, declared)
     split_loops(loops, declared)
+    stage_reads(loops, declared)
     bind_lanes(loops, bounds)
     bind(loops, bounds)
     return CpuPlan(device, bounds, loops)

@@ -37,7 +37,7 @@ builtin.module {
 
 // CHECK: {{//}} -----
 // Rows of w lie along o, and y is the same for all of them: a sum in each lane.
-// CHECK: nest.for %zero to %outs step 1 : i64 most 64 : i64 bind <vector 16> {
+// CHECK: nest.for %zero to %outs step 1 : i64 most 64 : i64 bind <vector 32> {
 // CHECK: nest.for %zero to %wide step 1 : i64 most 32 : i64 {
 builtin.module {
   mp.pipeline @p {

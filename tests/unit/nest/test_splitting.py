@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 from nest_kernels import parsed, run
@@ -17,8 +19,9 @@ from hetc.passes.nest.reorder import ReorderPass
 from hetc.passes.nest.split import SplitPass
 from hetc.passes.nest.split_fold import SplitFoldPass
 from hetc.passes.nest.split_loops import SplitLoopsPass
+from hetc.passes.nest.stage import StagePass
 
-KEPT = 3
+CASES = Path(__file__).parents[2] / "filecheck"
 LENGTHS = [137, 64, 1, 0, 40]
 
 # Scores, their sum, their mean, the largest, and the best of them: a phase each.
@@ -180,3 +183,21 @@ def test_blocks_and_their_order_change_no_number(by: int) -> None:
     assert (first.index.name_hint, first.step_size) == ("j0", by)
     x = np.random.default_rng(0).normal(size=(9, 21)).astype(np.float32)
     np.testing.assert_array_equal(run(str(module), [x])[0], run(TABLE, [x])[0])
+
+
+@pytest.mark.parametrize("element", ["f8E4M3FN", "bf16", "f32"])
+def test_staged_rows_change_no_bit(element: str) -> None:
+    """Products of sums whose operands are widened in front of the loop; in lanes by no more than rounding."""
+    text = (CASES / "stage.mlir").read_text().replace("f8E4M3FN", element)
+    dtype = {"f8E4M3FN": ml_dtypes.float8_e4m3fn, "bf16": ml_dtypes.bfloat16, "f32": np.float32}[element]
+    random = np.random.default_rng(0)
+    q, keys = random.normal(size=(2, 8, 32)).astype(dtype), random.normal(size=(2, 70, 32)).astype(np.float32)
+    lengths = {"B": [2], "T": [70, 33]}
+    staged, bound = parsed(text), parsed(text)
+    StagePass().apply(new_context(), staged)
+    for each in (StagePass(), BindVectorPass()):
+        each.apply(new_context(), bound)
+    expected, alone, lanes = (run(item, [q, keys], lengths)[0] for item in (text, str(staged), str(bound)))
+    for row, length in enumerate(lengths["T"]):
+        np.testing.assert_array_equal(alone[row, :length], expected[row, :length])
+        np.testing.assert_allclose(lanes[row, :length], expected[row, :length], rtol=1e-4, atol=1e-5)
