@@ -20,6 +20,7 @@ from hetc.dialects.task import ArgumentAttr
 from hetc.numerics.dtypes import dtype_of
 from hetc.passes.nest.bind_arguments import BindArgumentsPass
 from hetc.passes.nest.expand_combiners import ExpandCombinersPass
+from hetc.passes.nest.expand_lanes import ExpandLanesPass
 from hetc.runtime.cpu_build import build
 
 
@@ -34,7 +35,11 @@ def lowered(text: str) -> tuple[ModuleOp, nest.KernelOp]:
     """A module and its one nest.kernel, as they are printed for a processor, whatever device the text names."""
     module = parsed(text)
     (kernel,) = (op for op in module.body.block.ops if isinstance(op, nest.KernelOp))
-    for pass_ in (ExpandCombinersPass, BindArgumentsPass):
+    for loop in [op for op in kernel.walk() if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR)]:
+        # Serial execution is what loops mean: another device's lanes may be more than a processor's.
+        if nest.not_in_lanes(loop) is not None:
+            del loop.properties["bind"]
+    for pass_ in (ExpandLanesPass, ExpandCombinersPass, BindArgumentsPass):
         pass_(devices=(kernel.device.data,)).apply(new_context(), module)
         module.verify()
     return module, kernel

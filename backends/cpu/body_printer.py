@@ -8,8 +8,26 @@ from typing import ClassVar
 from xdsl.dialects import scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from hetc.backends.cpu.buffers import assignment, buffer_type, first_store, is_value, stored_type, unchanged_until_used
-from hetc.backends.cpu.places import STYLE, decoded, if_several, in_order, in_rows, row_major, value_type
+from hetc.backends.cpu.buffers import (
+    assignment,
+    buffer_type,
+    dims_in_order,
+    first_store,
+    is_value,
+    stored_type,
+    unchanged_until_used,
+)
+from hetc.backends.cpu.places import (
+    STYLE,
+    decoded,
+    if_several,
+    in_order,
+    in_rows,
+    is_shared,
+    row_major,
+    shared,
+    value_type,
+)
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression, expression
 from hetc.backends.cxx.names import Names
@@ -124,13 +142,19 @@ class BodyPrinter:
     def _for(self, op: nest.ForOp) -> None:
         self.comment(op)
         index = self.declare(op.index, "i")
-        if op.is_bound(nest.PARALLEL):
-            several = if_several(self.operand(op.lower), self.operand(op.upper), op.step_size)
-            self.writer.unindented(f"#pragma omp parallel for schedule(dynamic){several}")
+        if op.is_bound(nest.PARALLEL) and not is_shared(op):
+            limits = [(self._limit(loop.lower), self._limit(loop.upper), loop.step_size) for loop in shared(op)]
+            together = f" collapse({len(limits)})" if len(limits) > 1 else ""
+            self.writer.unindented(f"#pragma omp parallel for{together} schedule(dynamic){if_several(limits)}")
         step = f"++{index}" if op.step_size == 1 else f"{index} += {op.step_size}"
         head = f"for (int64_t {index} = {self.text(op.lower)}; {index} < {self.operand(op.upper)}; {step})"
         with self.writer.block(f"{head} {{"):
             self.scope(op.block)
+
+    def _limit(self, value: SSAValue) -> str:
+        """A limit of a loop, in front of it."""
+        number = nest.number_of(value)
+        return self.operand(value) if number is None else str(number)
 
     def _entries(self, op: nest.EntriesOp) -> None:
         self.comment(op)
@@ -208,7 +232,7 @@ class BodyPrinter:
         type_ = buffer_type(op.result)
         name = self.declare(op.result, op.sym_name.data)
         kind = stored_type(type_)
-        size = "".join(f"[{extent}]" for extent in type_.shape)
+        size = "".join(f"[{type_.shape[at]}]" for at in dims_in_order(op.result))
         first = None if type_.shape else first_store(op)
         if first is None:
             self.writer.line(f"{kind} {name}{size};")
@@ -258,13 +282,11 @@ class BodyPrinter:
         self.writer.line(f"{self._slot(op.buffer, op.indices)} = {c_types.encode(type_.element, text)};")
 
     def _slot(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> str:
-        type_, owner = buffer_type(buffer), buffer.owner
+        type_ = buffer_type(buffer)
         made = self._indices(indices)
         if type_.where != nest.GLOBAL:
-            return self.text(buffer) + "".join(f"[{item.text}]" for item in made)
-        order = owner.order if isinstance(owner, nest.BufferOp) else None
-        dims = None if order is None else [item.value.data for item in order]
-        return f"{self.text(buffer)}[{in_order(type_, dims, made)}]"
+            return self.text(buffer) + "".join(f"[{made[at].text}]" for at in dims_in_order(buffer))
+        return f"{self.text(buffer)}[{in_order(type_, dims_in_order(buffer), made)}]"
 
     def _indices(self, indices: Sequence[SSAValue]) -> list[Expression]:
         return [self.texts[index] for index in indices]

@@ -33,6 +33,12 @@ def buffer_type(value: SSAValue) -> nest.BufferType:
     return type_
 
 
+def dims_in_order(buffer: SSAValue) -> list[int]:
+    """The dims of a buffer from the outermost to the innermost as they lie in memory."""
+    order = buffer.owner.order if isinstance(buffer.owner, nest.BufferOp) else None
+    return list(range(len(buffer_type(buffer).shape))) if order is None else [item.value.data for item in order]
+
+
 def is_value(type: nest.BufferType) -> bool:
     """Whether a buffer's elements lie as the numbers that they are loaded as."""
     return compute_type(type.element) == type.element or isinstance(type.element, WideIndexType)
@@ -84,3 +90,39 @@ def _is_local(value: SSAValue) -> bool:
     if isinstance(value.type, nest.BufferType):
         return value.type.where == nest.REGISTER
     return isinstance(value.type, nest.AccType)
+
+
+def lane_place(index: SSAValue, loop: nest.ForOp) -> int | None:
+    """What an index in a step of lanes is ahead of the lane's number; None where it is none such."""
+    form = nest.form_of(index, loop)
+    return form.low if form is not None and form.terms == {loop.index: 1} and form.low == form.high else None
+
+
+def lanes_in(buffer: SSAValue) -> int:
+    """How many lanes the variables hold that a buffer in registers is made of: its last extent, where steps of lanes
+    use it all or in aligned parts. 0 where it is no such buffer."""
+    type_ = buffer.type
+    if not isinstance(type_, nest.BufferType) or type_.where != nest.REGISTER or not type_.shape:
+        return 0
+    count = type_.shape[-1]
+    steps = [(use.operation, loop) for use in buffer.uses if (loop := _step(use.operation, buffer)) is not None]
+    assert isinstance(count, int)
+    return count if steps and all(_is_aligned(op, loop, count) for op, loop in steps) else 0
+
+
+def _step(op: Operation, buffer: SSAValue) -> nest.ForOp | None:
+    """The loop of lanes around an access, where it does not hold the buffer too."""
+    outer = op.parent_op()
+    while outer is not None and not (isinstance(outer, nest.ForOp) and outer.is_bound(nest.VECTOR)):
+        outer = outer.parent_op()
+    holds = outer is not None and isinstance(buffer.owner, Operation) and nest.is_inside(buffer.owner, outer)
+    return None if holds else outer  # type: ignore[return-value]
+
+
+def _is_aligned(op: Operation, loop: nest.ForOp, count: int) -> bool:
+    """Whether an access is to a part of so many lanes that a step of lanes has as one."""
+    if not isinstance(op, nest.LoadOp | nest.StoreOp) or nest.own_values(loop).intersection(op.indices[:-1]):
+        return False
+    place, width = lane_place(op.indices[-1], loop), loop.lane_count
+    whole = place == 0 and width == count
+    return whole or (isinstance(op, nest.LoadOp) and place is not None and count % width == 0 and place % width == 0)

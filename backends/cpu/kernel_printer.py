@@ -8,6 +8,7 @@ from xdsl.dialects import scf
 from xdsl.ir import Operation, SSAValue
 
 from hetc.backends.cpu.body_printer import BodyPrinter
+from hetc.backends.cpu.lane_printer import LanePrinter
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import is_known
 from hetc.backends.cxx.names import Names
@@ -28,6 +29,8 @@ def knows(op: Operation) -> bool:
         assert isinstance(type_, nest.AccType)
         # One queue, where it is used: an array of them, and one that outlives a phase, have no form yet.
         return nest.is_queue(op.result) and not type_.shape and type_.where != nest.GLOBAL
+    if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR):
+        return nest.is_lockstep(op) and nest.not_in_lanes(op) is None
     if isinstance(op, nest.BufferOp):
         return _buffer_type(op).where != nest.STREAM
     return isinstance(op, kinds) or BodyPrinter.prints(op) or is_known(op)
@@ -53,9 +56,10 @@ class KernelPrinter:
         writer, names = Writer(), Names({self.name, f"{self.name}_arguments", "args"})
         place = source_line(self.kernel)
         writer.line(f"// Kernel {self.name}{f', from {place}' if place else ''}.")
-        writer.line('#include "hetc_cpu.h"')
+        has_lanes = any(isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR) for op in self.kernel.walk())
+        writer.line(f'#include "{"hetc_lanes_math.h" if has_lanes else "hetc_cpu.h"}"')
         writer.line()
-        printer = BodyPrinter(writer, names)
+        printer = LanePrinter(writer, names)
         fields = list(self._fields(printer))
         with writer.block(f"struct {self.name}_arguments {{", "};"):
             for type_, name, comment in fields:

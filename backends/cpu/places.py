@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import Float32Type, IndexType, i1, i32, i64
 from xdsl.ir import Attribute
 
@@ -79,9 +80,30 @@ def _row(table: str, shape: Sequence[int | str], axis: int, rows: RowsAttr, indi
     return f"int64_t({table}[{entry}]) * {rows.page.data} + {position} % {block} * {rows.row.data}"
 
 
-def if_several(lower: str, upper: str, step: int) -> str:
-    """The clause of a parallel loop that starts no other thread for a single pass."""
-    if lower.isdigit() and upper.isdigit() and int(upper) - int(lower) > step:
-        return ""
-    passes = upper if lower == "0" else f"{upper} - {lower}"
-    return f" if ({passes} > {step})"
+def shared(loop: nest.ForOp) -> list[nest.ForOp]:
+    """A parallel loop and those that are all that it holds: threads share their passes together."""
+    found = [loop]
+    while True:
+        held = [op for op in found[-1].block.ops if not isinstance(op, arith.ConstantOp)]
+        if len(held) != 1 or not isinstance(held[0], nest.ForOp) or not held[0].is_bound(nest.PARALLEL):
+            return found
+        found.append(held[0])
+
+
+def is_shared(loop: nest.ForOp) -> bool:
+    """Whether a parallel loop is one of another's."""
+    outer = loop.parent_op()
+    return isinstance(outer, nest.ForOp) and outer.is_bound(nest.PARALLEL) and loop in shared(outer)
+
+
+def if_several(limits: Sequence[tuple[str, str, int]]) -> str:
+    """The clause of parallel loops that starts no other thread for a single pass. limits: lower, upper and step."""
+    conditions = []
+    for lower, upper, step in limits:
+        if lower.isdigit() and upper.isdigit():
+            if int(upper) - int(lower) > step:
+                return ""
+            continue
+        passes = upper if lower == "0" else f"{upper} - {lower}"
+        conditions.append(f"{passes} > {step}")
+    return f" if ({' || '.join(conditions)})" if conditions else ""

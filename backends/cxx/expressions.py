@@ -140,8 +140,8 @@ def _binary(op: Operation, operands: Sequence[Expression], style: Style) -> Expr
 
 
 def _typed(item: Expression, type: Attribute, style: Style) -> str:
-    """An argument of a template, whose type C++ must not guess from a bare number."""
-    is_number = item.text.lstrip("-").isdigit()
+    """An argument of a template, whose type C++ must not guess from bare numbers."""
+    is_number = set(item.text) <= set("0123456789 +-*()")
     return f"{style.types(type)}({item.text})" if is_number and type in style.wide else item.text
 
 

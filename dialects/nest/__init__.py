@@ -1,7 +1,8 @@
 """The nest dialect: a kernel as loops over buffers, the form in which kernels are scheduled, priced and printed.
 
 `kernel` holds the frame, `structure` the loops, `memory` what they read and write, `accumulate` the states of combiners
-(`combiners`), `types` the types, `legality` and `streams` the rules between ops, `linear` indices as sums.
+(`combiners`), `joining` and `lanes` what lanes are, `types` the types, `legality` and `streams` the rules between ops,
+`linear` indices as sums.
 """
 
 from xdsl.ir import Dialect
@@ -17,11 +18,13 @@ from hetc.dialects.nest.accumulate import (
     is_queue,
 )
 from hetc.dialects.nest.combiners import Build, Built, Combiner, CombinerAttr, Field, combiner_of
+from hetc.dialects.nest.joining import JoinOp
 from hetc.dialects.nest.kernel import KernelOp
-from hetc.dialects.nest.legality import Access, accesses, accesses_inside, dependence, unawaited
+from hetc.dialects.nest.lanes import is_in_line, is_lockstep, not_in_lanes, own_values
+from hetc.dialects.nest.legality import Access, accesses, accesses_inside, dependence, order_of_passes, unawaited
 from hetc.dialects.nest.linear import Form, form_of, is_inside
 from hetc.dialects.nest.memory import BufferOp, FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
-from hetc.dialects.nest.structure import EntriesOp, ForOp, PhaseOp, YieldOp
+from hetc.dialects.nest.structure import EntriesOp, ForOp, PhaseOp, YieldOp, number_of
 from hetc.dialects.nest.types import (
     GLOBAL,
     LOCAL,
@@ -40,7 +43,7 @@ NEST = Dialect(
     "nest",
     [
         KernelOp, PhaseOp, ForOp, EntriesOp, YieldOp, ReadOp, FindOp, BufferOp, LoadOp, StoreOp, PushOp, PopOp, AccOp,
-        FoldOp, MergeOp, FinishOp, ArrangeOp, EntryOp, OfferedOp,
+        FoldOp, MergeOp, JoinOp, FinishOp, ArrangeOp, EntryOp, OfferedOp,
     ],
     [BufferType, AccType, BindAttr, CombinerAttr],
 )  # fmt: skip
@@ -48,7 +51,8 @@ NEST = Dialect(
 __all__ = [
     "GLOBAL", "LOCAL", "NEST", "PARALLEL", "PIPELINE", "REGISTER", "STREAM", "UNROLL", "VECTOR", "AccOp", "AccType",
     "Access", "ArrangeOp", "BindAttr", "BufferOp", "BufferType", "Build", "Built", "Combiner", "CombinerAttr",
-    "EntriesOp", "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "KernelOp", "LoadOp", "MergeOp",
-    "OfferedOp", "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside",
-    "combiner_of", "dependence", "form_of", "is_inside", "is_queue", "unawaited",
+    "EntriesOp", "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "JoinOp", "KernelOp", "LoadOp",
+    "MergeOp", "OfferedOp", "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside",
+    "combiner_of", "dependence", "form_of", "is_in_line", "is_inside", "is_lockstep", "is_queue", "not_in_lanes",
+    "number_of", "order_of_passes", "own_values", "unawaited",
 ]  # fmt: skip

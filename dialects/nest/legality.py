@@ -16,7 +16,7 @@ Streams              See `streams`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import arith
@@ -34,6 +34,7 @@ from hetc.dialects.nest.accumulate import (
 )
 from hetc.dialects.nest.combiners import combiner_of
 from hetc.dialects.nest.grid import does_not_fit
+from hetc.dialects.nest.joining import JoinOp
 from hetc.dialects.nest.linear import Form, form_of, is_inside
 from hetc.dialects.nest.memory import FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
 from hetc.dialects.nest.streams import verify_streams
@@ -64,6 +65,9 @@ def accesses(op: Operation) -> Iterator[Access]:
         case MergeOp():
             yield Access(op, op.part, tuple(op.part_indices), False)
             yield Access(op, op.states, tuple(op.indices), True, fold=True)
+        case JoinOp():
+            yield Access(op, op.part, tuple(op.part_indices), False)
+            yield Access(op, op.states, tuple(op.indices), True, fold=True)
         case FinishOp() | EntryOp() | OfferedOp():
             yield Access(op, op.states, tuple(op.indices), False)
         case ArrangeOp():
@@ -89,8 +93,25 @@ def verify_independent(loop: ForOp) -> None:
         raise VerifyException(f"nest.for: a {kind} loop whose passes meet: {problem}")
 
 
+def order_of_passes(loop: ForOp) -> str | None:
+    """Why the passes of a loop have to come in their order, between those of other loops; None where any order gives
+    the same. Folds of exact combiners do."""
+    problem = _meeting(loop, lambda found: all(access.fold and _is_exact(access) for access in found))
+    return None if problem is None else f"passes whose order matters: {problem}"
+
+
+def _is_exact(access: Access) -> bool:
+    type_ = access.target.type
+    return isinstance(type_, AccType) and combiner_of(type_.combiner).is_exact
+
+
 def dependence(loop: ForOp) -> str | None:
     """Why the passes of a loop cannot be carried out at the same time; None where they can."""
+    return _meeting(loop, lambda found: loop.is_bound(VECTOR) and all(access.fold for access in found))
+
+
+def _meeting(loop: ForOp, is_allowed: Callable[[Sequence[Access]], bool]) -> str | None:
+    """How passes of a loop meet, where that is not allowed for what they do there."""
     outside: dict[SSAValue, list[Access]] = {}
     for access in accesses_inside(loop):
         if _from_outside(access.target, loop):
@@ -98,9 +119,7 @@ def dependence(loop: ForOp) -> str | None:
     for target, found in outside.items():
         if not any(access.writes for access in found):
             continue
-        if loop.is_bound(VECTOR) and all(access.fold for access in found):
-            continue
-        if not _disjoint(found, loop):
+        if not is_allowed(found) and not _disjoint(found, loop):
             return f"{target.name_hint or 'a buffer'} is written by one and used by another"
     return None
 

@@ -10,6 +10,9 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from hetc.dialects.nest.structure import ForOp
 
+FAR = 1 << 80
+"""Further than any index: an end of a range that is not known."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -50,6 +53,8 @@ def form_of(index: SSAValue, loop: ForOp) -> Form | None:
         case arith.AddiOp() | arith.SubiOp() | arith.MuliOp():
             first, second = form_of(owner.lhs, loop), form_of(owner.rhs, loop)
             return None if first is None or second is None else _joined(owner, first, second, index, loop)
+        case arith.MinSIOp() | arith.MaxSIOp() | arith.FloorDivSIOp() if is_inside(owner, loop):
+            return _bounded(owner, form_of(owner.lhs, loop), form_of(owner.rhs, loop), loop)
     return None if is_inside(owner, loop) else Form({index: 1})
 
 
@@ -64,15 +69,35 @@ def _joined(op: Operation, first: Form, second: Form, index: SSAValue, loop: For
     return None if is_inside(op, loop) else Form({index: 1})
 
 
+def _bounded(op: Operation, first: Form | None, second: Form | None, loop: ForOp) -> Form | None:
+    """The smaller and the larger of two, of which one may be unknown, and a quotient by a constant."""
+    if isinstance(op, arith.FloorDivSIOp):
+        by = None if second is None else second.constant
+        is_range = first is not None and not first.terms and by is not None and by > 0
+        return Form({}, first.low // by, first.high // by) if is_range else None  # type: ignore[union-attr, operator]
+    pick = min if isinstance(op, arith.MinSIOp) else max
+    if first is not None and second is not None and first.terms == second.terms:
+        return Form(first.terms, pick(first.low, second.low), pick(first.high, second.high))
+    known = [form for form in (first, second) if form is not None]
+    if not known:
+        return None
+    form = next((form for form in known if loop.index in form.terms), known[0])
+    return Form(form.terms, -FAR, form.high) if pick is min else Form(form.terms, form.low, FAR)
+
+
 def _argument_form(index: SSAValue, block: Block, loop: ForOp) -> Form | None:
     parent = block.parent_op()
     if parent is loop or parent is None or not is_inside(parent, loop):
         return Form({index: 1})
     if not isinstance(parent, ForOp):
         return None
-    lower = form_of(parent.lower, loop)
-    span = max(parent.most_passes - 1, 0) * parent.step_size
-    return None if lower is None else lower.plus(Form({}, 0, span))
+    lower, upper = form_of(parent.lower, loop), form_of(parent.upper, loop)
+    if lower is None:
+        return None
+    high = lower.high + max(parent.most_passes - 1, 0) * parent.step_size
+    if upper is not None and upper.terms == lower.terms:
+        high = min(high, max(upper.high - 1, lower.low))
+    return Form(lower.terms, lower.low, high)
 
 
 def is_inside(op: Operation, outer: Operation) -> bool:

@@ -29,10 +29,10 @@ from xdsl.traits import IsTerminator, NoTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects.mp import TensorType, compute_type
-from hetc.dialects.nest.types import BindAttr
+from hetc.dialects.nest.types import VECTOR, BindAttr
 
 
-def _number(value: SSAValue) -> int | None:
+def number_of(value: SSAValue) -> int | None:
     """The number that a value is, None where it is no constant."""
     owner = value.owner
     is_constant = isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr)
@@ -124,12 +124,17 @@ class ForOp(IRDLOperation):
     def is_bound(self, kind: str) -> bool:
         return self.bind is not None and self.bind.kind.data == kind
 
+    @property
+    def lane_count(self) -> int:
+        """How many passes are carried out in lockstep, 0 where none are."""
+        return self.bind.width.data if self.bind is not None and self.is_bound(VECTOR) else 0
+
     def verify_(self) -> None:
         if [argument.type for argument in self.block.args] != [IndexType()]:
             raise VerifyException("nest.for: the region has one argument, of type index")
         if self.step_size < 1 or self.most_passes < 0:
             raise VerifyException("nest.for: a positive step and a number of passes")
-        lower, upper = _number(self.lower), _number(self.upper)
+        lower, upper = number_of(self.lower), number_of(self.upper)
         if lower is not None and upper is not None and upper - lower > self.step_size * self.most_passes:
             raise VerifyException(f"nest.for: from {lower} to {upper} there are more than {self.most_passes} passes")
 

@@ -65,11 +65,32 @@ class Builder:
             yield index
 
     @contextmanager
-    def counted(self, name: str, upper: SSAValue, most: int) -> Iterator[SSAValue]:
-        """A loop from 0 to `upper`, at most `most` passes."""
+    def counted(self, name: str, upper: SSAValue, most: int, lower: SSAValue | None = None) -> Iterator[SSAValue]:
+        """A loop from `lower` (0, if left out) to `upper`, at most `most` passes."""
         body = Block(arg_types=[IndexType()])
         body.args[0].name_hint = name
-        self.add(nest.ForOp(self.index(0), upper, most, Region(body)))
+        self.add(nest.ForOp(self.index(0) if lower is None else lower, upper, most, Region(body)))
+        with self.inside(body):
+            yield body.args[0]
+
+    @contextmanager
+    def like(self, loop: nest.ForOp) -> Iterator[SSAValue]:
+        """A loop of another one's limits; gives its index, which stands for the other's. Inside, ops go into it."""
+        body = Block(arg_types=[IndexType()])
+        body.args[0].name_hint = loop.index.name_hint
+        lower, upper = (self.values.get(value, value) for value in (loop.lower, loop.upper))
+        self.add(nest.ForOp(lower, upper, loop.most_passes, Region(body), loop.step_size))
+        self.values[loop.index] = body.args[0]
+        with self.inside(body):
+            yield body.args[0]
+
+    @contextmanager
+    def lanes(self, count: int) -> Iterator[SSAValue]:
+        """One step of so many lanes; gives a lane's number. Inside, ops go into the loop."""
+        body = Block(arg_types=[IndexType()])
+        body.args[0].name_hint = "lane"
+        bind = nest.BindAttr(nest.VECTOR, count)
+        self.add(nest.ForOp(self.index(0), self.index(count), count, Region(body), bind=bind))
         with self.inside(body):
             yield body.args[0]
 
@@ -105,3 +126,12 @@ def dims_of(module: ModuleOp) -> dict[str, DimOp]:
     """The dims of a module's pipeline."""
     pipelines = [item for item in module.body.block.ops if isinstance(item, PipelineOp)]
     return {name: dim for pipeline in pipelines for name, dim in pipeline.dims.items()}
+
+
+def put_before(builder: Builder, op: Operation) -> None:
+    """The ops of the builder's block, moved in front of an op."""
+    block = op.parent
+    assert block is not None
+    for made in list(builder.block.ops):
+        made.detach()
+        block.insert_op_before(made, op)

@@ -7,12 +7,12 @@ caches are fetched once, others as often as they are accessed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import log2, prod
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float32Type, IntegerAttr
+from xdsl.dialects.builtin import Float32Type, IndexType, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.dialects import nest
@@ -24,6 +24,16 @@ FUNCTION_OPERATIONS = 20
 """Of a function of mathematics (an exponential, a sine), in operations: an estimate."""
 OFFER_OPERATIONS = 3
 """Of a pair that is offered to a queue and not taken: an estimate."""
+REGISTER_LANES = 16
+"""Lanes that one operation has at most: those of 64 bytes, the widest registers that processors have."""
+GATHER_OPERATIONS = 2
+"""Of a lane's element that does not lie beside its neighbour's, in operations: an estimate."""
+JOIN_OPERATIONS = 2
+"""Of a level of the tree that joins lanes, in operations: an estimate."""
+_ARITHMETIC: Mapping[str, Callable[..., float]] = {
+    "arith.addi": lambda a, b: a + b, "arith.subi": lambda a, b: a - b, "arith.muli": lambda a, b: a * b,
+    "arith.minsi": min, "arith.maxsi": max, "arith.floordivsi": lambda a, b: a // b if b else 0.0,
+}  # fmt: skip
 FREE = ("arith.constant", "arith.index_cast", "arith.bitcast", "nest.yield", "scf.yield", "nest.buffer", "nest.acc")
 
 
@@ -43,6 +53,13 @@ class PhaseCost:
         return max(self.memory_us, self.compute_us)
 
 
+def operations(op: Operation, extents: Mapping[str, int]) -> float:
+    """How many operations an op with what is in it takes, at run-time dims of these extents."""
+    count = _Count(extents)
+    count.op(op, 1.0)
+    return count.operations
+
+
 def phase_cost(phase: nest.PhaseOp, device: Cpu, extents: Mapping[str, int]) -> PhaseCost:
     """What one phase takes at run-time dims of these extents."""
     count = _Count(extents)
@@ -55,6 +72,29 @@ def phase_cost(phase: nest.PhaseOp, device: Cpu, extents: Mapping[str, int]) -> 
     return PhaseCost(count.operations, count.flop, moved, cores, memory_us, compute_us)
 
 
+@dataclass(frozen=True)
+class _Lanes:
+    """The loop of lanes that is counted in, and the values of which each lane has its own."""
+
+    loop: nest.ForOp
+    own: set[SSAValue]
+    count: int
+
+    def of(self, op: Operation) -> int:
+        """How many lanes carry an op out, each for itself."""
+        return self.count if self.own.intersection(op.operands) else 1
+
+    def steps(self, op: Operation) -> float:
+        """How many operations an op of all lanes takes."""
+        if self.of(op) == 1:
+            return 1.0
+        if op.name.split(".")[0] == "math":
+            return float(self.count)
+        if not nest.is_in_line(op, self.loop, self.own):
+            return GATHER_OPERATIONS * self.count
+        return max(1.0, self.count / REGISTER_LANES)
+
+
 @dataclass
 class _Count:
     """Operations and accesses of a phase, each as often as its loops run."""
@@ -64,19 +104,46 @@ class _Count:
     flop: float = 0.0
     parallel: float = 1.0
     accesses: Counter[SSAValue] = field(default_factory=Counter)
+    lanes: _Lanes | None = None
+    means: dict[SSAValue, float] = field(default_factory=dict)
 
     def block(self, block: Block, times: float) -> None:
         for op in block.ops:
-            inner = times * self._passes(op, times)
-            self._op(op, times)
-            for region in op.regions:
-                for inside in region.blocks:
-                    self.block(inside, inner)
+            self.op(op, times)
+
+    def op(self, op: Operation, times: float) -> None:
+        """One op, and what is in it."""
+        self._op(op, times)
+        if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR):
+            self._in_lanes(op, times)
+            return
+        inner = times * self._passes(op, times)
+        for region in op.regions:
+            for inside in region.blocks:
+                self.block(inside, inner)
+
+    def _in_lanes(self, op: nest.ForOp, times: float) -> None:
+        """A loop of lanes: whole steps, the passes that are left, and the tree that joins what was folded."""
+        passes, count = self._trips(op), op.lane_count
+        whole, rest = divmod(passes, count)
+        own = nest.own_values(op)
+        outside = sum(
+            isinstance(item, nest.FoldOp)
+            and not isinstance(item.states.owner, Block)
+            and not nest.is_inside(item.states.owner, op)
+            for item in op.walk()
+        )
+        self.operations += times * outside * JOIN_OPERATIONS * log2(count)
+        self.lanes = _Lanes(op, own, count)
+        self.block(op.block, times * whole)
+        self.lanes = None
+        self.block(op.block, times * rest)
 
     def _passes(self, op: Operation, times: float) -> float:
         """How often an op's region runs each time that the op does."""
         if isinstance(op, nest.ForOp):
             passes = self._trips(op)
+            self.means[op.index] = self._number(op.lower, 0) + max(passes - 1, 0) // 2 * op.step_size
             if op.is_bound(nest.PARALLEL):
                 self.parallel = max(self.parallel, passes * times)
             return passes
@@ -87,10 +154,28 @@ class _Count:
         return max(0.0, min(float(op.most_passes), -(-(upper - lower) // op.step_size)))
 
     def _number(self, value: SSAValue, otherwise: float) -> float:
+        found = self._known(value)
+        return otherwise if found is None else found
+
+    def _known(self, value: SSAValue) -> float | None:
+        """What an index is, of the index of a loop the mean; None where the loops do not say."""
         owner = value.owner
-        if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
-            return float(owner.value.value.data)
-        return float(self.extents[owner.dim.data]) if isinstance(owner, DimSizeOp) else otherwise
+        if isinstance(owner, Block):
+            return self.means.get(value)
+        match owner:
+            case arith.ConstantOp() if isinstance(owner.value, IntegerAttr):
+                return float(owner.value.value.data)
+            case DimSizeOp():
+                return float(self.extents[owner.dim.data])
+            case nest.FinishOp():
+                folds = [use.operation for use in owner.states.uses if isinstance(use.operation, nest.FoldOp)]
+                is_one = len(folds) == 1 and len(folds[0].values) == 1 and isinstance(value.type, IndexType)
+                return self._known(folds[0].values[0]) if is_one else None
+        made = _ARITHMETIC.get(owner.name)
+        if made is None:
+            return None
+        given = [self._known(operand) for operand in owner.operands]
+        return None if None in given else made(*given)
 
     def _entries(self, tensor: SSAValue) -> float:
         """Stored entries of a row, as a mean at most."""
@@ -113,11 +198,12 @@ class _Count:
             weight = log2(max(2.0, self._entries(op.tensor)))
         elif isinstance(op, nest.FoldOp) and nest.is_queue(op.states):
             weight = OFFER_OPERATIONS
-        self.operations += times * weight
+        lanes = 1.0 if self.lanes is None else self.lanes.of(op)
+        self.operations += times * weight * (1.0 if self.lanes is None else self.lanes.steps(op))
         if _is_float(op):
-            self.flop += times
+            self.flop += times * lanes
         for value in _touched(op):
-            self.accesses[value] += times * (weight if isinstance(op, nest.FindOp) else 1.0)  # type: ignore[assignment]
+            self.accesses[value] += times * lanes * (weight if isinstance(op, nest.FindOp) else 1.0)  # type: ignore[assignment]
         if isinstance(op, nest.EntriesOp):
             self.accesses[op.tensor] += times * self._entries(op.tensor)  # type: ignore[assignment]
 

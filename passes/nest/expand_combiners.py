@@ -7,13 +7,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import ArrayAttr, IndexType, IntegerAttr, ModuleOp, i64
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
 from hetc.dialects.mp import DimOp, WideIndexType
-from hetc.passes.nest.building import Builder, dims_of
+from hetc.passes.nest.building import Builder, dims_of, put_before
 
 # A value that is asked for inside of the loop over a size, by the loop's index.
 Inner = Callable[[Builder, SSAValue], SSAValue]
@@ -54,9 +55,9 @@ class _Expansion:
         for states in declared:
             builder = self._builder(states)
             self._declare(builder, states)
-            _put_before(builder, states)
+            put_before(builder, states)
         for op in list(kernel.walk()):
-            if isinstance(op, nest.FoldOp | nest.MergeOp | nest.FinishOp) and op.states in self.buffers:
+            if isinstance(op, nest.FoldOp | nest.MergeOp | nest.JoinOp | nest.FinishOp) and op.states in self.buffers:
                 self._replace(op)
         for states in declared:
             states.detach()
@@ -68,16 +69,18 @@ class _Expansion:
     def _builder(self, source: Operation) -> Builder:
         return Builder(self.dims, Block(), source)
 
-    def _replace(self, op: nest.FoldOp | nest.MergeOp | nest.FinishOp) -> None:
+    def _replace(self, op: nest.FoldOp | nest.MergeOp | nest.JoinOp | nest.FinishOp) -> None:
         builder = self._builder(op)
         match op:
             case nest.FoldOp():
                 self._fold(builder, op)
             case nest.MergeOp():
                 self._merge(builder, op)
+            case nest.JoinOp():
+                self._join(builder, op)
             case nest.FinishOp():
                 self._finish(builder, op)
-        _put_before(builder, op)
+        put_before(builder, op)
         op.detach()
         op.erase()
 
@@ -98,16 +101,22 @@ class _Expansion:
 
         # States that outlive phases get their identity in one: only phases run anything.
         with builder.phase() if type_.where == nest.GLOBAL else nullcontext():
-            _at_each(builder, list(type_.extents), [], start)
+            are_lanes = any(isinstance(use.operation, nest.JoinOp) and use.index == 0 for use in op.result.uses)
+            _at_each(builder, list(type_.extents), [], start, are_lanes)
 
     def _fold(self, builder: Builder, op: nest.FoldOp) -> None:
-        """One step, where the condition holds."""
-        with builder.only_if(op.present):
+        """One step, where the condition holds. Lanes take no branches: one whose condition is false keeps its state."""
+        present = op.present
+        kept = present if present is not None and _is_own(present, op) else None
+        with builder.only_if(present if kept is None else None):
             combiner, inner = _combiner(op.states), [] if op.weights is None else [_weight(op.weights)]
 
             def step(build: nest.Build, state: Sequence[SSAValue]) -> list[SSAValue]:
                 own, given = state[: len(combiner.state)], state[len(combiner.state) :]
-                return combiner.step(build, own, [*op.values, *given])
+                made = combiner.step(build, own, [*op.values, *given])
+                if kept is None:
+                    return made
+                return [build.select(kept, new, old) for new, old in zip(made, own, strict=True)]
 
             self._update(builder, op.states, op.indices, step, inner)
 
@@ -128,6 +137,31 @@ class _Expansion:
             return combiner.merge(build, own, [next(given) if value is None else value for value in other])
 
         self._update(builder, op.states, op.indices, merge, [load(buffer) for buffer in sized])
+
+    def _join(self, builder: Builder, op: nest.JoinOp) -> None:
+        """The lower half of the lanes with the upper one, until two are left."""
+        combiner, parts, outer, count = _combiner(op.states), self.buffers[op.part], list(op.part_indices), op.count
+
+        def pair(first: SSAValue, second: SSAValue) -> list[SSAValue]:
+            ends = [[builder.value(nest.LoadOp(part, [*outer, lane])) for part in parts] for lane in (first, second)]
+            build = nest.Build()
+            joined = combiner.merge(build, *ends)
+            for made in build.ops:
+                builder.add(made)
+            return joined
+
+        name = op.part.name_hint or "lanes"
+        while count > 2:
+            count //= 2
+            types = [nest.BufferType([count], _element(part), nest.REGISTER) for part in parts]
+            halves = [builder.value(nest.BufferOp(f"{name}{count}", type_)) for type_ in types]
+            with builder.lanes(count) as lane:
+                joined = pair(lane, builder.value(arith.AddiOp(lane, builder.index(count))))
+                for value, half in zip(joined, halves, strict=True):
+                    builder.add(nest.StoreOp(value, half, [lane]))
+            parts, outer = halves, []
+        whole = pair(builder.index(0), builder.index(1))
+        self._update(builder, op.states, op.indices, lambda build, state: combiner.merge(build, state, whole))
 
     def _finish(self, builder: Builder, op: nest.FinishOp) -> None:
         combiner = _combiner(op.states)
@@ -196,6 +230,12 @@ def _type_of(states: SSAValue) -> nest.AccType:
     return type_
 
 
+def _element(buffer: SSAValue) -> Attribute:
+    type_ = buffer.type
+    assert isinstance(type_, nest.BufferType)
+    return type_.element
+
+
 def _combiner(states: SSAValue) -> nest.Built:
     combiner = nest.combiner_of(_type_of(states).combiner)
     assert isinstance(combiner, nest.Built)
@@ -242,20 +282,24 @@ def _at_each(
     extents: Sequence[Attribute],
     indices: list[SSAValue],
     body: Callable[[Sequence[SSAValue]], None],
+    are_lanes: bool = False,
 ) -> None:
-    """Loops over the extents. One that is per another dim follows that dim's index."""
+    """Loops over the extents. One that is per another dim follows that dim's index; the last may be of lanes."""
     if len(indices) == len(extents):
         body(indices)
         return
     extent = extents[len(indices)]
+    if are_lanes and len(indices) == len(extents) - 1:
+        with builder.lanes(builder.most(extent)) as lane:
+            _at_each(builder, extents, [*indices, lane], body)
+        return
     with builder.loop(f"i{len(indices)}", extent, builder.row_of(extent, extents, indices)) as index:
-        _at_each(builder, extents, [*indices, index], body)
+        _at_each(builder, extents, [*indices, index], body, are_lanes)
 
 
-def _put_before(builder: Builder, op: Operation) -> None:
-    """The ops of the builder's block, moved in front of an op."""
-    block = op.parent
-    assert block is not None
-    for made in list(builder.block.ops):
-        made.detach()
-        block.insert_op_before(made, op)
+def _is_own(condition: SSAValue, op: Operation) -> bool:
+    """Whether an op stands in a loop of lanes of which each has a condition of its own."""
+    outer = op.parent_op()
+    while outer is not None and not (isinstance(outer, nest.ForOp) and outer.is_bound(nest.VECTOR)):
+        outer = outer.parent_op()
+    return isinstance(outer, nest.ForOp) and condition in nest.own_values(outer)

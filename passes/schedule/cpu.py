@@ -9,8 +9,12 @@ from hetc.dialects import nest
 from hetc.dialects.mp import enclosing_pipeline
 from hetc.dialects.task import KernelOp
 from hetc.passes.nest.bind_parallel import bind
+from hetc.passes.nest.bind_vector import bind_lanes
 from hetc.passes.nest.cost import phase_cost
 from hetc.passes.nest.lower_to_nest import lower_kernel
+from hetc.passes.nest.split_fold import split_folds
+from hetc.passes.nest.split_loops import split_loops
+from hetc.passes.nest.stage import stage_reads
 from hetc.passes.refusal import LoweringRefused
 from hetc.passes.schedule.model import Refused, Schedule, unreadable
 from hetc.platforms.cpu import Cpu
@@ -26,8 +30,13 @@ def plan(kernel: KernelOp, device: Cpu, dims: Mapping[str, int]) -> CpuPlan:
         loops = lower_kernel(kernel)
     except LoweringRefused as refused:
         raise Refused(refused.reason, refused.op or kernel) from refused
-    bind(loops)
-    bounds = {name: dim.largest for name, dim in enclosing_pipeline(kernel).dims.items()}
+    declared = enclosing_pipeline(kernel).dims
+    bounds = {name: dim.largest for name, dim in declared.items()}
+    split_folds(loops, declared)
+    split_loops(loops, declared)
+    stage_reads(loops, declared)
+    bind_lanes(loops, bounds)
+    bind(loops, bounds)
     return CpuPlan(device, bounds, loops)
 
 

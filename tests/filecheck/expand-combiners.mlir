@@ -13,9 +13,9 @@
 // A queue stays. Lanes do not: the sum is now loaded and stored by each pass.
 // CHECK: nest.acc "best" : !nest.acc<[] of queue<f32, 8>, reg>
 // CHECK: nest.for %zero to %end step 1 : i64 most 32 : i64 {
-// CHECK: scf.if %may {
-// CHECK-NEXT: nest.load %sum[]
+// CHECK: nest.load %sum[]
 // CHECK-NEXT: arith.addf
+// CHECK-NEXT: arith.select %may
 // CHECK-NEXT: nest.store %{{.*}} in %sum[]
 // CHECK: nest.fold %v, %d into %best[]
 // CHECK: nest.load %sum[]

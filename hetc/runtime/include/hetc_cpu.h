@@ -79,6 +79,12 @@ class queue {
     offered_ += other.offered_ - other.count_;
     for (int64_t i = 0; i < other.count_; ++i) push(other.score_[i], other.index_[i]);
   }
+  // The worst pair of a queue that is full: what is not before it in the order is not taken.
+  bool is_full() const { return count_ == capacity_; }
+  S worst_score() const { return score_[0]; }
+  int64_t worst_index() const { return index_[0]; }
+  // So many pairs that could have been taken, and are not before the worst.
+  void pass(int64_t pairs) { offered_ += pairs; }
   // How many pairs could have been taken.
   int64_t offered() const { return offered_; }
   // The root is the worst: taken out last to first, what remains is in order.

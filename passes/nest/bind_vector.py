@@ -1,0 +1,129 @@
+"""Which loops of a processor's kernels are lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i64
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+
+from hetc.dialects import nest
+from hetc.passes.nest.building import dims_of
+from hetc.passes.nest.cost import operations
+
+LEAST_LANES = 4
+MOST_LANES = 32
+"""Twice what the widest registers hold: sums of half of them go on while the other half's wait."""
+LEAST_GAIN = 1.2
+"""How many times fewer operations are worth lanes: where it is next to nothing, a loop stays as it is."""
+
+
+@dataclass(frozen=True)
+class BindVectorPass(ModulePass):
+    """Bind a loop on the way to each statement to `vector n`, where lanes take fewer operations than passes one by one:
+    the one and the n (a power of two) with which the cost reader counts the fewest, at the largest that each dim can
+    be. So a sum over the axis that lies innermost in memory goes along that axis, and one whose operands lie along a
+    free index has a sum in each lane.
+
+    The outermost of several loops is left to threads.
+
+    Before: no loop of the kernels on one of `devices` is bound to `vector`. After: at most one on the way to each
+    statement is, and has a form in lanes.
+
+        nest.for %d = 0 to 128 { nest.read %x[%t, %d] ... nest.fold }   ->   nest.for %d ... bind <vector 16> { ... }
+    """
+
+    name = "bind-vector"
+    devices: tuple[str, ...] = ("cpu",)
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        extents = {name: dim.largest for name, dim in dims_of(op).items()}
+        for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
+            if kernel.device.data in self.devices:
+                bind_lanes(kernel, extents)
+
+
+def bind_lanes(kernel: nest.KernelOp, extents: Mapping[str, int]) -> None:
+    """The loops of one kernel. extents: the largest that each run-time dim can be."""
+    for op in kernel.block.ops:
+        if isinstance(op, nest.PhaseOp):
+            _Choice(extents).inside(op)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    extents: Mapping[str, int]
+
+    def inside(self, op: Operation) -> None:
+        """The best choice for everything in an op, and for the op where it is a loop."""
+        for region in op.regions:
+            for block in region.blocks:
+                for inner in block.ops:
+                    self.inside(inner)
+        if isinstance(op, nest.ForOp) and op.bind is None and op.most_passes >= LEAST_LANES and not _is_for_threads(op):
+            self._loop(op)
+
+    def _loop(self, loop: nest.ForOp) -> None:
+        """Lanes of this loop instead of those of loops in it, where that takes fewer operations."""
+        inner = {op: op.bind for op in loop.body.walk() if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR)}
+        least, chosen = operations(loop, self.extents), None
+        for op in inner:
+            del op.properties["bind"]
+        # Lanes that nothing is gained by are no lanes.
+        needed = least if inner else least / LEAST_GAIN
+        count = LEAST_LANES
+        turned = _turned(loop)
+        before = {buffer: buffer.order for buffer in turned}
+        _set_orders(turned)
+        while count <= min(MOST_LANES, loop.most_passes):
+            taken = self._taken(loop, count)
+            if taken is not None and taken < needed:
+                needed, chosen = taken, nest.BindAttr(nest.VECTOR, count)
+            count *= 2
+        if chosen is not None:
+            loop.properties["bind"] = chosen
+            return
+        _set_orders(before)
+        for op, bind in inner.items():
+            assert bind is not None
+            op.properties["bind"] = bind
+
+    def _taken(self, loop: nest.ForOp, count: int) -> float | None:
+        """The operations of a loop as so many lanes, None where it has no such form."""
+        if nest.not_in_lanes(loop, count) is not None:
+            return None
+        loop.properties["bind"] = nest.BindAttr(nest.VECTOR, count)
+        taken = operations(loop, self.extents) if nest.dependence(loop) is None else None
+        del loop.properties["bind"]
+        return taken
+
+
+def _turned(loop: nest.ForOp) -> dict[nest.BufferOp, ArrayAttr[IntegerAttr] | None]:
+    """The buffers in the cache of which each lane would load its own row, with the order of their dims in which the
+    lanes' elements lie beside each other. One that is loaded in several places keeps its order."""
+    found: dict[nest.BufferOp, ArrayAttr[IntegerAttr] | None] = {}
+    for op in loop.body.walk():
+        made = op.buffer.owner if isinstance(op, nest.LoadOp) else None
+        if not isinstance(op, nest.LoadOp) or not isinstance(made, nest.BufferOp) or nest.is_inside(made, loop):
+            continue
+        own = [place for place, index in enumerate(op.indices) if index is loop.index]
+        loads = [use for use in op.buffer.uses if isinstance(use.operation, nest.LoadOp)]
+        type_ = op.buffer.type
+        if len(own) == 1 and len(loads) == 1 and isinstance(type_, nest.BufferType) and type_.where == nest.LOCAL:
+            others = [place for place in range(len(op.indices)) if place != own[0]]
+            found[made] = ArrayAttr([IntegerAttr(place, i64) for place in [*others, own[0]]])
+    return found
+
+
+def _set_orders(orders: Mapping[nest.BufferOp, ArrayAttr[IntegerAttr] | None]) -> None:
+    for buffer, order in orders.items():
+        buffer.order = order
+
+
+def _is_for_threads(loop: nest.ForOp) -> bool:
+    """Whether a loop is the outermost of several."""
+    inner = any(isinstance(op, nest.ForOp) for op in loop.body.walk())
+    return inner and isinstance(loop.parent_op(), nest.PhaseOp)
