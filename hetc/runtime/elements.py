@@ -16,12 +16,13 @@ from hetc.numerics import DTYPES, DType
 from hetc.numerics.rounding import from_bits
 
 INDEX = "index"
+_WIDTHS = {INDEX: "i32", "index64": "i64"}
 ABSENT_INDEX = -1
 
 
 def element_type(element: str) -> DType:
-    """The numerics' entry for an element type; an index is held as i32. Raises UnknownDTypeError."""
-    return DTYPES["i32" if element == INDEX else element]
+    """The numerics' entry for an element type; an index is held as i32, a wide one as i64. Raises UnknownDTypeError."""
+    return DTYPES[_WIDTHS.get(element, element)]
 
 
 @cache

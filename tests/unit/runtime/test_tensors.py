@@ -212,3 +212,7 @@ def test_what_holds_no_values_or_others_is_refused_by_name() -> None:
     ):
         with pytest.raises(InputError, match=f"^tensor 'W'.*{message}"):
             to_host(value, "f32", "W")
+
+
+def test_wide_indices_take_64_bits() -> None:
+    assert host_dtype("index").itemsize == 4 and host_dtype("index64").itemsize == 8
