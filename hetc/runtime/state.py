@@ -181,7 +181,7 @@ class State(Guarded):
         Raises InputError, StateError, DeviceError, CapacityError, and then changes nothing of the memories."""
         self._idle()
         bind(self, tensors, block_table)
-        self.bound = [memory.buffer for memory in self.dense.values() if memory.bound]
+        self.bound[:] = [memory.buffer for memory in self.dense.values() if memory.bound]
         self.plans.clear()
         if lengths is not None:
             if not isinstance(lengths, Mapping):
