@@ -62,6 +62,6 @@ def test_loops_stay_loops(name: str, steps: int, layers: int, weight: str, tmp_p
     write_directory(compilation, tmp_path / "out")
     text = (tmp_path / "out" / "host" / f"{name}_host.py").read_text()
     assert text.count(f"for l in range({layers}):") == steps
-    assert text.count(f"{weight}_l = run.layer({weight}, l)") == steps
+    assert text.count(f"{weight}_l = plan.layer({weight}, l)") == steps
     assert {kernel["times"] for kernel in compilation.report["kernels"]} == {1, layers}
     assert len(compilation.report["kernels"]) <= 10

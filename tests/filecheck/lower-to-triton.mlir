@@ -4,7 +4,7 @@
 // One statement, one launch: 32 positions a program, read only where they are live.
 // CHECK: tile.kernel @scan_0_s of "scan" order 0 : i64 arguments [#task.argument<"operand", #builtin.int<0>, "">
 // CHECK-SAME: #task.argument<"scratch", #builtin.int<0>, "">, #task.argument<"length", #builtin.int<0>, "">
-// CHECK-SAME: #task.argument<"capacity", #builtin.int<1>, "">] grid [#tile.grid<"B", #builtin.int<1>>, #tile.grid<"T", #builtin.int<32>>]
+// CHECK-SAME: #task.argument<"capacity", #builtin.int<1>, "">, #task.argument<"longest", #builtin.int<1>, "">] grid [#tile.grid<"B", #builtin.int<1>>, #tile.grid<"T", #builtin.int<32>>]
 // CHECK-SAME: warps 4 : i64 stages 2 : i64 scratch [!mp.tensor<[B, T], f32>] constexprs ["NATIVE_FP8"] dims ["B", "T"]
 // CHECK: scf.if
 // CHECK: tile.load %x[

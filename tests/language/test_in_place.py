@@ -89,7 +89,7 @@ def compiled(text: str, tmp_path: Path, pins: dict[str, str] | None = None) -> H
     compilation = compile_source_file(SourceFile("test.mp", text), Options(THREE_KINDS, pins=pins or {}))
     write_directory(compilation, tmp_path / "out")
     (host,) = (tmp_path / "out" / "host").glob("*.py")
-    assert "run.scatter(" in host.read_text()
+    assert "plan.scatter(" in host.read_text()
     return load_program(tmp_path / "out", "emulation")
 
 

@@ -48,7 +48,7 @@ pipeline two grows T by 1:
                 h[b, d] = last[l, m, b, d] + y[d] / 8 + max[t](s[b, t]) / 64 + far[b, d]
     output h
 """
-COPIES = re.compile(r"run\.(?:store|copy)\((?:keys|held|last|group)(?!_places)\w*")
+COPIES = re.compile(r"plan\.(?:store|copy)\(\s*(?:keys|held|last|group)(?!_places)\w*")
 
 
 class Expected:
@@ -161,9 +161,9 @@ def test_three_loops(way: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(outputs["rows"], rows[:, :, :, : call + 1])
     for path in tmp_path.rglob("host/*.py"):
         text = path.read_text()
-        assert "layered=3" in text and not re.findall(r"run\.(?:store|copy)\(rows\w*", text)
+        assert "layered=3" in text and not re.findall(r"plan\.(?:store|copy)\(\s*rows\w*", text)
         # What the outer loop begins with, and what a turn of it made.
-        assert len(re.findall(r"run\.(?:store|copy)\(sums\w*", text)) == 2
+        assert len(re.findall(r"plan\.(?:store|copy)\(\s*sums\w*", text)) == 2
 
 
 def test_the_callers_tensors_of_layers_of_layers(tmp_path: Path) -> None:
