@@ -17,6 +17,7 @@ from hetc.dialects.locations import copy_location
 from hetc.dialects.mp import (
     ComputeOp,
     DimAttr,
+    ForOp,
     RangeAttr,
     ReadOp,
     ScatterOp,
@@ -47,9 +48,10 @@ class ScatterUpdatePass(ModulePass):
     as statements that compute what is written and where to, and an mp.scatter.
 
     Before: presence is explicit. After: no such mp.update is left, but of those that write a part of a byte (`m[j, at]`
-    of i4). The last indices of the memory that the update runs over as a whole are written in one piece. Where several
-    indices of the update may reach one place, `assign` leaves the last of them, and `add` adds all up at each and
-    leaves the last: the number of places squared, whatever the size of the memory.
+    of i4), and of those of a memory in pages that a loop takes on. The last indices of the memory that the update runs
+    over as a whole are written in one piece. Where several indices of the update may reach one place, `assign` leaves
+    the last of them, and `add` adds all up at each and leaves the last: the number of places squared, whatever the size
+    of the memory.
 
     Example: `m[idx[j], d] = x[j, d]` over j in 8, d in 64 and a memory [100000, 64] becomes
 
@@ -64,8 +66,15 @@ class ScatterUpdatePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for step, presence in steps(op):
             for statement in list(in_order(step.body.block)):
-                if isinstance(statement, UpdateOp) and _in_bytes(statement) and _spared(statement) >= self.least:
+                if isinstance(statement, UpdateOp) and _may(statement) and _spared(statement) >= self.least:
                     _Scatter(statement, presence).rewrite()
+
+
+def _may(op: UpdateOp) -> bool:
+    """Whether the memory may be written where it lies: in whole bytes, and not a memory in pages that a loop takes on
+    from there, as what a loop carries lies row after row."""
+    moved = op.memory.type != op.result.type
+    return _in_bytes(op) and not (moved and any(isinstance(use.operation, ForOp) for use in op.result.uses))
 
 
 def _in_bytes(op: UpdateOp) -> bool:
