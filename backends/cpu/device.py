@@ -12,6 +12,11 @@ DEVICE = DeviceKind(
     stage="nest",
     passes={
         "lower-to-nest": "hetc.passes.nest.lower_to_nest:LowerToNestPass",
+        "fuse-loops": "hetc.passes.nest.fuse_loops:FuseLoopsPass",
+        "place-buffers": "hetc.passes.nest.place_buffers:PlaceBuffersPass",
+        "share-values": "hetc.passes.nest.share_values:ShareValuesPass",
+        "hoist-invariants": "hetc.passes.nest.hoist_invariants:HoistInvariantsPass",
+        "simplify-presence": "hetc.passes.nest.simplify_presence:SimplifyPresencePass",
         "expand-combiners": "hetc.passes.nest.expand_combiners:ExpandCombinersPass",
         "bind-parallel": "hetc.passes.nest.bind_parallel:BindParallelPass",
         "bind-arguments": "hetc.passes.nest.bind_arguments:BindArgumentsPass",

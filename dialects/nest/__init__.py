@@ -18,7 +18,7 @@ from hetc.dialects.nest.accumulate import (
 )
 from hetc.dialects.nest.combiners import Build, Built, Combiner, CombinerAttr, Field, combiner_of
 from hetc.dialects.nest.kernel import KernelOp
-from hetc.dialects.nest.legality import Access, accesses, accesses_inside, dependence, unawaited
+from hetc.dialects.nest.legality import Access, accesses, accesses_inside, dependence, fused_dependence, unawaited
 from hetc.dialects.nest.linear import Form, form_of, is_inside
 from hetc.dialects.nest.memory import BufferOp, FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
 from hetc.dialects.nest.structure import EntriesOp, ForOp, PhaseOp, YieldOp
@@ -50,5 +50,5 @@ __all__ = [
     "Access", "ArrangeOp", "BindAttr", "BufferOp", "BufferType", "Build", "Built", "Combiner", "CombinerAttr",
     "EntriesOp", "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "KernelOp", "LoadOp", "MergeOp",
     "OfferedOp", "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside",
-    "combiner_of", "dependence", "form_of", "is_inside", "is_queue", "unawaited",
+    "combiner_of", "dependence", "form_of", "fused_dependence", "is_inside", "is_queue", "unawaited",
 ]  # fmt: skip

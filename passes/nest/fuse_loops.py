@@ -1,0 +1,162 @@
+"""Loops of one range as one loop: a value is then used where it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation
+from xdsl.passes import ModulePass
+
+from hetc.dialects import nest
+from hetc.passes.nest.moving import is_taken, is_value, kernels_on, needs, phases_of, same_value, touched_in, written_in
+
+
+@dataclass(frozen=True)
+class FuseLoopsPass(ModulePass):
+    """Join phases whose loops have the same range and may run at the same time before and after, then the loops inside
+    of them that have the same range, wherever what they share is that of one pass. What stands between them moves in
+    front or behind. Nothing is computed twice, and no loop whose passes were independent gets some that are not.
+
+    Before: any verified nest.kernel on one of `devices`. After: no two loops could be one without passes that meet.
+
+        nest.phase { nest.for %b { ... store %v in %s[%b] } }
+        nest.phase { nest.for %c { %w = load %s[%c] ... } }   ->   nest.phase { nest.for %b { ... store ; load ... } }
+    """
+
+    name = "fuse-loops"
+    devices: tuple[str, ...] = ("cpu",)
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for kernel in kernels_on(op, self.devices):
+            fuse(kernel)
+
+
+def fuse(kernel: nest.KernelOp) -> None:
+    """The phases of one kernel, and the loops inside of those that may run at the same time."""
+    for phase in phases_of(kernel):
+        _join(phase)
+    for phase in phases_of(kernel):
+        for op in phase.block.ops:
+            if isinstance(op, nest.ForOp) and _may_be_parallel(op):
+                _fuse_inside(op.block)
+
+
+def _may_be_parallel(loop: nest.ForOp) -> bool:
+    return loop.most_passes > 1 and nest.dependence(loop) is None
+
+
+# Phases
+
+
+def _join(phase: nest.PhaseOp) -> None:
+    """Put the ops of a phase into an earlier one, if there is one with which it can share its loop."""
+    own = _only_loop(phase)
+    if own is None or not _may_be_parallel(own):
+        return
+    earlier = phase.prev_op
+    while earlier is not None:
+        if isinstance(earlier, nest.PhaseOp):
+            loop = _only_loop(earlier)
+            if loop is not None and _may_be_parallel(loop) and _is_joinable(loop, own) and _bring_together(earlier, phase):
+                for op in list(phase.block.ops):
+                    op.detach()
+                    earlier.block.add_op(op)
+                phase.detach()
+                phase.erase()
+                _bring_together(loop, own)
+                _fuse(loop, own)
+                return
+        earlier = earlier.prev_op
+
+
+def _only_loop(phase: nest.PhaseOp) -> nest.ForOp | None:
+    """The loop that a phase is, values and loads aside."""
+    others = [op for op in phase.block.ops if not is_value(op) and not is_taken(op)]
+    return others[0] if len(others) == 1 and isinstance(others[0], nest.ForOp) else None
+
+
+def _is_joinable(first: nest.ForOp, second: nest.ForOp) -> bool:
+    """Whether the loops of two phases can be one, and nothing beside one of them uses what the other one writes."""
+    for loop, other in ((first, second), (second, first)):
+        phase = loop.parent_op()
+        assert phase is not None
+        beside = {value for op in phase.regions[0].block.ops if is_taken(op) for value in touched_in(op)}
+        if beside & written_in(other):
+            return False
+    return _is_fusable(first, second)
+
+
+# Loops
+
+
+def _fuse_inside(block: Block) -> None:
+    for op in list(block.ops):
+        if isinstance(op, nest.ForOp):
+            before = op.prev_op
+            while before is not None:
+                if isinstance(before, nest.ForOp) and _is_fusable(before, op) and _bring_together(before, op):
+                    _fuse(before, op)
+                    break
+                before = before.prev_op
+    for op in list(block.ops):
+        for region in op.regions:
+            _fuse_inside(region.block)
+
+
+def _is_fusable(first: nest.ForOp, second: nest.ForOp) -> bool:
+    ranges_agree = (
+        first.properties == second.properties
+        and same_value(first.lower, second.lower)
+        and same_value(first.upper, second.upper)
+    )
+    return ranges_agree and nest.fused_dependence(first, second) is None
+
+
+def _fuse(first: nest.ForOp, second: nest.ForOp) -> None:
+    """Put the ops of a loop at the end of an earlier one that it may follow at once."""
+    second.index.replace_all_uses_with(first.index)
+    for op in list(second.block.ops):
+        op.detach()
+        first.block.add_op(op)
+    second.detach()
+    second.erase()
+
+
+# What stands between
+
+
+def _bring_together(first: Operation, second: Operation) -> bool:
+    """Move what stands between two ops of a block in front of the first or behind the second; False, and nothing is
+    moved, where something has to come after the first and before the second. Their own order is no matter here."""
+    between = []
+    op = first.next_op
+    while op is not None and op is not second:
+        between.append(op)
+        op = op.next_op
+    before = _before(second, between)
+    if any(needs(op, first) for op in before):
+        return False
+    block = first.parent
+    assert block is not None
+    for op in between:
+        op.detach()
+        if op in before:
+            block.insert_op_before(op, first)
+    last = second
+    for op in between:
+        if op not in before:
+            block.insert_op_after(op, last)
+            last = op
+    return True
+
+
+def _before(second: Operation, between: Sequence[Operation]) -> list[Operation]:
+    """What an op needs of what stands before it, directly or not, in order."""
+    found: list[Operation] = []
+    for op in reversed(between):
+        if needs(second, op) or any(needs(later, op) for later in found):
+            found.insert(0, op)
+    return found
