@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 
 import numpy as np
@@ -22,6 +22,8 @@ from hetc.passes.nest.bind_arguments import BindArgumentsPass
 from hetc.passes.nest.expand_combiners import ExpandCombinersPass
 from hetc.runtime.cpu_build import build
 
+Rewrite = Callable[[nest.KernelOp], None]
+
 
 def parsed(text: str) -> ModuleOp:
     """A verified module. Raises VerifyException."""
@@ -30,19 +32,23 @@ def parsed(text: str) -> ModuleOp:
     return module
 
 
-def lowered(text: str) -> tuple[ModuleOp, nest.KernelOp]:
-    """A module and its one nest.kernel, as they are printed for a processor, whatever device the text names."""
+def lowered(text: str, rewrites: Sequence[Rewrite] = ()) -> tuple[ModuleOp, nest.KernelOp]:
+    """A module and its one nest.kernel, as they are printed for a processor, whatever device the text names. `rewrites`
+    are applied first."""
     module = parsed(text)
     (kernel,) = (op for op in module.body.block.ops if isinstance(op, nest.KernelOp))
+    for rewrite in rewrites:
+        rewrite(kernel)
+        module.verify()
     for pass_ in (ExpandCombinersPass, BindArgumentsPass):
         pass_(devices=(kernel.device.data,)).apply(new_context(), module)
         module.verify()
     return module, kernel
 
 
-def source(text: str) -> str:
+def source(text: str, rewrites: Sequence[Rewrite] = ()) -> str:
     """The C++ of the kernel."""
-    return _printed(lowered(text)[1])
+    return _printed(lowered(text, rewrites)[1])
 
 
 def _printed(kernel: nest.KernelOp) -> str:
@@ -52,13 +58,16 @@ def _printed(kernel: nest.KernelOp) -> str:
 
 
 def run(
-    text: str, operands: Sequence[NDArray | Mapping[str, NDArray]], lengths: Mapping[str, Sequence[int]] | None = None
+    text: str,
+    operands: Sequence[NDArray | Mapping[str, NDArray]],
+    lengths: Mapping[str, Sequence[int]] | None = None,
+    rewrites: Sequence[Rewrite] = (),
 ) -> list[NDArray]:
     """The results of the kernel, each in its capacity, for operands as they are stored (bits of narrow floats).
 
     lengths: of each run-time dim the extent, or those of each row; the module's pipeline declares its dims. A sparse
     operand is a mapping of its parts."""
-    module, kernel = lowered(text)
+    module, kernel = lowered(text, rewrites)
     dims = {name: list(values) for name, values in (lengths or {}).items()}
     folder = files("hetc") / "runtime" / "include"
     headers = {name: (folder / name).read_text() for name in HEADERS}

@@ -8,7 +8,16 @@ from typing import ClassVar
 from xdsl.dialects import scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from hetc.backends.cpu.buffers import assignment, buffer_type, first_store, is_value, stored_type, unchanged_until_used
+from hetc.backends.cpu.buffers import (
+    assignment,
+    buffer_type,
+    first_store,
+    is_final,
+    is_value,
+    stored_type,
+    unchanged_until_used,
+)
+from hetc.backends.cpu.hints import hint_of
 from hetc.backends.cpu.places import STYLE, decoded, if_several, in_order, in_rows, row_major, value_type
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression, expression
@@ -99,9 +108,9 @@ class BodyPrinter:
         if number:
             self.texts[op.results[0]] = made
         else:
-            self._use_or_define(op.results[0], made)
+            self._use_or_define(op.results[0], made, hint_of(op))
 
-    def _use_or_define(self, result: SSAValue, made: Expression, hint: str = "v") -> None:
+    def _use_or_define(self, result: SSAValue, made: Expression, hint: str) -> None:
         """An expression that is used once, in its block, stands where it is used; others get a name."""
         uses = list(result.uses)
         user = uses[0].operation if uses else None
@@ -123,6 +132,7 @@ class BodyPrinter:
 
     def _for(self, op: nest.ForOp) -> None:
         self.comment(op)
+        outer, self.names = self.names, self.names.child()
         index = self.declare(op.index, "i")
         if op.is_bound(nest.PARALLEL):
             several = if_several(self.operand(op.lower), self.operand(op.upper), op.step_size)
@@ -130,7 +140,8 @@ class BodyPrinter:
         step = f"++{index}" if op.step_size == 1 else f"{index} += {op.step_size}"
         head = f"for (int64_t {index} = {self.text(op.lower)}; {index} < {self.operand(op.upper)}; {step})"
         with self.writer.block(f"{head} {{"):
-            self.scope(op.block)
+            self.block(op.block)
+        self.names = outer
 
     def _entries(self, op: nest.EntriesOp) -> None:
         self.comment(op)
@@ -146,6 +157,7 @@ class BodyPrinter:
         first = "0"
         if lower != "0":
             first = f"hetc::lower_bound({tensor}_column, {start}, int({length}), int({lower}))"
+        outer, self.names = self.names, self.names.child()
         entry = self.names.new("entry")
         column = self.declare(op.column, "column")
         head = f"for (int64_t {entry} = {first}; {entry} < {length}; ++{entry})"
@@ -156,10 +168,11 @@ class BodyPrinter:
                 place = f"{tensor}_value[{start} + {entry}]"
                 self.define(op.value, c_types.decode(type_.element, place), "entry_value")
             self.block(op.block)
+        self.names = outer
 
     def _if(self, op: scf.IfOp) -> None:
         with self.writer.block(f"if ({self.text(op.cond)}) {{"):
-            self.block(op.true_region.block)
+            self.scope(op.true_region.block)
 
     # Operands
 
@@ -242,7 +255,9 @@ class BodyPrinter:
     def _loaded(self, op: nest.LoadOp, made: Expression) -> None:
         """A load stands where its value is used if nothing is written in between."""
         hint = f"{self.text(op.buffer)}_value"
-        if unchanged_until_used(op):
+        if is_final(op):
+            self.texts[op.result] = made
+        elif unchanged_until_used(op):
             self._use_or_define(op.result, made, hint)
         elif op.result.first_use is not None:
             self.define(op.result, made.text, hint)
@@ -289,9 +304,10 @@ class BodyPrinter:
         self.writer.line(f"{self.text(op.states)}.arrange_by_{op.order.data}();")
 
     def _entry(self, op: nest.EntryOp) -> None:
-        for value, method in ((op.score, "score_at"), (op.index, "index_at")):
+        for value, word in ((op.score, "score"), (op.index, "index")):
             if value.first_use is not None:
-                self._use_or_define(value, Expression(f"{self.text(op.states)}.{method}({self.text(op.place)})"))
+                made = Expression(f"{self.text(op.states)}.{word}_at({self.text(op.place)})")
+                self._use_or_define(value, made, f"{self.text(op.states)}_{word}")
 
     def _offered(self, op: nest.OfferedOp) -> None:
         self._use_or_define(op.result, Expression(f"{self.text(op.states)}.offered()"), "offered")

@@ -17,6 +17,8 @@ DEVICE = DeviceKind(
         "share-values": "hetc.passes.nest.share_values:ShareValuesPass",
         "hoist-invariants": "hetc.passes.nest.hoist_invariants:HoistInvariantsPass",
         "simplify-presence": "hetc.passes.nest.simplify_presence:SimplifyPresencePass",
+        "limit-loops": "hetc.passes.nest.limit_loops:LimitLoopsPass",
+        "guard-work": "hetc.passes.nest.guard_work:GuardWorkPass",
         "expand-combiners": "hetc.passes.nest.expand_combiners:ExpandCombinersPass",
         "bind-parallel": "hetc.passes.nest.bind_parallel:BindParallelPass",
         "bind-arguments": "hetc.passes.nest.bind_arguments:BindArgumentsPass",

@@ -78,7 +78,11 @@ def accesses(op: Operation) -> Iterator[Access]:
 
 def accesses_inside(root: Operation) -> Iterator[Access]:
     for op in root.walk():
-        yield from accesses(op)
+        if isinstance(op, _ACCESSING):
+            yield from accesses(op)
+
+
+_ACCESSING = (LoadOp, StoreOp, FoldOp, MergeOp, FinishOp, EntryOp, OfferedOp, ArrangeOp, PushOp, PopOp)
 
 
 def verify_independent(loop: ForOp) -> None:

@@ -32,7 +32,9 @@ class Form:
 
     def renamed(self, value: SSAValue, name: SSAValue) -> Form:
         """The same sum over another value in the place of one."""
-        return Form({name if term is value else term: factor for term, factor in self.terms.items()}, self.low, self.high)
+        return Form(
+            {name if term is value else term: factor for term, factor in self.terms.items()}, self.low, self.high
+        )
 
     @property
     def constant(self) -> int | None:

@@ -83,14 +83,32 @@ class _Count:
         return self._entries(op.tensor) if isinstance(op, nest.EntriesOp) else 1.0
 
     def _trips(self, op: nest.ForOp) -> float:
-        upper, lower = self._number(op.upper, op.most_passes * op.step_size), self._number(op.lower, 0)
-        return max(0.0, min(float(op.most_passes), -(-(upper - lower) // op.step_size)))
+        upper, lower = self._number(op.upper), self._number(op.lower)
+        if upper is None:
+            return float(op.most_passes)
+        return max(0.0, min(float(op.most_passes), -(-(upper - (lower or 0.0)) // op.step_size)))
 
-    def _number(self, value: SSAValue, otherwise: float) -> float:
+    def _number(self, value: SSAValue) -> float | None:
+        """What an index is at these extents, None where that depends on data or on a pass. The least of several is one
+        of those that are known."""
         owner = value.owner
         if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
             return float(owner.value.value.data)
-        return float(self.extents[owner.dim.data]) if isinstance(owner, DimSizeOp) else otherwise
+        if isinstance(owner, DimSizeOp):
+            return float(self.extents[owner.dim.data])
+        if not isinstance(owner, arith.AddiOp | arith.SubiOp | arith.MinSIOp | arith.MaxSIOp):
+            return None
+        known = [number for operand in owner.operands if (number := self._number(operand)) is not None]
+        if isinstance(owner, arith.MinSIOp):
+            return min(known, default=None)
+        if len(known) < 2:
+            return None
+        match owner:
+            case arith.AddiOp():
+                return known[0] + known[1]
+            case arith.SubiOp():
+                return known[0] - known[1]
+        return max(known)
 
     def _entries(self, tensor: SSAValue) -> float:
         """Stored entries of a row, as a mean at most."""

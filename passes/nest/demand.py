@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith
+from xdsl.dialects.builtin import i1
 from xdsl.ir import Block, Operation, SSAValue
 
 from hetc.dialects import nest
@@ -18,8 +19,8 @@ ALWAYS: Conditions = frozenset()
 
 @dataclass
 class Demand:
-    """What is asked for where, in one kernel. Conditions of a loop's passes are those of one pass: outside of the loop they
-    say nothing."""
+    """What is asked for where, in one kernel. A condition that is computed in a pass of a loop says nothing outside of
+    it."""
 
     found: dict[Operation, Conditions] = field(default_factory=dict)
 
@@ -65,6 +66,8 @@ class Demand:
         match user:
             case arith.SelectOp() if place == 1:
                 return self.at(user).union(conjuncts(user.cond))
+            case arith.AndIOp() if place == 1 and user.result.type == i1:
+                return self.at(user).union(conjuncts(user.lhs))
             case nest.FoldOp() if place < len(user.values):
                 return self.of_fold(user)
             case nest.FoldOp() if place == len(user.operands) - 1:

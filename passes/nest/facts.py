@@ -1,7 +1,7 @@
 """What holds at a place of a kernel: conditions as conjuncts, and comparisons of indices as sums.
 
-A comparison of integers is a sum over values that is at least 0. It holds where a known one is smaller by something that
-is at least 0 whatever its values are.
+A comparison of integers is a sum over values that is at least 0. It holds where a known one is smaller by something
+that is at least 0 whatever its values are.
 """
 
 from __future__ import annotations
@@ -245,10 +245,10 @@ class Facts:
         return all(self._within(sum_of(index), extent) for index, extent in zip(indices, type.shape, strict=True))
 
     def _within(self, index: Sum, extent: int | str) -> bool:
-        if not self._at_least_0(index):
+        if not self.at_least_0(index):
             return False
         if isinstance(extent, int):
-            return self._at_least_0(Sum(()).plus(index, -1).less(1 - extent))
+            return self.at_least_0(Sum(()).plus(index, -1).less(1 - extent))
         return any(_is_below(extent, fact.plus(index)) for fact in self.sums)
 
     def imply(self, condition: SSAValue) -> bool:
@@ -258,15 +258,15 @@ class Facts:
     def deny(self, condition: SSAValue) -> bool:
         """Whether a condition does not hold for certain."""
         sums = sums_of(condition) or ()
-        return any(self._at_least_0(Sum(()).plus(item, -1).less(1)) for item in sums)
+        return any(self.at_least_0(Sum(()).plus(item, -1).less(1)) for item in sums)
 
     def _holds(self, leaf: SSAValue) -> bool:
         if leaf in self.conditions:
             return True
         sums = sums_of(leaf)
-        return sums is not None and all(self._at_least_0(item) for item in sums)
+        return sums is not None and all(self.at_least_0(item) for item in sums)
 
-    def _at_least_0(self, item: Sum) -> bool:
+    def at_least_0(self, item: Sum) -> bool:
         return item.least >= 0 or any(item.plus(fact, -1).least >= 0 for fact in self.sums)
 
     def remaining(self, condition: SSAValue | None) -> tuple[SSAValue, ...]:

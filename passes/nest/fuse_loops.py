@@ -7,11 +7,21 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
-from hetc.passes.nest.moving import is_taken, is_value, kernels_on, needs, phases_of, same_value, touched_in, written_in
+from hetc.passes.nest.moving import (
+    Order,
+    blocks_of,
+    is_taken,
+    is_value,
+    kernels_on,
+    phases_of,
+    same_value,
+    touched_in,
+    written_in,
+)
 
 
 @dataclass(frozen=True)
@@ -36,12 +46,16 @@ class FuseLoopsPass(ModulePass):
 
 def fuse(kernel: nest.KernelOp) -> None:
     """The phases of one kernel, and the loops inside of those that may run at the same time."""
+    order = Order()
+    parallel = {
+        loop for phase in phases_of(kernel) if (loop := _only_loop(phase)) is not None and _may_be_parallel(loop)
+    }
     for phase in phases_of(kernel):
-        _join(phase)
+        _join(phase, parallel, order)
     for phase in phases_of(kernel):
         for op in phase.block.ops:
-            if isinstance(op, nest.ForOp) and _may_be_parallel(op):
-                _fuse_inside(op.block)
+            if isinstance(op, nest.ForOp) and (op in parallel or _may_be_parallel(op)):
+                _fuse_inside(op.block, order)
 
 
 def _may_be_parallel(loop: nest.ForOp) -> bool:
@@ -51,24 +65,19 @@ def _may_be_parallel(loop: nest.ForOp) -> bool:
 # Phases
 
 
-def _join(phase: nest.PhaseOp) -> None:
+def _join(phase: nest.PhaseOp, parallel: set[nest.ForOp], order: Order) -> None:
     """Put the ops of a phase into an earlier one, if there is one with which it can share its loop."""
     own = _only_loop(phase)
-    if own is None or not _may_be_parallel(own):
+    if own is None or own not in parallel:
         return
     earlier = phase.prev_op
     while earlier is not None:
-        if isinstance(earlier, nest.PhaseOp):
-            loop = _only_loop(earlier)
-            if loop is not None and _may_be_parallel(loop) and _is_joinable(loop, own) and _bring_together(earlier, phase):
-                for op in list(phase.block.ops):
-                    op.detach()
-                    earlier.block.add_op(op)
-                phase.detach()
-                phase.erase()
-                _bring_together(loop, own)
-                _fuse(loop, own)
-                return
+        loop = _only_loop(earlier) if isinstance(earlier, nest.PhaseOp) else None
+        if loop in parallel and _is_joinable(loop, own, order) and _bring_together(earlier, phase, order):  # type: ignore[arg-type]
+            _append(earlier, phase, order)
+            _bring_together(loop, own, order)  # type: ignore[arg-type]
+            _fuse(loop, own, order)  # type: ignore[arg-type]
+            return
         earlier = earlier.prev_op
 
 
@@ -78,49 +87,66 @@ def _only_loop(phase: nest.PhaseOp) -> nest.ForOp | None:
     return others[0] if len(others) == 1 and isinstance(others[0], nest.ForOp) else None
 
 
-def _is_joinable(first: nest.ForOp, second: nest.ForOp) -> bool:
-    """Whether the loops of two phases can be one, and nothing beside one of them uses what the other one writes."""
+def _is_joinable(first: nest.ForOp, second: nest.ForOp, order: Order) -> bool:
+    """Whether the loops of two phases can be one, nothing beside one of them uses what the other one writes, and
+    nothing would have to wait for a parallel loop in one of them."""
     for loop, other in ((first, second), (second, first)):
         phase = loop.parent_op()
         assert phase is not None
         beside = {value for op in phase.regions[0].block.ops if is_taken(op) for value in touched_in(op)}
-        if beside & written_in(other):
+        if beside & written_in(other) or _written_in_parallel(loop) & touched_in(other):
             return False
-    return _is_fusable(first, second)
+    return _is_fusable(first, second, order)
+
+
+def _written_in_parallel(loop: nest.ForOp) -> set[SSAValue]:
+    """What the parallel loops inside of a loop write."""
+    inner = [op for op in loop.walk() if isinstance(op, nest.ForOp) and op is not loop and op.is_bound(nest.PARALLEL)]
+    return {target for op in inner for target in written_in(op)}
 
 
 # Loops
 
 
-def _fuse_inside(block: Block) -> None:
+def _fuse_inside(block: Block, order: Order) -> None:
     for op in list(block.ops):
         if isinstance(op, nest.ForOp):
             before = op.prev_op
             while before is not None:
-                if isinstance(before, nest.ForOp) and _is_fusable(before, op) and _bring_together(before, op):
-                    _fuse(before, op)
+                if (
+                    isinstance(before, nest.ForOp)
+                    and _is_fusable(before, op, order)
+                    and _bring_together(before, op, order)
+                ):
+                    _fuse(before, op, order)
                     break
                 before = before.prev_op
     for op in list(block.ops):
-        for region in op.regions:
-            _fuse_inside(region.block)
+        for inner in blocks_of(op):
+            _fuse_inside(inner, order)
 
 
-def _is_fusable(first: nest.ForOp, second: nest.ForOp) -> bool:
+def _is_fusable(first: nest.ForOp, second: nest.ForOp, order: Order) -> bool:
     ranges_agree = (
         first.properties == second.properties
         and same_value(first.lower, second.lower)
         and same_value(first.upper, second.upper)
     )
-    return ranges_agree and nest.fused_dependence(first, second) is None
+    return ranges_agree and (not order.needs(second, first) or nest.fused_dependence(first, second) is None)
 
 
-def _fuse(first: nest.ForOp, second: nest.ForOp) -> None:
+def _fuse(first: nest.ForOp, second: nest.ForOp, order: Order) -> None:
     """Put the ops of a loop at the end of an earlier one that it may follow at once."""
     second.index.replace_all_uses_with(first.index)
-    for op in list(second.block.ops):
+    _append(first, second, order)
+
+
+def _append(first: Operation, second: Operation, order: Order) -> None:
+    """Move the ops of a phase or a loop to the end of another one."""
+    order.join(first, second)
+    for op in list(second.regions[0].block.ops):
         op.detach()
-        first.block.add_op(op)
+        first.regions[0].block.add_op(op)
     second.detach()
     second.erase()
 
@@ -128,7 +154,7 @@ def _fuse(first: nest.ForOp, second: nest.ForOp) -> None:
 # What stands between
 
 
-def _bring_together(first: Operation, second: Operation) -> bool:
+def _bring_together(first: Operation, second: Operation, order: Order) -> bool:
     """Move what stands between two ops of a block in front of the first or behind the second; False, and nothing is
     moved, where something has to come after the first and before the second. Their own order is no matter here."""
     between = []
@@ -136,8 +162,8 @@ def _bring_together(first: Operation, second: Operation) -> bool:
     while op is not None and op is not second:
         between.append(op)
         op = op.next_op
-    before = _before(second, between)
-    if any(needs(op, first) for op in before):
+    before = _before(second, between, order)
+    if any(order.needs(op, first) for op in before):
         return False
     block = first.parent
     assert block is not None
@@ -153,10 +179,10 @@ def _bring_together(first: Operation, second: Operation) -> bool:
     return True
 
 
-def _before(second: Operation, between: Sequence[Operation]) -> list[Operation]:
+def _before(second: Operation, between: Sequence[Operation], order: Order) -> list[Operation]:
     """What an op needs of what stands before it, directly or not, in order."""
     found: list[Operation] = []
     for op in reversed(between):
-        if needs(second, op) or any(needs(later, op) for later in found):
+        if any(order.needs(later, op) for later in (second, *found)):
             found.insert(0, op)
     return found

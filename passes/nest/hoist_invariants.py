@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
@@ -63,6 +63,10 @@ def _hoist_out_of(loop: nest.ForOp | nest.EntriesOp) -> None:
     block = loop.parent
     assert block is not None
     facts = None if _has_a_pass(loop) else Facts.around(loop)
+    writers: dict[SSAValue, set[Operation]] = {}
+    for op in loop.block.ops:
+        for target in written_in(op):
+            writers.setdefault(target, set()).add(op)
     for op in list(loop.block.ops):
         if is_value(op) or is_taken(op):
             moved, states = op, []
@@ -71,10 +75,12 @@ def _hoist_out_of(loop: nest.ForOp | nest.EntriesOp) -> None:
             if found is None:
                 continue
             moved, states = op, found
-        if _is_invariant(moved, states, loop) and (facts is None or _may_be_carried_out(moved, facts)):
+        if _is_invariant(moved, states, loop, writers) and (facts is None or _may_be_carried_out(moved, facts)):
             for item in (*states, moved):
                 item.detach()
                 block.insert_op_before(item, loop)
+            for found_writers in writers.values():
+                found_writers.discard(op)
 
 
 def _has_a_pass(loop: nest.ForOp | nest.EntriesOp) -> bool:
@@ -94,16 +100,10 @@ def _may_be_carried_out(op: Operation, facts: Facts) -> bool:
     return all(_may_be_carried_out(inner, known) for block, known in facts.of_blocks(op) for inner in block.ops)
 
 
-def _is_invariant(op: Operation, states: list[nest.AccOp], loop: Operation) -> bool:
+def _is_invariant(
+    op: Operation, states: list[nest.AccOp], loop: Operation, writers: dict[SSAValue, set[Operation]]
+) -> bool:
     own = {item.result for item in states}
     if any(is_inside(value, loop) and not is_inside(value, op) for value in used_in(op) - own):
         return False
-    return not _written_beside(op, loop) & (touched_in(op) - own)
-
-
-def _written_beside(op: Operation, loop: nest.ForOp | nest.EntriesOp) -> set:
-    found = set()
-    for other in loop.block.ops:
-        if other is not op:
-            found |= written_in(other)
-    return found
+    return all(writers.get(target, set()) <= {op} for target in touched_in(op) - own)

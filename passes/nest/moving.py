@@ -1,12 +1,13 @@
 """What may stand elsewhere in a kernel: which ops compute and do nothing else, and which come in one order only.
 
-The condition of a read or a load guards it wherever it stands: a read may be carried out where the loop that it stood in
-has no pass.
+Reads and loads are in range where they stand and their condition holds. A loop around one may be what keeps it so: it
+may move among the ops of its block, and out of a loop that has a pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from xdsl.dialects import scf
 from xdsl.dialects.builtin import ModuleOp
@@ -64,13 +65,32 @@ def is_inside(value: SSAValue, root: Operation) -> bool:
     return inner is not None and nest.is_inside(inner, root)
 
 
-def needs(later: Operation, earlier: Operation) -> bool:
-    """Whether an op has to come after an op of its block that stands before it: it uses what that one makes, or one
-    writes what the other one touches."""
-    if used_in(later).intersection(earlier.results):
-        return True
-    first, second = touched_in(earlier), touched_in(later)
-    return bool(written_in(earlier) & second or first & written_in(later))
+@dataclass
+class Order:
+    """Which ops of a block come in one order only. What each uses and touches is looked up once."""
+
+    _known: dict[Operation, tuple[set[SSAValue], set[SSAValue], set[SSAValue]]] = field(default_factory=dict)
+
+    def needs(self, later: Operation, earlier: Operation) -> bool:
+        """Whether an op has to come after one that stands before it: it uses what that one makes, or one writes what
+        the other one touches."""
+        uses, touched, written = self._of(later)
+        _, touched_before, written_before = self._of(earlier)
+        return (
+            any(result in uses for result in earlier.results)
+            or not written_before.isdisjoint(touched)
+            or not written.isdisjoint(touched_before)
+        )
+
+    def join(self, first: Operation, second: Operation) -> None:
+        """Note that the ops in one op are about to be put into another."""
+        for own, other in zip(self._of(first), self._of(second), strict=True):
+            own |= other
+
+    def _of(self, op: Operation) -> tuple[set[SSAValue], set[SSAValue], set[SSAValue]]:
+        if op not in self._known:
+            self._known[op] = used_in(op), touched_in(op), written_in(op)
+        return self._known[op]
 
 
 def own_states(loop: Operation) -> list[nest.AccOp] | None:
@@ -120,7 +140,7 @@ def same_value(one: SSAValue, other: SSAValue) -> bool:
 
 
 def erase_unused(root: Operation) -> None:
-    """Erase values that nothing uses, and states and buffers that nothing takes anything from."""
+    """Erase values that nothing uses, states and buffers that nothing takes anything from, and what is empty then."""
     changed = True
     while changed:
         changed = False
@@ -134,7 +154,7 @@ def _is_unused(op: Operation) -> bool:
     if isinstance(op, nest.AccOp | nest.BufferOp):
         uses = [use.operation for use in op.results[0].uses]
         return all(isinstance(user, nest.FoldOp | nest.StoreOp) for user in uses)
-    if isinstance(op, nest.ForOp | nest.EntriesOp):
+    if isinstance(op, nest.PhaseOp | nest.ForOp | nest.EntriesOp):
         return not op.block.ops
     if isinstance(op, scf.IfOp):
         return all(isinstance(inner, scf.YieldOp) for inner in op.true_region.block.ops) and not op.false_region.blocks

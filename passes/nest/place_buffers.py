@@ -18,7 +18,7 @@ from hetc.dialects.mp import RoundOp, WideIndexType, compute_type, storage_bits
 from hetc.passes.nest.moving import erase_unused, kernels_on, same_value
 
 STACK_BYTES = 1 << 18
-"""What the local buffers of a kernel may take: a quarter of a MiB of a thread's stack, of which 2 MiB or more are usual."""
+"""What the local buffers of a kernel may take: a quarter of a MiB of a thread's stack, which has 2 MiB or more."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ def _forward(buffer: SSAValue) -> None:
             same_value(one, other) for one, other in zip(load.indices, store.indices, strict=True)
         ):
             continue
-        stored = stored if stored is not None else _as_stored(store)
+        if stored is None:
+            stored = _as_stored(store)
+            stored.name_hint = buffer.name_hint or stored.name_hint
         load.result.replace_all_uses_with(_where_present(load, stored))
         load.detach()
         load.erase()
@@ -92,7 +94,6 @@ def _as_stored(store: nest.StoreOp) -> SSAValue:
         return store.value
     rounding = RoundOp(store.value, type_.element)
     _put_before(rounding, store)
-    rounding.result.name_hint = store.buffer.name_hint
     return rounding.result
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from xdsl.context import Context
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, IRNode, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
@@ -97,7 +97,10 @@ class _Sharing:
         return op.name, operands, properties, types, version
 
     def _equal_loop(
-        self, op: Operation, states: list[nest.AccOp], loops: list[tuple[Operation, list[nest.AccOp], Counter[SSAValue]]]
+        self,
+        op: Operation,
+        states: list[nest.AccOp],
+        loops: list[tuple[Operation, list[nest.AccOp], Counter[SSAValue]]],
     ) -> bool:
         """Whether a loop before computes the same, whose states are then those of both."""
         for before, known, versions in loops:
@@ -106,8 +109,11 @@ class _Sharing:
             others = touched_in(op) - {item.result for item in states}
             if any(self.versions[target] != versions[target] for target in others if not _is_within(target, op)):
                 continue
-            context = {first.result: second.result for first, second in zip(known, states, strict=True)}
-            if before.is_structurally_equivalent(op, dict(context)):
+            block = op.parent
+            assert block is not None
+            same: dict[IRNode | SSAValue, IRNode | SSAValue] = {block: block}
+            same.update((first.result, second.result) for first, second in zip(known, states, strict=True))
+            if before.is_structurally_equivalent(op, same):
                 for first, second in zip(known, states, strict=True):
                     second.result.replace_all_uses_with(first.result)
                     second.detach()

@@ -62,7 +62,7 @@ def simplify_block(block: Block, facts: Facts, demand: Demand) -> None:
             case arith.SelectOp():
                 _select(op, facts, demand.at(op))
             case nest.ReadOp() | nest.FindOp() | nest.LoadOp() | nest.EntriesOp() | nest.FoldOp():
-                _set_condition(op, facts.remaining(op.present))
+                set_condition(op, facts.remaining(op.present))
         for inner, known in facts.of_blocks(op):
             simplify_block(inner, known, demand)
 
@@ -96,10 +96,23 @@ def _select(op: arith.SelectOp, facts: Facts, demanded: Conditions) -> None:
     left = facts.remaining(op.cond)
     if facts.given(*demanded).imply(op.cond) or _is_same(op.lhs, op.rhs):
         _replace(op, op.lhs)
-    elif op.result.type == i1 and number_of(op.lhs) == 1 and number_of(op.rhs) == 0:
-        _replace(op, op.cond)
-    elif not _is_chain(op.cond, left):
-        op.operands[0] = _conjunction(left, op)
+    elif op.result.type == i1 and number_of(op.lhs) == 1:
+        _replace(op, _put_before(arith.OrIOp(op.cond, op.rhs), op))
+    elif op.result.type == i1 and number_of(op.rhs) == 0:
+        _replace(op, _put_before(arith.AndIOp(op.cond, op.lhs), op))
+    else:
+        if not _is_chain(op.cond, left):
+            op.operands[0] = conjunction(left, op)
+        op.operands[1] = _chosen(op.lhs, facts.given(op.cond))
+
+
+def _chosen(value: SSAValue, facts: Facts) -> SSAValue:
+    """What a value is where these facts hold."""
+    owner = value.owner
+    while isinstance(owner, arith.SelectOp) and facts.imply(owner.cond):
+        value = owner.lhs
+        owner = value.owner
+    return value
 
 
 def _drop_condition(op: nest.LoadOp, demand: Demand) -> None:
@@ -107,7 +120,7 @@ def _drop_condition(op: nest.LoadOp, demand: Demand) -> None:
     if op.present is None or not demand.at(op).issuperset(conjuncts(op.present)):
         return
     if Facts.around(op).in_range(op.buffer.type, op.indices):
-        _set_condition(op, ())
+        set_condition(op, ())
 
 
 def _is_same(one: SSAValue, other: SSAValue) -> bool:
@@ -117,21 +130,21 @@ def _is_same(one: SSAValue, other: SSAValue) -> bool:
     return isinstance(first, arith.ConstantOp) and isinstance(second, arith.ConstantOp) and first.value == second.value
 
 
-def _set_condition(op: Operation, left: Sequence[SSAValue]) -> None:
+def set_condition(op: Operation, left: Sequence[SSAValue]) -> None:
     """Give a read, a load, a loop over entries or a fold the condition that these hold together; none if there are
     none."""
     present = op.present  # type: ignore[attr-defined]
     if (present is None) if not left else (present is not None and _is_chain(present, left)):
         return
     kept = list(op.operands) if present is None else list(op.operands)[:-1]  # the condition is the last operand
-    op.operands = [*kept, _conjunction(left, op)] if left else kept
+    op.operands = [*kept, conjunction(left, op)] if left else kept
     sizes = op.properties["operandSegmentSizes"]
     assert isinstance(sizes, DenseArrayBase)
     op.properties["operandSegmentSizes"] = DenseArrayBase.from_list(i32, [*sizes.get_values()[:-1], int(bool(left))])
 
 
 def _is_chain(condition: SSAValue, leaves: Sequence[SSAValue]) -> bool:
-    """Whether a condition is the conjunction of these as `_conjunction` makes it."""
+    """Whether a condition is the conjunction of these as `conjunction` makes it."""
     for leaf in reversed(leaves[1:]):
         owner = condition.owner
         if not isinstance(owner, arith.AndIOp) or owner.rhs is not leaf:
@@ -140,26 +153,23 @@ def _is_chain(condition: SSAValue, leaves: Sequence[SSAValue]) -> bool:
     return condition is leaves[0]
 
 
-def _conjunction(leaves: Sequence[SSAValue], before: Operation) -> SSAValue:
+def conjunction(leaves: Sequence[SSAValue], before: Operation) -> SSAValue:
     """One condition for several, in front of an op."""
     found = leaves[0]
     for leaf in leaves[1:]:
-        made = arith.AndIOp(found, leaf)
-        _put_before(made, before)
-        found = made.result
+        found = _put_before(arith.AndIOp(found, leaf), before)
     return found
 
 
 def _constant(op: Operation, value: bool) -> SSAValue:
-    made = arith.ConstantOp(IntegerAttr(int(value), i1))
-    _put_before(made, op)
-    return made.result
+    return _put_before(arith.ConstantOp(IntegerAttr(int(value), i1)), op)
 
 
-def _put_before(made: Operation, op: Operation) -> None:
+def _put_before(made: Operation, op: Operation) -> SSAValue:
     block = op.parent
     assert block is not None
     block.insert_op_before(copy_location(op, made), op)
+    return made.results[0]
 
 
 def _replace(op: Operation, value: SSAValue) -> None:

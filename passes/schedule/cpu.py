@@ -11,6 +11,7 @@ from hetc.dialects.task import KernelOp
 from hetc.passes.nest.bind_parallel import bind
 from hetc.passes.nest.cost import phase_cost
 from hetc.passes.nest.lower_to_nest import lower_kernel
+from hetc.passes.nest.rewrites import rewrite
 from hetc.passes.refusal import LoweringRefused
 from hetc.passes.schedule.model import Refused, Schedule, unreadable
 from hetc.platforms.cpu import Cpu
@@ -26,6 +27,7 @@ def plan(kernel: KernelOp, device: Cpu, dims: Mapping[str, int]) -> CpuPlan:
         loops = lower_kernel(kernel)
     except LoweringRefused as refused:
         raise Refused(refused.reason, refused.op or kernel) from refused
+    rewrite(loops)
     bind(loops)
     bounds = {name: dim.largest for name, dim in enclosing_pipeline(kernel).dims.items()}
     return CpuPlan(device, bounds, loops)
