@@ -52,6 +52,13 @@ def assignment(name: str, value: str) -> str:
     return f"{name} += {without_parentheses(added)};"
 
 
+def only_user(value: SSAValue) -> Operation | None:
+    """The op of a value's block that alone uses it, and once."""
+    users = [use.operation for use in value.uses]
+    inside = len(users) == 1 and users[0].parent_block() is value.owner.parent_block()  # type: ignore[union-attr]
+    return users[0] if inside else None
+
+
 def is_final(op: nest.LoadOp) -> bool:
     """Whether a load is of a variable that lies as its number does, and that nothing changes any more."""
     type_, owner = buffer_type(op.buffer), op.buffer.owner

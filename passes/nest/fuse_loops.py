@@ -22,13 +22,18 @@ from hetc.passes.nest.moving import (
     touched_in,
     written_in,
 )
+from hetc.passes.nest.reuse import evict_each_other
+
+CACHE_BYTES = 1 << 21
+"""The cache of its own that a core of a large processor has."""
 
 
 @dataclass(frozen=True)
 class FuseLoopsPass(ModulePass):
     """Join phases whose loops have the same range and may run at the same time before and after, then the loops inside
-    of them that have the same range, wherever what they share is that of one pass. What stands between them moves in
-    front or behind. Nothing is computed twice, and no loop whose passes were independent gets some that are not.
+    of them that have the same range, wherever what they share is that of one pass, unless passes taken in turns evict
+    what each of them reads again from a cache of `cache_bytes`. What stands between two loops moves in front or behind.
+    Nothing is computed twice, and no loop whose passes were independent gets some that are not.
 
     Before: any verified nest.kernel on one of `devices`. After: no two loops could be one without passes that meet.
 
@@ -38,13 +43,14 @@ class FuseLoopsPass(ModulePass):
 
     name = "fuse-loops"
     devices: tuple[str, ...] = ("cpu",)
+    cache_bytes: int = CACHE_BYTES
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for kernel in kernels_on(op, self.devices):
-            fuse(kernel)
+            fuse(kernel, self.cache_bytes)
 
 
-def fuse(kernel: nest.KernelOp) -> None:
+def fuse(kernel: nest.KernelOp, cache_bytes: int = CACHE_BYTES) -> None:
     """The phases of one kernel, and the loops inside of those that may run at the same time."""
     order = Order()
     parallel = {
@@ -55,7 +61,7 @@ def fuse(kernel: nest.KernelOp) -> None:
     for phase in phases_of(kernel):
         for op in phase.block.ops:
             if isinstance(op, nest.ForOp) and (op in parallel or _may_be_parallel(op)):
-                _fuse_inside(op.block, order)
+                _fuse_inside(op.block, order, cache_bytes)
 
 
 def _may_be_parallel(loop: nest.ForOp) -> bool:
@@ -108,22 +114,20 @@ def _written_in_parallel(loop: nest.ForOp) -> set[SSAValue]:
 # Loops
 
 
-def _fuse_inside(block: Block, order: Order) -> None:
+def _fuse_inside(block: Block, order: Order, cache_bytes: int) -> None:
     for op in list(block.ops):
         if isinstance(op, nest.ForOp):
             before = op.prev_op
             while before is not None:
-                if (
-                    isinstance(before, nest.ForOp)
-                    and _is_fusable(before, op, order)
-                    and _bring_together(before, op, order)
-                ):
-                    _fuse(before, op, order)
-                    break
+                if isinstance(before, nest.ForOp) and _is_fusable(before, op, order):
+                    keeps = not evict_each_other(before, op, cache_bytes)
+                    if keeps and _bring_together(before, op, order):
+                        _fuse(before, op, order)
+                        break
                 before = before.prev_op
     for op in list(block.ops):
         for inner in blocks_of(op):
-            _fuse_inside(inner, order)
+            _fuse_inside(inner, order, cache_bytes)
 
 
 def _is_fusable(first: nest.ForOp, second: nest.ForOp, order: Order) -> bool:

@@ -36,14 +36,14 @@ class PlaceBuffersPass(ModulePass):
 
     name = "place-buffers"
     devices: tuple[str, ...] = ("cpu",)
-    local_bytes: int = 1 << 16
+    local_bytes: int = 1 << 17
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for kernel in kernels_on(op, self.devices):
             place(kernel, self.local_bytes)
 
 
-def place(kernel: nest.KernelOp, local_bytes: int = 1 << 16) -> None:
+def place(kernel: nest.KernelOp, local_bytes: int = 1 << 17) -> None:
     """The buffers of one kernel."""
     made = [op.result for op in kernel.block.ops if isinstance(op, nest.BufferOp)]
     for buffer in (*kernel.result_arguments, *made):
