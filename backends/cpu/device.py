@@ -19,6 +19,7 @@ DEVICE = DeviceKind(
         "simplify-presence": "hetc.passes.nest.simplify_presence:SimplifyPresencePass",
         "limit-loops": "hetc.passes.nest.limit_loops:LimitLoopsPass",
         "guard-work": "hetc.passes.nest.guard_work:GuardWorkPass",
+        "stage-reads": "hetc.passes.nest.stage_reads:StageReadsPass",
         "expand-combiners": "hetc.passes.nest.expand_combiners:ExpandCombinersPass",
         "bind-parallel": "hetc.passes.nest.bind_parallel:BindParallelPass",
         "bind-arguments": "hetc.passes.nest.bind_arguments:BindArgumentsPass",

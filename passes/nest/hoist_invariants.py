@@ -62,7 +62,7 @@ def _hoist_inside(outer: Operation) -> None:
 def _hoist_out_of(loop: nest.ForOp | nest.EntriesOp) -> None:
     block = loop.parent
     assert block is not None
-    facts = None if _has_a_pass(loop) else Facts.around(loop)
+    facts = None if has_a_pass(loop) else Facts.around(loop)
     writers: dict[SSAValue, set[Operation]] = {}
     for op in loop.block.ops:
         for target in written_in(op):
@@ -83,7 +83,7 @@ def _hoist_out_of(loop: nest.ForOp | nest.EntriesOp) -> None:
                 found_writers.discard(op)
 
 
-def _has_a_pass(loop: nest.ForOp | nest.EntriesOp) -> bool:
+def has_a_pass(loop: nest.ForOp | nest.EntriesOp) -> bool:
     """Whether a loop is known to have one pass or more."""
     if isinstance(loop, nest.EntriesOp):
         return False

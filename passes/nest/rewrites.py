@@ -10,9 +10,10 @@ from hetc.passes.nest.limit_loops import limit
 from hetc.passes.nest.place_buffers import place
 from hetc.passes.nest.share_values import share
 from hetc.passes.nest.simplify_presence import simplify
+from hetc.passes.nest.stage_reads import stage
 
 
 def rewrite(kernel: nest.KernelOp) -> None:
     """Apply the passes that stand between the naive form and the expansion of combiners."""
-    for apply in (fuse, place, share, hoist, simplify, limit, guard):
+    for apply in (fuse, place, share, hoist, simplify, limit, guard, stage):
         apply(kernel)

@@ -29,6 +29,7 @@ from hetc.passes.nest.place_buffers import place
 from hetc.passes.nest.rewrites import rewrite
 from hetc.passes.nest.share_values import share
 from hetc.passes.nest.simplify_presence import simplify
+from hetc.passes.nest.stage_reads import stage
 from hetc.source import SourceFile
 
 FILECHECK = Path(__file__).parents[2] / "filecheck"
@@ -40,6 +41,7 @@ REWRITES: dict[str, Rewrite] = {
     "simplify-presence": simplify,
     "limit-loops": limit,
     "guard-work": guard,
+    "stage-reads": stage,
 }
 CASES = [
     pytest.param(flag, text, id=f"{name}-{number}")
