@@ -78,11 +78,11 @@ def accesses(op: Operation) -> Iterator[Access]:
 
 def accesses_inside(root: Operation) -> Iterator[Access]:
     for op in root.walk():
-        if isinstance(op, _ACCESSING):
+        if type(op) in _ACCESSING:
             yield from accesses(op)
 
 
-_ACCESSING = (LoadOp, StoreOp, FoldOp, MergeOp, FinishOp, EntryOp, OfferedOp, ArrangeOp, PushOp, PopOp)
+_ACCESSING = frozenset({LoadOp, StoreOp, FoldOp, MergeOp, FinishOp, EntryOp, OfferedOp, ArrangeOp, PushOp, PopOp})
 
 
 def verify_independent(loop: ForOp) -> None:

@@ -96,6 +96,8 @@ def _only_loop(phase: nest.PhaseOp) -> nest.ForOp | None:
 def _is_joinable(first: nest.ForOp, second: nest.ForOp, order: Order) -> bool:
     """Whether the loops of two phases can be one, nothing beside one of them uses what the other one writes, and
     nothing would have to wait for a parallel loop in one of them."""
+    if not _ranges_agree(first, second):
+        return False
     for loop, other in ((first, second), (second, first)):
         phase = loop.parent_op()
         assert phase is not None
@@ -131,12 +133,14 @@ def _fuse_inside(block: Block, order: Order, cache_bytes: int) -> None:
 
 
 def _is_fusable(first: nest.ForOp, second: nest.ForOp, order: Order) -> bool:
-    ranges_agree = (
-        first.properties == second.properties
-        and same_value(first.lower, second.lower)
-        and same_value(first.upper, second.upper)
-    )
-    return ranges_agree and (not order.needs(second, first) or nest.fused_dependence(first, second) is None)
+    if not _ranges_agree(first, second):
+        return False
+    return not order.needs(second, first) or nest.fused_dependence(first, second) is None
+
+
+def _ranges_agree(first: nest.ForOp, second: nest.ForOp) -> bool:
+    bounds = ((first.lower, second.lower), (first.upper, second.upper))
+    return first.properties == second.properties and all(same_value(one, other) for one, other in bounds)
 
 
 def _fuse(first: nest.ForOp, second: nest.ForOp, order: Order) -> None:

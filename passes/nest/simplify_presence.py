@@ -41,9 +41,9 @@ class SimplifyPresencePass(ModulePass):
 def simplify(kernel: nest.KernelOp) -> None:
     """The conditions of one kernel."""
     share(kernel)
+    demand = Demand.of_kernel(kernel)
     for phase in phases_of(kernel):
-        simplify_block(phase.block, Facts(), Demand.of_kernel(kernel))
-    share(kernel)
+        simplify_block(phase.block, Facts(), demand)
     demand = Demand.of_kernel(kernel)
     for op in kernel.walk():
         if isinstance(op, nest.LoadOp):
