@@ -18,6 +18,7 @@ DEVICE = DeviceKind(
         "hoist-invariants": "hetc.passes.nest.hoist_invariants:HoistInvariantsPass",
         "simplify-presence": "hetc.passes.nest.simplify_presence:SimplifyPresencePass",
         "limit-loops": "hetc.passes.nest.limit_loops:LimitLoopsPass",
+        "inline-producers": "hetc.passes.nest.inline_producers:InlineProducersPass",
         "guard-work": "hetc.passes.nest.guard_work:GuardWorkPass",
         "stage-reads": "hetc.passes.nest.stage_reads:StageReadsPass",
         "expand-combiners": "hetc.passes.nest.expand_combiners:ExpandCombinersPass",

@@ -71,7 +71,7 @@ def _forward(buffer: SSAValue) -> None:
         ):
             continue
         if stored is None:
-            stored = _as_stored(store)
+            stored = as_stored(store)
             stored.name_hint = buffer.name_hint or stored.name_hint
         load.result.replace_all_uses_with(_where_present(load, stored))
         load.detach()
@@ -86,7 +86,7 @@ def _follows(load: nest.LoadOp, store: nest.StoreOp) -> bool:
     return at is not None and block.get_operation_index(at) > block.get_operation_index(store)
 
 
-def _as_stored(store: nest.StoreOp) -> SSAValue:
+def as_stored(store: nest.StoreOp) -> SSAValue:
     """What a load of the stored element would give."""
     type_ = store.buffer.type
     assert isinstance(type_, nest.BufferType)

@@ -6,6 +6,7 @@ from hetc.dialects import nest
 from hetc.passes.nest.fuse_loops import fuse
 from hetc.passes.nest.guard_work import guard
 from hetc.passes.nest.hoist_invariants import hoist
+from hetc.passes.nest.inline_producers import inline
 from hetc.passes.nest.limit_loops import limit
 from hetc.passes.nest.place_buffers import place
 from hetc.passes.nest.share_values import share
@@ -15,5 +16,5 @@ from hetc.passes.nest.stage_reads import stage
 
 def rewrite(kernel: nest.KernelOp) -> None:
     """Apply the passes that stand between the naive form and the expansion of combiners."""
-    for apply in (fuse, place, share, hoist, simplify, limit, guard, stage):
+    for apply in (fuse, place, share, hoist, simplify, limit, inline, guard, stage):
         apply(kernel)

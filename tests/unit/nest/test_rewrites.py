@@ -23,6 +23,7 @@ from hetc.numerics.rounding import round_to
 from hetc.passes.nest.fuse_loops import fuse
 from hetc.passes.nest.guard_work import guard
 from hetc.passes.nest.hoist_invariants import hoist
+from hetc.passes.nest.inline_producers import inline
 from hetc.passes.nest.limit_loops import limit
 from hetc.passes.nest.lower_to_nest import lower_kernel
 from hetc.passes.nest.place_buffers import place
@@ -40,6 +41,7 @@ REWRITES: dict[str, Rewrite] = {
     "hoist-invariants": hoist,
     "simplify-presence": simplify,
     "limit-loops": limit,
+    "inline-producers": inline,
     "guard-work": guard,
     "stage-reads": stage,
 }
@@ -125,6 +127,14 @@ STATEMENTS = {
         o[b] = sum[i](h[b, i] * k[b, i])
         r[b, i < 12] = h[b, 11 - i] + o[b]
     output o, r
+""",
+    "bounds of pages": """
+    input s: f32[B, 12]
+    relevancy:
+        u[b, n < 12] = s[b, n] * s[b, 11 - n]
+        w[b, p < 3] = max[m < 4](u[b, 4 * p + m])
+        q[b, j] = topk[p](w[b, p], 2)
+    output q
 """,
     "repeated": """
     input s: f32[B, 12]
