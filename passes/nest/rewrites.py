@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hetc.dialects import nest
 from hetc.passes.nest.fuse_loops import fuse
 from hetc.passes.nest.guard_work import guard
@@ -13,8 +15,12 @@ from hetc.passes.nest.share_values import share
 from hetc.passes.nest.simplify_presence import simplify
 from hetc.passes.nest.stage_reads import stage
 
+ORDER: tuple[Callable[[nest.KernelOp], None], ...] = (
+    fuse, place, share, hoist, simplify, limit, inline, guard, stage,
+)  # fmt: skip
+
 
 def rewrite(kernel: nest.KernelOp) -> None:
     """Apply the passes that stand between the naive form and the expansion of combiners."""
-    for apply in (fuse, place, share, hoist, simplify, limit, inline, guard, stage):
+    for apply in ORDER:
         apply(kernel)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Region
 
+from hetc.backends.cpu.device import DEVICE
 from hetc.compiler.driver import Options, compile_source_file
 from hetc.dialects import nest
 from hetc.dialects.locations import without_location
@@ -27,7 +28,7 @@ from hetc.passes.nest.inline_producers import inline
 from hetc.passes.nest.limit_loops import limit
 from hetc.passes.nest.lower_to_nest import lower_kernel
 from hetc.passes.nest.place_buffers import place
-from hetc.passes.nest.rewrites import rewrite
+from hetc.passes.nest.rewrites import ORDER, rewrite
 from hetc.passes.nest.share_values import share
 from hetc.passes.nest.simplify_presence import simplify
 from hetc.passes.nest.stage_reads import stage
@@ -92,6 +93,13 @@ def same_bits(text: str, rewrites: Sequence[Rewrite], seed: int) -> None:
     before, after = run(text, operands, lengths), run(text, operands, lengths, rewrites)
     for one, other in zip(before, after, strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+def test_what_is_priced_is_what_is_printed() -> None:
+    """The passes between the naive form and the expansion, and the rewrites of a plan."""
+    flags = list(DEVICE.passes)
+    assert flags[1 : flags.index("expand-combiners")] == list(REWRITES)
+    assert tuple(REWRITES.values()) == ORDER
 
 
 @pytest.mark.parametrize(("flag", "text"), CASES)
