@@ -19,6 +19,7 @@ from hetc.backends.cpu.buffers import (
     lane_place,
     lanes_in,
 )
+from hetc.backends.cpu.hints import hint_of
 from hetc.backends.cpu.places import in_rows, row_major, value_type
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression
@@ -85,7 +86,7 @@ class LanePrinter(BodyPrinter):
             return
         operands = [self._either(operand) for operand in op.operands]
         own = [operand in self._own for operand in op.operands]
-        self._use_or_define(op.results[0], lanes.lane_expression(op, operands, own, self.count))
+        self.use_or_define(op.results[0], lanes.lane_expression(op, operands, own, self.count), hint_of(op))
 
     def _counted(self, op: Operation) -> Expression | None:
         """The first lane's index, where it grows by one from lane to lane."""
@@ -147,7 +148,7 @@ class LanePrinter(BodyPrinter):
         in_line = rows is None or type_.row_axis + 1 < len(shape)
         text, in_line = self._access(list(op.indices), in_line, place)
         stored = self._loaded_lanes(op, name, text, in_line)
-        self._use_or_define(
+        self.use_or_define(
             op.result, self._where(lanes.decoded(type_.element, stored, self.count), op), f"{name}_value"
         )
 

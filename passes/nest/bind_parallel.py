@@ -12,6 +12,7 @@ from xdsl.ir import Block
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
+from hetc.dialects.mp import DimOp
 from hetc.passes.nest.building import dims_of
 from hetc.passes.nest.cost import operations
 
@@ -36,14 +37,15 @@ class BindParallelPass(ModulePass):
     devices: tuple[str, ...] = ("cpu",)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        extents = {name: dim.largest for name, dim in dims_of(op).items()}
+        dims = dims_of(op)
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                bind(kernel, extents)
+                bind(kernel, dims)
 
 
-def bind(kernel: nest.KernelOp, extents: Mapping[str, int]) -> None:
-    """The loops of one kernel. extents: the largest that each run-time dim can be."""
+def bind(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
+    """The loops of one kernel."""
+    extents = {name: dim.largest for name, dim in dims.items()}
     for phase in [item for item in kernel.block.ops if isinstance(item, nest.PhaseOp)]:
         for loop in list(_outermost(phase.block, phase)):
             loop.properties["bind"] = nest.BindAttr(nest.PARALLEL)

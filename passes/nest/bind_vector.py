@@ -11,6 +11,7 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
+from hetc.dialects.mp import DimOp
 from hetc.passes.nest.building import dims_of
 from hetc.passes.nest.cost import operations
 
@@ -40,14 +41,15 @@ class BindVectorPass(ModulePass):
     devices: tuple[str, ...] = ("cpu",)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        extents = {name: dim.largest for name, dim in dims_of(op).items()}
+        dims = dims_of(op)
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                bind_lanes(kernel, extents)
+                bind_lanes(kernel, dims)
 
 
-def bind_lanes(kernel: nest.KernelOp, extents: Mapping[str, int]) -> None:
-    """The loops of one kernel. extents: the largest that each run-time dim can be."""
+def bind_lanes(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
+    """The loops of one kernel."""
+    extents = {name: dim.largest for name, dim in dims.items()}
     for op in kernel.block.ops:
         if isinstance(op, nest.PhaseOp):
             _Choice(extents).inside(op)

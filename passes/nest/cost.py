@@ -143,22 +143,21 @@ class _Count:
         """How often an op's region runs each time that the op does."""
         if isinstance(op, nest.ForOp):
             passes = self._trips(op)
-            self.means[op.index] = self._number(op.lower, 0) + max(passes - 1, 0) // 2 * op.step_size
+            self.means[op.index] = (self._known(op.lower) or 0.0) + max(passes - 1, 0) // 2 * op.step_size
             if op.is_bound(nest.PARALLEL):
                 self.parallel = max(self.parallel, passes * times)
             return passes
         return self._entries(op.tensor) if isinstance(op, nest.EntriesOp) else 1.0
 
     def _trips(self, op: nest.ForOp) -> float:
-        upper, lower = self._number(op.upper, op.most_passes * op.step_size), self._number(op.lower, 0)
-        return max(0.0, min(float(op.most_passes), -(-(upper - lower) // op.step_size)))
-
-    def _number(self, value: SSAValue, otherwise: float) -> float:
-        found = self._known(value)
-        return otherwise if found is None else found
+        upper, lower = self._known(op.upper), self._known(op.lower)
+        if upper is None:
+            return float(op.most_passes)
+        return max(0.0, min(float(op.most_passes), -(-(upper - (lower or 0.0)) // op.step_size)))
 
     def _known(self, value: SSAValue) -> float | None:
-        """What an index is, of the index of a loop the mean; None where the loops do not say."""
+        """What an index is, of the index of a loop the mean; None where the loops do not say. The least of several is
+        one of those that are known."""
         owner = value.owner
         if isinstance(owner, Block):
             return self.means.get(value)
@@ -174,8 +173,10 @@ class _Count:
         made = _ARITHMETIC.get(owner.name)
         if made is None:
             return None
-        given = [self._known(operand) for operand in owner.operands]
-        return None if None in given else made(*given)
+        given = [number for operand in owner.operands if (number := self._known(operand)) is not None]
+        if isinstance(owner, arith.MinSIOp):
+            return min(given, default=None)
+        return made(*given) if len(given) == len(owner.operands) else None
 
     def _entries(self, tensor: SSAValue) -> float:
         """Stored entries of a row, as a mean at most."""
