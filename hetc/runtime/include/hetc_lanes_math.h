@@ -41,7 +41,15 @@ inline lanes<float, N> from_bf16(const lanes<uint16_t, N>& codes) {
 }
 template <int N>
 inline lanes<float, N> from_f16(const lanes<uint16_t, N>& codes) {
-  return detail::decode<5, 10, false>(codes);
+  if constexpr (N == detail::halves_at_once) {
+    const auto found = detail::of_halves(codes.v);
+    const auto bits = detail::bits_as<uint32_t>(found);
+    return detail::wrapped<float, N>(detail::bits_as<float>(found == found ? bits : bits & 0xffc00000u));
+  } else if constexpr (detail::halves_at_once != 0 && N > detail::halves_at_once) {
+    return detail::joined<float, N>(from_f16(codes.low()), from_f16(codes.high()));
+  } else {
+    return detail::decode<5, 10, false>(codes);
+  }
 }
 template <int N>
 inline lanes<float, N> from_fp8(const lanes<uint8_t, N>& codes) {
