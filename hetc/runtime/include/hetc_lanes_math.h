@@ -72,6 +72,16 @@ inline lanes<uint16_t, N> to_bf16(const lanes<float, N>& value) {
       value);
 }
 
+template <int N>
+inline lanes<float, N> exp(const lanes<float, N>& x) {
+  return detail::apply<float, N>(
+      [](auto v) {
+        return detail::exponential(v, [](auto floats) { return detail::bits_as<uint32_t>(floats); },
+                                   [](auto words) { return detail::bits_as<float>(words); });
+      },
+      x);
+}
+
 // What has no shorter way in vectors is worked out lane by lane.
 #define HETC_LANES_EACH(RESULT, NAME, TYPE)                                           \
   template <int N>                                                                    \
@@ -91,7 +101,6 @@ HETC_LANES_EACH(uint8_t, to_fp8, float)
 HETC_LANES_EACH(uint8_t, to_fp8e5m2, float)
 HETC_LANES_EACH(int32_t, to_i32, float)
 HETC_LANES_EACH(int64_t, to_i64, float)
-HETC_LANES_EACH(float, exp, float)
 HETC_LANES_EACH(float, exp2, float)
 HETC_LANES_EACH(float, expm1, float)
 HETC_LANES_EACH(float, log, float)
