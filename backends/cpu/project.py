@@ -13,7 +13,7 @@ from hetc.dialects import nest
 from hetc.dialects.locations import source_line
 
 KIND = "cpu"
-HEADERS = ("hetc_cpu.h", "hetc_lanes.h", "hetc_lanes_math.h", "hetc_scalar.h")
+HEADERS = ("hetc_cpu.h", "hetc_exp.h", "hetc_lanes.h", "hetc_lanes_convert.h", "hetc_lanes_math.h", "hetc_scalar.h")
 
 
 def kernels(module: ModuleOp) -> list[nest.KernelOp]:

@@ -25,7 +25,7 @@ class Lengths(NamedTuple):
 
     before: LengthArrays
     during: LengthArrays
-    added: dict[str, NDArray[np.int64]]
+    added: dict[str, NDArray[np.integer]]
 
 
 @dataclass
@@ -54,7 +54,7 @@ class CallLengths:
         # Of a call of which the caller says no lengths: what is settled, None where the state says it.
         self._usual: dict[str, NDArray[np.int32] | None] | None = None
         self._derived = {name: (_Memo(), _Memo()) for name, dim in pipeline.dims.items() if dim.derived is not None}
-        self._added: dict[str, _Memo] = {name: _Memo() for name in pipeline.steps[step].grows}
+        self._grows = [(name, growth, _Memo()) for name, growth in pipeline.steps[step].grows.items()]
         settled = {name for name in self._found if pipeline.dims[name].per is None}
         dims = {name: pipeline.tensors[name].dims for name in shapes}
         self._unsettled = {name: shapes[name] for name in shapes if not settled.issuperset(dims[name])}
@@ -73,7 +73,8 @@ class CallLengths:
 
     @staticmethod
     def _as_usual(state: State, usual: Mapping[str, NDArray[np.int32] | None]) -> LengthArrays:
-        return {name: state.lengths[name] if settled is None else settled for name, settled in usual.items()}
+        held = state.lengths
+        return {name: held[name] if settled is None else settled for name, settled in usual.items()}
 
     def _before(self, state: State, given: Mapping[str, object]) -> LengthArrays:
         pipeline = state.pipeline
@@ -116,20 +117,23 @@ class CallLengths:
                     memo.sources, memo.value = sources, dim.derived(*sources)
                 lengths[name] = memo.value
 
-    def _grown(self, state: State, before: LengthArrays) -> tuple[LengthArrays, dict[str, NDArray[np.int64]]]:
+    def _grown(self, state: State, before: LengthArrays) -> tuple[LengthArrays, dict[str, NDArray[np.integer]]]:
         """Lengths with the step's rows counted, and how many these are; rows of the batch that the call does not use
         stay."""
-        pipeline, during, added = state.pipeline, dict(before), {}
-        for name, growth in pipeline.steps[self._step].grows.items():
-            more = added[name] = self._rows_added(pipeline, name, growth, before)
+        during, added = dict(before), {}
+        for name, growth, memo in self._grows:
+            more = added[name] = self._rows_added(state, name, growth, memo, before)
             wanted = before[name] + more
-            if largest(wanted) > state.capacities[name] and (wanted > state.capacities[name]).any():
+            if largest(wanted) > state.capacities[name]:
                 self._refuse_growth(state, name, wanted)
-            during[name] = wanted.astype(np.int32)
+            during[name] = wanted.astype(np.int32, copy=False)
         return during, added
 
-    def _rows_added(self, pipeline: Pipeline, dim: str, growth: int | str, before: LengthArrays) -> NDArray[np.int64]:
-        memo, per, size = self._added[dim], pipeline.dims[dim].per, len(before[dim])
+    def _rows_added(
+        self, state: State, dim: str, growth: int | str, memo: _Memo, before: LengthArrays
+    ) -> NDArray[np.integer]:
+        """In int32 where the sum with any length that the dim may have fits into it, else in int64."""
+        per, size = state.pipeline.dims[dim].per, len(before[dim])
         if not isinstance(growth, str):
             sources: tuple[NDArray, ...] = () if per is None else (before[per],)
         elif growth in before:
@@ -142,7 +146,9 @@ class CallLengths:
         if not memo.fits(sources) or memo.value.size != size:
             count = before[growth].astype(np.int64) if isinstance(growth, str) else np.int64(growth)
             active = np.arange(size) < int(before[per][0]) if per is not None else np.ones(size, np.bool_)
-            memo.sources, memo.value = sources, count * active.astype(np.int64)
+            more = count * active.astype(np.int64)
+            fits = state.capacities[dim] + largest(more) <= np.iinfo(np.int32).max
+            memo.sources, memo.value = sources, more.astype(np.int32) if fits else more
         return memo.value
 
     def _refuse_growth(self, state: State, name: str, wanted: NDArray) -> None:

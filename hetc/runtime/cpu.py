@@ -70,8 +70,11 @@ class CpuDevice(HostDevice):
 
     def argument(self, array: NDArray) -> int:
         """Its address."""
-        address: int = array.__array_interface__["data"][0]
-        return address
+        try:
+            return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+        except (TypeError, ValueError):  # read-only, or empty
+            address: int = array.__array_interface__["data"][0]  # three times as slow
+            return address
 
     def launch(self, kernel: str, arguments: Sequence[int], options: Mapping[str, Any]) -> None:
         if self._set_threads is not None:
@@ -107,7 +110,8 @@ def _flat(value: Any, element: str) -> NDArray | None:
         return _flat_torch(value, element)
     if not isinstance(value, np.ndarray) or value.dtype != dtype.storage:
         return None
-    if not value.flags.c_contiguous or not value.flags.aligned:
+    flags = value.flags
+    if not (flags.c_contiguous and flags.aligned):
         return None
     return _bits(value.reshape(-1), element)
 

@@ -108,7 +108,10 @@ class HostDevice(Device):
         return chosen.copy() if isinstance(rows, slice) else chosen
 
     def copy(self, source: Any, source_rows: Rows, target: Any, target_rows: Rows, row_elements: int) -> None:
-        target.reshape(-1, row_elements)[target_rows] = source.reshape(-1, row_elements)[source_rows]
+        if isinstance(source_rows, slice) and isinstance(target_rows, slice):
+            target[_run(target_rows, row_elements)] = source[_run(source_rows, row_elements)]
+        else:
+            target.reshape(-1, row_elements)[target_rows] = source.reshape(-1, row_elements)[source_rows]
 
     def view(self, array: NDArray, element: str, elements: int) -> NDArray:
         dtype = host_dtype(element)
@@ -126,6 +129,11 @@ class HostDevice(Device):
 
     def launch(self, kernel: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
         raise DeviceError(f"the host runs no kernels, and {kernel} is placed on it")
+
+
+def _run(rows: slice, row_elements: int) -> slice:
+    """The elements of neighbouring rows."""
+    return rows if rows.start is None else slice(rows.start * row_elements, rows.stop * row_elements)
 
 
 def filled(elements: int, element: str, fill: float) -> NDArray:

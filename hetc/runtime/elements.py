@@ -6,6 +6,7 @@ byte, an index is i32, i4 takes one int8. A GPU's buffers are torch tensors of t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ _WIDTHS = {INDEX: "i32", "index64": "i64"}
 ABSENT_INDEX = -1
 
 
+@cache
 def element_type(element: str) -> DType:
     """The numerics' entry for an element type; an index is held as i32, a wide one as i64. Raises UnknownDTypeError."""
     return DTYPES[_WIDTHS.get(element, element)]
@@ -63,10 +65,22 @@ def decoded(array: NDArray, element: str) -> NDArray:
 
 def to_torch(array: NDArray, element: str) -> Any:
     """A host array as a torch tensor of the element's dtype, sharing its memory."""
+    return as_torch(element)(array)
+
+
+@cache
+def as_torch(element: str) -> Callable[[NDArray], Any]:
+    """What `to_torch` does with arrays of one element type."""
     import torch
 
-    dtype = torch_dtype(element)
+    dtype, host = torch_dtype(element), host_dtype(element)
     # torch takes no uint16 from numpy in old versions; the bits are what counts.
-    plain = array.view(np.int16) if array.dtype == np.uint16 else array
-    tensor = torch.from_numpy(np.asarray(plain, order="C"))
-    return tensor if tensor.dtype == dtype else tensor.view(dtype)
+    bits = np.dtype(np.int16) if host == np.uint16 else host
+    known = torch.from_numpy(np.zeros(1, bits)).dtype == dtype
+
+    def make(array: NDArray) -> Any:
+        plain = array if bits is host else array.view(bits)
+        tensor = torch.from_numpy(np.asarray(plain, order="C"))
+        return tensor if known else tensor.view(dtype)
+
+    return make

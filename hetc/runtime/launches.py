@@ -10,7 +10,7 @@ from typing import Any
 from hetc.runtime.buffers import Buffer, SparseBuffer
 from hetc.runtime.call import Action, Call
 from hetc.runtime.devices import Device
-from hetc.runtime.regions import box
+from hetc.runtime.regions import longest
 from hetc.runtime.trace import KernelTrace, captured, plain_lengths
 
 
@@ -45,7 +45,7 @@ class Longest:
         during = call.lengths.during
         lengths = [during[dim] for dim in self._dims]
         if not self._seen or any(map(is_not, lengths, self._seen)):
-            self._seen, self._longest = lengths, max(box(self._dims, self._pers, during)[-1], 1)
+            self._seen, self._longest = lengths, max(longest(self._dims[-1], self._pers, during), 1)
         return self._longest
 
 
@@ -58,8 +58,8 @@ class Grid:
 
     def now(self, call: Call) -> tuple[int]:
         count = self.constant
-        for longest, tile in self.dims:
-            count *= -(-longest.now(call) // tile)
+        for dim, tile in self.dims:
+            count *= -(-dim.now(call) // tile)
         return (max(count, 1),)
 
 
@@ -99,8 +99,8 @@ class Launch:
             arguments[at] = argument(part.buffer.part(part.name))
         for at, place in self._late:
             arguments[at] = argument(place.buffer.arrays[place.number or 0])
-        for at, longest in self._numbers:
-            arguments[at] = longest.now(call)
+        for at, dim in self._numbers:
+            arguments[at] = dim.now(call)
         options = self._options
         if self._changing:
             options = {**options, **{name: item.now(call) for name, item in self._changing}}

@@ -24,7 +24,7 @@ class LiveValues:
     def read(self, high: Lengths, absent: int = 0) -> NDArray:
         """Those below `high`, `absent` where a row is shorter than the longest."""
         buffer, rows, shape = self._buffer, self._rows.at(high), self._rows.box
-        if row_count(rows) * buffer.row_elements == prod(shape):  # no row is shorter than the longest
+        if self._rows.fills_box:  # no row is shorter than the longest
             return buffer.read_rows(rows).reshape(shape)
         values = np.full(shape, absent, host_dtype(buffer.element))
         if values.size:

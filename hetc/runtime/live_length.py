@@ -15,15 +15,16 @@ class LiveLength:
     def __init__(self, device: Device, size: int) -> None:
         self.device, self.size = device, size
         self.array = device.allocate(size, "i32")
-        self._held = np.zeros((size, 1), np.int32)
-        self._values: NDArray[np.int32] = self._held[:0, 0]
+        self._values: NDArray[np.int32] = np.zeros(0, np.int32)
 
     def hold(self, values: NDArray[np.int32]) -> None:
         """Write the lengths of a call, where they are not there yet."""
         if values is self._values:
             return
         if values.tobytes() != self._values.tobytes():
-            self._held[: values.size, 0] = values
-            self._held[values.size :] = 0
-            self.device.write(self.array, slice(0, self.size), self._held)
+            held, size = values, values.size
+            if size < self.size:
+                held = np.zeros(self.size, np.int32)
+                held[:size] = values
+            self.device.write(self.array, slice(0, self.size), held.reshape(-1, 1))
         self._values = values

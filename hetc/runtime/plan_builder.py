@@ -17,6 +17,7 @@ from hetc.runtime.call import Action, Call
 from hetc.runtime.call_lengths import CallLengths, LengthArrays, Lengths
 from hetc.runtime.commits import Commit
 from hetc.runtime.devices import HOST
+from hetc.runtime.elements import as_torch
 from hetc.runtime.errors import InputError
 from hetc.runtime.inputs import Given
 from hetc.runtime.launches import Grid, Kernel, Launch, Longest, Part, Stripe
@@ -284,7 +285,7 @@ class PlanBuilder:
         pers, commits, read = self.pipeline.pers, [], {}
         for name, value in outputs.items():
             assert not isinstance(value, SparseBuffer), "a sparse tensor cannot be an output"
-            read[name] = Output(WholeValues(value, pers), value.element)
+            read[name] = Output(WholeValues(value, pers), as_torch(value.element))
         for name, buffer in self._contents.items():
             memory, alone = self.state.dense[name], sum(held is buffer for held in self._contents.values()) == 1
             if buffer is not memory.buffer:

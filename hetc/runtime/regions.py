@@ -87,23 +87,26 @@ def _run(
     return count, begin_of
 
 
-def _largest(key: int | str, pers: Mapping[str, str], high: Lengths) -> int:
+def longest(key: int | str, pers: Mapping[str, str], high: Lengths) -> int:
+    """The longest that an extent is, over the rows in use where it is per another dim."""
     if isinstance(key, int):
         return key
     values = high[key]
     if key in pers:
-        values = values[: _largest(pers[key], pers, high)]
+        values = values[: longest(pers[key], pers, high)]
     return largest(values)
 
 
 def largest(values: NDArray) -> int:
     """Of numbers that are not negative; 0 of none."""
+    if len(values) == 1:
+        return values.item()
     return max(values.tolist(), default=0) if len(values) <= FEW else int(values.max())
 
 
 def box(extents: Extents, pers: Mapping[str, str], lengths: Lengths) -> tuple[int, ...]:
     """The smallest shape that holds every live element: a dim per another counts its longest row."""
-    return tuple(_largest(item, pers, lengths) for item in extents)
+    return tuple([longest(item, pers, lengths) for item in extents])
 
 
 class LiveRows:
@@ -113,22 +116,27 @@ class LiveRows:
     def __init__(self, extents: Extents, shape: Sequence[int], pers: Mapping[str, str]) -> None:
         self.extents, self.shape, self.pers = extents, tuple(shape), pers
         self._dims = tuple(dict.fromkeys(item for item in extents if isinstance(item, str)))
-        self._seen: list[NDArray] | None = None
+        self._seen: list[tuple[str, NDArray]] = []
+        self._asked = False
         self._rows: Rows = slice(0, 0)
         self.box: tuple[int, ...] = ()
         """The smallest shape that holds all rows that were asked for last."""
+        self.fills_box = False
+        """Whether those rows are all of that shape."""
 
     def at(self, high: Lengths) -> Rows:
         """The rows below `high`: see `region_rows`."""
-        if self._seen is not None:
-            for dim, seen in zip(self._dims, self._seen, strict=True):
-                if high[dim] is not seen:
-                    break
-            else:
+        for dim, seen in self._seen:
+            if high[dim] is not seen:
+                break
+        else:
+            if self._asked:
                 return self._rows
+        self._asked = True
         self._rows = as_slice(region_rows(self.extents, self.shape, self.pers, high))
         self.box = box(self.extents, self.pers, high)
-        self._seen = [high[dim] for dim in self._dims]
+        self.fills_box = row_count(self._rows) * row_elements(self.extents) == prod(self.box)
+        self._seen = [(dim, high[dim]) for dim in self._dims]
         return self._rows
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from numpy.typing import NDArray
 
 from hetc.runtime.buffers import Buffer
 from hetc.runtime.call import Action, Call
 from hetc.runtime.call_lengths import CallLengths
 from hetc.runtime.commits import Commit, commit
 from hetc.runtime.devices import Device
-from hetc.runtime.elements import to_torch
 from hetc.runtime.inputs import Given
 from hetc.runtime.layers import WholeValues
 from hetc.runtime.live_length import LiveLength
@@ -22,7 +23,7 @@ class Output:
     """What is read at the end of a call, as a torch tensor of its element type."""
 
     values: WholeValues
-    element: str
+    to_torch: Callable[[NDArray], Any]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class StepPlan:
                 live.hold(during[dim])
             for action in self.actions:
                 action(call)
-            results = {name: to_torch(item.values.read(during), item.element) for name, item in self.outputs.items()}
+            results = {name: item.to_torch(item.values.read(during)) for name, item in self.outputs.items()}
             for device in self.devices:
                 device.wait()
             if self.commits:

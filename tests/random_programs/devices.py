@@ -19,6 +19,8 @@ from random_programs.program import Program
 from random_programs.spell import spell
 from random_programs.tree import PACKED
 
+THREADS = (1, 2, 5)
+"""How many a processor runs, by the seed: fewer than its cores, as many, more."""
 CODED = (*PACKED, "e8m0")
 FP4 = [sign * value for sign in (1.0, -1.0) for value in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)]
 
@@ -38,7 +40,8 @@ def judge_on_devices(
     compilation = compile_source_file(SourceFile(f"random_{program.seed}.mp", spell(program)), options)
     write_directory(compilation, directory)
     data, expected = expectations(program, calls)
-    compiled = load_program(directory, mode="emulation")
+    threads = {"threads": THREADS[program.seed % len(THREADS)]}
+    compiled = load_program(directory, "emulation", {"cpu": threads})
     state = _state(compiled, program, data)
     weights = {name: _stored(array) for name, array in data.weights.items()}
     for number, (call, twin) in enumerate(zip(data.calls, expected, strict=True)):

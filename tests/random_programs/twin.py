@@ -35,8 +35,19 @@ def print_twin(program: Program) -> str:
     return "\n".join(lines) + "\n"
 
 
+MOST_CHARACTERS = 1_000_000
+"""Of a twin's text. Conditions of presence inside of each other are printed anew wherever they stand, and Python takes
+minutes for some ten million characters."""
+
+
+class TwinTooLong(Exception):
+    """A program whose twin nobody would wait for."""
+
+
 def load_twin(source: str) -> dict[str, Callable[..., tuple[dict[str, object], dict[object, Any]]]]:
-    """Execute a twin's source and return its steps by name."""
+    """Execute a twin's source and return its steps by name. Raises TwinTooLong."""
+    if len(source) > MOST_CHARACTERS:
+        raise TwinTooLong(f"the twin has more than {MOST_CHARACTERS:,} characters")
     namespace: dict[str, object] = {}
     exec(compile(source, "<twin>", "exec"), namespace)
     return namespace  # type: ignore[return-value]

@@ -12,6 +12,7 @@ from hetc.diagnostics import DiagnosticError
 from random_programs.devices import judge_on_devices
 from random_programs.oracle import NORMALIZE, judge_when_placed, judge_with_oracle
 from random_programs.program import Program
+from random_programs.twin import TwinTooLong
 
 STAGES = ("prepare", "relevancy", "retrieve", "apply")
 WAYS = ("oracle", "normalized", "placed", "gpu", "fpga", "cpu", "mix", "any")
@@ -55,6 +56,8 @@ def judge(program: Program, way: str, calls: int | None = None) -> Verdict:
     except DiagnosticError as error:
         first = error.diagnostics[0]
         return Verdict("refused", f"{first.code}: {_without_names(first.message)}", first.message)
+    except TwinTooLong as error:
+        return Verdict("refused", str(error), str(error))
     except Exception as error:  # a crash of the compiler, a kernel or the twin is what is looked for here
         return Verdict("crash", type(error).__name__, f"{type(error).__name__}: {error}")
     return Verdict("ok") if found is None else Verdict("mismatch", "mismatch", str(found))

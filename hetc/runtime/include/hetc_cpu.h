@@ -4,6 +4,7 @@
 #ifndef HETC_CPU_H
 #define HETC_CPU_H
 
+#include "hetc_exp.h"
 #include "hetc_scalar.h"
 
 namespace hetc {
@@ -18,7 +19,6 @@ inline uint32_t to_fp8(float value) { return detail::encode<4, 3, true, true>(va
 inline uint32_t to_fp8e5m2(float value) { return detail::encode<5, 2, false, true>(value); }
 
 inline float fabs(float x) { return __builtin_fabsf(x); }
-inline float exp(float x) { return __builtin_expf(x); }
 inline float exp2(float x) { return __builtin_exp2f(x); }
 inline float expm1(float x) { return __builtin_expm1f(x); }
 inline float log(float x) { return __builtin_logf(x); }

@@ -7,7 +7,7 @@
 #ifndef HETC_LANES_H
 #define HETC_LANES_H
 
-#include "hetc_cpu.h"
+#include "hetc_lanes_convert.h"
 
 namespace hetc {
 namespace detail {
@@ -19,22 +19,6 @@ constexpr int register_bytes = 32;
 #else
 constexpr int register_bytes = 16;
 #endif
-
-template <typename T>
-struct word {
-  typedef T type;
-};
-template <>
-struct word<bool> {
-  typedef int32_t type;
-};
-
-template <typename T, int N>
-struct vector_of {
-  typedef T type __attribute__((vector_size(N * sizeof(T))));
-};
-template <typename T, int N>
-using vector = typename vector_of<typename word<T>::type, N>::type;
 
 // Narrow numbers lie in as many lanes as what they are widened to.
 template <typename T>
@@ -130,13 +114,7 @@ inline lanes<R, N> apply(F f, const lanes<A, N>&... a) {
     return wrapped<R, N>(f(a.v...));
   }
 }
-template <typename V>
-constexpr int count_of = sizeof(V) / sizeof(V{}[0]);
-// Numbers as another type's, and the bits of words as those of another type.
-template <typename T, typename V>
-inline vector<T, count_of<V>> converted(V v) {
-  return __builtin_convertvector(v, vector<T, count_of<V>>);
-}
+// The bits of words as those of another type.
 template <typename T, typename V>
 inline vector<T, count_of<V>> bits_as(V v) {
   return (vector<T, count_of<V>>)v;

@@ -41,7 +41,15 @@ inline lanes<float, N> from_bf16(const lanes<uint16_t, N>& codes) {
 }
 template <int N>
 inline lanes<float, N> from_f16(const lanes<uint16_t, N>& codes) {
-  return detail::decode<5, 10, false>(codes);
+  if constexpr (N == detail::halves_at_once) {
+    const auto found = detail::of_halves(codes.v);
+    const auto bits = detail::bits_as<uint32_t>(found);
+    return detail::wrapped<float, N>(detail::bits_as<float>(found == found ? bits : bits & 0xffc00000u));
+  } else if constexpr (detail::halves_at_once != 0 && N > detail::halves_at_once) {
+    return detail::joined<float, N>(from_f16(codes.low()), from_f16(codes.high()));
+  } else {
+    return detail::decode<5, 10, false>(codes);
+  }
 }
 template <int N>
 inline lanes<float, N> from_fp8(const lanes<uint8_t, N>& codes) {
@@ -64,6 +72,16 @@ inline lanes<uint16_t, N> to_bf16(const lanes<float, N>& value) {
       value);
 }
 
+template <int N>
+inline lanes<float, N> exp(const lanes<float, N>& x) {
+  return detail::apply<float, N>(
+      [](auto v) {
+        return detail::exponential(v, [](auto floats) { return detail::bits_as<uint32_t>(floats); },
+                                   [](auto words) { return detail::bits_as<float>(words); });
+      },
+      x);
+}
+
 // What has no shorter way in vectors is worked out lane by lane.
 #define HETC_LANES_EACH(RESULT, NAME, TYPE)                                           \
   template <int N>                                                                    \
@@ -83,7 +101,6 @@ HETC_LANES_EACH(uint8_t, to_fp8, float)
 HETC_LANES_EACH(uint8_t, to_fp8e5m2, float)
 HETC_LANES_EACH(int32_t, to_i32, float)
 HETC_LANES_EACH(int64_t, to_i64, float)
-HETC_LANES_EACH(float, exp, float)
 HETC_LANES_EACH(float, exp2, float)
 HETC_LANES_EACH(float, expm1, float)
 HETC_LANES_EACH(float, log, float)

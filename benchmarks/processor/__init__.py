@@ -1,0 +1,1 @@
+"""The rows of `benchmarks/cpu.py`: each a small pipeline, its inputs, and what a user could run instead."""
