@@ -24,6 +24,7 @@ DEVICE = DeviceKind(
         "stage": "hetc.passes.nest.stage:StagePass",
         "bind-vector": "hetc.passes.nest.bind_vector:BindVectorPass",
         "guard-work": "hetc.passes.nest.guard_work:GuardWorkPass",
+        "tile-registers": "hetc.passes.nest.tile_registers:TileRegistersPass",
         "bind-parallel": "hetc.passes.nest.bind_parallel:BindParallelPass",
         "expand-lanes": "hetc.passes.nest.expand_lanes:ExpandLanesPass",
         "expand-combiners": "hetc.passes.nest.expand_combiners:ExpandCombinersPass",

@@ -27,6 +27,7 @@ from hetc.dialects.nest.legality import (
     accesses_inside,
     dependence,
     fused_dependence,
+    meeting_accesses,
     order_of_passes,
     unawaited,
 )
@@ -62,5 +63,5 @@ __all__ = [
     "EntriesOp", "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "JoinOp", "KernelOp", "LoadOp",
     "MergeOp", "OfferedOp", "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside",
     "combiner_of", "dependence", "form_of", "fused_dependence", "is_in_line", "is_inside", "is_lockstep", "is_queue",
-    "not_in_lanes", "number_of", "order_of_passes", "own_values", "unawaited",
+    "meeting_accesses", "not_in_lanes", "number_of", "order_of_passes", "own_values", "unawaited",
 ]  # fmt: skip

@@ -116,12 +116,19 @@ def dependence(loop: ForOp) -> str | None:
 
 def _meeting(loop: ForOp, is_allowed: Callable[[Sequence[Access]], bool]) -> str | None:
     """How passes of a loop meet, where that is not allowed for what they do there."""
-    for target, found in _from_around(loop).items():
-        if not any(access.writes for access in found):
-            continue
-        if not is_allowed(found) and not _disjoint(found, loop):
+    for target, found in meeting_accesses(loop).items():
+        if not is_allowed(found):
             return f"{target.name_hint or 'a buffer'} is written by one and used by another"
     return None
+
+
+def meeting_accesses(loop: ForOp) -> dict[SSAValue, list[Access]]:
+    """The accesses in a loop to each buffer and state from around it in which a pass may use what another one writes."""
+    return {
+        target: found
+        for target, found in _from_around(loop).items()
+        if any(access.writes for access in found) and not _disjoint(found, loop)
+    }
 
 
 def fused_dependence(first: ForOp, second: ForOp) -> str | None:

@@ -22,6 +22,7 @@ from hetc.passes.nest.simplify_presence import simplify
 from hetc.passes.nest.split_fold import split_folds
 from hetc.passes.nest.split_loops import split_loops
 from hetc.passes.nest.stage import stage
+from hetc.passes.nest.tile_registers import tile_registers
 
 Rewrite = Callable[[nest.KernelOp, Mapping[str, DimOp]], None]
 """Changes a kernel of a program with these dims."""
@@ -48,6 +49,7 @@ REWRITES: Mapping[str, Rewrite] = {
     "bind-vector": bind_lanes,
     # A branch has no form in lanes: so only what no lanes are taken of has branches.
     "guard-work": _of_loops_alone(guard),
+    "tile-registers": tile_registers,
     "bind-parallel": bind,
 }
 
