@@ -23,6 +23,7 @@ from hetc.passes.nest.moving import (
     written_in,
 )
 from hetc.passes.nest.reuse import evict_each_other
+from hetc.passes.nest.sharing import shared_as_before
 
 CACHE_BYTES = 1 << 21
 """The cache of its own that a core of a large processor has."""
@@ -33,7 +34,8 @@ class FuseLoopsPass(ModulePass):
     """Join phases whose loops have the same range and may run at the same time before and after, then the loops inside
     of them that have the same range, wherever what they share is that of one pass, unless passes taken in turns evict
     what each of them reads again from a cache of `cache_bytes`. What stands between two loops moves in front or behind.
-    Nothing is computed twice, and no loop whose passes were independent gets some that are not.
+    Nothing is computed twice, no loop whose passes were independent gets some that are not, and phases that threads
+    share by loops inside of a batch stay apart where those cannot be one.
 
     Before: any verified nest.kernel on one of `devices`. After: no two loops could be one without passes that meet.
 
@@ -57,7 +59,7 @@ def fuse(kernel: nest.KernelOp, cache_bytes: int = CACHE_BYTES) -> None:
         loop for phase in phases_of(kernel) if (loop := _only_loop(phase)) is not None and _may_be_parallel(loop)
     }
     for phase in phases_of(kernel):
-        _join(phase, parallel, order)
+        _join(phase, parallel, order, cache_bytes)
     for phase in phases_of(kernel):
         for op in phase.block.ops:
             if isinstance(op, nest.ForOp) and (op in parallel or _may_be_parallel(op)):
@@ -71,7 +73,7 @@ def _may_be_parallel(loop: nest.ForOp) -> bool:
 # Phases
 
 
-def _join(phase: nest.PhaseOp, parallel: set[nest.ForOp], order: Order) -> None:
+def _join(phase: nest.PhaseOp, parallel: set[nest.ForOp], order: Order, cache_bytes: int) -> None:
     """Put the ops of a phase into an earlier one, if there is one with which it can share its loop."""
     own = _only_loop(phase)
     if own is None or own not in parallel:
@@ -79,7 +81,12 @@ def _join(phase: nest.PhaseOp, parallel: set[nest.ForOp], order: Order) -> None:
     earlier = phase.prev_op
     while earlier is not None:
         loop = _only_loop(earlier) if isinstance(earlier, nest.PhaseOp) else None
-        if loop in parallel and _is_joinable(loop, own, order) and _bring_together(earlier, phase, order):  # type: ignore[arg-type]
+        if (
+            loop in parallel
+            and _is_joinable(loop, own, order)  # type: ignore[arg-type]
+            and shared_as_before(loop, own, cache_bytes)  # type: ignore[arg-type]
+            and _bring_together(earlier, phase, order)
+        ):
             _append(earlier, phase, order)
             _bring_together(loop, own, order)  # type: ignore[arg-type]
             _fuse(loop, own, order)  # type: ignore[arg-type]

@@ -6,8 +6,9 @@ may move among the ops of its block, and out of a loop that has a pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from xdsl.dialects import scf
 from xdsl.dialects.builtin import ModuleOp
@@ -122,9 +123,10 @@ def _written_only_in(target: SSAValue, loop: Operation) -> bool:
     return True
 
 
-def same_value(one: SSAValue, other: SSAValue) -> bool:
-    """Whether two values are equal wherever both are known: one value, or equal ops over equal values."""
-    if one is other:
+def same_value(one: SSAValue, other: SSAValue, renamed: Mapping[SSAValue, SSAValue] = MappingProxyType({})) -> bool:
+    """Whether two values are equal wherever both are known: one value, or equal ops over equal values. renamed: what
+    stands for values of the second."""
+    if one is renamed.get(other, other):
         return True
     first, second = one.owner, other.owner
     if isinstance(first, Block) or isinstance(second, Block) or not is_value(first) or not is_value(second):
@@ -135,7 +137,7 @@ def same_value(one: SSAValue, other: SSAValue) -> bool:
         and len(first.operands) == len(second.operands)
         and first.results.index(one) == second.results.index(other)  # type: ignore[arg-type]
         and [result.type for result in first.results] == [result.type for result in second.results]
-        and all(same_value(a, b) for a, b in zip(first.operands, second.operands, strict=True))
+        and all(same_value(a, b, renamed) for a, b in zip(first.operands, second.operands, strict=True))
     )
 
 
