@@ -73,11 +73,12 @@ class RegionPresence:
         return () if value is None else self.conditions.get(value, ())
 
     def hangs_on_absent(self, value: SSAValue) -> bool:
-        """Whether a value is computed from one that may be absent."""
+        """Whether a value is computed from one that may be absent. A read that was put in for a condition has none
+        noted here, and finds them when it is visited."""
         seen, pending = {value}, [value]
         while pending:
             current = pending.pop()
-            if self.of(current):
+            if self.of(current) or (isinstance(current.owner, ReadOp) and self._is_pick(current.owner)):
                 return True
             if isinstance(current.owner, Operation):
                 pending += [operand for operand in current.owner.operands if operand not in seen]
@@ -201,7 +202,7 @@ class RegionPresence:
         of_index = self.ranges.of_read(op, indices, given)
         tests = union(*of_index.values())
         confinement = Confinement(union(given, tests), of_index) if any(of_index.values()) else Confinement()
-        if self.predicates.picks_of(op.tensor) is op.tensor:  # whether there is one shows in what is read
+        if self._is_pick(op):
             produced: Conditions = ()
             picked = emit_after(op, lambda before: arith.CmpiOp(op.result, index(0, before), "sge"))
         else:
@@ -213,6 +214,10 @@ class RegionPresence:
         if without(found, own):
             set_present(op, found)
         return found if picked is None else union(found, [picked])
+
+    def _is_pick(self, op: ReadOp | ReadStoredOp) -> bool:
+        """Whether it shows in the element that is read whether there is one."""
+        return self.predicates.picks_of(op.tensor) is op.tensor
 
     def _reduce(self, op: ReduceOp) -> Conditions:
         row = self.ranges.of_row(op, extent_key(op.range.extent), self.of(op.per))

@@ -158,7 +158,8 @@ builtin.module {
         mp.yield %r : f32
       } : !mp.tensor<[32], f32>
 
-      // `present` is the condition itself; of `or`, what only one side needs is needed unless the other side decides.
+      // `present` is the condition itself, marked: it says of a pick that is none that there is none.
+      // Of `or`, what only one side needs is needed unless the other side decides.
       // CHECK:      %told = mp.compute
       // CHECK:        [[P:%.*]] = arith.cmpi sge, %{{.*}}, %{{.*}} : index
       // CHECK:        [[HIGH:%.*]] = arith.cmpf ogt
@@ -168,7 +169,8 @@ builtin.module {
       // CHECK:        arith.select [[CLAUSE]], [[EITHER]]
       // CHECK:      %whether = mp.compute
       // CHECK:        [[P:%.*]] = arith.cmpi sge, %{{.*}}, %{{.*}} : index
-      // CHECK-NEXT:   mp.yield [[P]] : i1
+      // CHECK-NEXT:   [[KNOWN:%.*]] = arith.andi [[P]], [[P]] {known}
+      // CHECK-NEXT:   mp.yield [[KNOWN]] : i1
       %told = mp.compute [#mp.range<b in B>, #mp.range<j in 4>] {
       ^bb0(%b: index, %j: index):
         %v = mp.read %best[%b, %j] : !mp.tensor<[B, 4], f32> -> f32

@@ -60,6 +60,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     ),
     "coalesce_of_nothing": ({"w": [1.0, 2.0], "v": [0.0]}, {"B": 1}, {"p": [[0.5, 0.5]]}),
     # Of four picks one is none; all answers are the same.
+    "coalesce_of_scores": (
+        {"y": [[-1.5, 1.0]], "flag": [[True, False, False, False]]},
+        {"B": 1, "T": 2},
+        {"s": [[0.5, 0.5]]},
+    ),
     "coalesce_of_picks": ({"x": [[1.0, 1.0, 1.0]]}, {"B": 1}, {"p": [[0.25] * 4], "q": [[0.25] * 4]}),
     # 1 * 1 + 3 * 2 and 1 * 0 + 3 * -1, and the mean of 1 and 3.
     "index_with_the_name_of_a_local": (
