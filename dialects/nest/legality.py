@@ -295,7 +295,17 @@ def unawaited(loop: ForOp, phase: PhaseOp) -> str | None:
         if access.writes and type_.where == GLOBAL:
             written.add(access.target)
     for access in accesses_inside(phase):
-        if access.target in written and not is_inside(access.op, loop):
+        if access.target in written and not is_inside(access.op, loop) and not _is_of_other_passes(access.op, loop):
             name = access.target.name_hint or "a buffer"
             return f"{name} is written in a parallel loop and used beside it: only a phase waits for the one before"
     return None
+
+
+def _is_of_other_passes(op: Operation, loop: ForOp) -> bool:
+    """Whether an op stands in a loop that goes on where this one ends, or ends where it begins, and touches nothing that
+    passes of this one do: so the two loops are one whose passes are independent."""
+    block = loop.parent
+    beside = None if block is None else block.find_ancestor_op_in_block(op)
+    if not isinstance(beside, ForOp) or not (beside.lower is loop.upper or beside.upper is loop.lower):
+        return False
+    return fused_dependence(loop, beside) is None

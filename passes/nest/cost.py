@@ -105,7 +105,7 @@ class _Lanes:
 
     def of(self, op: Operation) -> int:
         """How many lanes carry an op out, each for itself."""
-        return self.count if self.own.intersection(op.operands) else 1
+        return self.count if self.own.intersection((*op.operands, *op.results)) else 1
 
     def steps(self, op: Operation) -> float:
         """How many operations an op of all lanes takes."""
