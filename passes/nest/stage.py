@@ -77,21 +77,22 @@ def _is_narrow(read: nest.ReadOp) -> bool:
 
 
 def _slice(read: nest.ReadOp) -> tuple[nest.ForOp, list[nest.ForOp]] | None:
-    """The innermost loop that repeats a read, inside of another loop, and the loops in it that the slice goes over, in
-    the order of the indices; None where there is none, or the slice has no constant extents."""
+    """The outermost loop that repeats a read, inside of another loop, and the loops in it that the slice goes over, in
+    the order of the indices; None where there is none whose slice has constant extents and fits."""
     used = {index.owner.parent_op() for index in read.indices if isinstance(index.owner, Block)}
     inside: list[nest.ForOp] = []
+    found = None
     outer = read.parent_op()
     while isinstance(outer, nest.ForOp):
         is_inner = isinstance(outer.parent_op(), nest.ForOp)
         if outer not in used and inside and is_inner and outer.most_passes >= LEAST_REPETITIONS:
             ordered = sorted(inside, key=lambda loop: list(read.indices).index(loop.index))
-            fits = _is_constant(read, outer, ordered) and _is_in_range(read, outer, ordered)
-            return (outer, ordered) if fits else None
+            if _is_constant(read, outer, ordered) and _is_in_range(read, outer, ordered):
+                found = outer, ordered
         if outer in used:
             inside.append(outer)
         outer = outer.parent_op()
-    return None
+    return found
 
 
 def _is_constant(read: nest.ReadOp, outer: nest.ForOp, loops: list[nest.ForOp]) -> bool:
