@@ -10,7 +10,7 @@ from xdsl.dialects import arith, scf
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.traits import is_side_effect_free
+from xdsl.traits import IsTerminator, is_side_effect_free
 
 from hetc.dialects import nest
 from hetc.passes.nest.building import Builder, dims_of, put_before
@@ -170,10 +170,11 @@ class _Copies:
 
     def _run(self, run: Sequence[Operation], target: Block) -> None:
         """Ops between loops, those of a pass behind those of the one before; what is the same in all of them once."""
+        last = len(self.maps) - 1
         for number, values in enumerate(self.maps):
             for op in run:
                 same = self._is_same(op)
-                if same and number > 0:
+                if same and number != (last if op.has_trait(IsTerminator) else 0):
                     continue
                 copy = op.clone(value_mapper={**self.shared, **values})
                 target.add_op(copy)

@@ -21,9 +21,10 @@ from hetc.dialects.mp import DimOp, PipelineOp, TensorType, dtype_name
 from hetc.dialects.task import KernelOp
 from hetc.numerics.dtypes import dtype_of
 from hetc.numerics.rounding import round_to
-from hetc.passes.nest.building import dims_of
+from hetc.passes.nest.building import Builder, dims_of
 from hetc.passes.nest.lower_to_nest import lower_kernel
 from hetc.passes.nest.rewrites import REWRITES, Rewrite, rewrite
+from hetc.passes.nest.unroll_and_jam import jam, not_jammed
 from hetc.source import SourceFile
 
 FILECHECK = Path(__file__).parents[2] / "filecheck"
@@ -154,6 +155,30 @@ def rewritten(module: ModuleOp) -> nest.KernelOp:
     (kernel,) = (op for op in module.walk() if isinstance(op, nest.KernelOp))
     rewrite(kernel, dims_of(module))
     return kernel
+
+
+JAMMED = (FILECHECK / "unroll-and-jam.mlir").read_text().split("\n// -----\n")
+
+
+def _jam_each(by: int) -> Rewrite:
+    """Every loop that can be, the inner ones first."""
+
+    def apply(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
+        for loop in reversed([op for op in kernel.walk() if isinstance(op, nest.ForOp)]):
+            if not_jammed(loop) is None:
+                jam(loop, by, Builder(dims, Block(), loop))
+
+    return apply
+
+
+@pytest.mark.parametrize("by", [2, 3, 5])
+def test_loops_unrolled_and_jammed_give_the_same_bits(by: int) -> None:
+    for text in JAMMED:
+        same_bits(text, [_jam_each(by)], seed=by)
+    for statements in STATEMENTS.values():
+        for module in naive(statements):
+            same_bits(str(module), [_jam_each(by)], seed=by)
+            same_bits(str(module), [*KEEP_BITS.values(), _jam_each(by)], seed=by)
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
