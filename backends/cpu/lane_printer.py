@@ -181,7 +181,7 @@ class LanePrinter(BodyPrinter):
 
     def _kept(self, type: nest.BufferType, text: str) -> str:
         """Values as they lie in a variable of lanes."""
-        return text if is_value(type) else lanes.encoded(type.element, text)
+        return text if is_value(type) else lanes.kept(type.element, text, self.count)
 
     def _variable(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> str | None:
         """The variable of lanes that holds an element of each lane, None where a buffer is another kind of memory."""
