@@ -21,6 +21,7 @@ DEVICE = DeviceKind(
         "inline-producers": "hetc.passes.nest.inline_producers:InlineProducersPass",
         "split-fold": "hetc.passes.nest.split_fold:SplitFoldPass",
         "split-loops": "hetc.passes.nest.split_loops:SplitLoopsPass",
+        "postings": "hetc.passes.nest.postings:PostingsPass",
         "stage": "hetc.passes.nest.stage:StagePass",
         "bind-vector": "hetc.passes.nest.bind_vector:BindVectorPass",
         "guard-work": "hetc.passes.nest.guard_work:GuardWorkPass",

@@ -17,6 +17,7 @@ from hetc.passes.nest.hoist_invariants import hoist
 from hetc.passes.nest.inline_producers import inline
 from hetc.passes.nest.limit_loops import limit
 from hetc.passes.nest.place_buffers import place
+from hetc.passes.nest.postings import postings
 from hetc.passes.nest.share_values import share
 from hetc.passes.nest.simplify_presence import simplify
 from hetc.passes.nest.split_fold import split_folds
@@ -45,6 +46,7 @@ REWRITES: Mapping[str, Rewrite] = {
     # Who carries passes out: chunks of what is left, lanes, threads.
     "split-fold": split_folds,
     "split-loops": split_loops,
+    "postings": postings,
     "stage": stage,
     "bind-vector": bind_lanes,
     # A branch has no form in lanes: so only what no lanes are taken of has branches.

@@ -39,15 +39,20 @@ CASES = [
 ]
 
 
-def operands_of(kernel: nest.KernelOp, dims: Mapping[str, Sequence[int]], seed: int) -> list[NDArray]:
+def operands_of(
+    kernel: nest.KernelOp, dims: Mapping[str, Sequence[int]], seed: int
+) -> list[NDArray | Mapping[str, NDArray]]:
     """Random operands as they are stored; integers reach below 0 and past what they may index."""
     random = np.random.default_rng(seed)
-    found = []
+    found: list[NDArray | Mapping[str, NDArray]] = []
     for argument in kernel.operand_arguments:
         type_ = argument.type
-        assert isinstance(type_, TensorType) and not type_.is_sparse
+        assert isinstance(type_, TensorType)
         shape = [max(dims[extent]) if isinstance(extent, str) else extent for extent in type_.shape]
         name = dtype_name(type_.element)
+        if type_.is_sparse:
+            found.append(_sparse(random, *shape))
+            continue
         if name.startswith("index"):
             found.append(random.integers(-1, 4, shape).astype(np.int32 if name == "index" else np.int64))
         elif dtype_of(name).is_float:
@@ -57,6 +62,18 @@ def operands_of(kernel: nest.KernelOp, dims: Mapping[str, Sequence[int]], seed: 
         else:
             found.append(random.integers(-2, 12, shape).astype(dtype_of(name).storage))
     return found
+
+
+def _sparse(random: np.random.Generator, rows: int, columns: int) -> dict[str, NDArray]:
+    """Rows of u8, about a third of the columns stored."""
+    held = random.random((rows, columns)) < 0.3
+    lengths = held.sum(1)
+    return {
+        "row_start": (np.cumsum(lengths) - lengths).astype(np.int64),
+        "row_length": lengths.astype(np.int32),
+        "column": np.nonzero(held)[1].astype(np.int32),
+        "value": random.integers(0, 9, lengths.sum()).astype(np.uint8),
+    }
 
 
 def lengths_of(module: ModuleOp, seed: int) -> dict[str, list[int]]:
