@@ -42,6 +42,7 @@ class LanePrinter(BodyPrinter):
         self._first: dict[SSAValue, Expression] = {}
         # Variables that are declared where their first value stands.
         self._waiting: set[SSAValue] = set()
+        self._lane_counts: dict[SSAValue, int] = {}
 
     @property
     def count(self) -> int:
@@ -159,7 +160,7 @@ class LanePrinter(BodyPrinter):
         return self.loop is not None and isinstance(buffer.owner, Operation) and nest.is_inside(buffer.owner, self.loop)
 
     def _buffer(self, op: nest.BufferOp) -> None:
-        count = self.count if self._is_private(op.result) else lanes_in(op.result)
+        count = self.count if self._is_private(op.result) else self._lanes_in(op.result)
         if not count:
             super()._buffer(op)
             return
@@ -183,11 +184,17 @@ class LanePrinter(BodyPrinter):
         """Values as they lie in a variable of lanes."""
         return text if is_value(type) else lanes.kept(type.element, text, self.count)
 
+    def _lanes_in(self, buffer: SSAValue) -> int:
+        """As `lanes_in`, looked up once for each buffer."""
+        if buffer not in self._lane_counts:
+            self._lane_counts[buffer] = lanes_in(buffer)
+        return self._lane_counts[buffer]
+
     def _variable(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> str | None:
         """The variable of lanes that holds an element of each lane, None where a buffer is another kind of memory."""
         if self._is_private(buffer):
             return self.text(buffer) + "".join(f"[{self.text(index)}]" for index in indices)
-        if not lanes_in(buffer):
+        if not self._lanes_in(buffer):
             return None
         return self.text(buffer) + "".join(f"[{self.text(index)}]" for index in indices[:-1])
 
@@ -208,7 +215,7 @@ class LanePrinter(BodyPrinter):
         """What lies in a variable of lanes, or in a part of it."""
         if not self._is_private(op.buffer):
             assert self.loop is not None
-            first, width = lane_place(op.indices[-1], self.loop), lanes_in(op.buffer)
+            first, width = lane_place(op.indices[-1], self.loop), self._lanes_in(op.buffer)
             if width != self.count:
                 variable = f"hetc::part<{self.count}, {first}>({variable})"
         return Expression(variable) if is_value(type) else lanes.decoded(type.element, variable, self.count)

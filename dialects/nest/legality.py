@@ -123,7 +123,7 @@ def _meeting(loop: ForOp, is_allowed: Callable[[Sequence[Access]], bool]) -> str
 
 
 def meeting_accesses(loop: ForOp) -> dict[SSAValue, list[Access]]:
-    """The accesses in a loop to each buffer and state from around it in which a pass may use what another one writes."""
+    """The accesses in a loop to each buffer and state from around it where a pass may use what another one writes."""
     return {
         target: found
         for target, found in _from_around(loop).items()
@@ -302,8 +302,8 @@ def unawaited(loop: ForOp, phase: PhaseOp) -> str | None:
 
 
 def _is_of_other_passes(op: Operation, loop: ForOp) -> bool:
-    """Whether an op stands in a loop that goes on where this one ends, or ends where it begins, and touches nothing that
-    passes of this one do: so the two loops are one whose passes are independent."""
+    """Whether an op stands in a loop that goes on where this one ends, or ends where it begins, and touches nothing
+    that passes of this one do: so the two loops are one whose passes are independent."""
     block = loop.parent
     beside = None if block is None else block.find_ancestor_op_in_block(op)
     if not isinstance(beside, ForOp) or not (beside.lower is loop.upper or beside.upper is loop.lower):

@@ -25,8 +25,9 @@ MOST_STATES = 65536
 @dataclass(frozen=True)
 class PostingsPass(ModulePass):
     """Where a loop over the columns of a sparse tensor looks for each of them in some rows, and folds only what it
-    finds, go through the entries of those rows instead, into a state for each column, and let the loop take the states.
-    A state folds what it did, in the same order: rows one after the other. Columns that no row stores keep the identity.
+    finds, go through the entries of those rows instead, into a state for each column, and let the loop take the
+    states. A state folds what it did, in the same order: rows one after the other. Columns that no row stores keep the
+    identity.
 
     Before: any verified nest.kernel on one of `devices`. After: no such loop of 65536 columns or fewer is left there.
 
@@ -78,7 +79,8 @@ def _search(loop: nest.ForOp, held: nest.ForOp) -> _Search | None:
     if states is None or loops is None or any(_is_several(state) for state in states):
         return None
     folds = [op for op in loops[-1].block.ops if isinstance(op, nest.FoldOp)]
-    find = next((op for op in loops[-1].block.ops if isinstance(op, nest.FindOp) and _decides(op, folds, loop, own)), None)
+    finds = [op for op in loops[-1].block.ops if isinstance(op, nest.FindOp)]
+    find = next((op for op in finds if _decides(op, folds, loop, own)), None)
     if find is None or not _may_move(loop, held, own):
         return None
     return _Search(loop, loops, find, states, own)
@@ -129,10 +131,11 @@ def _needed(loop: nest.ForOp, held: nest.ForOp, own: set[SSAValue]) -> list[Oper
     waiting = [operand.owner for op in held.walk() for operand in op.operands]
     while waiting:
         owner = waiting.pop()
-        if isinstance(owner, Operation) and owner.parent is loop.block and owner not in found:
-            if not isinstance(owner, nest.AccOp):
-                found.add(owner)
-                waiting += [operand.owner for operand in owner.operands]
+        if isinstance(owner, nest.AccOp) or not isinstance(owner, Operation):
+            continue
+        if owner.parent is loop.block and owner not in found:
+            found.add(owner)
+            waiting += [operand.owner for operand in owner.operands]
     return [op for op in loop.block.ops if op in found]
 
 
@@ -176,7 +179,8 @@ class _Entries:
             return
         with self.builder.like(self.search.loops[depth]):
             block = self.search.loops[depth].block
-            values = [op for op in block.ops if not isinstance(op, nest.ForOp | nest.FoldOp) and op is not self.search.find]
+            held = (nest.ForOp, nest.FoldOp)
+            values = [op for op in block.ops if not isinstance(op, held) and op is not self.search.find]
             self._copy([op for op in values if not self._is_own(op)])
             self._loops(depth + 1, [*own, *(op for op in values if self._is_own(op))])
 

@@ -19,11 +19,11 @@ from hetc.passes.refusal import refuse
 
 @dataclass(frozen=True)
 class UnrollAndJamPass(ModulePass):
-    """Carry out `by` passes of each loop whose index is named `loop` at once: what it holds stands there once for each of
-    them, but the loops in it, which go through all of their passes together, and what is the same in all of them. So an
-    operand that does not depend on the loop is read once for several passes. Passes that are left over go one by one,
-    in a loop behind. Each pass computes what it did, in the same order. Raises LoweringRefused where passes meet, where
-    the loops in it have limits of their own for each pass, and where there is no such loop.
+    """Carry out `by` passes of each loop whose index is named `loop` at once: what it holds stands there once for each
+    of them, but the loops in it, which go through all of their passes together, and what is the same in all of them.
+    So an operand that does not depend on the loop is read once for several passes. Passes that are left over go one by
+    one, in a loop behind. Each pass computes what it did, in the same order. Raises LoweringRefused where passes meet,
+    and where no loop in it has the same limits in all passes.
 
     Before: any verified nest.kernel on one of `devices`. After: a loop of that name there takes `by` steps at once.
 
