@@ -54,7 +54,7 @@ def ours(work: Work, threads: int) -> Callable[[], Any]:
     program = load_program(directory, device_options={"cpu": {"threads": threads}})
     state = program.new_state(**{dim: size for dim, size in work.dims.items() if dim in program.PIPELINE.state_dims})
     for name, contents in work.memories.items():
-        state.load(name, contents)
+        state.load(name, contents, work.lengths.get(name))
     step = program.step(next(iter(program.PIPELINE.steps)))
     return lambda: work.answer(step(state, **work.tensors))
 

@@ -23,7 +23,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
         "index-width",
     ),
     "partition": ("fuse-producers", "assign-devices", "cut-kernels", "insert-transfers", "schedule-kernels"),
-    "nest": ("split", "reorder"),
+    "nest": ("split", "reorder", "unroll-and-jam"),
     "lower_host": ("lower-to-host", "plan-workspace"),
     "lower_linalg": ("mp-to-linalg",),
 }  # fmt: skip

@@ -19,8 +19,10 @@ from hetc.dialects.registry import new_context
 from hetc.dialects.task import ArgumentAttr
 from hetc.numerics.dtypes import dtype_of
 from hetc.passes.nest.bind_arguments import BindArgumentsPass
+from hetc.passes.nest.building import dims_of
 from hetc.passes.nest.expand_combiners import ExpandCombinersPass
 from hetc.passes.nest.expand_lanes import ExpandLanesPass
+from hetc.passes.nest.rewrites import Rewrite
 from hetc.runtime.cpu_build import build
 
 
@@ -31,10 +33,14 @@ def parsed(text: str) -> ModuleOp:
     return module
 
 
-def lowered(text: str) -> tuple[ModuleOp, nest.KernelOp]:
-    """A module and its one nest.kernel, as they are printed for a processor, whatever device the text names."""
+def lowered(text: str, rewrites: Sequence[Rewrite] = ()) -> tuple[ModuleOp, nest.KernelOp]:
+    """A module and its one nest.kernel, as they are printed for a processor, whatever device the text names. `rewrites`
+    are applied first."""
     module = parsed(text)
     (kernel,) = (op for op in module.body.block.ops if isinstance(op, nest.KernelOp))
+    for rewrite in rewrites:
+        rewrite(kernel, dims_of(module))
+        module.verify()
     for loop in [op for op in kernel.walk() if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR)]:
         # Serial execution is what loops mean: another device's lanes may be more than a processor's.
         if nest.not_in_lanes(loop) is not None:
@@ -45,9 +51,9 @@ def lowered(text: str) -> tuple[ModuleOp, nest.KernelOp]:
     return module, kernel
 
 
-def source(text: str) -> str:
+def source(text: str, rewrites: Sequence[Rewrite] = ()) -> str:
     """The C++ of the kernel."""
-    return _printed(lowered(text)[1])
+    return _printed(lowered(text, rewrites)[1])
 
 
 def _printed(kernel: nest.KernelOp) -> str:
@@ -57,13 +63,16 @@ def _printed(kernel: nest.KernelOp) -> str:
 
 
 def run(
-    text: str, operands: Sequence[NDArray | Mapping[str, NDArray]], lengths: Mapping[str, Sequence[int]] | None = None
+    text: str,
+    operands: Sequence[NDArray | Mapping[str, NDArray]],
+    lengths: Mapping[str, Sequence[int]] | None = None,
+    rewrites: Sequence[Rewrite] = (),
 ) -> list[NDArray]:
     """The results of the kernel, each in its capacity, for operands as they are stored (bits of narrow floats).
 
     lengths: of each run-time dim the extent, or those of each row; the module's pipeline declares its dims. A sparse
     operand is a mapping of its parts."""
-    module, kernel = lowered(text)
+    module, kernel = lowered(text, rewrites)
     dims = {name: list(values) for name, values in (lengths or {}).items()}
     folder = files("hetc") / "runtime" / "include"
     headers = {name: (folder / name).read_text() for name in HEADERS}

@@ -13,10 +13,12 @@ from hetc.backends.cpu.buffers import (
     buffer_type,
     dims_in_order,
     first_store,
+    is_final,
     is_value,
     stored_type,
     unchanged_until_used,
 )
+from hetc.backends.cpu.hints import hint_of
 from hetc.backends.cpu.places import (
     STYLE,
     decoded,
@@ -28,6 +30,7 @@ from hetc.backends.cpu.places import (
     shared,
     value_type,
 )
+from hetc.backends.cpu.values import ValuePrinter
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression, expression
 from hetc.backends.cxx.names import Names
@@ -36,12 +39,9 @@ from hetc.dialects.locations import source_line
 from hetc.dialects.mp import ConstantOp, DimSizeOp, TensorType
 from hetc.writer import Writer
 
-# An expression used once is written where it is used, up to this length.
-INLINE_CHARACTERS = 72
 
-
-class BodyPrinter:
-    """Prints ops of the nest dialect into `writer`. `texts` holds what each value is called."""
+class BodyPrinter(ValuePrinter):
+    """Prints ops of the nest dialect into its writer."""
 
     _METHODS: ClassVar[dict[type[Operation], str]] = {
         nest.ForOp: "_for",
@@ -62,9 +62,7 @@ class BodyPrinter:
     }
 
     def __init__(self, writer: Writer, names: Names):
-        self.writer = writer
-        self.names = names
-        self.texts: dict[SSAValue, Expression] = {}
+        super().__init__(writer, names)
         self._last_line = ""
         # Stores that are printed where their buffer is declared.
         self._initial: set[Operation] = set()
@@ -74,32 +72,12 @@ class BodyPrinter:
         """Whether the op is one of those that stand in a body, scalar operations aside."""
         return type(op) in cls._METHODS
 
-    # Values
-
-    def text(self, value: SSAValue) -> str:
-        return self.texts[value].text
-
-    def operand(self, value: SSAValue) -> str:
-        return self.texts[value].operand
-
-    def declare(self, value: SSAValue, hint: str) -> str:
-        """A new name for a value."""
-        name = self.names.new(value.name_hint or hint)
-        self.texts[value] = Expression(name)
-        return name
-
-    def define(self, value: SSAValue, text: str, hint: str) -> None:
-        """`const T name = text;`"""
-        type_ = value_type(value.type)
-        self.writer.line(f"const {type_} {self.declare(value, hint)} = {text};")
-
     # Blocks
 
     def scope(self, block: Block) -> None:
-        """A block whose names are free again after it."""
-        outer, self.names = self.names, self.names.child()
-        self.block(block)
-        self.names = outer
+        """A block with names of its own."""
+        with self.names_inside():
+            self.block(block)
 
     def block(self, block: Block) -> None:
         for op in block.ops:
@@ -117,18 +95,7 @@ class BodyPrinter:
         if number:
             self.texts[op.results[0]] = made
         else:
-            self._use_or_define(op.results[0], made)
-
-    def _use_or_define(self, result: SSAValue, made: Expression, hint: str = "v") -> None:
-        """An expression that is used once, in its block, stands where it is used; others get a name."""
-        uses = list(result.uses)
-        user = uses[0].operation if uses else None
-        once = len(uses) == 1 and user is not None and user.parent_block() is result.owner.parent_block()  # type: ignore[union-attr]
-        stored = isinstance(user, nest.StoreOp) and user.prev_op is result.owner
-        if once and (stored or len(made.text) <= INLINE_CHARACTERS):
-            self.texts[result] = made
-        elif uses:
-            self.define(result, made.text, hint)
+            self.use_or_define(op.results[0], made, hint_of(op))
 
     def comment(self, op: Operation) -> None:
         """The source line of a loop nest, where it differs from the one before."""
@@ -141,15 +108,16 @@ class BodyPrinter:
 
     def _for(self, op: nest.ForOp) -> None:
         self.comment(op)
-        index = self.declare(op.index, "i")
         if op.is_bound(nest.PARALLEL) and not is_shared(op):
             limits = [(self._limit(loop.lower), self._limit(loop.upper), loop.step_size) for loop in shared(op)]
             together = f" collapse({len(limits)})" if len(limits) > 1 else ""
             self.writer.unindented(f"#pragma omp parallel for{together} schedule(dynamic){if_several(limits)}")
-        step = f"++{index}" if op.step_size == 1 else f"{index} += {op.step_size}"
-        head = f"for (int64_t {index} = {self.text(op.lower)}; {index} < {self.operand(op.upper)}; {step})"
-        with self.writer.block(f"{head} {{"):
-            self.scope(op.block)
+        with self.names_inside():
+            index = self.declare(op.index, "i")
+            step = f"++{index}" if op.step_size == 1 else f"{index} += {op.step_size}"
+            head = f"for (int64_t {index} = {self.text(op.lower)}; {index} < {self.operand(op.upper)}; {step})"
+            with self.writer.block(f"{head} {{"):
+                self.block(op.block)
 
     def _limit(self, value: SSAValue) -> str:
         """A limit of a loop, in front of it."""
@@ -170,20 +138,19 @@ class BodyPrinter:
         first = "0"
         if lower != "0":
             first = f"hetc::lower_bound({tensor}_column, {start}, int({length}), int({lower}))"
-        entry = self.names.new("entry")
-        column = self.declare(op.column, "column")
-        head = f"for (int64_t {entry} = {first}; {entry} < {length}; ++{entry})"
-        with self.writer.block(f"{head} {{"):
-            self.writer.line(f"const int64_t {column} = {tensor}_column[{start} + {entry}];")
-            self.writer.line(f"if ({column} >= {self.operand(op.upper)}) break;")
-            if op.value.first_use is not None:
-                place = f"{tensor}_value[{start} + {entry}]"
-                self.define(op.value, c_types.decode(type_.element, place), "entry_value")
-            self.block(op.block)
+        with self.names_inside():
+            entry, column = self.names.new("entry"), self.declare(op.column, "column")
+            with self.writer.block(f"for (int64_t {entry} = {first}; {entry} < {length}; ++{entry}) {{"):
+                self.writer.line(f"const int64_t {column} = {tensor}_column[{start} + {entry}];")
+                self.writer.line(f"if ({column} >= {self.operand(op.upper)}) break;")
+                if op.value.first_use is not None:
+                    place = f"{tensor}_value[{start} + {entry}]"
+                    self.define(op.value, c_types.decode(type_.element, place), "entry_value")
+                self.block(op.block)
 
     def _if(self, op: scf.IfOp) -> None:
         with self.writer.block(f"if ({self.text(op.cond)}) {{"):
-            self.block(op.true_region.block)
+            self.scope(op.true_region.block)
 
     # Operands
 
@@ -202,10 +169,13 @@ class BodyPrinter:
         self._element(op.result, op.present, type_.element, f"{name}[{place}]", f"{name}_value")
 
     def _element(self, result: SSAValue, present: SSAValue | None, element: Attribute, place: str, hint: str) -> None:
-        made = decoded(element, place)
-        if present is not None and self.text(present) != "true":
-            made = Expression(f"{self.operand(present)} ? {made.operand} : {c_types.zero(result.type)}", False)
-        self._use_or_define(result, made, hint)
+        self.use_or_define(result, self._guarded(present, decoded(element, place), result.type), hint)
+
+    def _guarded(self, present: SSAValue | None, made: Expression, type: Attribute) -> Expression:
+        """What is read, 0 where the condition is false."""
+        if present is None or self.text(present) == "true":
+            return made
+        return Expression(f"{self.operand(present)} ? {made.operand} : {c_types.zero(type)}", False)
 
     def _find(self, op: nest.FindOp) -> None:
         type_ = op.tensor.type
@@ -259,15 +229,15 @@ class BodyPrinter:
             self._loaded(op, made)
             return
         made = decoded(type_.element, self._slot(op.buffer, op.indices))
-        if op.present is not None and self.text(op.present) != "true":
-            made = Expression(f"{self.operand(op.present)} ? {made.operand} : {c_types.zero(op.result.type)}", False)
-        self._loaded(op, made)
+        self._loaded(op, self._guarded(op.present, made, op.result.type))
 
     def _loaded(self, op: nest.LoadOp, made: Expression) -> None:
         """A load stands where its value is used if nothing is written in between."""
         hint = f"{self.text(op.buffer)}_value"
-        if unchanged_until_used(op):
-            self._use_or_define(op.result, made, hint)
+        if is_final(op):
+            self.texts[op.result] = made
+        elif unchanged_until_used(op):
+            self.use_or_define(op.result, made, hint)
         elif op.result.first_use is not None:
             self.define(op.result, made.text, hint)
 
@@ -311,9 +281,10 @@ class BodyPrinter:
         self.writer.line(f"{self.text(op.states)}.arrange_by_{op.order.data}();")
 
     def _entry(self, op: nest.EntryOp) -> None:
-        for value, method in ((op.score, "score_at"), (op.index, "index_at")):
+        for value, word in ((op.score, "score"), (op.index, "index")):
             if value.first_use is not None:
-                self._use_or_define(value, Expression(f"{self.text(op.states)}.{method}({self.text(op.place)})"))
+                made = Expression(f"{self.text(op.states)}.{word}_at({self.text(op.place)})")
+                self.use_or_define(value, made, f"{self.text(op.states)}_{word}")
 
     def _offered(self, op: nest.OfferedOp) -> None:
-        self._use_or_define(op.result, Expression(f"{self.text(op.states)}.offered()"), "offered")
+        self.use_or_define(op.result, Expression(f"{self.text(op.states)}.offered()"), "offered")

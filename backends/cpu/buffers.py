@@ -58,6 +58,31 @@ def assignment(name: str, value: str) -> str:
     return f"{name} += {without_parentheses(added)};"
 
 
+def only_user(value: SSAValue) -> Operation | None:
+    """The op of a value's block that alone uses it, and once."""
+    users = [use.operation for use in value.uses]
+    inside = len(users) == 1 and users[0].parent_block() is value.owner.parent_block()  # type: ignore[union-attr]
+    return users[0] if inside else None
+
+
+def is_final(op: nest.LoadOp) -> bool:
+    """Whether a load is of a variable that lies as its number does, and that nothing changes any more."""
+    type_, owner = buffer_type(op.buffer), op.buffer.owner
+    if type_.where != nest.REGISTER or type_.shape or not is_value(type_) or not isinstance(owner, nest.BufferOp):
+        return False
+    block = owner.parent
+    assert block is not None
+    at = block.find_ancestor_op_in_block(op)
+    written = [block.find_ancestor_op_in_block(use.operation) for use in op.buffer.uses if _writes(use.operation, op)]
+    return at is not None and all(
+        before is not None and block.get_operation_index(before) < block.get_operation_index(at) for before in written
+    )
+
+
+def _writes(op: Operation, load: nest.LoadOp) -> bool:
+    return any(access.writes and access.target is load.buffer for access in nest.accesses(op))
+
+
 def unchanged_until_used(op: nest.LoadOp) -> bool:
     """Whether no other op of the block changes what was loaded before its text would stand."""
     user: Operation = op
@@ -77,11 +102,9 @@ def unchanged_until_used(op: nest.LoadOp) -> bool:
 
 
 def _changes(op: Operation, buffer: SSAValue) -> bool:
-    """Whether an op may write a buffer; one that holds others may write any."""
-    if op.regions:
-        return True
+    """Whether an op, or one in it, may write a buffer."""
     apart = _is_local(buffer)
-    written = [access.target for access in nest.accesses(op) if access.writes]
+    written = [access.target for access in nest.accesses_inside(op) if access.writes]
     return any(target is buffer or not (apart and _is_local(target)) for target in written)
 
 

@@ -107,6 +107,13 @@ def decoded(element: Attribute, stored: str, count: int) -> Expression:
     return Expression(stored if wanted == c_types.storage(element) else f"{lanes_of(wanted, count)}({stored})")
 
 
+def kept(element: Attribute, text: str, count: int) -> str:
+    """Values as they are stored, in lanes of the element's type."""
+    stored = encoded(element, text)
+    is_same = dtype_name(element) in _NARROW_FLOATS or c_types.storage(element) == value_type(compute_type(element))
+    return stored if is_same else f"{lanes_of(c_types.storage(element), count)}({stored})"
+
+
 def encoded(element: Attribute, text: str) -> str:
     """Values as they are stored, in lanes of the element's type or of a wider one that holds its numbers."""
     name = dtype_name(element)

@@ -19,6 +19,7 @@ from hetc.backends.cpu.buffers import (
     lane_place,
     lanes_in,
 )
+from hetc.backends.cpu.hints import hint_of
 from hetc.backends.cpu.places import in_rows, row_major, value_type
 from hetc.backends.cxx import c_types
 from hetc.backends.cxx.expressions import Expression
@@ -41,6 +42,7 @@ class LanePrinter(BodyPrinter):
         self._first: dict[SSAValue, Expression] = {}
         # Variables that are declared where their first value stands.
         self._waiting: set[SSAValue] = set()
+        self._lane_counts: dict[SSAValue, int] = {}
 
     @property
     def count(self) -> int:
@@ -85,7 +87,7 @@ class LanePrinter(BodyPrinter):
             return
         operands = [self._either(operand) for operand in op.operands]
         own = [operand in self._own for operand in op.operands]
-        self._use_or_define(op.results[0], lanes.lane_expression(op, operands, own, self.count))
+        self.use_or_define(op.results[0], lanes.lane_expression(op, operands, own, self.count), hint_of(op))
 
     def _counted(self, op: Operation) -> Expression | None:
         """The first lane's index, where it grows by one from lane to lane."""
@@ -147,7 +149,7 @@ class LanePrinter(BodyPrinter):
         in_line = rows is None or type_.row_axis + 1 < len(shape)
         text, in_line = self._access(list(op.indices), in_line, place)
         stored = self._loaded_lanes(op, name, text, in_line)
-        self._use_or_define(
+        self.use_or_define(
             op.result, self._where(lanes.decoded(type_.element, stored, self.count), op), f"{name}_value"
         )
 
@@ -158,7 +160,7 @@ class LanePrinter(BodyPrinter):
         return self.loop is not None and isinstance(buffer.owner, Operation) and nest.is_inside(buffer.owner, self.loop)
 
     def _buffer(self, op: nest.BufferOp) -> None:
-        count = self.count if self._is_private(op.result) else lanes_in(op.result)
+        count = self.count if self._is_private(op.result) else self._lanes_in(op.result)
         if not count:
             super()._buffer(op)
             return
@@ -180,13 +182,19 @@ class LanePrinter(BodyPrinter):
 
     def _kept(self, type: nest.BufferType, text: str) -> str:
         """Values as they lie in a variable of lanes."""
-        return text if is_value(type) else lanes.encoded(type.element, text)
+        return text if is_value(type) else lanes.kept(type.element, text, self.count)
+
+    def _lanes_in(self, buffer: SSAValue) -> int:
+        """As `lanes_in`, looked up once for each buffer."""
+        if buffer not in self._lane_counts:
+            self._lane_counts[buffer] = lanes_in(buffer)
+        return self._lane_counts[buffer]
 
     def _variable(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> str | None:
         """The variable of lanes that holds an element of each lane, None where a buffer is another kind of memory."""
         if self._is_private(buffer):
             return self.text(buffer) + "".join(f"[{self.text(index)}]" for index in indices)
-        if not lanes_in(buffer):
+        if not self._lanes_in(buffer):
             return None
         return self.text(buffer) + "".join(f"[{self.text(index)}]" for index in indices[:-1])
 
@@ -207,7 +215,7 @@ class LanePrinter(BodyPrinter):
         """What lies in a variable of lanes, or in a part of it."""
         if not self._is_private(op.buffer):
             assert self.loop is not None
-            first, width = lane_place(op.indices[-1], self.loop), lanes_in(op.buffer)
+            first, width = lane_place(op.indices[-1], self.loop), self._lanes_in(op.buffer)
             if width != self.count:
                 variable = f"hetc::part<{self.count}, {first}>({variable})"
         return Expression(variable) if is_value(type) else lanes.decoded(type.element, variable, self.count)

@@ -165,7 +165,7 @@ def _cast(op: Operation, operand: Expression, style: Style) -> Expression:
             return Expression(f"-{wanted}({text})", False)
         case "arith.extui" if source != i1 and target == i64:
             return Expression(f"int64_t(uint32_t({text}))")
-    if style.types(source) in ("int", "int32_t") and wanted in ("int", "int32_t"):
+    if style.types(source) == wanted or {style.types(source), wanted} == {"int", "int32_t"}:
         return operand
     return Expression(f"{wanted}({text})")
 

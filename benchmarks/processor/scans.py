@@ -84,9 +84,11 @@ def scores() -> Work:
 
     def in_torch(dtype: torch.dtype) -> Callable[[], Answer]:
         # An 8-bit float is exact in bf16; the sums of the product are then rounded to bf16 by torch.
-        return lambda: torch.topk(
-            ((keys.to(dtype) @ q.to(dtype).T).relu().float() @ w) * scale, best, sorted=False
-        ).indices.sort().values
+        return lambda: (
+            torch.topk(((keys.to(dtype) @ q.to(dtype).T).relu().float() @ w) * scale, best, sorted=False)
+            .indices.sort()
+            .values
+        )
 
     return Work(
         name="scores fp8, 64 heads",
@@ -121,8 +123,10 @@ def _numpy(keys: np.ndarray, q: np.ndarray) -> Answer:
 
 
 def _dense(keys: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
-    return torch.topk((keys.float()[None] * q[:, None]).sum(-1), K).indices if len(q) == 1 else (
-        torch.topk(q @ keys.float().T, K).indices
+    return (
+        torch.topk((keys.float()[None] * q[:, None]).sum(-1), K).indices
+        if len(q) == 1
+        else (torch.topk(q @ keys.float().T, K).indices)
     )
 
 
@@ -183,5 +187,3 @@ def _numba_scores(
 
     run()
     return run
-
-

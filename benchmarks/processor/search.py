@@ -41,8 +41,9 @@ def bm25(batch: int) -> Work:
     owner = np.repeat(np.arange(DOCUMENTS), lengths)
     cells, count = np.unique(words.astype(np.int64) * DOCUMENTS + owner, return_counts=True)
     terms, docs = cells // DOCUMENTS, cells % DOCUMENTS
-    queries = np.stack([random.choice(np.arange(30, 5000), ASKED, replace=False) for _ in range(batch)]).astype(np.int32)
-    entries = np.bincount(terms, minlength=TERMS)[queries].sum()
+    asked = [random.choice(np.arange(30, 5000), ASKED, replace=False) for _ in range(batch)]
+    queries = np.stack(asked).astype(np.int32)
+    entries = int(np.bincount(terms, minlength=TERMS)[queries].sum())
     return Work(
         name="BM25" + (f", {batch} queries" if batch > 1 else ""),
         program=BM25,

@@ -21,7 +21,16 @@ from hetc.dialects.nest.combiners import Build, Built, Combiner, CombinerAttr, F
 from hetc.dialects.nest.joining import JoinOp
 from hetc.dialects.nest.kernel import KernelOp
 from hetc.dialects.nest.lanes import is_in_line, is_lockstep, not_in_lanes, own_values
-from hetc.dialects.nest.legality import Access, accesses, accesses_inside, dependence, order_of_passes, unawaited
+from hetc.dialects.nest.legality import (
+    Access,
+    accesses,
+    accesses_inside,
+    dependence,
+    fused_dependence,
+    meeting_accesses,
+    order_of_passes,
+    unawaited,
+)
 from hetc.dialects.nest.linear import Form, form_of, is_inside
 from hetc.dialects.nest.memory import BufferOp, FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
 from hetc.dialects.nest.structure import EntriesOp, ForOp, PhaseOp, YieldOp, number_of
@@ -53,6 +62,6 @@ __all__ = [
     "Access", "ArrangeOp", "BindAttr", "BufferOp", "BufferType", "Build", "Built", "Combiner", "CombinerAttr",
     "EntriesOp", "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "JoinOp", "KernelOp", "LoadOp",
     "MergeOp", "OfferedOp", "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside",
-    "combiner_of", "dependence", "form_of", "is_in_line", "is_inside", "is_lockstep", "is_queue", "not_in_lanes",
-    "number_of", "order_of_passes", "own_values", "unawaited",
+    "combiner_of", "dependence", "form_of", "fused_dependence", "is_in_line", "is_inside", "is_lockstep", "is_queue",
+    "meeting_accesses", "not_in_lanes", "number_of", "order_of_passes", "own_values", "unawaited",
 ]  # fmt: skip

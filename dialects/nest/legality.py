@@ -82,7 +82,11 @@ def accesses(op: Operation) -> Iterator[Access]:
 
 def accesses_inside(root: Operation) -> Iterator[Access]:
     for op in root.walk():
-        yield from accesses(op)
+        if type(op) in _ACCESSING:
+            yield from accesses(op)
+
+
+_ACCESSING = frozenset({LoadOp, StoreOp, FoldOp, MergeOp, FinishOp, EntryOp, OfferedOp, ArrangeOp, PushOp, PopOp})
 
 
 def verify_independent(loop: ForOp) -> None:
@@ -112,16 +116,52 @@ def dependence(loop: ForOp) -> str | None:
 
 def _meeting(loop: ForOp, is_allowed: Callable[[Sequence[Access]], bool]) -> str | None:
     """How passes of a loop meet, where that is not allowed for what they do there."""
-    outside: dict[SSAValue, list[Access]] = {}
-    for access in accesses_inside(loop):
-        if _from_outside(access.target, loop):
-            outside.setdefault(access.target, []).append(access)
-    for target, found in outside.items():
-        if not any(access.writes for access in found):
-            continue
-        if not is_allowed(found) and not _disjoint(found, loop):
+    for target, found in meeting_accesses(loop).items():
+        if not is_allowed(found):
             return f"{target.name_hint or 'a buffer'} is written by one and used by another"
     return None
+
+
+def meeting_accesses(loop: ForOp) -> dict[SSAValue, list[Access]]:
+    """The accesses in a loop to each buffer and state from around it where a pass may use what another one writes."""
+    return {
+        target: found
+        for target, found in _from_around(loop).items()
+        if any(access.writes for access in found) and not _disjoint(found, loop)
+    }
+
+
+def fused_dependence(first: ForOp, second: ForOp) -> str | None:
+    """Why the passes of two loops of one range, the second behind the first, cannot be taken in turns: what one of them
+    writes and the other one touches is not that of the same pass. None where they can."""
+    before, after = (_from_around(loop) for loop in (first, second))
+    for target in before.keys() & after.keys():
+        found = [*before[target], *after[target]]
+        if any(access.writes for access in found) and not _same_passes(before[target], first, after[target], second):
+            return f"{target.name_hint or 'a buffer'} is written in one pass and used in another"
+    return None
+
+
+def _from_around(loop: ForOp) -> dict[SSAValue, list[Access]]:
+    """The accesses in a loop to each buffer and state that is declared around it."""
+    found: dict[SSAValue, list[Access]] = {}
+    for access in accesses_inside(loop):
+        if _from_outside(access.target, loop):
+            found.setdefault(access.target, []).append(access)
+    return found
+
+
+def _same_passes(before: Sequence[Access], first: ForOp, after: Sequence[Access], second: ForOp) -> bool:
+    """Whether some index of all of these accesses tells the passes apart, of both loops alike."""
+    if len({len(access.indices) for access in (*before, *after)}) != 1:
+        return False
+    for place in range(len(before[0].indices)):
+        forms = [form_of(access.indices[place], first) for access in before]
+        others = [form_of(access.indices[place], second) for access in after]
+        forms += [None if form is None else form.renamed(second.index, first.index) for form in others]
+        if _tell_apart(forms, first):
+            return True
+    return False
 
 
 def _from_outside(target: SSAValue, loop: ForOp) -> bool:
@@ -138,16 +178,15 @@ def _disjoint(found: Sequence[Access], loop: ForOp) -> bool:
 
 
 def _apart(indices: Iterable[SSAValue], loop: ForOp) -> bool:
-    forms: list[Form] = []
-    for index in indices:
-        form = form_of(index, loop)
-        if form is None:
-            return False
-        forms.append(form)
-    terms = forms[0].terms
-    if any(form.terms != terms for form in forms) or loop.index not in terms:
+    return _tell_apart([form_of(index, loop) for index in indices], loop)
+
+
+def _tell_apart(forms: Sequence[Form | None], loop: ForOp) -> bool:
+    known = [form for form in forms if form is not None]
+    terms = known[0].terms if known else {}
+    if len(known) < len(forms) or any(form.terms != terms for form in known) or loop.index not in terms:
         return False
-    width = max(form.high for form in forms) - min(form.low for form in forms)
+    width = max(form.high for form in known) - min(form.low for form in known)
     return width < abs(terms[loop.index]) * loop.step_size
 
 
@@ -256,7 +295,17 @@ def unawaited(loop: ForOp, phase: PhaseOp) -> str | None:
         if access.writes and type_.where == GLOBAL:
             written.add(access.target)
     for access in accesses_inside(phase):
-        if access.target in written and not is_inside(access.op, loop):
+        if access.target in written and not is_inside(access.op, loop) and not _is_of_other_passes(access.op, loop):
             name = access.target.name_hint or "a buffer"
             return f"{name} is written in a parallel loop and used beside it: only a phase waits for the one before"
     return None
+
+
+def _is_of_other_passes(op: Operation, loop: ForOp) -> bool:
+    """Whether an op stands in a loop that goes on where this one ends, or ends where it begins, and touches nothing
+    that passes of this one do: so the two loops are one whose passes are independent."""
+    block = loop.parent
+    beside = None if block is None else block.find_ancestor_op_in_block(op)
+    if not isinstance(beside, ForOp) or not (beside.lower is loop.upper or beside.upper is loop.lower):
+        return False
+    return fused_dependence(loop, beside) is None

@@ -33,6 +33,12 @@ class Form:
         low, high = sorted((self.low * factor, self.high * factor))
         return Form({value: own * factor for value, own in self.terms.items()} if factor else {}, low, high)
 
+    def renamed(self, value: SSAValue, name: SSAValue) -> Form:
+        """The same sum over another value in the place of one."""
+        return Form(
+            {name if term is value else term: factor for term, factor in self.terms.items()}, self.low, self.high
+        )
+
     @property
     def constant(self) -> int | None:
         """The number that the form is, None where it is none."""

@@ -12,7 +12,9 @@ from xdsl.ir import Block
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
+from hetc.dialects.mp import DimOp
 from hetc.passes.nest.building import dims_of
+from hetc.passes.nest.chains import Chain
 from hetc.passes.nest.cost import operations
 
 LEAST_OPERATIONS = 2048
@@ -23,8 +25,8 @@ LEAST_OPERATIONS = 2048
 class BindParallelPass(ModulePass):
     """Bind the outermost loop of each phase whose passes are independent, and which nothing beside it in its phase has
     to wait for, to `parallel`; one of a single pass is no loop to speak of, and the search goes on inside. A loop that
-    is all that a bound one holds is bound too, where it is independent and its passes are not too small: their passes
-    together are shared by the threads.
+    a bound one holds alone, beside values, is bound too, where it is independent and its passes are not too small: the
+    values move into it, and their passes together are shared by the threads.
 
     Before: no loop of the kernels on one of `devices` is bound to `parallel`; what is bound otherwise is left alone.
     After: those on the way to each statement that are hold nothing but each other.
@@ -36,26 +38,28 @@ class BindParallelPass(ModulePass):
     devices: tuple[str, ...] = ("cpu",)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        extents = {name: dim.largest for name, dim in dims_of(op).items()}
+        dims = dims_of(op)
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                bind(kernel, extents)
+                bind(kernel, dims)
 
 
-def bind(kernel: nest.KernelOp, extents: Mapping[str, int]) -> None:
-    """The loops of one kernel. extents: the largest that each run-time dim can be."""
+def bind(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
+    """The loops of one kernel."""
+    extents = {name: dim.largest for name, dim in dims.items()}
     for phase in [item for item in kernel.block.ops if isinstance(item, nest.PhaseOp)]:
         for loop in list(_outermost(phase.block, phase)):
             loop.properties["bind"] = nest.BindAttr(nest.PARALLEL)
-            inner = _held(loop)
+            inner = _held(loop, phase)
             while (
                 inner is not None
                 and inner.bind is None
                 and _is_independent(inner, phase)
                 and _is_worth_it(inner, loop, extents)
             ):
+                _put_inside(inner)
                 inner.properties["bind"] = nest.BindAttr(nest.PARALLEL)
-                inner = _held(inner)
+                inner = _held(inner, phase)
 
 
 def _outermost(block: Block, phase: nest.PhaseOp) -> Iterator[nest.ForOp]:
@@ -71,10 +75,19 @@ def _is_independent(loop: nest.ForOp, phase: nest.PhaseOp) -> bool:
     return loop.most_passes > 1 and nest.dependence(loop) is None and nest.unawaited(loop, phase) is None
 
 
-def _held(loop: nest.ForOp) -> nest.ForOp | None:
-    """The loop that is all that a loop holds, constants apart."""
-    held = [op for op in loop.block.ops if not isinstance(op, arith.ConstantOp)]
+def _held(loop: nest.ForOp, phase: nest.PhaseOp) -> nest.ForOp | None:
+    """The loop that is all that a loop holds, beside what has no effect."""
+    held = [op for op in loop.block.ops if not Chain(phase).is_fixed(op)]
     return held[0] if len(held) == 1 and isinstance(held[0], nest.ForOp) else None
+
+
+def _put_inside(loop: nest.ForOp) -> None:
+    """Move what stands beside a loop into it, so that its passes and those of the loop around it are one range."""
+    block, first = loop.parent, loop.block.first_op
+    assert block is not None and first is not None
+    for op in [op for op in block.ops if op is not loop and not isinstance(op, arith.ConstantOp)]:
+        op.detach()
+        loop.block.insert_op_before(op, first)
 
 
 def _is_worth_it(loop: nest.ForOp, outermost: nest.ForOp, extents: Mapping[str, int]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i64
@@ -11,6 +11,7 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
+from hetc.dialects.mp import DimOp
 from hetc.passes.nest.building import dims_of
 from hetc.passes.nest.cost import operations
 
@@ -40,22 +41,26 @@ class BindVectorPass(ModulePass):
     devices: tuple[str, ...] = ("cpu",)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        extents = {name: dim.largest for name, dim in dims_of(op).items()}
+        dims = dims_of(op)
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                bind_lanes(kernel, extents)
+                bind_lanes(kernel, dims)
 
 
-def bind_lanes(kernel: nest.KernelOp, extents: Mapping[str, int]) -> None:
-    """The loops of one kernel. extents: the largest that each run-time dim can be."""
+def bind_lanes(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
+    """The loops of one kernel."""
+    extents = {name: dim.largest for name, dim in dims.items()}
     for op in kernel.block.ops:
         if isinstance(op, nest.PhaseOp):
             _Choice(extents).inside(op)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Choice:
+    """orders: of each loop of lanes, how the dims of buffers lie for it."""
+
     extents: Mapping[str, int]
+    orders: dict[nest.ForOp, _Orders] = field(default_factory=dict)
 
     def inside(self, op: Operation) -> None:
         """The best choice for everything in an op, and for the op where it is a loop."""
@@ -72,12 +77,12 @@ class _Choice:
         least, chosen = operations(loop, self.extents), None
         for op in inner:
             del op.properties["bind"]
+            _set_orders(self.orders[op].before)
         # Lanes that nothing is gained by are no lanes.
         needed = least if inner else least / LEAST_GAIN
         count = LEAST_LANES
-        turned = _turned(loop)
-        before = {buffer: buffer.order for buffer in turned}
-        _set_orders(turned)
+        orders = _Orders.of(loop)
+        _set_orders(orders.turned)
         while count <= min(MOST_LANES, loop.most_passes):
             taken = self._taken(loop, count)
             if taken is not None and taken < needed:
@@ -85,11 +90,13 @@ class _Choice:
             count *= 2
         if chosen is not None:
             loop.properties["bind"] = chosen
+            self.orders[loop] = orders
             return
-        _set_orders(before)
+        _set_orders(orders.before)
         for op, bind in inner.items():
             assert bind is not None
             op.properties["bind"] = bind
+            _set_orders(self.orders[op].turned)
 
     def _taken(self, loop: nest.ForOp, count: int) -> float | None:
         """The operations of a loop as so many lanes, None where it has no such form."""
@@ -101,10 +108,27 @@ class _Choice:
         return taken
 
 
-def _turned(loop: nest.ForOp) -> dict[nest.BufferOp, ArrayAttr[IntegerAttr] | None]:
+Order = ArrayAttr[IntegerAttr] | None
+
+
+@dataclass(frozen=True)
+class _Orders:
+    """The orders of the dims of buffers, as they were, and so that the elements of lanes lie beside each other."""
+
+    before: Mapping[nest.BufferOp, Order]
+    turned: Mapping[nest.BufferOp, Order]
+
+    @classmethod
+    def of(cls, loop: nest.ForOp) -> _Orders:
+        """For lanes of one loop."""
+        turned = _turned(loop)
+        return cls({buffer: buffer.order for buffer in turned}, turned)
+
+
+def _turned(loop: nest.ForOp) -> dict[nest.BufferOp, Order]:
     """The buffers in the cache of which each lane would load its own row, with the order of their dims in which the
     lanes' elements lie beside each other. One that is loaded in several places keeps its order."""
-    found: dict[nest.BufferOp, ArrayAttr[IntegerAttr] | None] = {}
+    found: dict[nest.BufferOp, Order] = {}
     for op in loop.body.walk():
         made = op.buffer.owner if isinstance(op, nest.LoadOp) else None
         if not isinstance(op, nest.LoadOp) or not isinstance(made, nest.BufferOp) or nest.is_inside(made, loop):
@@ -118,7 +142,7 @@ def _turned(loop: nest.ForOp) -> dict[nest.BufferOp, ArrayAttr[IntegerAttr] | No
     return found
 
 
-def _set_orders(orders: Mapping[nest.BufferOp, ArrayAttr[IntegerAttr] | None]) -> None:
+def _set_orders(orders: Mapping[nest.BufferOp, Order]) -> None:
     for buffer, order in orders.items():
         buffer.order = order
 

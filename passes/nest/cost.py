@@ -7,7 +7,7 @@ caches are fetched once, others as often as they are accessed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import log2, prod
 
@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import Float32Type, IndexType, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from hetc.dialects import nest
-from hetc.dialects.mp import DimSizeOp, TensorType, storage_bits
+from hetc.dialects.mp import DimSizeOp, TensorType, dtype_name, storage_bits
 from hetc.dialects.mp.storage import SparseAttr
 from hetc.platforms.cpu import Cpu
 
@@ -28,6 +28,8 @@ REGISTER_LANES = 16
 """Lanes that one operation has at most: those of 64 bytes, the widest registers that processors have."""
 GATHER_OPERATIONS = 2
 """Of a lane's element that does not lie beside its neighbour's, in operations: an estimate."""
+DECODE_OPERATIONS = {"bf16": 2, "f16": 4, "fp8": 12, "fp8e5m2": 12}
+"""Of an element that is narrower than the float that it is read as."""
 JOIN_OPERATIONS = 2
 """Of a level of the tree that joins lanes, in operations: an estimate."""
 _ARITHMETIC: Mapping[str, Callable[..., float]] = {
@@ -60,6 +62,27 @@ def operations(op: Operation, extents: Mapping[str, int]) -> float:
     return count.operations
 
 
+def operations_of_each(loop: nest.ForOp, extents: Mapping[str, int]) -> dict[Operation, float]:
+    """How many operations each op in a loop without loops takes for one pass."""
+    count, found = _Count(extents), {}
+    lanes = next((item for item in (loop, *_outer(loop)) if item.lane_count), None)
+    if lanes is not None:
+        count.lanes = _Lanes(lanes, nest.own_values(lanes), lanes.lane_count)
+    for op in loop.body.walk():
+        before = count.operations
+        count.only(op, 1.0)
+        found[op] = count.operations - before
+    return found
+
+
+def _outer(loop: nest.ForOp) -> Iterator[nest.ForOp]:
+    parent = loop.parent_op()
+    while parent is not None:
+        if isinstance(parent, nest.ForOp):
+            yield parent
+        parent = parent.parent_op()
+
+
 def phase_cost(phase: nest.PhaseOp, device: Cpu, extents: Mapping[str, int]) -> PhaseCost:
     """What one phase takes at run-time dims of these extents."""
     count = _Count(extents)
@@ -82,7 +105,7 @@ class _Lanes:
 
     def of(self, op: Operation) -> int:
         """How many lanes carry an op out, each for itself."""
-        return self.count if self.own.intersection(op.operands) else 1
+        return self.count if self.own.intersection((*op.operands, *op.results)) else 1
 
     def steps(self, op: Operation) -> float:
         """How many operations an op of all lanes takes."""
@@ -113,7 +136,7 @@ class _Count:
 
     def op(self, op: Operation, times: float) -> None:
         """One op, and what is in it."""
-        self._op(op, times)
+        self.only(op, times)
         if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR):
             self._in_lanes(op, times)
             return
@@ -143,22 +166,21 @@ class _Count:
         """How often an op's region runs each time that the op does."""
         if isinstance(op, nest.ForOp):
             passes = self._trips(op)
-            self.means[op.index] = self._number(op.lower, 0) + max(passes - 1, 0) // 2 * op.step_size
+            self.means[op.index] = (self._known(op.lower) or 0.0) + max(passes - 1, 0) // 2 * op.step_size
             if op.is_bound(nest.PARALLEL):
                 self.parallel = max(self.parallel, passes * times)
             return passes
         return self._entries(op.tensor) if isinstance(op, nest.EntriesOp) else 1.0
 
     def _trips(self, op: nest.ForOp) -> float:
-        upper, lower = self._number(op.upper, op.most_passes * op.step_size), self._number(op.lower, 0)
-        return max(0.0, min(float(op.most_passes), -(-(upper - lower) // op.step_size)))
-
-    def _number(self, value: SSAValue, otherwise: float) -> float:
-        found = self._known(value)
-        return otherwise if found is None else found
+        upper, lower = self._known(op.upper), self._known(op.lower)
+        if upper is None:
+            return float(op.most_passes)
+        return max(0.0, min(float(op.most_passes), -(-(upper - (lower or 0.0)) // op.step_size)))
 
     def _known(self, value: SSAValue) -> float | None:
-        """What an index is, of the index of a loop the mean; None where the loops do not say."""
+        """What an index is, of the index of a loop the mean; None where the loops do not say. The least of several is
+        one of those that are known."""
         owner = value.owner
         if isinstance(owner, Block):
             return self.means.get(value)
@@ -174,8 +196,10 @@ class _Count:
         made = _ARITHMETIC.get(owner.name)
         if made is None:
             return None
-        given = [self._known(operand) for operand in owner.operands]
-        return None if None in given else made(*given)
+        given = [number for operand in owner.operands if (number := self._known(operand)) is not None]
+        if isinstance(owner, arith.MinSIOp):
+            return min(given, default=None)
+        return made(*given) if len(given) == len(owner.operands) else None
 
     def _entries(self, tensor: SSAValue) -> float:
         """Stored entries of a row, as a mean at most."""
@@ -187,13 +211,16 @@ class _Count:
     def _extent(self, size: int | str) -> float:
         return float(size if isinstance(size, int) else self.extents[size])
 
-    def _op(self, op: Operation, times: float) -> None:
+    def only(self, op: Operation, times: float) -> None:
+        """One op without what is in it."""
         if op.name in FREE:
             return
         dialect = op.name.split(".")[0]
         weight = 1.0
         if dialect == "math":
             weight = FUNCTION_OPERATIONS
+        elif isinstance(op, nest.ReadOp):
+            weight = 1.0 + _decoding(op)
         elif isinstance(op, nest.FindOp):
             weight = log2(max(2.0, self._entries(op.tensor)))
         elif isinstance(op, nest.FoldOp) and nest.is_queue(op.states):
@@ -218,6 +245,15 @@ class _Count:
             return min(size, accesses * (each + 4))
         size = prod(self._extent(extent) for extent in type_.shape) * each
         return min(size, accesses * each) if size <= cache_bytes else accesses * each
+
+
+def _decoding(op: nest.ReadOp) -> float:
+    """Operations that make the number of an element: an estimate."""
+    type_ = op.tensor.type
+    assert isinstance(type_, TensorType)
+    if not isinstance(op.result.type, Float32Type):
+        return 0.0
+    return DECODE_OPERATIONS.get(dtype_name(type_.element), 0)
 
 
 def _touched(op: Operation) -> list[SSAValue]:

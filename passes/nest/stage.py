@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -12,8 +12,11 @@ from xdsl.ir import Block, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
-from hetc.dialects.mp import DimOp, TensorType, compute_type
+from hetc.dialects.mp import DimOp, TensorType, compute_type, storage_bits
 from hetc.passes.nest.building import Builder, dims_of, put_before
+from hetc.passes.nest.facts import Facts
+from hetc.passes.nest.hoist_invariants import has_a_pass
+from hetc.passes.nest.place_buffers import STACK_BYTES
 
 LEAST_REPETITIONS = 16
 MOST_ELEMENTS = 16384
@@ -26,7 +29,8 @@ class StagePass(ModulePass):
     elements are narrower than the numbers that they are read as: then each is widened once.
 
     Before: no loop of the kernels on one of `devices` is bound. After: no loop there inside of others reads the same
-    elements of a narrow operand in 16 passes or more, if a slice has constant extents and at most 16384 elements.
+    elements of a narrow operand in 16 passes or more, if a slice has constant extents and at most 16384 elements, is in
+    range also where the loop has no pass, and the buffers of a kernel fit a thread's stack.
 
         for %t ... { for %h in 64 { for %d in 128 {         %rows = buffer [64, 128] x f32, local
           read %q[%b, %h, %d] ... } } }                ->   for %h { for %d { store (read %q[%b, %h, %d]) in %rows } }
@@ -40,16 +44,28 @@ class StagePass(ModulePass):
         dims = dims_of(op)
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                stage_reads(kernel, dims)
+                stage(kernel, dims)
 
 
-def stage_reads(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
+def stage(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
     """The reads of one kernel."""
+    taken = sum(_bytes(op) for op in kernel.walk() if isinstance(op, nest.BufferOp))
     for read in [op for op in kernel.walk() if isinstance(op, nest.ReadOp)]:
         if read.present is None and _is_narrow(read):
             found = _slice(read)
-            if found is not None:
+            size = 0 if found is None else 4 * _elements(found[1])
+            if found is not None and taken + size <= STACK_BYTES:
                 _stage(read, *found, dims)
+                taken += size
+
+
+def _bytes(op: nest.BufferOp) -> int:
+    """What a buffer takes of a thread's stack."""
+    type_ = op.result.type
+    assert isinstance(type_, nest.BufferType)
+    if type_.where == nest.GLOBAL:
+        return 0
+    return prod(extent for extent in type_.shape if isinstance(extent, int)) * max(8, storage_bits(type_.element)) // 8
 
 
 def _is_narrow(read: nest.ReadOp) -> bool:
@@ -61,31 +77,47 @@ def _is_narrow(read: nest.ReadOp) -> bool:
 
 
 def _slice(read: nest.ReadOp) -> tuple[nest.ForOp, list[nest.ForOp]] | None:
-    """The innermost loop that repeats a read, inside of another loop, and the loops in it that the slice goes over, in
-    the order of the indices; None where there is none, or the slice has no constant extents."""
+    """The outermost loop that repeats a read, inside of another loop, and the loops in it that the slice goes over, in
+    the order of the indices; None where there is none whose slice has constant extents and fits."""
     used = {index.owner.parent_op() for index in read.indices if isinstance(index.owner, Block)}
     inside: list[nest.ForOp] = []
+    found = None
     outer = read.parent_op()
     while isinstance(outer, nest.ForOp):
         is_inner = isinstance(outer.parent_op(), nest.ForOp)
         if outer not in used and inside and is_inner and outer.most_passes >= LEAST_REPETITIONS:
             ordered = sorted(inside, key=lambda loop: list(read.indices).index(loop.index))
-            return (outer, ordered) if _is_constant(read, outer, ordered) else None
+            if _is_constant(read, outer, ordered) and _is_in_range(read, outer, ordered):
+                found = outer, ordered
         if outer in used:
             inside.append(outer)
         outer = outer.parent_op()
-    return None
+    return found
 
 
 def _is_constant(read: nest.ReadOp, outer: nest.ForOp, loops: list[nest.ForOp]) -> bool:
     """Whether the slice is the same in all passes of a loop around it, and small enough."""
-    ends = [nest.number_of(loop.upper) for loop in loops]
-    if any(end is None for end in ends) or any(nest.number_of(loop.lower) != 0 for loop in loops):
+    if any(nest.number_of(loop.upper) is None or nest.number_of(loop.lower) != 0 for loop in loops):
         return False
     own = {loop.index for loop in loops}
-    return prod(end or 0 for end in ends) <= MOST_ELEMENTS and all(
-        index in own or _is_before(index, outer) for index in read.indices
-    )
+    return _elements(loops) <= MOST_ELEMENTS and all(index in own or _is_before(index, outer) for index in read.indices)
+
+
+def _is_in_range(read: nest.ReadOp, outer: nest.ForOp, loops: list[nest.ForOp]) -> bool:
+    """Whether the slice is there in front of a loop: it has a pass, or what is around it says so."""
+    around = read.parent_op()
+    while isinstance(around, nest.ForOp) and has_a_pass(around) and around is not outer:
+        around = around.parent_op()
+    if around is outer and has_a_pass(outer):
+        return True
+    facts = Facts.around(outer)
+    for loop in loops:
+        facts = facts.inside(loop)
+    return facts.in_range(read.tensor.type, read.indices)
+
+
+def _elements(loops: Sequence[nest.ForOp]) -> int:
+    return prod(nest.number_of(loop.upper) or 0 for loop in loops)
 
 
 def _is_before(value: SSAValue, loop: nest.ForOp) -> bool:

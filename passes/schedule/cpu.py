@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from hetc.dialects import nest
 from hetc.dialects.mp import enclosing_pipeline
 from hetc.dialects.task import KernelOp
-from hetc.passes.nest.bind_parallel import bind
-from hetc.passes.nest.bind_vector import bind_lanes
 from hetc.passes.nest.cost import phase_cost
 from hetc.passes.nest.lower_to_nest import lower_kernel
-from hetc.passes.nest.split_fold import split_folds
-from hetc.passes.nest.split_loops import split_loops
-from hetc.passes.nest.stage import stage_reads
+from hetc.passes.nest.rewrites import rewrite
 from hetc.passes.refusal import LoweringRefused
 from hetc.passes.schedule.model import Refused, Schedule, unreadable
 from hetc.platforms.cpu import Cpu
@@ -31,12 +27,8 @@ def plan(kernel: KernelOp, device: Cpu, dims: Mapping[str, int]) -> CpuPlan:
     except LoweringRefused as refused:
         raise Refused(refused.reason, refused.op or kernel) from refused
     declared = enclosing_pipeline(kernel).dims
+    rewrite(loops, declared)
     bounds = {name: dim.largest for name, dim in declared.items()}
-    split_folds(loops, declared)
-    split_loops(loops, declared)
-    stage_reads(loops, declared)
-    bind_lanes(loops, bounds)
-    bind(loops, bounds)
     return CpuPlan(device, bounds, loops)
 
 

@@ -78,3 +78,38 @@ builtin.module {
     }
   }
 }
+
+// -----
+
+// A value that stands between two loops moves into the inner one: threads share the passes of both.
+// CHECK: most 8 : i64 bind <parallel> {
+// CHECK-NEXT: ^bb0(%b: index):
+// CHECK-NEXT: nest.for %zero to %eight step 1 : i64 most 8 : i64 bind <parallel> {
+// CHECK-NEXT: ^bb0(%i: index):
+// CHECK-NEXT: nest.read %n[%b]
+builtin.module {
+  nest.kernel @k task "k" on "cpu" arguments [] scratch [] {
+  ^bb0(%n: !mp.tensor<[8], f32>, %x: !mp.tensor<[8, 4096], f32>, %s: !nest.buf<[8, 8] x f32, global>):
+    nest.phase {
+      %zero = arith.constant 0 : index
+      %eight = arith.constant 8 : index
+      %long = arith.constant 4096 : index
+      nest.for %zero to %eight step 1 : i64 most 8 : i64 {
+      ^bb0(%b: index):
+        %scale = nest.read %n[%b] : !mp.tensor<[8], f32> -> f32
+        nest.for %zero to %eight step 1 : i64 most 8 : i64 {
+        ^bb0(%i: index):
+          %sum = nest.acc "sum" : !nest.acc<[] of sum<f32>, reg>
+          nest.for %zero to %long step 1 : i64 most 4096 : i64 {
+          ^bb0(%d: index):
+            %v = nest.read %x[%i, %d] : !mp.tensor<[8, 4096], f32> -> f32
+            %w = arith.mulf %v, %scale : f32
+            nest.fold %w into %sum[] : f32 into !nest.acc<[] of sum<f32>, reg>
+          }
+          %total = nest.finish %sum[] : !nest.acc<[] of sum<f32>, reg> -> f32
+          nest.store %total in %s[%b, %i] : f32, !nest.buf<[8, 8] x f32, global>
+        }
+      }
+    }
+  }
+}

@@ -154,6 +154,18 @@ def test_values_are_rounded_and_saturated(element: str) -> None:
         assert_same(each(given, body, element), [codes(given, seed), WHOLE])
 
 
+@pytest.mark.parametrize("element", ELEMENTS)
+def test_elements_of_each_lane_are_kept_as_they_are_stored(element: str) -> None:
+    """In an array that every lane has of its own."""
+    given = "f32" if value_of(element) == "f32" else re.sub("[su]i(8|16)", "i32", element)
+    kept, value = f"!nest.buf<[2] x {element}, local>", value_of(element)
+    body = f"""%k = nest.buffer "kept" : {kept}
+            nest.store %v in %k[%one] : {value}, {kept}
+            nest.store %v in %k[%zero] : {value}, {kept}
+            %o = nest.load %k[%one] : {kept} -> {value}"""
+    assert_same(each(given, body, value), [codes(given, 3), WHOLE])
+
+
 OPERATIONS = {
     "arithmetic": """%a = arith.mulf %v, %half : f32
             %b = arith.subf %a, %v : f32

@@ -18,9 +18,12 @@ from xdsl.transforms.common_subexpression_elimination import CommonSubexpression
 from xdsl.transforms.dead_code_elimination import DeadCodeElimination
 
 from hetc.backends.cpu.project import check
+from hetc.dialects import nest
 from hetc.dialects.registry import new_context
 from hetc.passes.nest.bind_arguments import BindArgumentsPass
+from hetc.passes.nest.building import dims_of
 from hetc.passes.nest.expand_combiners import ExpandCombinersPass
+from hetc.passes.nest.rewrites import rewrite
 
 SKETCHES = Path(__file__).parents[2] / "filecheck" / "nest-sketches"
 ABSENT = -1
@@ -40,7 +43,20 @@ def simplified(text: str) -> str:
     return str(module)
 
 
-@pytest.fixture(params=[str, without_binds, simplified], ids=["as written", "without binds", "simplified"])
+def rewritten(text: str) -> str:
+    """As the rewrites of a processor's kernels leave it."""
+    module = parsed(text)
+    for op in module.walk():
+        if isinstance(op, nest.KernelOp):
+            rewrite(op, dims_of(module))
+    module.verify()
+    return str(module)
+
+
+VARIANTS = {"as written": str, "without binds": without_binds, "simplified": simplified, "rewritten": rewritten}
+
+
+@pytest.fixture(params=VARIANTS.values(), ids=VARIANTS)
 def sketch(request: pytest.FixtureRequest) -> Variant:
     """The text of a sketch by its name, in one of the forms that have to give the same."""
     variant: Variant = request.param

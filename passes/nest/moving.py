@@ -1,0 +1,172 @@
+"""What may stand elsewhere in a kernel: which ops compute and do nothing else, and which come in one order only.
+
+Reads and loads are in range where they stand and their condition holds. A loop around one may be what keeps it so: it
+may move among the ops of its block, and out of a loop that has a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from xdsl.dialects import scf
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.traits import is_side_effect_free
+
+from hetc.dialects import nest
+
+
+def kernels_on(module: ModuleOp, devices: Sequence[str]) -> list[nest.KernelOp]:
+    """The kernels of a module on one of these kinds of devices."""
+    found = [op for op in module.body.block.ops if isinstance(op, nest.KernelOp)]
+    return [kernel for kernel in found if kernel.device.data in devices]
+
+
+def phases_of(kernel: nest.KernelOp) -> list[nest.PhaseOp]:
+    return [op for op in kernel.block.ops if isinstance(op, nest.PhaseOp)]
+
+
+def is_value(op: Operation) -> bool:
+    """Whether an op computes its results from its operands and does nothing else; reads of operands do so too."""
+    return not op.regions and bool(op.results) and is_side_effect_free(op)
+
+
+def is_taken(op: Operation) -> bool:
+    """Whether an op takes something from a buffer or from a state, and changes nothing."""
+    return isinstance(op, nest.LoadOp | nest.FinishOp | nest.EntryOp | nest.OfferedOp)
+
+
+def blocks_of(op: Operation) -> Iterator[Block]:
+    for region in op.regions:
+        yield from region.blocks
+
+
+def written_in(root: Operation) -> set[SSAValue]:
+    """The buffers and states that an op and what is in it write."""
+    return {access.target for access in nest.accesses_inside(root) if access.writes}
+
+
+def touched_in(root: Operation) -> set[SSAValue]:
+    return {access.target for access in nest.accesses_inside(root)}
+
+
+def used_in(root: Operation) -> set[SSAValue]:
+    """The values that an op and what is in it use."""
+    return {operand for op in root.walk() for operand in op.operands}
+
+
+def is_inside(value: SSAValue, root: Operation) -> bool:
+    """Whether a value is made in a region of an op."""
+    owner = value.owner
+    inner = owner.parent_op() if isinstance(owner, Block) else owner
+    if isinstance(owner, Block) and inner is root:
+        return True
+    return inner is not None and nest.is_inside(inner, root)
+
+
+@dataclass
+class Order:
+    """Which ops of a block come in one order only. What each uses and touches is looked up once."""
+
+    _known: dict[Operation, tuple[set[SSAValue], set[SSAValue], set[SSAValue]]] = field(default_factory=dict)
+
+    def needs(self, later: Operation, earlier: Operation) -> bool:
+        """Whether an op has to come after one that stands before it: it uses what that one makes, or one writes what
+        the other one touches."""
+        uses, touched, written = self._of(later)
+        _, touched_before, written_before = self._of(earlier)
+        return (
+            any(result in uses for result in earlier.results)
+            or not written_before.isdisjoint(touched)
+            or not written.isdisjoint(touched_before)
+        )
+
+    def join(self, first: Operation, second: Operation) -> None:
+        """Note that the ops in one op are about to be put into another."""
+        for own, other in zip(self._of(first), self._of(second), strict=True):
+            own |= other
+
+    def _of(self, op: Operation) -> tuple[set[SSAValue], set[SSAValue], set[SSAValue]]:
+        if op not in self._known:
+            self._known[op] = used_in(op), touched_in(op), written_in(op)
+        return self._known[op]
+
+
+def own_states(loop: Operation) -> list[nest.AccOp] | None:
+    """The states that a loop or a branch folds into, where these are all that it writes from around it, they stand in
+    its block and nothing else folds into them: then it computes values, and does nothing else. None where it does
+    more."""
+    if not isinstance(loop, nest.ForOp | nest.EntriesOp | scf.IfOp):
+        return None
+    found = []
+    for target in sorted_targets(written_in(loop), loop):
+        owner = target.owner
+        if not isinstance(owner, nest.AccOp) or owner.parent is not loop.parent or not _written_only_in(target, loop):
+            return None
+        found.append(owner)
+    return found or None
+
+
+def sorted_targets(targets: set[SSAValue], root: Operation) -> list[SSAValue]:
+    """Those from around an op, in the order in which they are first touched in it."""
+    order = dict.fromkeys(access.target for access in nest.accesses_inside(root))
+    return [target for target in order if target in targets and not is_inside(target, root)]
+
+
+def _written_only_in(target: SSAValue, loop: Operation) -> bool:
+    for use in target.uses:
+        writes = any(access.writes and access.target is target for access in nest.accesses(use.operation))
+        if writes and not nest.is_inside(use.operation, loop):
+            return False
+    return True
+
+
+def same_value(one: SSAValue, other: SSAValue, renamed: Mapping[SSAValue, SSAValue] = MappingProxyType({})) -> bool:
+    """Whether two values are equal wherever both are known: one value, or equal ops over equal values. renamed: what
+    stands for values of the second."""
+    if one is renamed.get(other, other):
+        return True
+    first, second = one.owner, other.owner
+    if isinstance(first, Block) or isinstance(second, Block) or not is_value(first) or not is_value(second):
+        return False
+    return (
+        first.name == second.name
+        and first.properties == second.properties
+        and len(first.operands) == len(second.operands)
+        and first.results.index(one) == second.results.index(other)  # type: ignore[arg-type]
+        and [result.type for result in first.results] == [result.type for result in second.results]
+        and all(same_value(a, b, renamed) for a, b in zip(first.operands, second.operands, strict=True))
+    )
+
+
+def erase_unused(root: Operation) -> None:
+    """Erase values that nothing uses, states and buffers that nothing takes anything from, and what is empty then."""
+    changed = True
+    while changed:
+        changed = False
+        for op in list(root.walk(reverse=True)):
+            if op.parent is not None and op is not root and _is_unused(op):
+                _erase(op)
+                changed = True
+
+
+def _is_unused(op: Operation) -> bool:
+    if isinstance(op, nest.AccOp | nest.BufferOp):
+        uses = [use.operation for use in op.results[0].uses]
+        return all(isinstance(user, nest.FoldOp | nest.StoreOp) for user in uses)
+    if isinstance(op, nest.PhaseOp | nest.ForOp | nest.EntriesOp):
+        return not op.block.ops
+    if isinstance(op, scf.IfOp):
+        return all(isinstance(inner, scf.YieldOp) for inner in op.true_region.block.ops) and not op.false_region.blocks
+    return (is_value(op) or is_taken(op)) and all(result.first_use is None for result in op.results)
+
+
+def _erase(op: Operation) -> None:
+    for result in op.results:
+        for user in {use.operation for use in result.uses}:
+            user.detach()
+            user.erase()
+    op.detach()
+    op.erase()
