@@ -1,7 +1,7 @@
 """Generated programs on this processor beside what a user could run instead, one run, one table.
 
     pip install -e '.[bench]'
-    python benchmarks/cpu.py [--only NAME] [--threads 1 --threads 2] [--seconds 1.0] [--json FILE]
+    python benchmarks/cpu.py [--only NAME] [--threads 1 --threads 2] [--seconds 1.0] [--page FILE] [--json FILE]
 
 Each row is run in a process of its own. Our program and its peers take turns; the time is the median of them, of the
 whole call, host code included: of processor time with one thread, of wall time with several. `share` is the floor over
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -26,7 +27,8 @@ from typing import Any
 import numpy as np
 import torch
 from processor import attention, scans, search
-from processor.roof import Roof, measured_roof
+from processor.page import page
+from processor.roof import Roof, machine_title, measured_roof
 from processor.work import Work
 from rich.console import Console
 from rich.table import Table
@@ -94,12 +96,13 @@ def measure(name: str, threads: int, seconds: float) -> dict[str, Any]:
         "skipped": skipped,
         "reads_bytes": work.reads_bytes,
         "flop": work.flop,
+        "bound_by": work.bound_by,
     }
 
 
 def report(rows: list[dict[str, Any]], roofs: dict[int, Roof]) -> Table:
     """Ratios above 1 say that ours is faster."""
-    table = Table(title=f"{platform.processor() or platform.machine()}, {roofs_text(roofs)}")
+    table = Table(title=f"{machine_title()}, {roofs_text(roofs)}")
     for heading in ("row", "threads", "hetc ms", "share of floor", "best other", "its ms", "ratio", "all others, ms"):
         table.add_column(heading, justify="left" if heading in ("row", "best other", "all others, ms") else "right")
     for row in rows:
@@ -140,6 +143,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, action="append", help="default: 1, and all cores")
     parser.add_argument("--seconds", type=float, default=1.0, help="least time for each way of a row")
     parser.add_argument("--json", type=Path, help="also write the figures to a file")
+    parser.add_argument("--page", type=Path, help="also write the table as a page")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.row:
@@ -157,6 +161,8 @@ def main() -> None:
             rows.append(json.loads(done.stdout.splitlines()[-1]))
     console.print(report(rows, roofs))
     console.print(", ".join(f"{name} {found}" for name, found in versions().items()))
+    if arguments.page:
+        arguments.page.write_text(page(rows, roofs, machine_title(), os.cpu_count() or 1, versions()))
     if arguments.json:
         found = {str(threads): vars(roof) for threads, roof in roofs.items()}
         arguments.json.write_text(json.dumps({"roofs": found, "versions": versions(), "rows": rows}, indent=1))

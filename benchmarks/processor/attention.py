@@ -96,6 +96,7 @@ def pages() -> Work:
         tensors={"q": q},
         reads_bytes=high.nbytes + low.nbytes,
         flop=4 * count * H * G * D,
+        bound_by="both bounds of a channel are widened for each of the four query heads",
         answer=lambda results: results["s"],
         peers=(
             Peer("torch", lambda threads: lambda: bounds(q, high, low), near),
@@ -129,6 +130,7 @@ def blocks() -> Work:
         tensors={"q": q, "kept": kept},
         reads_bytes=2 * H * chosen * size * D * 2,
         flop=4 * H * G * chosen * size * D,
+        bound_by="rows are gathered one after the other, without a prefetch of those that come next",
         answer=lambda results: results["o"],
         peers=(
             Peer("torch bf16", lambda threads: lambda: rounded(q, keys, values, kept), near),
@@ -157,6 +159,7 @@ def latent() -> Work:
         tensors={"q": q, "picked": picked},
         reads_bytes=chosen * width * 2,
         flop=2 * heads * chosen * (width + 512),
+        bound_by="products are of f32 and not fused with their sums; torch in bf16 rounds both factors, for bf16 dots",
         answer=lambda results: results["o"],
         peers=(
             Peer("torch f32", lambda threads: lambda: attend(q, kv, picked), near),
@@ -187,6 +190,7 @@ def maxsim() -> Work:
         tensors={"q": q},
         reads_bytes=docs.nbytes,
         flop=2 * count * length * tokens * D,
+        bound_by="products are of f32 and not fused with their sums; torch uses bf16 dots, which are exact here",
         answer=lambda results: results["s"],
         peers=(
             Peer("numpy, f32 kept", in_numpy, near),

@@ -28,6 +28,11 @@ def measured_roof(threads: int) -> Roof:
     return Roof(read / 1e9, found.peak_ops_per_s["f32"] * share / 1e9)
 
 
+def machine_title() -> str:
+    """What the processor is called."""
+    return _processor().title
+
+
 @cache
 def _processor() -> Processor:
     return measure()

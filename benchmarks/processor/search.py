@@ -52,6 +52,10 @@ def bm25(batch: int) -> Work:
         tensors={"query": queries},
         reads_bytes=entries * 5,
         flop=entries * 6,
+        bound_by=(
+            "scores are worked out at query time, so that an index can grow by appends (bm25s works them out while it "
+            "indexes), and each chunk of 4096 documents has a queue of its own"
+        ),
         answer=lambda results: results["picked"],
         peers=(
             Peer("numpy", partial(_numpy, terms, docs, count, lengths, queries), partial(same_picks, least=0.9)),

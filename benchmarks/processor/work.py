@@ -30,7 +30,7 @@ class Peer:
 class Work:
     """name: as in the table. program: the pipeline's text, one step. dims: capacities and extents of its state.
     memories: what it holds. tensors: what a call is given. reads_bytes: what has to be read once. flop: operations
-    that nothing does without."""
+    that nothing does without. bound_by: what the generated kernel waits for, where that is not the floor."""
 
     name: str
     program: str
@@ -41,6 +41,7 @@ class Work:
     flop: float
     answer: Callable[[Mapping[str, Any]], Answer]
     peers: tuple[Peer, ...] = ()
+    bound_by: str = ""
     batch: int = 1
     lengths: Mapping[str, Any] = field(default_factory=dict)
 

@@ -16,10 +16,11 @@ from hetc.dialects.mp import DimOp, TensorType, compute_type
 from hetc.passes.nest.building import Builder, dims_of, put_before
 from hetc.passes.nest.facts import conjuncts
 from hetc.passes.nest.moving import erase_unused, is_value, kernels_on, own_states, written_in
+from hetc.passes.nest.split import split
 from hetc.passes.nest.unroll_and_jam import varying
 
-MOST_STATES = 65536
-"""Of a loop's columns: as many states lie in a processor's cache."""
+MOST_STATES = 32768
+"""Of columns at a time: as many states lie in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class PostingsPass(ModulePass):
     states. A state folds what it did, in the same order: rows one after the other. Columns that no row stores keep the
     identity.
 
-    Before: any verified nest.kernel on one of `devices`. After: no such loop of 65536 columns or fewer is left there.
+    Before: any verified nest.kernel on one of `devices`. After: no such loop is left there, and one of more than 32768
+    columns goes by blocks of so many.
 
         for %n = %lo to %hi {                             %sums = acc [4096] of sum<f32>
           %sum = acc sum<f32>                             for %q { entries %tf[%q] from %lo to %hi { (%n, %v):
@@ -49,10 +51,12 @@ class PostingsPass(ModulePass):
 def postings(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
     """The loops of one kernel."""
     for loop in [op for op in kernel.walk() if isinstance(op, nest.ForOp)]:
-        if loop.bind is None and loop.step_size == 1 and loop.most_passes <= MOST_STATES:
+        if loop.bind is None and loop.step_size == 1:
             for held in [op for op in loop.block.ops if isinstance(op, nest.ForOp)]:
-                search = _search(loop, held)
-                if search is not None:
+                if _search(loop, held) is not None:
+                    split(loop, MOST_STATES, Builder(dims, Block(), loop))
+                    search = _search(loop, held)
+                    assert search is not None
                     _Entries(search, Builder(dims, Block(), held)).put()
 
 

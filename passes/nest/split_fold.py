@@ -21,6 +21,10 @@ QUEUES_PER_CHUNK = 16
 """How many times what a queue keeps a chunk is at least: what chunks keep is then little of what they go through."""
 MOST_CHUNKS = 256
 
+OF_SPARSE_ROWS = 8
+"""How many times as long a chunk is that goes through entries of sparse rows: there is little in each, and to find the
+first of them takes a search."""
+
 
 @dataclass(frozen=True)
 class SplitFoldPass(ModulePass):
@@ -118,7 +122,10 @@ def _extents(chain: Chain) -> list[Attribute] | None:
 
 
 def _chunk_of(loop: nest.ForOp, chunk: int) -> int:
-    """The length of a chunk: a power of two times `chunk`, by what the loop's queues keep and its bound."""
+    """The length of a chunk: a power of two times `chunk`, by what the loop's queues keep, whether it searches rows of
+    sparse tensors, and its bound."""
+    if any(isinstance(op, nest.FindOp) for op in loop.body.walk()):
+        chunk *= OF_SPARSE_ROWS
     types = [states.type for states in _states(loop)]
     kept = max((type_.combiner.size.data for type_ in types if isinstance(type_, nest.AccType)), default=0)
     while chunk < QUEUES_PER_CHUNK * kept or chunk * MOST_CHUNKS < loop.most_passes:
