@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -60,5 +61,5 @@ def test_the_tour_leaves_no_step_out(made: dict[str, str]) -> None:
     """Every pass over loops that changes the statement has a block."""
     shown = [block["kind"] for block in BLOCK.finditer(PAGE.read_text())]
     loops = [kind for kind, text in made.items() if text.startswith("nest.phase")]
-    changes = [kind for before, kind in zip(loops, loops[1:], strict=False) if made[kind] != made[before]]
+    changes = [kind for before, kind in pairwise(loops) if made[kind] != made[before]]
     assert [kind for kind in shown if kind in loops] == [loops[0], *changes]
