@@ -65,6 +65,23 @@ def test_results_do_not_depend_on_threads(directory: Path, threads: int) -> None
         assert first.tobytes() == second.tobytes()
 
 
+@pytest.mark.parametrize("row", [0, 3, 7])
+def test_a_sequence_gets_the_same_bits_alone_and_in_a_batch(directory: Path, row: int) -> None:
+    """Sequences of several lengths, among them one that is split over threads."""
+    program = load_program(directory, device_options={"cpu": {"threads": 2}})
+    rng = np.random.default_rng(9)
+    lengths = np.array([1000, 1, 40, 3000, 17, 0, 500, 2049])
+    keys = rng.standard_normal((BATCH, lengths.max(), 32)).astype(np.float32)
+    x = rng.standard_normal((BATCH, 32)).astype(np.float32)
+    together, alone = program.new_state(B=BATCH, T=3001), program.new_state(B=1, T=lengths[row] + 1)
+    together.load("keys", keys, lengths)
+    alone.load("keys", keys[row : row + 1, : lengths[row]], lengths[row : row + 1])
+    step = program.step("scan")
+    whole, one = step(together, x=x), step(alone, x=x[row : row + 1])
+    for name, value in whole.items():
+        assert value[row].numpy().tobytes() == one[name][0].numpy().tobytes()
+
+
 def test_states_are_used_by_several_threads_at_once(directory: Path) -> None:
     program = load_program(directory)
     expected = [call(program, seed) for seed in range(4)]
