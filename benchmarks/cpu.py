@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from processor import attention, scans, search
-from processor.page import page
+from processor.page import HEADINGS, cells, page
 from processor.roof import Roof, machine_title, measured_roof
 from processor.work import Work
 from rich.console import Console
@@ -103,18 +103,10 @@ def measure(name: str, threads: int, seconds: float) -> dict[str, Any]:
 def report(rows: list[dict[str, Any]], roofs: dict[int, Roof]) -> Table:
     """Ratios above 1 say that ours is faster."""
     table = Table(title=f"{machine_title()}, {roofs_text(roofs)}")
-    for heading in ("row", "threads", "hetc ms", "share of floor", "best other", "its ms", "ratio", "all others, ms"):
-        table.add_column(heading, justify="left" if heading in ("row", "best other", "all others, ms") else "right")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading in ("work", "best peer", "others, ms") else "right")
     for row in rows:
-        own, others = row["us"]["hetc"], {way: us for way, us in row["us"].items() if way != "hetc"}
-        best = min(others, key=lambda way: others[way]) if others else "none"
-        floor = roofs[row["threads"]].floor_us(row["reads_bytes"], row["flop"])
-        table.add_row(
-            row["name"], str(row["threads"]), f"{own / 1e3:.3f}", f"{floor / own:.2f}", best,
-            f"{others[best] / 1e3:.3f}" if others else "", f"{others[best] / own:.2f}" if others else "",
-            ", ".join([*(f"{way} {us / 1e3:.2f}" for way, us in others.items() if way != best),
-                       *(f"{way}: {why}" for way, why in row["skipped"].items())]),
-        )  # fmt: skip
+        table.add_row(*cells(row, roofs))
     return table
 
 

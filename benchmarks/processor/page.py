@@ -49,21 +49,24 @@ def page(rows: Sequence[Mapping[str, Any]], roofs: Mapping[int, Roof], title: st
     )
 
 
+HEADINGS = ("work", "threads", "ms", "share", "best peer", "its ms", "ratio", "others, ms")
+
+
+def cells(row: Mapping[str, Any], roofs: Mapping[int, Roof]) -> list[str]:
+    """A row of the table, under HEADINGS."""
+    own, others = row["us"]["hetc"], {way: us for way, us in row["us"].items() if way != "hetc"}
+    floor = roofs[row["threads"]].floor_us(row["reads_bytes"], row["flop"])
+    best = min(others, key=lambda way: others[way], default="")
+    rest = [f"{way} {us / 1e3:.2f}" for way, us in others.items() if way != best]
+    rest += [f"{way}: {why}" for way, why in row["skipped"].items()]
+    found = [row["name"], str(row["threads"]), f"{own / 1e3:.3f}", f"{floor / own:.2f}", best]
+    found += [f"{others[best] / 1e3:.3f}", f"{others[best] / own:.2f}"] if others else ["", ""]
+    return [*found, ", ".join(rest)]
+
+
 def _table(rows: Sequence[Mapping[str, Any]], roofs: Mapping[int, Roof]) -> list[str]:
-    lines = [
-        "| work | threads | ms | share | best peer | its ms | ratio | others, ms |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        own, others = row["us"]["hetc"], {way: us for way, us in row["us"].items() if way != "hetc"}
-        floor = roofs[row["threads"]].floor_us(row["reads_bytes"], row["flop"])
-        best = min(others, key=lambda way: others[way], default="")
-        rest = [f"{way} {us / 1e3:.2f}" for way, us in others.items() if way != best]
-        rest += [f"{way}: {why}" for way, why in row["skipped"].items()]
-        cells = [row["name"], str(row["threads"]), f"{own / 1e3:.3f}", f"{floor / own:.2f}", best]
-        cells += [f"{others[best] / 1e3:.3f}", f"{others[best] / own:.2f}"] if others else ["", ""]
-        lines.append("| " + " | ".join([*cells, ", ".join(rest)]) + " |")
-    return lines
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *(cells(row, roofs) for row in rows)]
+    return ["| " + " | ".join(line) + " |" for line in lines]
 
 
 def _notes(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from hetc.dialects import nest
 from hetc.dialects.mp import DimOp
 from hetc.passes.nest.building import Builder, dims_of
 from hetc.passes.nest.cost import REGISTER_LANES, operations_of_each
+from hetc.passes.nest.moving import kernels_on
 from hetc.passes.nest.unroll_and_jam import jam, not_jammed, varying
 
 BLOCKS = (2, 3, 4, 6, 8)
@@ -42,10 +43,8 @@ class TileRegistersPass(ModulePass):
     devices: tuple[str, ...] = ("cpu",)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        dims = dims_of(op)
-        for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
-            if kernel.device.data in self.devices:
-                tile_registers(kernel, dims)
+        for kernel in kernels_on(op, self.devices):
+            tile_registers(kernel, dims_of(op))
 
 
 def tile_registers(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:

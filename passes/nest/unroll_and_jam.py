@@ -14,6 +14,7 @@ from xdsl.traits import IsTerminator, is_side_effect_free
 
 from hetc.dialects import nest
 from hetc.passes.nest.building import Builder, dims_of, put_before
+from hetc.passes.nest.moving import kernels_on
 from hetc.passes.refusal import refuse
 
 
@@ -40,14 +41,15 @@ class UnrollAndJamPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         dims = dims_of(op)
-        for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
-            if kernel.device.data in self.devices:
-                for loop in [item for item in kernel.walk() if isinstance(item, nest.ForOp)]:
-                    if loop.index.name_hint == self.loop:
-                        reason = not_jammed(loop) if self.by > 1 else f"{self.by} passes at once"
-                        if reason is not None:
-                            raise refuse(reason, loop, "device")
-                        jam(loop, self.by, Builder(dims, Block(), loop))
+        for kernel in kernels_on(op, self.devices):
+            named = [
+                item for item in kernel.walk() if isinstance(item, nest.ForOp) and item.index.name_hint == self.loop
+            ]
+            for loop in named:
+                reason = not_jammed(loop) if self.by > 1 else f"{self.by} passes at once"
+                if reason is not None:
+                    raise refuse(reason, loop, "device")
+                jam(loop, self.by, Builder(dims, Block(), loop))
 
 
 def varying(loop: nest.ForOp) -> set[SSAValue]:
