@@ -77,7 +77,7 @@ class _Choice:
         least, chosen = operations(loop, self.extents), None
         for op in inner:
             del op.properties["bind"]
-            _set_orders(self.orders[op].before)
+            _set_orders(self._orders_of(op).before)
         # Lanes that nothing is gained by are no lanes.
         needed = least if inner else least / LEAST_GAIN
         count = LEAST_LANES
@@ -96,7 +96,11 @@ class _Choice:
         for op, bind in inner.items():
             assert bind is not None
             op.properties["bind"] = bind
-            _set_orders(self.orders[op].turned)
+            _set_orders(self._orders_of(op).turned)
+
+    def _orders_of(self, loop: nest.ForOp) -> _Orders:
+        """Those of a loop that became lanes here; what was bound before has none."""
+        return self.orders.get(loop, _Orders({}, {}))
 
     def _taken(self, loop: nest.ForOp, count: int) -> float | None:
         """The operations of a loop as so many lanes, None where it has no such form."""
