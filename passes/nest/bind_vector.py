@@ -73,7 +73,7 @@ class _Choice:
 
     def _loop(self, loop: nest.ForOp) -> None:
         """Lanes of this loop instead of those of loops in it, where that takes fewer operations."""
-        inner = {op: op.bind for op in loop.body.walk() if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR)}
+        inner = {op: op.bind for op in nest.inner_ops(loop) if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR)}
         least, chosen = operations(loop, self.extents), None
         for op in inner:
             del op.properties["bind"]
@@ -129,7 +129,7 @@ def _turned(loop: nest.ForOp) -> dict[nest.BufferOp, Order]:
     """The buffers in the cache of which each lane would load its own row, with the order of their dims in which the
     lanes' elements lie beside each other. One that is loaded in several places keeps its order."""
     found: dict[nest.BufferOp, Order] = {}
-    for op in loop.body.walk():
+    for op in nest.inner_ops(loop):
         made = op.buffer.owner if isinstance(op, nest.LoadOp) else None
         if not isinstance(op, nest.LoadOp) or not isinstance(made, nest.BufferOp) or nest.is_inside(made, loop):
             continue
@@ -149,5 +149,5 @@ def _set_orders(orders: Mapping[nest.BufferOp, Order]) -> None:
 
 def _is_for_threads(loop: nest.ForOp) -> bool:
     """Whether a loop is the outermost of several."""
-    inner = any(isinstance(op, nest.ForOp) for op in loop.body.walk())
+    inner = any(isinstance(op, nest.ForOp) for op in nest.inner_ops(loop))
     return inner and isinstance(loop.parent_op(), nest.PhaseOp)

@@ -68,7 +68,7 @@ def operations_of_each(loop: nest.ForOp, extents: Mapping[str, int]) -> dict[Ope
     lanes = next((item for item in (loop, *_outer(loop)) if item.lane_count), None)
     if lanes is not None:
         count.lanes = _Lanes(lanes, nest.own_values(lanes), lanes.lane_count)
-    for op in loop.body.walk():
+    for op in nest.inner_ops(loop):
         before = count.operations
         count.only(op, 1.0)
         found[op] = count.operations - before
@@ -154,7 +154,7 @@ class _Count:
             isinstance(item, nest.FoldOp)
             and not isinstance(item.states.owner, Block)
             and not nest.is_inside(item.states.owner, op)
-            for item in op.walk()
+            for item in nest.ops_in(op)
         )
         self.operations += times * outside * JOIN_OPERATIONS * log2(count)
         self.lanes = _Lanes(op, own, count)

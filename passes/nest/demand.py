@@ -28,7 +28,7 @@ class Demand:
     def of_kernel(kernel: nest.KernelOp) -> Demand:
         """Every op of the kernel, users before what they use."""
         demand = Demand()
-        for op in reversed(list(kernel.walk())):
+        for op in reversed(list(nest.ops_in(kernel))):
             demand.found[op] = demand._of(op)
         return demand
 
@@ -54,7 +54,7 @@ class Demand:
         if isinstance(op, nest.FoldOp):
             return _visible(op, self.of_states(op.states))
         if isinstance(op, nest.ForOp | nest.EntriesOp):
-            effects = [inner for inner in op.walk() if _has_effect(inner)]
+            effects = [inner for inner in nest.ops_in(op) if _has_effect(inner)]
             return _shared(op, [self.of_fold(inner) if isinstance(inner, nest.FoldOp) else ALWAYS for inner in effects])
         if not is_value(op) and not is_taken(op):
             return ALWAYS
@@ -80,7 +80,7 @@ class Demand:
 
 def _has_effect(op: Operation) -> bool:
     """Whether an op writes what a loop around it may be asked for."""
-    return any(access.writes for access in nest.accesses(op)) and not isinstance(op, nest.AccOp)
+    return any(touch.writes for touch in nest.touches(op)) and not isinstance(op, nest.AccOp)
 
 
 def _shared(op: Operation, uses: list[Conditions]) -> Conditions:

@@ -116,7 +116,9 @@ def _is_joinable(first: nest.ForOp, second: nest.ForOp, order: Order) -> bool:
 
 def _written_in_parallel(loop: nest.ForOp) -> set[SSAValue]:
     """What the parallel loops inside of a loop write."""
-    inner = [op for op in loop.walk() if isinstance(op, nest.ForOp) and op is not loop and op.is_bound(nest.PARALLEL)]
+    inner = [
+        op for op in nest.ops_in(loop) if isinstance(op, nest.ForOp) and op is not loop and op.is_bound(nest.PARALLEL)
+    ]
     return {target for op in inner for target in written_in(op)}
 
 

@@ -42,7 +42,7 @@ class LimitLoopsPass(ModulePass):
 
 def limit(kernel: nest.KernelOp) -> None:
     """The loops of one kernel."""
-    narrowed = [_limit(op) for op in list(kernel.walk()) if isinstance(op, nest.ForOp)]
+    narrowed = [_limit(op) for op in list(nest.ops_in(kernel)) if isinstance(op, nest.ForOp)]
     if any(narrowed):
         simplify(kernel)
         hoist(kernel)

@@ -45,16 +45,16 @@ def blocks_of(op: Operation) -> Iterator[Block]:
 
 def written_in(root: Operation) -> set[SSAValue]:
     """The buffers and states that an op and what is in it write."""
-    return {access.target for access in nest.accesses_inside(root) if access.writes}
+    return {touch.target for touch in nest.touches_inside(root) if touch.writes}
 
 
 def touched_in(root: Operation) -> set[SSAValue]:
-    return {access.target for access in nest.accesses_inside(root)}
+    return {touch.target for touch in nest.touches_inside(root)}
 
 
 def used_in(root: Operation) -> set[SSAValue]:
     """The values that an op and what is in it use."""
-    return {operand for op in root.walk() for operand in op.operands}
+    return {operand for op in nest.ops_in(root) for operand in op.operands}
 
 
 def is_inside(value: SSAValue, root: Operation) -> bool:
@@ -111,13 +111,13 @@ def own_states(loop: Operation) -> list[nest.AccOp] | None:
 
 def sorted_targets(targets: set[SSAValue], root: Operation) -> list[SSAValue]:
     """Those from around an op, in the order in which they are first touched in it."""
-    order = dict.fromkeys(access.target for access in nest.accesses_inside(root))
+    order = dict.fromkeys(touch.target for touch in nest.touches_inside(root))
     return [target for target in order if target in targets and not is_inside(target, root)]
 
 
 def _written_only_in(target: SSAValue, loop: Operation) -> bool:
     for use in target.uses:
-        writes = any(access.writes and access.target is target for access in nest.accesses(use.operation))
+        writes = any(touch.writes and touch.target is target for touch in nest.touches(use.operation))
         if writes and not nest.is_inside(use.operation, loop):
             return False
     return True

@@ -45,7 +45,7 @@ def simplify(kernel: nest.KernelOp) -> None:
     for phase in phases_of(kernel):
         simplify_block(phase.block, Facts(), demand)
     demand = Demand.of_kernel(kernel)
-    for op in kernel.walk():
+    for op in nest.ops_in(kernel):
         if isinstance(op, nest.LoadOp):
             _drop_condition(op, demand)
     share(kernel)
