@@ -11,9 +11,10 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
-from hetc.passes.nest.facts import Facts, Sum, range_of, sum_of
+from hetc.passes.nest.facts import Facts, Sum, sum_of
 from hetc.passes.nest.moving import is_inside, is_value, kernels_on, own_states, same_value
 from hetc.passes.nest.place_buffers import as_stored
+from hetc.passes.nest.ranges import range_of
 
 
 @dataclass(frozen=True)

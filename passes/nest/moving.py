@@ -99,9 +99,17 @@ class Order:
         for own, other in zip(self._of(first), self._of(second), strict=True):
             own |= other
 
+    def touched(self, op: Operation) -> set[SSAValue]:
+        return self._of(op)[1]
+
+    def written(self, op: Operation) -> set[SSAValue]:
+        return self._of(op)[2]
+
     def _of(self, op: Operation) -> tuple[set[SSAValue], set[SSAValue], set[SSAValue]]:
         if op not in self._known:
-            self._known[op] = used_in(op), touched_in(op), written_in(op)
+            touched = list(nest.touches_inside(op))
+            written = {touch.target for touch in touched if touch.writes}
+            self._known[op] = used_in(op), {touch.target for touch in touched}, written
         return self._known[op]
 
 

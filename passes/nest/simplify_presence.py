@@ -14,8 +14,9 @@ from xdsl.passes import ModulePass
 from hetc.dialects import nest
 from hetc.dialects.locations import copy_location
 from hetc.passes.nest.demand import Conditions, Demand
-from hetc.passes.nest.facts import Facts, conjuncts, number_of
+from hetc.passes.nest.facts import Facts, conjuncts
 from hetc.passes.nest.moving import kernels_on, phases_of
+from hetc.passes.nest.ranges import number_of
 from hetc.passes.nest.share_values import share
 
 
