@@ -24,6 +24,7 @@ from hetc.dialects.nest.memory import LoadOp, PopOp, PushOp, StoreOp
 from hetc.dialects.nest.types import AccType
 
 _TAKING = frozenset({LoadOp, FinishOp, EntryOp, OfferedOp})
+_OF_TWO = frozenset({MergeOp, JoinOp, PushOp, PopOp})
 _ACCESSING = _TAKING | {StoreOp, FoldOp, MergeOp, ArrangeOp, PushOp, PopOp}
 
 
@@ -106,6 +107,8 @@ def touches(op: Operation) -> tuple[Touch, ...]:
         return (Touch(op, op.operands[1], True),)
     if kind is ArrangeOp:
         return (Touch(op, op.operands[0], True),)
+    if kind not in _OF_TWO:
+        return ()
     return tuple(Touch(op, access.target, access.writes) for access in accesses(op))
 
 

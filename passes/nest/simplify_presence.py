@@ -45,10 +45,10 @@ def simplify(kernel: nest.KernelOp) -> None:
     demand = Demand.of_kernel(kernel)
     for phase in phases_of(kernel):
         simplify_block(phase.block, Facts(), demand)
-    demand = Demand.of_kernel(kernel)
-    for op in nest.ops_in(kernel):
-        if isinstance(op, nest.LoadOp):
-            _drop_condition(op, demand)
+    loads = [op for op in nest.ops_in(kernel) if isinstance(op, nest.LoadOp) and op.present is not None]
+    demand = Demand.of_kernel(kernel) if loads else demand
+    for load in loads:
+        _drop_condition(load, demand)
     share(kernel)
 
 
