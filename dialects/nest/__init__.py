@@ -18,13 +18,20 @@ from hetc.dialects.nest.accumulate import (
     is_queue,
 )
 from hetc.dialects.nest.combiners import Build, Built, Combiner, CombinerAttr, Field, combiner_of
+from hetc.dialects.nest.effects import (
+    Access,
+    Touch,
+    accesses,
+    accesses_inside,
+    inner_ops,
+    ops_in,
+    touches,
+    touches_inside,
+)
 from hetc.dialects.nest.joining import JoinOp
 from hetc.dialects.nest.kernel import KernelOp
 from hetc.dialects.nest.lanes import is_in_line, is_lockstep, not_in_lanes, own_values
 from hetc.dialects.nest.legality import (
-    Access,
-    accesses,
-    accesses_inside,
     dependence,
     fused_dependence,
     meeting_accesses,
@@ -61,7 +68,8 @@ __all__ = [
     "GLOBAL", "LOCAL", "NEST", "PARALLEL", "PIPELINE", "REGISTER", "STREAM", "UNROLL", "VECTOR", "AccOp", "AccType",
     "Access", "ArrangeOp", "BindAttr", "BufferOp", "BufferType", "Build", "Built", "Combiner", "CombinerAttr",
     "EntriesOp", "EntryOp", "Field", "FindOp", "FinishOp", "FoldOp", "ForOp", "Form", "JoinOp", "KernelOp", "LoadOp",
-    "MergeOp", "OfferedOp", "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "YieldOp", "accesses", "accesses_inside",
-    "combiner_of", "dependence", "form_of", "fused_dependence", "is_in_line", "is_inside", "is_lockstep", "is_queue",
-    "meeting_accesses", "not_in_lanes", "number_of", "order_of_passes", "own_values", "unawaited",
+    "MergeOp", "OfferedOp", "PhaseOp", "PopOp", "PushOp", "ReadOp", "StoreOp", "Touch", "YieldOp", "accesses",
+    "accesses_inside", "combiner_of", "dependence", "form_of", "fused_dependence", "inner_ops", "is_in_line",
+    "is_inside", "is_lockstep", "is_queue", "meeting_accesses", "not_in_lanes", "number_of", "ops_in",
+    "order_of_passes", "own_values", "touches", "touches_inside", "unawaited",
 ]  # fmt: skip

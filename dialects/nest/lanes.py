@@ -14,6 +14,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from hetc.dialects.mp import DimSizeOp, TensorType
 from hetc.dialects.nest.accumulate import AccOp, ArrangeOp, EntryOp, FoldOp, MergeOp, OfferedOp, is_queue
 from hetc.dialects.nest.combiners import Built, combiner_of
+from hetc.dialects.nest.effects import inner_ops
 from hetc.dialects.nest.joining import JoinOp
 from hetc.dialects.nest.linear import form_of, is_inside
 from hetc.dialects.nest.memory import BufferOp, FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
@@ -39,7 +40,7 @@ def is_lockstep(loop: ForOp) -> bool:
 def own_values(loop: ForOp) -> set[SSAValue]:
     """The values of a loop's body of which each lane has its own."""
     found: set[SSAValue] = {loop.index}
-    for op in loop.body.walk():
+    for op in inner_ops(loop):
         target = op.operands[0] if isinstance(op, LoadOp) or op.name == "nest.finish" else None
         is_private = target is not None and _is_private(target, loop)
         if is_private or found.intersection(op.operands):
@@ -76,7 +77,7 @@ def not_in_lanes(loop: ForOp, width: int = 0) -> str | None:
     if loop.step_size != 1:
         return f"lanes of a loop by steps of {loop.step_size}"
     own = own_values(loop)
-    return next((reason for op in loop.body.walk() if (reason := _obstacle(op, loop, own, width))), None) or _several(
+    return next((reason for op in inner_ops(loop) if (reason := _obstacle(op, loop, own, width))), None) or _several(
         loop
     )
 
@@ -150,7 +151,7 @@ def _fold(op: FoldOp, loop: ForOp, width: int) -> str | None:
 def _several(loop: ForOp) -> str | None:
     """Why states that are folded into at several places cannot be those of lanes."""
     places: dict[SSAValue, set[tuple[SSAValue, ...]]] = {}
-    for op in loop.body.walk():
+    for op in inner_ops(loop):
         if isinstance(op, FoldOp) and not _is_private(op.states, loop) and not is_queue(op.states):
             places.setdefault(op.states, set()).add(tuple(op.indices))
     for states, found in places.items():

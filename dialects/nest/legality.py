@@ -16,8 +16,7 @@ Streams              See `streams`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 from xdsl.dialects import arith
 from xdsl.ir import Block, Operation, SSAValue
@@ -30,63 +29,15 @@ from hetc.dialects.nest.accumulate import (
     FinishOp,
     FoldOp,
     MergeOp,
-    OfferedOp,
 )
 from hetc.dialects.nest.combiners import combiner_of
+from hetc.dialects.nest.effects import Access, Touch, accesses, inner_ops, ops_in, touches_inside
 from hetc.dialects.nest.grid import does_not_fit
-from hetc.dialects.nest.joining import JoinOp
 from hetc.dialects.nest.linear import Form, form_of, is_inside
-from hetc.dialects.nest.memory import FindOp, LoadOp, PopOp, PushOp, ReadOp, StoreOp
+from hetc.dialects.nest.memory import FindOp, LoadOp, ReadOp
 from hetc.dialects.nest.streams import verify_streams
 from hetc.dialects.nest.structure import EntriesOp, ForOp, PhaseOp
 from hetc.dialects.nest.types import GLOBAL, PARALLEL, VECTOR, AccType, BufferType
-
-
-@dataclass(frozen=True)
-class Access:
-    """One access to a buffer or to states. `fold`: a write that only adds an element to a state."""
-
-    op: Operation
-    target: SSAValue
-    indices: tuple[SSAValue, ...]
-    writes: bool
-    fold: bool = False
-
-
-def accesses(op: Operation) -> Iterator[Access]:
-    """What one op (not those in its regions) does to buffers and states."""
-    match op:
-        case LoadOp():
-            yield Access(op, op.buffer, tuple(op.indices), False)
-        case StoreOp():
-            yield Access(op, op.buffer, tuple(op.indices), True)
-        case FoldOp():
-            yield Access(op, op.states, tuple(op.indices), True, fold=True)
-        case MergeOp():
-            yield Access(op, op.part, tuple(op.part_indices), False)
-            yield Access(op, op.states, tuple(op.indices), True, fold=True)
-        case JoinOp():
-            yield Access(op, op.part, tuple(op.part_indices), False)
-            yield Access(op, op.states, tuple(op.indices), True, fold=True)
-        case FinishOp() | EntryOp() | OfferedOp():
-            yield Access(op, op.states, tuple(op.indices), False)
-        case ArrangeOp():
-            yield Access(op, op.states, tuple(op.indices), True)
-        case PushOp():
-            yield Access(op, op.buffer, (), False)
-            yield Access(op, op.stream, (), True)
-        case PopOp():
-            yield Access(op, op.stream, (), True)
-            yield Access(op, op.buffer, (), True)
-
-
-def accesses_inside(root: Operation) -> Iterator[Access]:
-    for op in root.walk():
-        if type(op) in _ACCESSING:
-            yield from accesses(op)
-
-
-_ACCESSING = frozenset({LoadOp, StoreOp, FoldOp, MergeOp, FinishOp, EntryOp, OfferedOp, ArrangeOp, PushOp, PopOp})
 
 
 def verify_independent(loop: ForOp) -> None:
@@ -124,11 +75,9 @@ def _meeting(loop: ForOp, is_allowed: Callable[[Sequence[Access]], bool]) -> str
 
 def meeting_accesses(loop: ForOp) -> dict[SSAValue, list[Access]]:
     """The accesses in a loop to each buffer and state from around it where a pass may use what another one writes."""
-    return {
-        target: found
-        for target, found in _from_around(loop).items()
-        if any(access.writes for access in found) and not _disjoint(found, loop)
-    }
+    written = {target: found for target, found in _from_around(loop).items() if any(touch.writes for touch in found)}
+    met = {target: _accesses(found) for target, found in written.items()}
+    return {target: found for target, found in met.items() if not _disjoint(found, loop)}
 
 
 def fused_dependence(first: ForOp, second: ForOp) -> str | None:
@@ -136,19 +85,29 @@ def fused_dependence(first: ForOp, second: ForOp) -> str | None:
     writes and the other one touches is not that of the same pass. None where they can."""
     before, after = (_from_around(loop) for loop in (first, second))
     for target in before.keys() & after.keys():
-        found = [*before[target], *after[target]]
-        if any(access.writes for access in found) and not _same_passes(before[target], first, after[target], second):
-            return f"{target.name_hint or 'a buffer'} is written in one pass and used in another"
+        if any(touch.writes for touch in (*before[target], *after[target])):
+            own, others = _accesses(before[target]), _accesses(after[target])
+            if not _same_passes(own, first, others, second):
+                return f"{target.name_hint or 'a buffer'} is written in one pass and used in another"
     return None
 
 
-def _from_around(loop: ForOp) -> dict[SSAValue, list[Access]]:
-    """The accesses in a loop to each buffer and state that is declared around it."""
-    found: dict[SSAValue, list[Access]] = {}
-    for access in accesses_inside(loop):
-        if _from_outside(access.target, loop):
-            found.setdefault(access.target, []).append(access)
-    return found
+def _from_around(loop: ForOp) -> dict[SSAValue, list[Touch]]:
+    """What touches each buffer and state that is declared around a loop, in the loop."""
+    found: dict[SSAValue, list[Touch]] = {}
+    for touch in touches_inside(loop):
+        found.setdefault(touch.target, []).append(touch)
+    return {target: touched for target, touched in found.items() if _from_outside(target, loop)}
+
+
+def _accesses(touched: Sequence[Touch]) -> list[Access]:
+    """The same with indices."""
+    return [
+        access
+        for touch in touched
+        for access in accesses(touch.op)
+        if access.target is touch.target and access.writes is touch.writes
+    ]
 
 
 def _same_passes(before: Sequence[Access], first: ForOp, after: Sequence[Access], second: ForOp) -> bool:
@@ -195,7 +154,7 @@ def verify_kernel(kernel: Operation) -> None:
     for op in kernel.regions[0].block.ops:
         for result in op.results:
             _verify_global(result)
-    for op in kernel.walk():
+    for op in ops_in(kernel):
         if isinstance(op, AccOp):
             _verify_fixed_point(op)
         elif isinstance(op, FoldOp):
@@ -279,7 +238,7 @@ def _has_column(value: SSAValue) -> bool:
 
 
 def _verify_barriers(phase: PhaseOp) -> None:
-    for loop in phase.walk():
+    for loop in inner_ops(phase):
         if isinstance(loop, ForOp) and loop.is_bound(PARALLEL):
             problem = unawaited(loop, phase)
             if problem is not None:
@@ -289,14 +248,14 @@ def _verify_barriers(phase: PhaseOp) -> None:
 def unawaited(loop: ForOp, phase: PhaseOp) -> str | None:
     """Why the passes of a parallel loop would have to be waited for inside of its phase; None where nothing waits."""
     written: set[SSAValue] = set()
-    for access in accesses_inside(loop):
-        type_ = access.target.type
+    for touch in touches_inside(loop):
+        type_ = touch.target.type
         assert isinstance(type_, BufferType | AccType)
-        if access.writes and type_.where == GLOBAL:
-            written.add(access.target)
-    for access in accesses_inside(phase):
-        if access.target in written and not is_inside(access.op, loop) and not _is_of_other_passes(access.op, loop):
-            name = access.target.name_hint or "a buffer"
+        if touch.writes and type_.where == GLOBAL:
+            written.add(touch.target)
+    for touch in touches_inside(phase):
+        if touch.target in written and not is_inside(touch.op, loop) and not _is_of_other_passes(touch.op, loop):
+            name = touch.target.name_hint or "a buffer"
             return f"{name} is written in a parallel loop and used beside it: only a phase waits for the one before"
     return None
 

@@ -63,9 +63,9 @@ def _arguments(kernel: nest.KernelOp, scratch: list[SSAValue], order: list[str])
             yield ArgumentAttr("constant", number)
     for number, _ in enumerate(scratch):
         yield ArgumentAttr("scratch", number)
-    lengths = {op.dim.data for op in kernel.walk() if isinstance(op, DimSizeOp)}
+    lengths = {op.dim.data for op in nest.ops_in(kernel) if isinstance(op, DimSizeOp)}
     yield from (ArgumentAttr("length", 0, name) for name in order if name in lengths)
-    capacities = {name for op in kernel.walk() for name in _capacities(op)}
+    capacities = {name for op in nest.ops_in(kernel) for name in _capacities(op)}
     yield from (ArgumentAttr("capacity", 0, name) for name in order if name in capacities)
 
 

@@ -97,5 +97,5 @@ def _is_worth_it(loop: nest.ForOp, outermost: nest.ForOp, extents: Mapping[str, 
         is_inside = owner is outermost or (owner is not None and nest.is_inside(owner, outermost))
         if is_inside and nest.number_of(limit) is None:
             return False
-    passes = max(1.0, min(float(loop.most_passes), operations(loop, extents)))
-    return operations(loop, extents) / passes >= LEAST_OPERATIONS
+    taken = operations(loop, extents)
+    return taken / max(1.0, min(float(loop.most_passes), taken)) >= LEAST_OPERATIONS

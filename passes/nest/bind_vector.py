@@ -13,7 +13,7 @@ from xdsl.passes import ModulePass
 from hetc.dialects import nest
 from hetc.dialects.mp import DimOp
 from hetc.passes.nest.building import dims_of
-from hetc.passes.nest.cost import operations
+from hetc.passes.nest.cost import Known, operations
 
 LEAST_LANES = 4
 MOST_LANES = 32
@@ -57,10 +57,11 @@ def bind_lanes(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
 
 @dataclass
 class _Choice:
-    """orders: of each loop of lanes, how the dims of buffers lie for it."""
+    """orders: of each loop of lanes, how the dims of buffers lie for it. known: no op is moved or made here."""
 
     extents: Mapping[str, int]
     orders: dict[nest.ForOp, _Orders] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
 
     def inside(self, op: Operation) -> None:
         """The best choice for everything in an op, and for the op where it is a loop."""
@@ -73,43 +74,62 @@ class _Choice:
 
     def _loop(self, loop: nest.ForOp) -> None:
         """Lanes of this loop instead of those of loops in it, where that takes fewer operations."""
-        inner = {op: op.bind for op in loop.body.walk() if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR)}
-        least, chosen = operations(loop, self.extents), None
-        for op in inner:
-            del op.properties["bind"]
-            _set_orders(self._orders_of(op).before)
+        inner = {op: op.bind for op in nest.inner_ops(loop) if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR)}
+        self._unbind(inner)
+        counts = _counts(loop)
+        self._bind(inner)
+        if not counts:
+            return
+        least, chosen = operations(loop, self.extents, self.known), None
+        self._unbind(inner)
         # Lanes that nothing is gained by are no lanes.
         needed = least if inner else least / LEAST_GAIN
-        count = LEAST_LANES
         orders = _Orders.of(loop)
         _set_orders(orders.turned)
-        while count <= min(MOST_LANES, loop.most_passes):
-            taken = self._taken(loop, count)
-            if taken is not None and taken < needed:
-                needed, chosen = taken, nest.BindAttr(nest.VECTOR, count)
-            count *= 2
+        for count in counts:
+            loop.properties["bind"] = bind = nest.BindAttr(nest.VECTOR, count)
+            taken = operations(loop, self.extents, self.known)
+            if taken < needed:
+                needed, chosen = taken, bind
         if chosen is not None:
             loop.properties["bind"] = chosen
             self.orders[loop] = orders
             return
+        del loop.properties["bind"]
         _set_orders(orders.before)
-        for op, bind in inner.items():
+        self._bind(inner)
+
+    def _unbind(self, loops: Mapping[nest.ForOp, nest.BindAttr | None]) -> None:
+        for loop in loops:
+            del loop.properties["bind"]
+            _set_orders(self._orders_of(loop).before)
+
+    def _bind(self, loops: Mapping[nest.ForOp, nest.BindAttr | None]) -> None:
+        for loop, bind in loops.items():
             assert bind is not None
-            op.properties["bind"] = bind
-            _set_orders(self._orders_of(op).turned)
+            loop.properties["bind"] = bind
+            _set_orders(self._orders_of(loop).turned)
 
     def _orders_of(self, loop: nest.ForOp) -> _Orders:
         """Those of a loop that became lanes here; what was bound before has none."""
         return self.orders.get(loop, _Orders({}, {}))
 
-    def _taken(self, loop: nest.ForOp, count: int) -> float | None:
-        """The operations of a loop as so many lanes, None where it has no such form."""
-        if nest.not_in_lanes(loop, count) is not None:
-            return None
-        loop.properties["bind"] = nest.BindAttr(nest.VECTOR, count)
-        taken = operations(loop, self.extents) if nest.dependence(loop) is None else None
-        del loop.properties["bind"]
-        return taken
+
+def _counts(loop: nest.ForOp) -> list[int]:
+    """How many lanes a loop may be, none where it has no form in lanes. What as many lanes can do, fewer can."""
+    if nest.not_in_lanes(loop, LEAST_LANES) is not None:
+        return []
+    loop.properties["bind"] = nest.BindAttr(nest.VECTOR, LEAST_LANES)
+    problem = nest.dependence(loop)
+    del loop.properties["bind"]
+    if problem is not None:
+        return []
+    counts = [LEAST_LANES]
+    while counts[-1] * 2 <= min(MOST_LANES, loop.most_passes):
+        counts.append(counts[-1] * 2)
+    while len(counts) > 1 and nest.not_in_lanes(loop, counts[-1]) is not None:
+        counts.pop()
+    return counts
 
 
 Order = ArrayAttr[IntegerAttr] | None
@@ -133,7 +153,7 @@ def _turned(loop: nest.ForOp) -> dict[nest.BufferOp, Order]:
     """The buffers in the cache of which each lane would load its own row, with the order of their dims in which the
     lanes' elements lie beside each other. One that is loaded in several places keeps its order."""
     found: dict[nest.BufferOp, Order] = {}
-    for op in loop.body.walk():
+    for op in nest.inner_ops(loop):
         made = op.buffer.owner if isinstance(op, nest.LoadOp) else None
         if not isinstance(op, nest.LoadOp) or not isinstance(made, nest.BufferOp) or nest.is_inside(made, loop):
             continue
@@ -153,5 +173,5 @@ def _set_orders(orders: Mapping[nest.BufferOp, Order]) -> None:
 
 def _is_for_threads(loop: nest.ForOp) -> bool:
     """Whether a loop is the outermost of several."""
-    inner = any(isinstance(op, nest.ForOp) for op in loop.body.walk())
+    inner = any(isinstance(op, nest.ForOp) for op in nest.inner_ops(loop))
     return inner and isinstance(loop.parent_op(), nest.PhaseOp)

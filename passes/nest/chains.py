@@ -41,7 +41,7 @@ class Chain:
     def is_fixed(self, op: Operation) -> bool:
         """Whether an op has no effect, and gives the same wherever it stands in the phase."""
         if isinstance(op, nest.LoadOp):
-            written = {access.target for access in nest.accesses_inside(self.phase) if access.writes}
+            written = {touch.target for touch in nest.touches_inside(self.phase) if touch.writes}
             return op.buffer not in written
         return not op.regions and (isinstance(op, DimSizeOp) or is_side_effect_free(op))
 
@@ -65,7 +65,7 @@ class Chain:
 
 def outside_values(root: Operation) -> list[SSAValue]:
     """What an op, or an op in it, uses and does not define."""
-    used = dict.fromkeys(operand for op in root.walk() for operand in op.operands)
+    used = dict.fromkeys(operand for op in nest.ops_in(root) for operand in op.operands)
     return [value for value in used if not _is_defined_in(value, root)]
 
 

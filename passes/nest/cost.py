@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from math import log2, prod
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float32Type, IndexType, IntegerAttr
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.dialects.builtin import IndexType, IntegerAttr
+from xdsl.ir import Block, Operation, SSAValue
 
 from hetc.dialects import nest
-from hetc.dialects.mp import DimSizeOp, TensorType, dtype_name, storage_bits
+from hetc.dialects.mp import DimSizeOp, TensorType, storage_bits
 from hetc.dialects.mp.storage import SparseAttr
+from hetc.passes.nest.counted import decoding, is_float, touched
 from hetc.platforms.cpu import Cpu
 
 FUNCTION_OPERATIONS = 20
@@ -28,8 +29,6 @@ REGISTER_LANES = 16
 """Lanes that one operation has at most: those of 64 bytes, the widest registers that processors have."""
 GATHER_OPERATIONS = 2
 """Of a lane's element that does not lie beside its neighbour's, in operations: an estimate."""
-DECODE_OPERATIONS = {"bf16": 2, "f16": 4, "fp8": 12, "fp8e5m2": 12}
-"""Of an element that is narrower than the float that it is read as."""
 JOIN_OPERATIONS = 2
 """Of a level of the tree that joins lanes, in operations: an estimate."""
 _ARITHMETIC: Mapping[str, Callable[..., float]] = {
@@ -55,9 +54,18 @@ class PhaseCost:
         return max(self.memory_us, self.compute_us)
 
 
-def operations(op: Operation, extents: Mapping[str, int]) -> float:
+@dataclass
+class Known:
+    """What is looked up once of loops that are counted several times, while their ops stay as they are: the values of
+    which lanes of a loop have their own, and the operations of each op of a single pass."""
+
+    own: dict[nest.ForOp, set[SSAValue]] = field(default_factory=dict)
+    weights: dict[Operation, float] = field(default_factory=dict)
+
+
+def operations(op: Operation, extents: Mapping[str, int], known: Known | None = None) -> float:
     """How many operations an op with what is in it takes, at run-time dims of these extents."""
-    count = _Count(extents)
+    count = _Count(extents, known or Known())
     count.op(op, 1.0)
     return count.operations
 
@@ -68,7 +76,7 @@ def operations_of_each(loop: nest.ForOp, extents: Mapping[str, int]) -> dict[Ope
     lanes = next((item for item in (loop, *_outer(loop)) if item.lane_count), None)
     if lanes is not None:
         count.lanes = _Lanes(lanes, nest.own_values(lanes), lanes.lane_count)
-    for op in loop.body.walk():
+    for op in nest.inner_ops(loop):
         before = count.operations
         count.only(op, 1.0)
         found[op] = count.operations - before
@@ -85,7 +93,7 @@ def _outer(loop: nest.ForOp) -> Iterator[nest.ForOp]:
 
 def phase_cost(phase: nest.PhaseOp, device: Cpu, extents: Mapping[str, int]) -> PhaseCost:
     """What one phase takes at run-time dims of these extents."""
-    count = _Count(extents)
+    count = _PhaseCount(extents)
     count.block(phase.block, 1.0)
     moved = sum(
         count.bytes_of(value, accesses, float(device.cache_bytes)) for value, accesses in count.accesses.items()
@@ -105,13 +113,13 @@ class _Lanes:
 
     def of(self, op: Operation) -> int:
         """How many lanes carry an op out, each for itself."""
-        return self.count if self.own.intersection((*op.operands, *op.results)) else 1
+        return 1 if self.own.isdisjoint(op.operands) and self.own.isdisjoint(op.results) else self.count
 
     def steps(self, op: Operation) -> float:
         """How many operations an op of all lanes takes."""
         if self.of(op) == 1:
             return 1.0
-        if op.name.split(".")[0] == "math":
+        if op.name.startswith("math."):
             return float(self.count)
         if not nest.is_in_line(op, self.loop, self.own):
             return GATHER_OPERATIONS * self.count
@@ -120,13 +128,12 @@ class _Lanes:
 
 @dataclass
 class _Count:
-    """Operations and accesses of a phase, each as often as its loops run."""
+    """Operations, each as often as its loops run."""
 
     extents: Mapping[str, int]
+    known: Known = field(default_factory=Known)
     operations: float = 0.0
-    flop: float = 0.0
     parallel: float = 1.0
-    accesses: Counter[SSAValue] = field(default_factory=Counter)
     lanes: _Lanes | None = None
     means: dict[SSAValue, float] = field(default_factory=dict)
 
@@ -149,18 +156,20 @@ class _Count:
         """A loop of lanes: whole steps, the passes that are left, and the tree that joins what was folded."""
         passes, count = self._trips(op), op.lane_count
         whole, rest = divmod(passes, count)
-        own = nest.own_values(op)
+        if op not in self.known.own:
+            self.known.own[op] = nest.own_values(op)
         outside = sum(
             isinstance(item, nest.FoldOp)
             and not isinstance(item.states.owner, Block)
             and not nest.is_inside(item.states.owner, op)
-            for item in op.walk()
+            for item in nest.inner_ops(op)
         )
         self.operations += times * outside * JOIN_OPERATIONS * log2(count)
-        self.lanes = _Lanes(op, own, count)
+        self.lanes = _Lanes(op, self.known.own[op], count)
         self.block(op.block, times * whole)
         self.lanes = None
-        self.block(op.block, times * rest)
+        if rest:
+            self.block(op.block, times * rest)
 
     def _passes(self, op: Operation, times: float) -> float:
         """How often an op's region runs each time that the op does."""
@@ -213,24 +222,41 @@ class _Count:
 
     def only(self, op: Operation, times: float) -> None:
         """One op without what is in it."""
+        if op.name not in FREE:
+            self.operations += times * self.weight(op) * (1.0 if self.lanes is None else self.lanes.steps(op))
+
+    def weight(self, op: Operation) -> float:
+        """The operations of an op in a single pass."""
+        if op not in self.known.weights:
+            self.known.weights[op] = self._weight(op)
+        return self.known.weights[op]
+
+    def _weight(self, op: Operation) -> float:
+        if op.name.startswith("math."):
+            return FUNCTION_OPERATIONS
+        if isinstance(op, nest.ReadOp):
+            return 1.0 + decoding(op)
+        if isinstance(op, nest.FindOp):
+            return log2(max(2.0, self._entries(op.tensor)))
+        return OFFER_OPERATIONS if isinstance(op, nest.FoldOp) and nest.is_queue(op.states) else 1.0
+
+
+@dataclass
+class _PhaseCount(_Count):
+    """Operations of a phase, and those of floats and accesses among them."""
+
+    flop: float = 0.0
+    accesses: Counter[SSAValue] = field(default_factory=Counter)
+
+    def only(self, op: Operation, times: float) -> None:
+        super().only(op, times)
         if op.name in FREE:
             return
-        dialect = op.name.split(".")[0]
-        weight = 1.0
-        if dialect == "math":
-            weight = FUNCTION_OPERATIONS
-        elif isinstance(op, nest.ReadOp):
-            weight = 1.0 + _decoding(op)
-        elif isinstance(op, nest.FindOp):
-            weight = log2(max(2.0, self._entries(op.tensor)))
-        elif isinstance(op, nest.FoldOp) and nest.is_queue(op.states):
-            weight = OFFER_OPERATIONS
         lanes = 1.0 if self.lanes is None else self.lanes.of(op)
-        self.operations += times * weight * (1.0 if self.lanes is None else self.lanes.steps(op))
-        if _is_float(op):
+        if is_float(op):
             self.flop += times * lanes
-        for value in _touched(op):
-            self.accesses[value] += times * lanes * (weight if isinstance(op, nest.FindOp) else 1.0)  # type: ignore[assignment]
+        for value in touched(op):
+            self.accesses[value] += times * lanes * (self.weight(op) if isinstance(op, nest.FindOp) else 1.0)  # type: ignore[assignment]
         if isinstance(op, nest.EntriesOp):
             self.accesses[op.tensor] += times * self._entries(op.tensor)  # type: ignore[assignment]
 
@@ -245,32 +271,3 @@ class _Count:
             return min(size, accesses * (each + 4))
         size = prod(self._extent(extent) for extent in type_.shape) * each
         return min(size, accesses * each) if size <= cache_bytes else accesses * each
-
-
-def _decoding(op: nest.ReadOp) -> float:
-    """Operations that make the number of an element: an estimate."""
-    type_ = op.tensor.type
-    assert isinstance(type_, TensorType)
-    if not isinstance(op.result.type, Float32Type):
-        return 0.0
-    return DECODE_OPERATIONS.get(dtype_name(type_.element), 0)
-
-
-def _touched(op: Operation) -> list[SSAValue]:
-    """What lies in memory of what an op reads or writes."""
-    match op:
-        case nest.ReadOp() | nest.FindOp():
-            return [op.tensor]
-        case nest.LoadOp() | nest.StoreOp():
-            type_ = op.buffer.type
-            assert isinstance(type_, nest.BufferType)
-            return [op.buffer] if type_.where == nest.GLOBAL else []
-    return []
-
-
-def _is_float(op: Operation) -> bool:
-    types: list[Attribute] = [value.type for value in op.operands]
-    if isinstance(op, nest.FoldOp):
-        return any(isinstance(type_, Float32Type) for type_ in types) and not nest.is_queue(op.states)
-    is_number = op.name.split(".")[0] in ("arith", "math") and op.name != "arith.select"
-    return is_number and any(isinstance(type_, Float32Type) for type_ in types)

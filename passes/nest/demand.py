@@ -28,7 +28,7 @@ class Demand:
     def of_kernel(kernel: nest.KernelOp) -> Demand:
         """Every op of the kernel, users before what they use."""
         demand = Demand()
-        for op in reversed(list(kernel.walk())):
+        for op in reversed(list(nest.ops_in(kernel))):
             demand.found[op] = demand._of(op)
         return demand
 
@@ -54,11 +54,20 @@ class Demand:
         if isinstance(op, nest.FoldOp):
             return _visible(op, self.of_states(op.states))
         if isinstance(op, nest.ForOp | nest.EntriesOp):
-            effects = [inner for inner in op.walk() if _has_effect(inner)]
-            return _shared(op, [self.of_fold(inner) if isinstance(inner, nest.FoldOp) else ALWAYS for inner in effects])
+            return self._of_loop(op)
         if not is_value(op) and not is_taken(op):
             return ALWAYS
         return _shared(op, [self._at_use(use.operation, use.index) for result in op.results for use in result.uses])
+
+    def _of_loop(self, loop: Operation) -> Conditions:
+        """A loop matters where something that it writes does."""
+        folds = []
+        for inner in nest.ops_in(loop):
+            if isinstance(inner, nest.FoldOp):
+                folds.append(inner)
+            elif any(touch.writes for touch in nest.touches(inner)):
+                return ALWAYS
+        return _shared(loop, [self.of_fold(fold) for fold in folds])
 
     def _at_use(self, user: Operation, place: int) -> Conditions:
         """The conditions under which a user looks at an operand. What keeps an access in range matters whenever that is
@@ -76,11 +85,6 @@ class Demand:
                 is_condition = user.present is not None and place == len(user.operands) - 1
                 return ALWAYS if is_condition else frozenset(conjuncts(user.present))
         return self.at(user) if is_value(user) else ALWAYS
-
-
-def _has_effect(op: Operation) -> bool:
-    """Whether an op writes what a loop around it may be asked for."""
-    return any(access.writes for access in nest.accesses(op)) and not isinstance(op, nest.AccOp)
 
 
 def _shared(op: Operation, uses: list[Conditions]) -> Conditions:

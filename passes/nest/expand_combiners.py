@@ -51,18 +51,18 @@ class _Expansion:
     buffers: dict[SSAValue, list[SSAValue]] = field(default_factory=dict)
 
     def expand(self, kernel: nest.KernelOp) -> None:
-        declared = [op for op in kernel.walk() if isinstance(op, nest.AccOp) and not nest.is_queue(op.result)]
+        declared = [op for op in nest.ops_in(kernel) if isinstance(op, nest.AccOp) and not nest.is_queue(op.result)]
         for states in declared:
             builder = self._builder(states)
             self._declare(builder, states)
             put_before(builder, states)
-        for op in list(kernel.walk()):
+        for op in list(nest.ops_in(kernel)):
             if isinstance(op, nest.FoldOp | nest.MergeOp | nest.JoinOp | nest.FinishOp) and op.states in self.buffers:
                 self._replace(op)
         for states in declared:
             states.detach()
             states.erase()
-        for op in kernel.walk():
+        for op in nest.ops_in(kernel):
             if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR) and nest.dependence(op) is not None:
                 del op.properties["bind"]
 

@@ -41,7 +41,7 @@ class ExpandLanesPass(ModulePass):
         dims = dims_of(op)
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                for loop in [item for item in kernel.walk() if isinstance(item, nest.ForOp)]:
+                for loop in [item for item in nest.ops_in(kernel) if isinstance(item, nest.ForOp)]:
                     if loop.is_bound(nest.VECTOR) and (not nest.is_lockstep(loop) or _folded(loop)):
                         _Lanes(loop, Builder(dims, Block(), loop)).expand()
 
@@ -49,7 +49,7 @@ class ExpandLanesPass(ModulePass):
 def _folded(loop: nest.ForOp) -> dict[SSAValue, list[nest.FoldOp]]:
     """The folds of a loop into states from around it, by the states. A queue is one for all lanes."""
     found: dict[SSAValue, list[nest.FoldOp]] = {}
-    for op in loop.walk():
+    for op in nest.ops_in(loop):
         if isinstance(op, nest.FoldOp) and not nest.is_queue(op.states):
             owner = op.states.owner
             if isinstance(owner, Block) or not nest.is_inside(owner, loop):
@@ -147,7 +147,7 @@ class _Lanes:
         for op in self.loop.block.ops:
             copy = op.clone(value_mapper=values)
             builder.block.add_op(copy)
-            for inside in list(copy.walk()):
+            for inside in list(nest.ops_in(copy)):
                 if number is not None:
                     self._into_lane(inside, number)
 

@@ -19,7 +19,6 @@ from hetc.passes.nest.moving import (
     kernels_on,
     phases_of,
     same_value,
-    touched_in,
     written_in,
 )
 from hetc.passes.nest.reuse import evict_each_other
@@ -108,15 +107,17 @@ def _is_joinable(first: nest.ForOp, second: nest.ForOp, order: Order) -> bool:
     for loop, other in ((first, second), (second, first)):
         phase = loop.parent_op()
         assert phase is not None
-        beside = {value for op in phase.regions[0].block.ops if is_taken(op) for value in touched_in(op)}
-        if beside & written_in(other) or _written_in_parallel(loop) & touched_in(other):
+        beside = {value for op in phase.regions[0].block.ops if is_taken(op) for value in order.touched(op)}
+        if beside & order.written(other) or _written_in_parallel(loop) & order.touched(other):
             return False
     return _is_fusable(first, second, order)
 
 
 def _written_in_parallel(loop: nest.ForOp) -> set[SSAValue]:
     """What the parallel loops inside of a loop write."""
-    inner = [op for op in loop.walk() if isinstance(op, nest.ForOp) and op is not loop and op.is_bound(nest.PARALLEL)]
+    inner = [
+        op for op in nest.ops_in(loop) if isinstance(op, nest.ForOp) and op is not loop and op.is_bound(nest.PARALLEL)
+    ]
     return {target for op in inner for target in written_in(op)}
 
 

@@ -40,11 +40,11 @@ class GuardWorkPass(ModulePass):
 
 def guard(kernel: nest.KernelOp) -> None:
     """The folds and the reductions of one kernel."""
-    for op in list(kernel.walk()):
+    for op in list(nest.ops_in(kernel)):
         if isinstance(op, nest.FoldOp) and op.present is not None and not _is_in_lockstep(op):
             _guard_folds(op)
     demand = Demand.of_kernel(kernel)
-    for op in list(kernel.walk()):
+    for op in list(nest.ops_in(kernel)):
         if isinstance(op, nest.ForOp | nest.EntriesOp) and own_states(op) is not None and not _is_in_lockstep(op):
             _guard_reduction(op, demand)
     simplify(kernel)
@@ -166,7 +166,7 @@ def _in_order(values: Sequence[SSAValue], op: Operation) -> list[SSAValue]:
     kernel = op
     while (outer := kernel.parent_op()) is not None and not isinstance(kernel, nest.KernelOp):
         kernel = outer
-    order = {made: number for number, made in enumerate(kernel.walk())}
+    order = {made: number for number, made in enumerate(nest.ops_in(kernel))}
     return sorted(values, key=lambda value: -1 if isinstance(value.owner, Block) else order[value.owner])
 
 

@@ -11,9 +11,10 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
-from hetc.passes.nest.facts import Facts, Sum, range_of, sum_of
+from hetc.passes.nest.facts import Facts, Sum, sum_of
 from hetc.passes.nest.moving import is_inside, is_value, kernels_on, own_states, same_value
 from hetc.passes.nest.place_buffers import as_stored
+from hetc.passes.nest.ranges import range_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class InlineProducersPass(ModulePass):
 
 def inline(kernel: nest.KernelOp) -> None:
     """The buffers of one kernel."""
-    for op in list(kernel.walk()):
+    for op in list(nest.ops_in(kernel)):
         if isinstance(op, nest.BufferOp):
             _inline(op)
 
@@ -72,7 +73,7 @@ def _inline(buffer: nest.BufferOp) -> None:
 
 def _only_stores(producer: nest.ForOp, store: nest.StoreOp) -> bool:
     """Whether a loop does nothing but computing and storing one value in each pass, from operands alone."""
-    if any(isinstance(op, nest.LoadOp | nest.FindOp) for op in producer.walk()):
+    if any(isinstance(op, nest.LoadOp | nest.FindOp) for op in nest.ops_in(producer)):
         return False
     for op in producer.block.ops:
         if op is store or is_value(op) or isinstance(op, nest.AccOp | nest.FinishOp):

@@ -42,7 +42,7 @@ class LimitLoopsPass(ModulePass):
 
 def limit(kernel: nest.KernelOp) -> None:
     """The loops of one kernel."""
-    narrowed = [_limit(op) for op in list(kernel.walk()) if isinstance(op, nest.ForOp)]
+    narrowed = [_limit(op) for op in list(nest.ops_in(kernel)) if isinstance(op, nest.ForOp)]
     if any(narrowed):
         simplify(kernel)
         hoist(kernel)
@@ -69,12 +69,14 @@ def _limit(loop: nest.ForOp) -> bool:
 
 def _common(loop: nest.ForOp) -> list[SSAValue]:
     """The conditions that everything is under that a loop does."""
-    sites = [
-        _conditions(access.op, loop)
-        for access in nest.accesses_inside(loop)
-        if access.writes and not is_inside(access.target, loop)
-    ]
-    return [] if not sites else [leaf for leaf in sites[0] if all(leaf in site for site in sites[1:])]
+    common: list[SSAValue] | None = None
+    for touch in nest.touches_inside(loop):
+        if touch.writes and not is_inside(touch.target, loop):
+            here = _conditions(touch.op, loop)
+            common = list(here) if common is None else [leaf for leaf in common if leaf in here]
+            if not common:
+                return []
+    return common or []
 
 
 def _conditions(op: Operation, loop: nest.ForOp) -> dict[SSAValue, None]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 
 from xdsl.dialects import scf
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.traits import is_side_effect_free
+from xdsl.traits import MemoryEffect, NoMemoryEffect
 
 from hetc.dialects import nest
 
@@ -30,12 +31,22 @@ def phases_of(kernel: nest.KernelOp) -> list[nest.PhaseOp]:
 
 def is_value(op: Operation) -> bool:
     """Whether an op computes its results from its operands and does nothing else; reads of operands do so too."""
-    return not op.regions and bool(op.results) and is_side_effect_free(op)
+    return _has_no_effect(type(op)) and not op.regions and bool(op.results)
+
+
+@cache
+def _has_no_effect(kind: type[Operation]) -> bool:
+    """Whether the traits of a kind of ops say that those without regions have no effect."""
+    found = kind.get_traits_of_type(MemoryEffect)  # type: ignore[type-abstract]
+    return bool(found) and all(isinstance(trait, NoMemoryEffect) for trait in found)
+
+
+_TAKING = frozenset({nest.LoadOp, nest.FinishOp, nest.EntryOp, nest.OfferedOp})
 
 
 def is_taken(op: Operation) -> bool:
     """Whether an op takes something from a buffer or from a state, and changes nothing."""
-    return isinstance(op, nest.LoadOp | nest.FinishOp | nest.EntryOp | nest.OfferedOp)
+    return type(op) in _TAKING
 
 
 def blocks_of(op: Operation) -> Iterator[Block]:
@@ -45,16 +56,16 @@ def blocks_of(op: Operation) -> Iterator[Block]:
 
 def written_in(root: Operation) -> set[SSAValue]:
     """The buffers and states that an op and what is in it write."""
-    return {access.target for access in nest.accesses_inside(root) if access.writes}
+    return {touch.target for touch in nest.touches_inside(root) if touch.writes}
 
 
 def touched_in(root: Operation) -> set[SSAValue]:
-    return {access.target for access in nest.accesses_inside(root)}
+    return {touch.target for touch in nest.touches_inside(root)}
 
 
 def used_in(root: Operation) -> set[SSAValue]:
     """The values that an op and what is in it use."""
-    return {operand for op in root.walk() for operand in op.operands}
+    return {operand for op in nest.ops_in(root) for operand in op.operands}
 
 
 def is_inside(value: SSAValue, root: Operation) -> bool:
@@ -88,9 +99,17 @@ class Order:
         for own, other in zip(self._of(first), self._of(second), strict=True):
             own |= other
 
+    def touched(self, op: Operation) -> set[SSAValue]:
+        return self._of(op)[1]
+
+    def written(self, op: Operation) -> set[SSAValue]:
+        return self._of(op)[2]
+
     def _of(self, op: Operation) -> tuple[set[SSAValue], set[SSAValue], set[SSAValue]]:
         if op not in self._known:
-            self._known[op] = used_in(op), touched_in(op), written_in(op)
+            touched = list(nest.touches_inside(op))
+            written = {touch.target for touch in touched if touch.writes}
+            self._known[op] = used_in(op), {touch.target for touch in touched}, written
         return self._known[op]
 
 
@@ -100,24 +119,24 @@ def own_states(loop: Operation) -> list[nest.AccOp] | None:
     more."""
     if not isinstance(loop, nest.ForOp | nest.EntriesOp | scf.IfOp):
         return None
-    found = []
-    for target in sorted_targets(written_in(loop), loop):
-        owner = target.owner
-        if not isinstance(owner, nest.AccOp) or owner.parent is not loop.parent or not _written_only_in(target, loop):
+    found: dict[SSAValue, nest.AccOp] = {}
+    touched = list(nest.touches_inside(loop))
+    for touch in touched:
+        owner = touch.target.owner
+        if not touch.writes or touch.target in found or is_inside(touch.target, loop):
+            continue
+        if not isinstance(owner, nest.AccOp) or owner.parent is not loop.parent:
             return None
-        found.append(owner)
-    return found or None
-
-
-def sorted_targets(targets: set[SSAValue], root: Operation) -> list[SSAValue]:
-    """Those from around an op, in the order in which they are first touched in it."""
-    order = dict.fromkeys(access.target for access in nest.accesses_inside(root))
-    return [target for target in order if target in targets and not is_inside(target, root)]
+        found[touch.target] = owner
+    if not all(_written_only_in(target, loop) for target in found):
+        return None
+    # In the order in which they are first touched.
+    return [found[target] for target in dict.fromkeys(touch.target for touch in touched) if target in found] or None
 
 
 def _written_only_in(target: SSAValue, loop: Operation) -> bool:
     for use in target.uses:
-        writes = any(access.writes and access.target is target for access in nest.accesses(use.operation))
+        writes = any(touch.writes and touch.target is target for touch in nest.touches(use.operation))
         if writes and not nest.is_inside(use.operation, loop):
             return False
     return True
@@ -143,13 +162,14 @@ def same_value(one: SSAValue, other: SSAValue, renamed: Mapping[SSAValue, SSAVal
 
 def erase_unused(root: Operation) -> None:
     """Erase values that nothing uses, states and buffers that nothing takes anything from, and what is empty then."""
-    changed = True
-    while changed:
-        changed = False
-        for op in list(root.walk(reverse=True)):
-            if op.parent is not None and op is not root and _is_unused(op):
+    again = True
+    while again:
+        again = False
+        # Users and contents come first, so one round is enough but for what only erased folds and stores used.
+        for op in reversed(list(nest.inner_ops(root))):
+            if op.parent is not None and _is_unused(op):
+                again = again or isinstance(op, nest.AccOp | nest.BufferOp)
                 _erase(op)
-                changed = True
 
 
 def _is_unused(op: Operation) -> bool:

@@ -50,7 +50,7 @@ class PostingsPass(ModulePass):
 
 def postings(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
     """The loops of one kernel."""
-    for loop in [op for op in kernel.walk() if isinstance(op, nest.ForOp)]:
+    for loop in [op for op in nest.ops_in(kernel) if isinstance(op, nest.ForOp)]:
         if loop.bind is None and loop.step_size == 1:
             for held in [op for op in loop.block.ops if isinstance(op, nest.ForOp)]:
                 if _search(loop, held) is not None:
@@ -123,7 +123,7 @@ def _may_move(loop: nest.ForOp, held: nest.ForOp, own: set[SSAValue]) -> bool:
     over columns begins."""
     written = written_in(loop)
     needed = _needed(loop, held, own)
-    loads = [op for op in (*needed, *held.walk()) if isinstance(op, nest.LoadOp)]
+    loads = [op for op in (*needed, *nest.ops_in(held)) if isinstance(op, nest.LoadOp)]
     return all(is_value(op) or isinstance(op, nest.LoadOp) for op in needed) and not any(
         load.buffer in written for load in loads
     )
@@ -132,7 +132,7 @@ def _may_move(loop: nest.ForOp, held: nest.ForOp, own: set[SSAValue]) -> bool:
 def _needed(loop: nest.ForOp, held: nest.ForOp, own: set[SSAValue]) -> list[Operation]:
     """The ops of the loop's block, in order, on which what the search uses depends; its states apart."""
     found: set[Operation] = set()
-    waiting = [operand.owner for op in held.walk() for operand in op.operands]
+    waiting = [operand.owner for op in nest.ops_in(held) for operand in op.operands]
     while waiting:
         owner = waiting.pop()
         if isinstance(owner, nest.AccOp) or not isinstance(owner, Operation):

@@ -32,7 +32,7 @@ class ReorderPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                for loop in [item for item in kernel.walk() if isinstance(item, nest.ForOp)]:
+                for loop in [item for item in nest.ops_in(kernel) if isinstance(item, nest.ForOp)]:
                     if loop.index.name_hint == self.loop:
                         reorder(loop)
 

@@ -28,7 +28,7 @@ def _bytes_read(loop: nest.ForOp, cache_bytes: int) -> tuple[int, int]:
     """Bytes of operands that each pass reads again, as far as a cache can hold them, and that a pass reads at all."""
     again: dict[tuple[SSAValue, bool], int] = {}
     depends: dict[SSAValue, frozenset[SSAValue]] = {}
-    for op in loop.walk():
+    for op in nest.ops_in(loop):
         if isinstance(op, nest.ReadOp):
             indices = frozenset().union(*(_loops_of(index, depends) for index in op.indices))
             trips, is_known = _trips(op, loop, indices)

@@ -14,8 +14,9 @@ from xdsl.passes import ModulePass
 from hetc.dialects import nest
 from hetc.dialects.locations import copy_location
 from hetc.passes.nest.demand import Conditions, Demand
-from hetc.passes.nest.facts import Facts, conjuncts, number_of
+from hetc.passes.nest.facts import Facts, conjuncts
 from hetc.passes.nest.moving import kernels_on, phases_of
+from hetc.passes.nest.ranges import number_of
 from hetc.passes.nest.share_values import share
 
 
@@ -44,10 +45,10 @@ def simplify(kernel: nest.KernelOp) -> None:
     demand = Demand.of_kernel(kernel)
     for phase in phases_of(kernel):
         simplify_block(phase.block, Facts(), demand)
-    demand = Demand.of_kernel(kernel)
-    for op in kernel.walk():
-        if isinstance(op, nest.LoadOp):
-            _drop_condition(op, demand)
+    loads = [op for op in nest.ops_in(kernel) if isinstance(op, nest.LoadOp) and op.present is not None]
+    demand = Demand.of_kernel(kernel) if loads else demand
+    for load in loads:
+        _drop_condition(load, demand)
     share(kernel)
 
 

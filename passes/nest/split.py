@@ -36,7 +36,7 @@ class SplitPass(ModulePass):
         dims = dims_of(op)
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                for loop in [item for item in kernel.walk() if isinstance(item, nest.ForOp)]:
+                for loop in [item for item in nest.ops_in(kernel) if isinstance(item, nest.ForOp)]:
                     if loop.index.name_hint == self.loop:
                         split(loop, self.by, Builder(dims, Block(), loop))
 

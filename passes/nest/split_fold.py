@@ -84,7 +84,9 @@ def _candidate(chain: Chain, chunk: int) -> nest.ForOp | None:
 def _states(loop: nest.ForOp) -> list[SSAValue]:
     """What a loop folds into that is declared around it."""
     outside = set(outside_values(loop))
-    return list(dict.fromkeys(op.states for op in loop.walk() if isinstance(op, nest.FoldOp) and op.states in outside))
+    return list(
+        dict.fromkeys(op.states for op in nest.ops_in(loop) if isinstance(op, nest.FoldOp) and op.states in outside)
+    )
 
 
 def _only_folds(loop: nest.ForOp, states: list[SSAValue]) -> bool:

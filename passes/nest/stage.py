@@ -49,8 +49,8 @@ class StagePass(ModulePass):
 
 def stage(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
     """The reads of one kernel."""
-    taken = sum(_bytes(op) for op in kernel.walk() if isinstance(op, nest.BufferOp))
-    for read in [op for op in kernel.walk() if isinstance(op, nest.ReadOp)]:
+    taken = sum(_bytes(op) for op in nest.ops_in(kernel) if isinstance(op, nest.BufferOp))
+    for read in [op for op in nest.ops_in(kernel) if isinstance(op, nest.ReadOp)]:
         if read.present is None and _is_narrow(read):
             found = _slice(read)
             size = 0 if found is None else 4 * _elements(found[1])

@@ -50,14 +50,14 @@ class TileRegistersPass(ModulePass):
 def tile_registers(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
     """The loops of one kernel."""
     extents = {name: dim.largest for name, dim in dims.items()}
-    for innermost in [op for op in kernel.walk() if isinstance(op, nest.ForOp) and _is_innermost(op)]:
+    for innermost in [op for op in nest.ops_in(kernel) if isinstance(op, nest.ForOp) and _is_innermost(op)]:
         if innermost.parent is not None:
             for loop, by in _choice(innermost, extents):
                 jam(loop, by, Builder(dims, Block(), loop))
 
 
 def _is_innermost(loop: nest.ForOp) -> bool:
-    held = list(loop.body.walk())
+    held = list(nest.inner_ops(loop))
     folds = any(isinstance(op, nest.FoldOp) and not nest.is_queue(op.states) for op in held)
     return folds and not any(isinstance(op, nest.ForOp | nest.EntriesOp) for op in held)
 
@@ -79,7 +79,7 @@ def _choice(innermost: nest.ForOp, extents: Mapping[str, int]) -> Sequence[tuple
         return ()
     own = {loop: varying(loop) for loop in around if not_jammed(loop) is None}
     weights = operations_of_each(innermost, extents)
-    states = {op.states for op in innermost.body.walk() if isinstance(op, nest.FoldOp)}
+    states = {op.states for op in nest.inner_ops(innermost) if isinstance(op, nest.FoldOp)}
     registers = len(states) * max(1, lanes // REGISTER_LANES)
     best: Sequence[tuple[nest.ForOp, int]] = ()
     least = sum(weights.values()) / LEAST_GAIN

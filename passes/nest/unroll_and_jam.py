@@ -43,7 +43,9 @@ class UnrollAndJamPass(ModulePass):
         dims = dims_of(op)
         for kernel in kernels_on(op, self.devices):
             named = [
-                item for item in kernel.walk() if isinstance(item, nest.ForOp) and item.index.name_hint == self.loop
+                item
+                for item in nest.ops_in(kernel)
+                if isinstance(item, nest.ForOp) and item.index.name_hint == self.loop
             ]
             for loop in named:
                 reason = not_jammed(loop) if self.by > 1 else f"{self.by} passes at once"
@@ -55,7 +57,7 @@ class UnrollAndJamPass(ModulePass):
 def varying(loop: nest.ForOp) -> set[SSAValue]:
     """The values in a loop that each pass has of its own."""
     found: set[SSAValue] = {loop.index}
-    for op in loop.body.walk():
+    for op in nest.inner_ops(loop):
         if isinstance(op, nest.BufferOp | nest.AccOp) or found.intersection(op.operands):
             found.update(op.results)
             found.update(argument for region in op.regions for block in region.blocks for argument in block.args)
