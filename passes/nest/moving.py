@@ -37,7 +37,7 @@ def is_value(op: Operation) -> bool:
 @cache
 def _has_no_effect(kind: type[Operation]) -> bool:
     """Whether the traits of a kind of ops say that those without regions have no effect."""
-    found = kind.get_traits_of_type(MemoryEffect)
+    found = kind.get_traits_of_type(MemoryEffect)  # type: ignore[type-abstract]
     return bool(found) and all(isinstance(trait, NoMemoryEffect) for trait in found)
 
 
