@@ -103,13 +103,17 @@ class _Choice:
     def _unbind(self, loops: Mapping[nest.ForOp, nest.BindAttr | None]) -> None:
         for loop in loops:
             del loop.properties["bind"]
-            _set_orders(self.orders[loop].before)
+            _set_orders(self._orders_of(loop).before)
 
     def _bind(self, loops: Mapping[nest.ForOp, nest.BindAttr | None]) -> None:
         for loop, bind in loops.items():
             assert bind is not None
             loop.properties["bind"] = bind
-            _set_orders(self.orders[loop].turned)
+            _set_orders(self._orders_of(loop).turned)
+
+    def _orders_of(self, loop: nest.ForOp) -> _Orders:
+        """Those of a loop that became lanes here; what was bound before has none."""
+        return self.orders.get(loop, _Orders({}, {}))
 
 
 def _counts(loop: nest.ForOp) -> list[int]:
