@@ -42,7 +42,7 @@ class UnrollAndJamPass(ModulePass):
         dims = dims_of(op)
         for kernel in [item for item in op.body.block.ops if isinstance(item, nest.KernelOp)]:
             if kernel.device.data in self.devices:
-                for loop in [item for item in nest.ops_in(kernel) if isinstance(item, nest.ForOp)]:
+                for loop in [item for item in kernel.walk() if isinstance(item, nest.ForOp)]:
                     if loop.index.name_hint == self.loop:
                         reason = not_jammed(loop) if self.by > 1 else f"{self.by} passes at once"
                         if reason is not None:
