@@ -1,8 +1,8 @@
 """The nest dialect: a kernel as loops over buffers, the form in which kernels are scheduled, priced and printed.
 
 `kernel` holds the frame, `structure` the loops, `memory` what they read and write, `accumulate` the states of combiners
-(`combiners`), `joining` and `lanes` what lanes are, `types` the types, `legality` and `streams` the rules between ops,
-`linear` indices as sums.
+(`combiners`), `effects` what ops do to both, `joining` and `lanes` what lanes are, `types` the types, `legality` and
+`streams` the rules between ops, `linear` indices as sums.
 """
 
 from xdsl.ir import Dialect

@@ -12,7 +12,7 @@ from xdsl.dialects import scf
 from xdsl.ir import Block, Operation, SSAValue
 
 from hetc.dialects.mp import DimSizeOp, TensorType
-from hetc.dialects.nest.accumulate import AccOp, ArrangeOp, EntryOp, FoldOp, MergeOp, OfferedOp, is_queue
+from hetc.dialects.nest.accumulate import AccOp, ArrangeOp, EntryOp, FinishOp, FoldOp, MergeOp, OfferedOp, is_queue
 from hetc.dialects.nest.combiners import Built, combiner_of
 from hetc.dialects.nest.effects import inner_ops
 from hetc.dialects.nest.joining import JoinOp
@@ -41,7 +41,7 @@ def own_values(loop: ForOp) -> set[SSAValue]:
     """The values of a loop's body of which each lane has its own."""
     found: set[SSAValue] = {loop.index}
     for op in inner_ops(loop):
-        target = op.operands[0] if isinstance(op, LoadOp) or op.name == "nest.finish" else None
+        target = op.operands[0] if type(op) is LoadOp or type(op) is FinishOp else None
         is_private = target is not None and _is_private(target, loop)
         if is_private or found.intersection(op.operands):
             found.update(op.results)

@@ -68,7 +68,8 @@ class _Choice:
         for region in op.regions:
             for block in region.blocks:
                 for inner in block.ops:
-                    self.inside(inner)
+                    if inner.regions:
+                        self.inside(inner)
         if isinstance(op, nest.ForOp) and op.bind is None and op.most_passes >= LEAST_LANES and not _is_for_threads(op):
             self._loop(op)
 

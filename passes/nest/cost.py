@@ -144,6 +144,8 @@ class _Count:
     def op(self, op: Operation, times: float) -> None:
         """One op, and what is in it."""
         self.only(op, times)
+        if not op.regions:
+            return
         if isinstance(op, nest.ForOp) and op.is_bound(nest.VECTOR):
             self._in_lanes(op, times)
             return

@@ -50,7 +50,7 @@ class PostingsPass(ModulePass):
 
 def postings(kernel: nest.KernelOp, dims: Mapping[str, DimOp]) -> None:
     """The loops of one kernel."""
-    for loop in [op for op in nest.ops_in(kernel) if isinstance(op, nest.ForOp)]:
+    for loop in [op for op in kernel.walk() if isinstance(op, nest.ForOp)]:
         if loop.bind is None and loop.step_size == 1:
             for held in [op for op in loop.block.ops if isinstance(op, nest.ForOp)]:
                 if _search(loop, held) is not None:

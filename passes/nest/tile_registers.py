@@ -75,12 +75,13 @@ def _choice(innermost: nest.ForOp, extents: Mapping[str, int]) -> Sequence[tuple
     """The loops to unroll, the inner one first, and how many passes each takes at once."""
     around = list(_around(innermost))
     lanes = next((loop.lane_count for loop in (innermost, *around) if loop.lane_count), 0)
-    if not lanes:
-        return ()
-    own = {loop: varying(loop) for loop in around if not_jammed(loop) is None}
-    weights = operations_of_each(innermost, extents)
     states = {op.states for op in nest.inner_ops(innermost) if isinstance(op, nest.FoldOp)}
     registers = len(states) * max(1, lanes // REGISTER_LANES)
+    if not lanes or BLOCKS[0] * registers > MOST_STATES:
+        return ()
+    long = [loop for loop in around if loop.most_passes >= LEAST_BLOCKS * BLOCKS[0]]
+    own = {loop: varying(loop) for loop in long if not_jammed(loop) is None}
+    weights = operations_of_each(innermost, extents)
     best: Sequence[tuple[nest.ForOp, int]] = ()
     least = sum(weights.values()) / LEAST_GAIN
     for count in (1, 2):

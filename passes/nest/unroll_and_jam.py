@@ -43,9 +43,7 @@ class UnrollAndJamPass(ModulePass):
         dims = dims_of(op)
         for kernel in kernels_on(op, self.devices):
             named = [
-                item
-                for item in nest.ops_in(kernel)
-                if isinstance(item, nest.ForOp) and item.index.name_hint == self.loop
+                item for item in kernel.walk() if isinstance(item, nest.ForOp) and item.index.name_hint == self.loop
             ]
             for loop in named:
                 reason = not_jammed(loop) if self.by > 1 else f"{self.by} passes at once"
@@ -175,12 +173,13 @@ class _Copies:
     def _run(self, run: Sequence[Operation], target: Block) -> None:
         """Ops between loops, those of a pass behind those of the one before; what is the same in all of them once."""
         last = len(self.maps) - 1
+        kinds = [(op, self._is_same(op)) for op in run]
         for number, values in enumerate(self.maps):
-            for op in run:
-                same = self._is_same(op)
+            known = {**self.shared, **values}
+            for op, same in kinds:
                 if same and number != (last if op.has_trait(IsTerminator) else 0):
                     continue
-                copy = op.clone(value_mapper={**self.shared, **values})
+                copy = op.clone(value_mapper=known)
                 target.add_op(copy)
                 mapped = self.shared if same else values
                 for result, made in zip(op.results, copy.results, strict=True):
@@ -188,6 +187,8 @@ class _Copies:
 
     def _is_same(self, op: Operation) -> bool:
         """Whether an op gives the same in all passes. The end of a region is no pass's own."""
-        if op.regions or isinstance(op, nest.BufferOp | nest.AccOp) or (self.own | self.met).intersection(op.operands):
+        if op.regions or isinstance(op, nest.BufferOp | nest.AccOp):
+            return False
+        if not self.own.isdisjoint(op.operands) or not self.met.isdisjoint(op.operands):
             return False
         return is_side_effect_free(op) or isinstance(op, nest.LoadOp | nest.FinishOp | scf.YieldOp | nest.YieldOp)
