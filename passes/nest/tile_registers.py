@@ -13,7 +13,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
-from hetc.dialects.mp import DimOp
+from hetc.dialects.mp import DimOp, TensorType, storage_bits
 from hetc.passes.nest.building import Builder, dims_of
 from hetc.passes.nest.cost import REGISTER_LANES, operations_of_each
 from hetc.passes.nest.moving import kernels_on
@@ -23,6 +23,11 @@ BLOCKS = (2, 3, 4, 6, 8)
 MOST_STATES = 8
 """Registers for states. Half of what 64-byte vectors have 16 of, all of what 32-byte vectors have."""
 LEAST_GAIN = 1.25
+CACHED_BYTES = 1 << 20
+"""Of an operand that stays in a core's caches: an estimate."""
+LEAST_OPERATIONS = 1.0
+"""For a byte of a larger operand: with fewer, the core waits for its memory. A core reads some 30 GB/s and does some
+ten vector operations a nanosecond; what is not counted here, such as the joining of lanes, is as much again."""
 LEAST_BLOCKS = 4
 """Of a loop: it goes through as many blocks of passes or more."""
 
@@ -31,6 +36,8 @@ LEAST_BLOCKS = 4
 class TileRegistersPass(ModulePass):
     """Unroll and jam loops around a sum in lanes: the one or two, and the numbers of passes at once, with which the
     innermost loop takes the fewest operations for each pass, as many as the states of all of them fit in registers.
+    A loop whose passes each bring rows of a large operand, with little to do for a byte, is left alone: it waits for
+    memory, and several rows at once come more slowly than one behind the other.
 
     Before: lanes are bound, threads are not. After: a loop around the innermost ones takes several steps at once, where
     that saves a fifth of the operations or more.
@@ -74,14 +81,22 @@ def _around(loop: nest.ForOp) -> Iterator[nest.ForOp]:
 def _choice(innermost: nest.ForOp, extents: Mapping[str, int]) -> Sequence[tuple[nest.ForOp, int]]:
     """The loops to unroll, the inner one first, and how many passes each takes at once."""
     around = list(_around(innermost))
-    lanes = next((loop.lane_count for loop in (innermost, *around) if loop.lane_count), 0)
+    of_lanes = next((loop for loop in (innermost, *around) if loop.lane_count), None)
+    lanes = of_lanes.lane_count if of_lanes is not None else 0
     states = {op.states for op in nest.inner_ops(innermost) if isinstance(op, nest.FoldOp)}
     registers = len(states) * max(1, lanes // REGISTER_LANES)
-    if not lanes or BLOCKS[0] * registers > MOST_STATES:
+    if of_lanes is None or BLOCKS[0] * registers > MOST_STATES:
         return ()
     long = [loop for loop in around if loop.most_passes >= LEAST_BLOCKS * BLOCKS[0]]
     own = {loop: varying(loop) for loop in long if not_jammed(loop) is None}
     weights = operations_of_each(innermost, extents)
+    streamed = _streamed(innermost, of_lanes, extents)
+    most_bytes = sum(weights.values()) / LEAST_OPERATIONS
+    own = {
+        loop: values
+        for loop, values in own.items()
+        if sum(size for read, size in streamed.items() if values.intersection(read.operands)) <= most_bytes
+    }
     best: Sequence[tuple[nest.ForOp, int]] = ()
     least = sum(weights.values()) / LEAST_GAIN
     for count in (1, 2):
@@ -93,6 +108,20 @@ def _choice(innermost: nest.ForOp, extents: Mapping[str, int]) -> Sequence[tuple
                     if taken < least:
                         best, least = list(zip(loops, sizes, strict=True)), taken
     return best
+
+
+def _streamed(innermost: nest.ForOp, of_lanes: nest.ForOp, extents: Mapping[str, int]) -> dict[nest.ReadOp, float]:
+    """The bytes that reads of operands larger than a cache bring in a pass of the innermost loop."""
+    found, in_lanes = {}, varying(of_lanes)
+    for op in nest.inner_ops(innermost):
+        if isinstance(op, nest.ReadOp):
+            type_ = op.tensor.type
+            assert isinstance(type_, TensorType)
+            each = storage_bits(type_.element) / 8
+            whole = each * prod(size if isinstance(size, int) else extents[size] for size in type_.shape)
+            if whole > CACHED_BYTES:
+                found[op] = each * (of_lanes.lane_count if in_lanes.intersection(op.operands) else 1)
+    return found
 
 
 def _operations(weights: Mapping[Operation, float], blocks: Sequence[tuple[set[SSAValue], int]]) -> float:
