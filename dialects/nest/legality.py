@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from xdsl.dialects import arith
+from xdsl.dialects.scf import IfOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
@@ -261,10 +262,14 @@ def unawaited(loop: ForOp, phase: PhaseOp) -> str | None:
 
 
 def _is_of_other_passes(op: Operation, loop: ForOp) -> bool:
-    """Whether an op stands in a loop that goes on where this one ends, or ends where it begins, and touches nothing
-    that passes of this one do: so the two loops are one whose passes are independent."""
-    block = loop.parent
-    beside = None if block is None else block.find_ancestor_op_in_block(op)
-    if not isinstance(beside, ForOp) or not (beside.lower is loop.upper or beside.upper is loop.lower):
-        return False
-    return fused_dependence(loop, beside) is None
+    """Whether an op stands in a loop that goes on where this one, or one around it, ends, or ends where it begins, and
+    touches nothing that passes of that one do: so the two loops are one whose passes are independent."""
+    around: Operation | None = loop
+    while isinstance(around, ForOp | IfOp):
+        beside = None if around.parent is None else around.parent.find_ancestor_op_in_block(op)
+        if isinstance(around, ForOp) and isinstance(beside, ForOp) and beside is not around:
+            # A step of the lower range reaches no further than where the higher one begins.
+            lower, higher = (around, beside) if beside.lower is around.upper else (beside, around)
+            return higher.lower is lower.upper and fused_dependence(lower, higher) is None
+        around = around.parent_op()
+    return False

@@ -6,7 +6,9 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass
 
+import pytest
 from nest_kernels import parsed
+from xdsl.utils.exceptions import VerifyException
 
 from hetc.dialects import nest
 
@@ -111,3 +113,38 @@ def test_loops_that_are_called_independent_are() -> None:
         assert not (free and meets), (seed, case)
         independent, called = independent + (not meets), called + free
     assert called > 0.4 * independent > 0.1 * DRAWN, (called, independent)
+
+
+def beside(second: str) -> str:
+    """A parallel loop in steps of four, and one behind it that stores at `second`."""
+    return f"""builtin.module {{
+      nest.kernel @k task "k" on "cpu" arguments [] scratch [] {{
+      ^bb0(%x: !mp.tensor<[64], f32>, %s: !nest.buf<[64] x f32, global>):
+        nest.phase {{
+          %zero = arith.constant 0 : index
+          %one = arith.constant 1 : index
+          %most = arith.constant 64 : index
+          %v = arith.constant 1.0 : f32
+          %four = arith.constant 4 : index
+          %middle = arith.muli %four, %four : index
+          nest.for %zero to %middle step 4 : i64 most 16 : i64 bind <parallel> {{
+          ^bb0(%i: index):
+            %i1 = arith.addi %i, %one : index
+            nest.store %v in %s[%i] : f32, !nest.buf<[64] x f32, global>
+            nest.store %v in %s[%i1] : f32, !nest.buf<[64] x f32, global>
+          }}
+          nest.for %middle to %most step 1 : i64 most 64 : i64 bind <parallel> {{
+          ^bb0(%i: index):
+            %before = arith.subi %i, %four : index
+            nest.store %v in %s[{second}] : f32, !nest.buf<[64] x f32, global>
+          }}
+        }}
+      }}
+    }}"""
+
+
+def test_two_loops_of_one_range_are_independent() -> None:
+    """Passes that are left over go on where the others end; what is stored further back may meet."""
+    parsed(beside("%i"))
+    with pytest.raises(VerifyException, match="used beside it"):
+        parsed(beside("%before"))
