@@ -54,7 +54,7 @@ def bm25(batch: int) -> Work:
         flop=entries * 6,
         bound_by=(
             "scores are worked out at query time, so that an index can grow by appends (bm25s works them out while it "
-            "indexes), and each chunk of 4096 documents has a queue of its own"
+            "indexes), and each block of 32,768 documents has a queue of its own"
         ),
         answer=lambda results: results["picked"],
         peers=(
