@@ -1,47 +1,24 @@
-"""What values are called in the text of a kernel."""
+"""What values are called in the text of a processor's kernel, and which are not called anything."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 from hetc.backends.cpu.buffers import only_user
 from hetc.backends.cpu.places import value_type
 from hetc.backends.cxx.expressions import Expression
-from hetc.backends.cxx.names import Names
+from hetc.backends.cxx.named_values import INLINE_CHARACTERS, NamedValues
 from hetc.dialects import nest
-from hetc.writer import Writer
-
-# An expression used once is written where it is used, up to this length.
-INLINE_CHARACTERS = 72
 
 
-class ValuePrinter:
-    """Names values, and prints their definitions into `writer`. `texts` holds what each value is called."""
+class ValuePrinter(NamedValues):
+    """Names values of a processor's kernels; an expression that is used once stands where it is used."""
 
-    def __init__(self, writer: Writer, names: Names):
-        self.writer = writer
-        self.names = names
-        self.texts: dict[SSAValue, Expression] = {}
-
-    def text(self, value: SSAValue) -> str:
-        return self.texts[value].text
-
-    def operand(self, value: SSAValue) -> str:
-        return self.texts[value].operand
-
-    def declare(self, value: SSAValue, hint: str) -> str:
-        """A new name for a value."""
-        name = self.names.new(value.name_hint or hint)
-        self.texts[value] = Expression(name)
-        return name
-
-    def define(self, value: SSAValue, text: str, hint: str) -> None:
-        """`const T name = text;`"""
-        type_ = value_type(value.type)
-        self.writer.line(f"const {type_} {self.declare(value, hint)} = {text};")
+    def type_of(self, value: Attribute) -> str:
+        return value_type(value)
 
     def use_or_define(self, result: SSAValue, made: Expression, hint: str) -> None:
         """An expression that is used once, in its block, stands where it is used; others get a name."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from xdsl.dialects import scf
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
+from hetc.backends.cxx.named_values import INLINE_CHARACTERS, NamedValues
 from hetc.backends.cxx.names import Names
 from hetc.backends.hls import c_types
 from hetc.backends.hls.declarations import array_pragmas, extents, loop_pragmas, queue_type
@@ -15,17 +16,12 @@ from hetc.dialects import fpga
 from hetc.dialects.locations import source_line
 from hetc.writer import Writer
 
-# An expression used once is written where it is used, up to this length.
-INLINE_CHARACTERS = 72
 
-
-class FunctionPrinter:
-    """Prints ops of the fpga dialect into `writer`. `texts` holds what each value is called."""
+class FunctionPrinter(NamedValues):
+    """Prints ops of the fpga dialect into `writer`."""
 
     def __init__(self, writer: Writer, names: Names):
-        self.writer = writer
-        self.names = names
-        self.texts: dict[SSAValue, Expression] = {}
+        super().__init__(writer, names)
         self._last_line = ""
         self._printers: dict[type[Operation], Callable[[Operation], None]] = {
             fpga.LoopOp: self._loop,
@@ -53,22 +49,8 @@ class FunctionPrinter:
 
     # Values
 
-    def text(self, value: SSAValue) -> str:
-        return self.texts[value].text
-
-    def operand(self, value: SSAValue) -> str:
-        return self.texts[value].operand
-
-    def declare(self, value: SSAValue, hint: str) -> str:
-        """A new name for a value."""
-        name = self.names.new(value.name_hint or hint)
-        self.texts[value] = Expression(name)
-        return name
-
-    def define(self, value: SSAValue, text: str, hint: str) -> None:
-        """`const T name = text;`"""
-        type_ = c_types.value(value.type)
-        self.writer.line(f"const {type_} {self.declare(value, hint)} = {text};")
+    def type_of(self, value: Attribute) -> str:
+        return c_types.value(value)
 
     # Blocks
 

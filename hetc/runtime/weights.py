@@ -85,7 +85,7 @@ class FrozenWeights:
 
     def keep(self, given: Mapping[str, Given]) -> dict[str, Buffer]:
         """Copies of the frozen weights among `given` whose values were not known yet."""
-        if len(self._kept) == len(self._frozen):
+        if len(self._kept) == len(self._frozen):  # what is kept is frozen, so nothing is new
             return {}
         new = {name for name in self._frozen if name in given and name not in self._kept}
         for name in new:

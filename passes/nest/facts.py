@@ -173,6 +173,13 @@ class Facts:
             return self.at_least_0(Sum(()).plus(index, -1).less(1 - extent))
         return any(_is_below(extent, fact.plus(index)) for fact in self.sums)
 
+    def has_a_pass(self, loop: nest.ForOp) -> bool:
+        """Whether a loop that stands where these hold has one for certain."""
+        first = sum_of(loop.lower)
+        return all(
+            self.at_least_0(sum_of(bound).plus(first, -1).less(1)) for bound in _bounds(loop.upper, arith.MinSIOp)
+        )
+
     def imply(self, condition: SSAValue) -> bool:
         """Whether a condition holds for certain."""
         return all(self._holds(leaf) for leaf in conjuncts(condition))

@@ -10,7 +10,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
-from hetc.passes.nest.facts import Facts, sum_of
+from hetc.passes.nest.facts import Facts
 from hetc.passes.nest.moving import (
     blocks_of,
     is_inside,
@@ -87,8 +87,7 @@ def has_a_pass(loop: nest.ForOp | nest.EntriesOp) -> bool:
     """Whether a loop is known to have one pass or more."""
     if isinstance(loop, nest.EntriesOp):
         return False
-    passes = sum_of(loop.upper).plus(sum_of(loop.lower), -1)
-    return passes.least > 0
+    return Facts().has_a_pass(loop)
 
 
 def _may_be_carried_out(op: Operation, facts: Facts) -> bool:

@@ -14,7 +14,7 @@ from xdsl.passes import ModulePass
 from hetc.dialects import nest
 from hetc.dialects.mp import DimOp, TensorType, compute_type
 from hetc.passes.nest.building import Builder, dims_of, put_before
-from hetc.passes.nest.facts import conjuncts
+from hetc.passes.nest.facts import Facts, conjuncts
 from hetc.passes.nest.moving import erase_unused, is_value, kernels_on, own_states, written_in
 from hetc.passes.nest.split import split
 from hetc.passes.nest.unroll_and_jam import varying
@@ -85,7 +85,7 @@ def _search(loop: nest.ForOp, held: nest.ForOp) -> _Search | None:
     folds = [op for op in loops[-1].block.ops if isinstance(op, nest.FoldOp)]
     finds = [op for op in loops[-1].block.ops if isinstance(op, nest.FindOp)]
     find = next((op for op in finds if _decides(op, folds, loop, own)), None)
-    if find is None or not _may_move(loop, held, own):
+    if find is None or not _may_move(loop, held):
         return None
     return _Search(loop, loops, find, states, own)
 
@@ -118,18 +118,18 @@ def _decides(find: nest.FindOp, folds: Sequence[nest.FoldOp], loop: nest.ForOp, 
     return same_row and all(find.stored in conjuncts(fold.present) for fold in folds)
 
 
-def _may_move(loop: nest.ForOp, held: nest.ForOp, own: set[SSAValue]) -> bool:
+def _may_move(loop: nest.ForOp, held: nest.ForOp) -> bool:
     """Whether what is worked out for a column in front of the search, and what it loads, is the same before the loop
     over columns begins."""
     written = written_in(loop)
-    needed = _needed(loop, held, own)
+    needed = _needed(loop, held)
     loads = [op for op in (*needed, *nest.ops_in(held)) if isinstance(op, nest.LoadOp)]
     return all(is_value(op) or isinstance(op, nest.LoadOp) for op in needed) and not any(
         load.buffer in written for load in loads
     )
 
 
-def _needed(loop: nest.ForOp, held: nest.ForOp, own: set[SSAValue]) -> list[Operation]:
+def _needed(loop: nest.ForOp, held: nest.ForOp) -> list[Operation]:
     """The ops of the loop's block, in order, on which what the search uses depends; its states apart."""
     found: set[Operation] = set()
     waiting = [operand.owner for op in nest.ops_in(held) for operand in op.operands]
@@ -160,14 +160,22 @@ class _Entries:
             assert isinstance(type_, nest.AccType)
             made = nest.AccType([loop.most_passes], type_.combiner, nest.LOCAL)
             self.arrays[state.result] = builder.value(nest.AccOp(f"{state.sym_name.data}_columns", made))
-        needed = _needed(loop, held, search.own)
-        self._copy([op for op in needed if not self._is_own(op)])
-        self._loops(0, [op for op in needed if self._is_own(op)])
+        needed = _needed(loop, held)
+        with builder.only_if(self._has_columns()):
+            self._copy([op for op in needed if not self._is_own(op)])
+            self._loops(0, [op for op in needed if self._is_own(op)])
         put_before(builder, loop)
         self._finish()
         held.detach()
         held.erase()
         erase_unused(loop)
+
+    def _has_columns(self) -> SSAValue | None:
+        """That there is a column, None where there is one: what is read for all of them may be there only then."""
+        loop = self.search.loop
+        if Facts.around(loop).has_a_pass(loop):
+            return None
+        return self.builder.value(arith.CmpiOp(loop.lower, loop.upper, "slt"))
 
     def _is_own(self, op: Operation) -> bool:
         return bool(self.search.own.intersection((*op.operands, *op.results)))

@@ -2,6 +2,8 @@
 
 // The rows' entries, each folded into the state of its column; what depends on a column is worked out for each entry.
 // CHECK: %sum_columns = nest.acc "sum_columns" : !nest.acc<[40] of sum<f32>, local>
+// CHECK: [[SOME:%.*]] = arith.cmpi slt, %zero, %columns
+// CHECK: scf.if [[SOME]] {
 // CHECK: nest.for %zero to %terms
 // CHECK: nest.entries %tf[%row] from %zero to %columns if %known most 40 : i64 {
 // CHECK-NEXT: ^bb0(%n: index, %v: i32):

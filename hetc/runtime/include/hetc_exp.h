@@ -8,8 +8,8 @@ namespace hetc {
 namespace detail {
 
 // e^x = 2^n e^r with n the whole number next to x / ln 2: r is at most half of ln 2, and n ln 2 is subtracted in two
-// parts, of which the first is exact. The polynomial is that of Cephes (expf, S. Moshier). Off by less
-// than 1 in the last place. 2^n is two factors, as it may be out of a float's range alone.
+// parts, of which the first is exact. The polynomial is that of Cephes (expf, S. Moshier). Off by less than 1 in the last
+// place. 2^n is two factors, as it may be out of a float's range alone.
 // words_of, floats_of: the bits of floats, and back.
 template <typename F, typename W, typename B>
 inline F exponential(F x, W words_of, B floats_of) {
