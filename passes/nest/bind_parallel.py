@@ -17,8 +17,8 @@ from hetc.passes.nest.building import dims_of
 from hetc.passes.nest.chains import Chain
 from hetc.passes.nest.cost import operations
 
-LEAST_OPERATIONS = 2048
-"""Of one pass that is worth being handed to a thread: about a microsecond."""
+LEAST_OPERATIONS = 1024
+"""Of one pass that is worth being handed to a thread: some hundred nanoseconds."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,10 @@ OFFER_OPERATIONS = 3
 """Of a pair that is offered to a queue and not taken: an estimate."""
 REGISTER_LANES = 16
 """Lanes that one operation has at most: those of 64 bytes, the widest registers that processors have."""
+CORE_CACHE_BYTES = 1 << 21
+"""The cache of its own that a core of a large processor has."""
+FUNCTIONS_OF_LANES = ("math.exp",)
+"""What is worked out for the lanes of a register at once; other functions go lane by lane."""
 GATHER_OPERATIONS = 2
 """Of a lane's element that does not lie beside its neighbour's, in operations: an estimate."""
 JOIN_OPERATIONS = 2
@@ -119,7 +123,7 @@ class _Lanes:
         """How many operations an op of all lanes takes."""
         if self.of(op) == 1:
             return 1.0
-        if op.name.startswith("math."):
+        if op.name.startswith("math.") and op.name not in FUNCTIONS_OF_LANES:
             return float(self.count)
         if not nest.is_in_line(op, self.loop, self.own):
             return GATHER_OPERATIONS * self.count

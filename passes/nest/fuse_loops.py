@@ -11,6 +11,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from hetc.dialects import nest
+from hetc.passes.nest.cost import CORE_CACHE_BYTES
 from hetc.passes.nest.moving import (
     Order,
     blocks_of,
@@ -23,9 +24,6 @@ from hetc.passes.nest.moving import (
 )
 from hetc.passes.nest.reuse import evict_each_other
 from hetc.passes.nest.sharing import shared_as_before
-
-CACHE_BYTES = 1 << 21
-"""The cache of its own that a core of a large processor has."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +42,14 @@ class FuseLoopsPass(ModulePass):
 
     name = "fuse-loops"
     devices: tuple[str, ...] = ("cpu",)
-    cache_bytes: int = CACHE_BYTES
+    cache_bytes: int = CORE_CACHE_BYTES
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for kernel in kernels_on(op, self.devices):
             fuse(kernel, self.cache_bytes)
 
 
-def fuse(kernel: nest.KernelOp, cache_bytes: int = CACHE_BYTES) -> None:
+def fuse(kernel: nest.KernelOp, cache_bytes: int = CORE_CACHE_BYTES) -> None:
     """The phases of one kernel, and the loops inside of those that may run at the same time."""
     order = Order()
     parallel = {

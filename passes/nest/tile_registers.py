@@ -15,7 +15,7 @@ from xdsl.passes import ModulePass
 from hetc.dialects import nest
 from hetc.dialects.mp import DimOp, TensorType, storage_bits
 from hetc.passes.nest.building import Builder, dims_of
-from hetc.passes.nest.cost import REGISTER_LANES, operations_of_each
+from hetc.passes.nest.cost import CORE_CACHE_BYTES, REGISTER_LANES, operations_of_each
 from hetc.passes.nest.moving import kernels_on
 from hetc.passes.nest.unroll_and_jam import jam, not_jammed, varying
 
@@ -23,8 +23,6 @@ BLOCKS = (2, 3, 4, 6, 8)
 MOST_STATES = 8
 """Registers for states. Half of what 64-byte vectors have 16 of, all of what 32-byte vectors have."""
 LEAST_GAIN = 1.25
-CACHED_BYTES = 1 << 20
-"""Of an operand that stays in a core's caches: an estimate."""
 LEAST_OPERATIONS = 1.0
 """For a byte of a larger operand: with fewer, the core waits for its memory. A core reads some 30 GB/s and does some
 ten vector operations a nanosecond; what is not counted here, such as the joining of lanes, is as much again."""
@@ -119,7 +117,7 @@ def _streamed(innermost: nest.ForOp, of_lanes: nest.ForOp, extents: Mapping[str,
             assert isinstance(type_, TensorType)
             each = storage_bits(type_.element) / 8
             whole = each * prod(size if isinstance(size, int) else extents[size] for size in type_.shape)
-            if whole > CACHED_BYTES:
+            if whole > CORE_CACHE_BYTES:
                 found[op] = each * (of_lanes.lane_count if in_lanes.intersection(op.operands) else 1)
     return found
 
